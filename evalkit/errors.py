@@ -1,0 +1,68 @@
+"""The errors evalkit raises. Each speaks to the person who wrote the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class EvalkitError(Exception):
+    """Base of every error that evalkit raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in one place of one file.
+
+    ``line`` counts from 1; 0 means the file as a whole. ``where`` is the path inside the
+    file (``metrics[1]``). ``message`` says what is wrong, what was expected, what to do.
+    """
+
+    file: str
+    line: int
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.where}: {self.message}" if self.where else f"{place}: {self.message}"
+
+
+class SpecError(EvalkitError):
+    """A suite, model or judge declaration is wrong. Carries every problem found, in file order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(
+            sorted(set(problems), key=lambda p: (p.file, p.line, p.where, p.message))
+        )
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class UsageError(EvalkitError):
+    """A command line or a call asks for something that does not exist."""
+
+
+class ModelError(EvalkitError):
+    """A model cannot be reached, loaded or asked."""
+
+
+class StoreError(EvalkitError):
+    """The run store cannot be read or written."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name closest to a misspelt one, or None when none is near."""
+    matches = get_close_matches(name, known, n=1, cutoff=0.6)
+    if not matches:
+        lowered = {k.lower(): k for k in known}
+        matches = [lowered[m] for m in get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)]
+    return matches[0] if matches else None
+
+
+def unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    """A sentence for a name that does not exist: the nearest valid one and the whole list."""
+    guess = nearest(name, known)
+    hint = f"; did you mean '{guess}'?" if guess else ""
+    listed = ", ".join(known) if known else "none"
+    return f"unknown {kind} '{name}'{hint} (known: {listed})"

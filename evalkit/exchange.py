@@ -1,0 +1,114 @@
+"""What passes between the rooms: requests to a model, its responses, their statuses.
+
+Nothing here imports anything heavy; every backend, the engine, the store and the runner
+speak in these types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple
+
+
+class Status(str, Enum):
+    """What became of one request.
+
+    ``ok``: answered. ``truncated``: answered, but stopped by the length limit.
+    ``overflow``: the prompt did not fit the model's context, nothing was generated.
+    ``unparsed``: answered, but no answer could be taken from the text (set when scoring,
+    never by a backend). ``error``: not answered; the message says why.
+    """
+
+    OK = "ok"
+    TRUNCATED = "truncated"
+    OVERFLOW = "overflow"
+    UNPARSED = "unparsed"
+    ERROR = "error"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Message(NamedTuple):
+    """One turn of a conversation; ``role`` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+Prompt = str | tuple[Message, ...]
+"""A raw text for plain completion, or the messages of a chat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How to generate. The defaults are greedy.
+
+    ``temperature`` 0 is greedy; ``top_k``/``top_p`` only matter when sampling. ``stop``:
+    generation ends before the first of these strings, which is not part of the text.
+    ``seed`` makes a sampled answer depend on nothing but the request.
+    """
+
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+    num_beams: int = 1
+    repetition_penalty: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent to a model for one sample.
+
+    With ``choices`` the model is not asked to write: it returns the log-likelihood of each
+    of these continuations after the prompt. ``repeat`` tells apart answers to the same
+    request when a suite asks several times.
+    """
+
+    prompt: Prompt
+    generation: Generation = field(default_factory=Generation)
+    choices: tuple[str, ...] = ()
+    repeat: int = 0
+
+    @property
+    def kind(self) -> str:
+        """``choose`` or ``generate``."""
+        return "choose" if self.choices else "generate"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back for one request.
+
+    text: the generated text (for ``choose``: the most likely continuation).
+    sent: the exact text the model saw, after the chat template, special tokens included.
+    logprobs: for ``choose``, the sum of the token log-probabilities (nats) of each choice.
+    choice_tokens: for ``choose``, the number of tokens of each choice.
+    prompt_tokens, completion_tokens: counts; None where the backend cannot tell.
+    finish: why generation ended: ``stop`` (end of text), ``stop_string``, ``length``, ``""``.
+    seconds: wall time of this response (for a batch: the batch's time over its size).
+    error: the message when the status is error or overflow.
+    details: anything else worth showing; JSON values only.
+    """
+
+    status: Status
+    text: str = ""
+    sent: str = ""
+    logprobs: tuple[float, ...] = ()
+    choice_tokens: tuple[int, ...] = ()
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    finish: str = ""
+    seconds: float = 0.0
+    error: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> bool:
+        """True when there is an answer to score."""
+        return self.status in (Status.OK, Status.TRUNCATED, Status.UNPARSED)

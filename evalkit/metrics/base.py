@@ -1,0 +1,109 @@
+"""The words metrics are written in: columns in, scores out.
+
+A metric is a plain function ``metric(columns, *, confidence=0.95, seed=0) -> Result`` over
+whole columns. It knows no model, no file and no report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a metric sees of a cell: columns of equal length, one entry per scored sample.
+
+    predictions: the answer taken from the response; None where none could be taken and the
+        suite counts that as wrong (``on_unparsed: wrong``).
+    targets: the accepted answers of each sample (one or several references).
+    labels: the label set of a classification suite, in the suite's order; else empty.
+    probabilities: shape (n, len(labels)), rows sum to 1; None without ``answer: choice``.
+    choice_logprobs: per sample, the log-likelihood (nats) of each choice, for multiple choice.
+    choices: per sample, the texts of its choices, for multiple choice.
+    sources: per sample, the text a summary was made from; empty if there is none.
+    fields: per sample, the row of the data (read only).
+    """
+
+    predictions: Sequence[str | None]
+    targets: Sequence[tuple[str, ...]]
+    labels: tuple[str, ...] = ()
+    probabilities: FloatArray | None = None
+    choice_logprobs: Sequence[tuple[float, ...]] = ()
+    choices: Sequence[tuple[str, ...]] = ()
+    sources: Sequence[str] = ()
+    fields: Sequence[Mapping[str, Any]] = ()
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def subset(self, index: Sequence[int]) -> Columns:
+        """The same columns over some of the samples, in the order of ``index``."""
+
+        def pick(column: Sequence[Any]) -> list[Any]:
+            return [column[i] for i in index] if len(column) else []
+
+        return replace(
+            self,
+            predictions=pick(self.predictions),
+            targets=pick(self.targets),
+            probabilities=None if self.probabilities is None else self.probabilities[list(index)],
+            choice_logprobs=pick(self.choice_logprobs),
+            choices=pick(self.choices),
+            sources=pick(self.sources),
+            fields=pick(self.fields),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number, its interval and what it is over.
+
+    value: the score; NaN where it is undefined (say, recall of a label that never occurs).
+    low, high: the confidence interval at ``confidence``; NaN where there is none.
+    n: how many samples it is over.
+    interval: how the interval was made (``wilson``, ``bootstrap``, ``t``), "" if there is none.
+    per_sample: shape (n,) values whose mean is the score, where that makes sense; else None.
+    note: anything a reader must know ("undefined: label never predicted").
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    confidence: float = 0.95
+    interval: str = ""
+    per_sample: FloatArray | None = None
+    note: str = ""
+
+
+Result = Mapping[str, Score]
+"""Scores by full name: ``accuracy``, ``recall[negative]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A catalogue entry: what is known of a metric without importing its code.
+
+    name: as written in a suite. function: ``module:function``. tasks: where it makes sense
+    (empty: everywhere). needs: columns it cannot do without (``probabilities``, ``sources``,
+    ``labels``, ``choices``). keyed: True when it yields one score per label (``recall[x]``).
+    better: ``higher``, ``lower`` or ``""``. low, high: the range of values.
+    """
+
+    name: str
+    function: str
+    summary: str
+    tasks: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    keyed: bool = False
+    better: str = "higher"
+    low: float = 0.0
+    high: float = 1.0
+    settings: Mapping[str, Any] = field(default_factory=dict)

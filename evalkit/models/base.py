@@ -1,0 +1,78 @@
+"""What a backend must offer. A backend is one file in this folder behind this protocol.
+
+Importing a backend's file must be cheap: torch, transformers and the like are imported in
+the methods that need them, because declarations are checked before any model loads and a
+run whose every answer is cached never loads one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from evalkit.exchange import Request, Response
+
+Batch = list[tuple[int, Response]]
+"""Responses that became known together, each with the index of its request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can be asked for.
+
+    choices: log-likelihoods of given continuations (``answer: choice``).
+    chat: prompts made of messages; text: raw prompts.
+    """
+
+    choices: bool = True
+    chat: bool = True
+    text: bool = True
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A named way to get answers.
+
+    The life of a model: ``fingerprint`` (any time, without loading) → ``load`` →
+    ``respond`` as often as wanted → ``close`` (memory given back). ``load`` after
+    ``close`` works again.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def fingerprint(self) -> Mapping[str, Any] | None:
+        """Everything that determines an answer besides the request, as JSON values.
+
+        Weights (revision or content hash), quantisation, adapter, dtype, device kind, chat
+        template, versions of what computes. Never a name alone. None: cannot be known, so
+        answers of this model are not cached. Cheap; loads nothing heavy; raises ModelError
+        when the model cannot exist (a missing file).
+        """
+        ...
+
+    def load(self) -> None:
+        """Make ready to answer. Raises ModelError, saying what to do."""
+        ...
+
+    def respond(
+        self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
+    ) -> Iterator[Batch]:
+        """Answer requests, in any order, a batch at a time.
+
+        How requests are laid out in batches is a function of ``requests`` alone, so that a
+        run that was interrupted meets the same batches again: indices in ``answered`` need
+        no answer (a batch of only such is skipped), but they hold their place. Every other
+        index is yielded exactly once. A request that fails yields a response with status
+        ``error`` or ``overflow`` and stops no other; only a broken model raises ModelError.
+        """
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """What was chosen, for people: device, dtype, context length, parameters, load time."""
+        ...
+
+    def close(self) -> None:
+        """Free everything. Safe to call twice, and when never loaded."""
+        ...

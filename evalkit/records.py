@@ -1,0 +1,198 @@
+"""What a run leaves behind, in plain values: what the store keeps and reports show.
+
+Every record turns into JSON and back without loss (``to_json``/``from_json`` below), so the
+store, ``--eval-json`` and a report speak of the same thing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class ScoreRecord:
+    """A score of a cell. ``name`` is its full name: ``recall[negative]``, ``accuracy[topic=art]``.
+
+    ``low``/``high`` bound it at ``confidence``; None where undefined. ``n`` samples.
+    ``better``: higher, lower or "". ``range_low``/``range_high``: what values are possible.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    confidence: float = 0.95
+    interval: str = ""
+    better: str = "higher"
+    range_low: float = 0.0
+    range_high: float = 1.0
+    note: str = ""
+
+
+@dataclass(slots=True)
+class GateRecord:
+    """A verdict: ``pass``, ``fail``, ``inconclusive`` (or ``error``: the score could not be made).
+
+    rule: as written in the suite. score: the score it looks at. op: >=, >, <=, <, ==, !=.
+    threshold: the number compared with. margin: value minus threshold, signed so that
+    positive is good. reason: a sentence for people.
+    """
+
+    rule: str
+    verdict: str
+    score: str
+    op: str
+    threshold: float
+    value: float | None
+    low: float | None
+    high: float | None
+    margin: float | None
+    n: int
+    confidence: float | None
+    reason: str
+
+
+@dataclass(slots=True)
+class CheckRecord:
+    """A check on one response: rule as written, passed or not, and why."""
+
+    rule: str
+    passed: bool
+    reason: str
+
+
+@dataclass(slots=True)
+class SampleRecord:
+    """One sample in one cell, whole.
+
+    id, index (position in the data), fields (the row), targets (accepted answers).
+    prompt: the final prompt, a string or ``[{"role", "content"}]``; sent: exact text the
+    model saw. output: raw text. prediction: the answer taken from it (None: none). how: how
+    it was taken, in words. status: ok, truncated, overflow, unparsed, error. error: message.
+    correct: True/False where the task has such a notion, else None. scores: per-sample
+    values by metric name. probabilities: by label, for ``answer: choice``.
+    checks: results of the suite's checks. cached: the response came from the cache.
+    seconds, prompt_tokens, completion_tokens: cost. details: backend's extra JSON values.
+    """
+
+    id: str
+    index: int
+    fields: dict[str, Any]
+    targets: list[str]
+    prompt: str | list[dict[str, str]]
+    sent: str
+    output: str
+    prediction: str | None
+    how: str
+    status: str
+    error: str = ""
+    correct: bool | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    probabilities: dict[str, float] = field(default_factory=dict)
+    checks: list[CheckRecord] = field(default_factory=list)
+    cached: bool = False
+    seconds: float = 0.0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    finish: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class CellRecord:
+    """One model × one prompt over all samples of a suite.
+
+    n: samples in the cell; scored: samples that scores are over; statuses: count by status.
+    scores: by full name, in the order asked for. gates: in the order of the suite.
+    analyses: typed values to draw: ``{"kind": "confusion_matrix", "labels": [...],
+    "counts": [[...]]}`` (rows true, columns predicted; a last label "(none)" only when some
+    answer was no label) and ``{"kind": "classification_report", "rows": [{"label",
+    "precision", "recall", "f1", "support"}...]}``.
+    error: why the cell has no responses at all (model could not be loaded), else "".
+    seconds: wall time spent on it; cached: responses that came from the cache.
+    """
+
+    suite: str
+    model: str
+    prompt: str
+    task: str
+    n: int
+    scored: int
+    statuses: dict[str, int]
+    scores: dict[str, ScoreRecord]
+    gates: list[GateRecord]
+    analyses: list[dict[str, Any]]
+    samples: list[SampleRecord] = field(default_factory=list)
+    error: str = ""
+    seconds: float = 0.0
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(slots=True)
+class SuiteRecord:
+    """A suite as it was when it ran: path, hashes, and the words for its page in the report.
+
+    prompts: template text by variant, as written. labels: of a classification suite.
+    metrics, gates: as written. limit: the number of samples taken when not all were, and
+    total: how many the data has.
+    """
+
+    name: str
+    path: str
+    task: str
+    description: str
+    licence: str
+    suite_hash: str
+    data_hash: str
+    total: int
+    limit: int | None
+    tags: list[str]
+    labels: list[str]
+    prompts: dict[str, str]
+    metrics: list[str]
+    gates: list[str]
+    group: str | None = None
+
+
+@dataclass(slots=True)
+class ModelRecord:
+    """A model as it was reached: declaration, fingerprint, and what was chosen (device, dtype…)."""
+
+    name: str
+    backend: str
+    declaration: dict[str, Any]
+    fingerprint: dict[str, Any] | None
+    described: dict[str, Any]
+    load_seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """Everything one invocation did.
+
+    started, finished: ISO 8601 in UTC. status: ``running``, ``finished`` or ``interrupted``.
+    provenance: evalkit, Python and library versions, git commit, hardware, command.
+    """
+
+    id: str
+    started: str
+    finished: str | None
+    status: str
+    provenance: dict[str, Any]
+    suites: dict[str, SuiteRecord] = field(default_factory=dict)
+    models: dict[str, ModelRecord] = field(default_factory=dict)
+    cells: list[CellRecord] = field(default_factory=list)
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many gates ended in each verdict."""
+        counts = {"pass": 0, "fail": 0, "inconclusive": 0, "error": 0}
+        for cell in self.cells:
+            for gate in cell.gates:
+                counts[gate.verdict] += 1
+        return counts
