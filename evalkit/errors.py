@@ -26,7 +26,9 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.where}: {self.message}" if self.where else f"{place}: {self.message}"
+        return (
+            f"{place}: {self.where}: {self.message}" if self.where else f"{place}: {self.message}"
+        )
 
 
 class SpecError(EvalkitError):
@@ -56,7 +58,9 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
     matches = get_close_matches(name, known, n=1, cutoff=0.6)
     if not matches:
         lowered = {k.lower(): k for k in known}
-        matches = [lowered[m] for m in get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)]
+        matches = [
+            lowered[m] for m in get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+        ]
     return matches[0] if matches else None
 
 
