@@ -1,0 +1,107 @@
+"""The JSON document of a run: what ``--eval-json`` and ``run.to_json`` write.
+
+Its schema is ``docs/results.schema.json``. Numbers that are not finite (an undefined score,
+an unbounded range) are null: NaN and Infinity are not JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def document(run: RunRecord, *, samples: bool = False) -> dict[str, Any]:
+    """A run as JSON values; with ``samples``, every sample of every cell as well."""
+    return {
+        "evalkit": _version(run),
+        "run": run.id,
+        "started": run.started,
+        "finished": run.finished,
+        "status": run.status,
+        "verdicts": run.verdicts,
+        "provenance": finite(run.provenance),
+        "suites": {name: finite(asdict(suite)) for name, suite in run.suites.items()},
+        "models": {name: finite(asdict(model)) for name, model in run.models.items()},
+        "cells": [_cell(cell, samples) for cell in run.cells],
+    }
+
+
+def write_json(run: RunRecord, path: str | Path, *, samples: bool = False) -> Path:
+    """Write the document of a run as UTF-8; the folder is made when it is not there."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(document(run, samples=samples), ensure_ascii=False, allow_nan=False, indent=1)
+    # Half a surrogate pair (a model may write one) has no UTF-8; as an escape it survives.
+    text = _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    target.write_text(text + "\n", encoding="utf-8")
+    return target
+
+
+def finite(value: Any) -> Any:
+    """The same value in JSON's types: NaN and infinities become null, the unknown a string."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [finite(item) for item in value]
+    if hasattr(value, "item"):  # a NumPy scalar
+        return finite(value.item())
+    return str(value)
+
+
+def _cell(cell: CellRecord, samples: bool) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "suite": cell.suite,
+        "model": cell.model,
+        "prompt": cell.prompt,
+        "task": cell.task,
+        "n": cell.n,
+        "scored": cell.scored,
+        "statuses": dict(cell.statuses),
+        "scores": {name: _score(score) for name, score in cell.scores.items()},
+        "gates": [finite(asdict(gate)) for gate in cell.gates],
+        "analyses": finite(cell.analyses),
+        "error": cell.error,
+        "seconds": finite(cell.seconds),
+        "cached": cell.cached,
+        "prompt_tokens": cell.prompt_tokens,
+        "completion_tokens": cell.completion_tokens,
+    }
+    if samples:
+        written["samples"] = [_sample(sample) for sample in cell.samples]
+    return written
+
+
+def _score(score: ScoreRecord) -> dict[str, Any]:
+    values: dict[str, Any] = finite(asdict(score))
+    del values["name"]  # it is the key
+    return values
+
+
+def _sample(sample: SampleRecord) -> dict[str, Any]:
+    values: dict[str, Any] = finite(asdict(sample))
+    return values
+
+
+def _version(run: RunRecord) -> str:
+    """The version that made the run, else the one that writes this document."""
+    recorded = run.provenance.get("evalkit")
+    if isinstance(recorded, str):
+        return recorded
+    try:
+        return metadata.version("pytest-evalkit")
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,94 @@
+"""A short summary in GitHub's Markdown, for pull requests and job summaries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from evalkit.records import RunRecord
+from evalkit.reporting import words
+from evalkit.reporting.summary import (
+    JudgedGate,
+    cell_name,
+    cell_verdict,
+    cells_worst_first,
+    headline,
+    judged_gates,
+    lost,
+    main_score,
+)
+
+_MARKS = {
+    "error": "⛔ error",
+    "fail": "❌ fail",
+    "inconclusive": "❔ inconclusive",
+    "pass": "✅ pass",
+    "none": "–",
+}
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$@])")
+_GATE_HEADER = ("verdict", "gate", "suite", "model / prompt", "value", "margin", "why")
+_CELL_HEADER = ("verdict", "suite", "model / prompt", "score", "value", "interval", "n", "lost")
+
+
+def render_markdown(run: RunRecord) -> str:
+    """The headline, the gates that do not pass, every cell; the passing gates folded."""
+    gates = judged_gates(run)
+    unmet = [judged for judged in gates if judged.gate.verdict != "pass"]
+    met = [judged for judged in gates if judged.gate.verdict == "pass"]
+    parts = [f"## {headline(run)}"]
+    if run.status != "finished":
+        parts.append(f"This run is **{_text(run.status)}**: the numbers below are not complete.")
+    if unmet:
+        parts.append(_table(_GATE_HEADER, map(_gate_row, unmet)))
+    if run.cells:
+        parts.append(_cells(run))
+    if met:
+        table = _table(_GATE_HEADER, map(_gate_row, met))
+        title = words.plural(len(met), "passing gate")
+        parts.append(f"<details><summary>{title}</summary>\n\n{table}\n\n</details>")
+    parts.append(f"<sub>evalkit run {_text(run.id)}, {_text(run.started)}</sub>")
+    return words.encodable("\n\n".join(parts)) + "\n"
+
+
+def _gate_row(judged: JudgedGate) -> Sequence[str]:
+    cell, gate = judged
+    value = f"{words.number(gate.value)} {words.interval(gate.low, gate.high)}".strip()
+    return (
+        _MARKS[gate.verdict],
+        _text(gate.rule),
+        _text(cell.suite),
+        _text(cell_name(cell)),
+        _text(value),
+        words.signed(gate.margin),
+        _text(gate.reason),
+    )
+
+
+def _cells(run: RunRecord) -> str:
+    rows = []
+    for cell in cells_worst_first(run):
+        score = main_score(run, cell)
+        losses = ", ".join(f"{count} {status}" for status, count in lost(cell).items())
+        rows.append(
+            (
+                _MARKS[cell_verdict(cell)],
+                _text(cell.suite),
+                _text(cell_name(cell)),
+                _text(score.name) if score else words.ABSENT,
+                words.number(score.value) if score else words.ABSENT,
+                _text(words.interval(score.low, score.high)) if score else "",
+                str(cell.n) if cell.scored == cell.n else f"{cell.scored} of {cell.n}",
+                _text(cell.error or losses),
+            )
+        )
+    return _table(_CELL_HEADER, rows)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _text(text: str) -> str:
+    """Text that Markdown shows as it is: one line, nothing in it formats, links or mentions."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

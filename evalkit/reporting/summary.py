@@ -1,0 +1,86 @@
+"""What every rendering of a run says first: the headline, what failed, what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
+
+WORST_FIRST = ("error", "fail", "inconclusive", "pass", "none")
+"""Verdicts from the one to look at first to the one that needs no look."""
+
+LOSSES = ("error", "overflow", "unparsed", "truncated")
+"""Statuses other than ``ok``, gravest first."""
+
+
+class JudgedGate(NamedTuple):
+    """A gate and the cell it was judged on."""
+
+    cell: CellRecord
+    gate: GateRecord
+
+
+def cell_name(cell: CellRecord) -> str:
+    """``model/prompt``, as in the ids of pytest's items."""
+    return f"{cell.model}/{cell.prompt}"
+
+
+def worst(verdicts: Iterable[str]) -> str:
+    """The verdict to look at first; ``none`` when there is none."""
+    return min(verdicts, key=WORST_FIRST.index, default="none")
+
+
+def cell_verdict(cell: CellRecord) -> str:
+    """The worst verdict of a cell's gates; ``error`` for a cell without any response."""
+    return "error" if cell.error else worst(gate.verdict for gate in cell.gates)
+
+
+def judged_gates(run: RunRecord) -> list[JudgedGate]:
+    """Every gate of a run, worst verdicts first, else in the order of the run."""
+    gates = [JudgedGate(cell, gate) for cell in run.cells for gate in cell.gates]
+    return sorted(gates, key=lambda judged: WORST_FIRST.index(judged.gate.verdict))
+
+
+def cells_worst_first(run: RunRecord) -> list[CellRecord]:
+    """The cells of a run, worst verdicts first, else in the order of the run."""
+    return sorted(run.cells, key=lambda cell: WORST_FIRST.index(cell_verdict(cell)))
+
+
+def main_score(run: RunRecord, cell: CellRecord) -> ScoreRecord | None:
+    """The score that stands for a cell: the suite's first metric, else the cell's first score."""
+    suite = run.suites.get(cell.suite)
+    for name in suite.metrics if suite else ():
+        if name in cell.scores:
+            return cell.scores[name]
+    return next(iter(cell.scores.values()), None)
+
+
+def lost(cell: CellRecord) -> dict[str, int]:
+    """How many samples of a cell ended in each status other than ``ok``, gravest first."""
+    return {status: cell.statuses[status] for status in LOSSES if cell.statuses.get(status)}
+
+
+def limited(total: int, limit: int | None) -> str:
+    """``150 of 2,000, seeded`` when a part was taken, else the total."""
+    if limit is None or limit >= total:
+        return f"{total:,}"
+    return f"{limit:,} of {total:,}, seeded"
+
+
+def headline(run: RunRecord) -> str:
+    """One sentence: how many gates fail, cannot be judged, or are inconclusive."""
+    counts = run.verdicts
+    total = sum(counts.values())
+    if not total:
+        return "No gates were set"
+    if counts["pass"] == total:
+        return "The gate passes" if total == 1 else f"All {total} gates pass"
+    said = [
+        (counts["fail"], "fails" if counts["fail"] == 1 else "fail"),
+        (counts["error"], "could not be judged"),
+        (counts["inconclusive"], f"{'is' if counts['inconclusive'] == 1 else 'are'} inconclusive"),
+    ]
+    (first, what), *rest = [(number, phrase) for number, phrase in said if number]
+    gates = "gate" if total == 1 else "gates"
+    return ", ".join([f"{first} of {total} {gates} {what}", *(f"{n} {w}" for n, w in rest)])

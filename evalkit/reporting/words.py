@@ -1,0 +1,71 @@
+"""Numbers as people read them. The same number looks the same in every rendering."""
+
+from __future__ import annotations
+
+import re
+
+ABSENT = "–"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def number(value: float | None) -> str:
+    """A score: three decimals below ten, fewer above; a dash where it is undefined."""
+    if value is None:
+        return ABSENT
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{value:.1f}"
+    if size >= 10:
+        return f"{value:.2f}"
+    if 0 < size < 0.0005:
+        return f"{value:.1e}"
+    return f"{value:.3f}"
+
+
+def threshold(value: float) -> str:
+    """A threshold as its author would write it: no digits that say nothing."""
+    return f"{value:g}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """``[0.530, 0.690]``, or nothing where there is no interval."""
+    return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
+
+
+def signed(value: float | None) -> str:
+    """A margin with its sign, the minus a true minus."""
+    if value is None:
+        return ABSENT
+    return ("+" if value >= 0 else "−") + number(abs(value))
+
+
+def percent(share: float) -> str:
+    """A confidence level: ``95 %``."""
+    return f"{100 * share:g} %"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 gate``, ``2 gates``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """``0.42 s``, ``12 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def encodable(text: str) -> str:
+    """Text that UTF-8 and HTML can carry: halves of surrogate pairs and NUL become U+FFFD."""
+    if _SURROGATE.search(text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\x00", "\ufffd")
