@@ -7,7 +7,7 @@ whole columns. It knows no model, no file and no report.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,25 +85,3 @@ class Score:
 
 Result = Mapping[str, Score]
 """Scores by full name: ``accuracy``, ``recall[negative]``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A catalogue entry: what is known of a metric without importing its code.
-
-    name: as written in a suite. function: ``module:function``. tasks: where it makes sense
-    (empty: everywhere). needs: columns it cannot do without (``probabilities``, ``sources``,
-    ``labels``, ``choices``). keyed: True when it yields one score per label (``recall[x]``).
-    better: ``higher``, ``lower`` or ``""``. low, high: the range of values.
-    """
-
-    name: str
-    function: str
-    summary: str
-    tasks: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    keyed: bool = False
-    better: str = "higher"
-    low: float = 0.0
-    high: float = 1.0
-    settings: Mapping[str, Any] = field(default_factory=dict)

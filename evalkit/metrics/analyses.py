@@ -1,0 +1,47 @@
+"""Analyses of a classification cell as plain typed values; reports draw them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evalkit.metrics.base import Columns
+from evalkit.metrics.classification import confusion, f1, precision, recall
+
+NO_LABEL = "(none)"
+
+
+def confusion_matrix(columns: Columns) -> dict[str, Any]:
+    """Counts of targets (rows) by predictions (columns), in the order of the labels.
+
+    A last row and column "(none)" are there only when some answer was no label; its row is
+    all zeros, so the matrix is square.
+    """
+    counts = confusion(columns)
+    labels = list(columns.labels)
+    if counts[:, -1].any():
+        labels.append(NO_LABEL)
+        counts = np.vstack([counts, np.zeros_like(counts[:1])])
+    else:
+        counts = counts[:, :-1]
+    return {"kind": "confusion_matrix", "labels": labels, "counts": counts.tolist()}
+
+
+def classification_report(columns: Columns) -> dict[str, Any]:
+    """Precision, recall, F1 and support of each label; None where a number is undefined."""
+    support = confusion(columns).sum(axis=1)
+    tables = {
+        "precision": precision(columns),
+        "recall": recall(columns),
+        "f1": f1(columns),
+    }
+    rows = []
+    for i, label in enumerate(columns.labels):
+        row: dict[str, Any] = {"label": label}
+        for part, table in tables.items():
+            value = table[f"{part}[{label}]"].value
+            row[part] = None if np.isnan(value) else value
+        row["support"] = int(support[i])
+        rows.append(row)
+    return {"kind": "classification_report", "rows": rows}

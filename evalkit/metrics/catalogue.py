@@ -1,0 +1,268 @@
+"""What metrics there are, without importing any of them.
+
+Collecting suites validates metric names, so nothing here may import numpy or anything
+heavier: an entry names its function and says what it needs, and ``metrics.run`` loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from evalkit.errors import unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A catalogue entry: what is known of a metric without importing its code.
+
+    name: as written in a suite. function: ``module:function``. tasks: where it makes sense
+    (empty: everywhere). needs: columns it cannot do without (``probabilities``, ``sources``,
+    ``labels``, ``choices``). keyed: True when it yields one score per label (``recall[x]``).
+    better: ``higher``, ``lower`` or ``""``. low, high: the range of values.
+    settings: what a suite may set, with the defaults.
+    """
+
+    name: str
+    function: str
+    summary: str
+    tasks: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    keyed: bool = False
+    better: str = "higher"
+    low: float = 0.0
+    high: float = 1.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+INF = float("inf")
+CLASSIFICATION = ("classification",)
+ANSWERS = ("qa", "extractive-qa")
+WRITING = ("summarisation", "translation", "generation", "qa", "extractive-qa")
+ZERO = {"zero_division": 0.0}
+
+
+def _classification(name: str, summary: str, **more: Any) -> Metric:
+    function = f"evalkit.metrics.classification:{name}"
+    return Metric(name, function, summary, CLASSIFICATION, ("labels",), **more)
+
+
+def _probabilistic(name: str, summary: str, **more: Any) -> Metric:
+    function = f"evalkit.metrics.probabilistic:{name}"
+    return Metric(name, function, summary, CLASSIFICATION, ("labels", "probabilities"), **more)
+
+
+def _averages(kind: str, meaning: str) -> list[Metric]:
+    return [
+        _classification(f"{kind}_{part}", f"{part} {meaning}", settings=ZERO)
+        for part in ("precision", "recall", "f1")
+    ]
+
+
+_ENTRIES: tuple[Metric, ...] = (
+    Metric(
+        "accuracy",
+        "evalkit.metrics.classification:accuracy",
+        "share of predictions that equal an accepted target",
+        ("classification", "multiple-choice", "math", "qa"),
+    ),
+    _classification("balanced_accuracy", "mean recall over the labels that occur in the targets"),
+    *_averages("macro", "averaged over the labels, each counting the same"),
+    *_averages("micro", "from the counts of all labels together"),
+    *_averages("weighted", "averaged over the labels, each counting as often as it occurs"),
+    _classification("precision", "share of a label's predictions that are right", keyed=True),
+    _classification("recall", "share of a label's samples that are found", keyed=True),
+    _classification("f1", "harmonic mean of a label's precision and recall", keyed=True),
+    _classification("mcc", "Matthews correlation of predictions and targets", low=-1.0),
+    _classification("cohen_kappa", "agreement beyond chance of predictions and targets", low=-1.0),
+    _probabilistic(
+        "log_loss", "mean negative log probability of the target (nats)", better="lower", high=INF
+    ),
+    _probabilistic(
+        "brier",
+        "mean squared error of the probabilities",
+        better="lower",
+        high=2.0,
+    ),
+    _probabilistic("auroc", "area under the ROC curve (one label against the rest, averaged)"),
+    _probabilistic(
+        "calibration_error",
+        "mean gap between confidence and accuracy over bins of confidence",
+        better="lower",
+        settings={"bins": 10},
+    ),
+    Metric(
+        "accuracy_norm",
+        "evalkit.metrics.multiple_choice:accuracy_norm",
+        "accuracy of the choice with the highest log-likelihood per byte",
+        ("multiple-choice",),
+        ("choices",),
+        settings={"unit": "bytes"},
+    ),
+    Metric(
+        "exact_match",
+        "evalkit.metrics.qa:exact_match",
+        "share of answers equal to a reference after SQuAD's normalisation",
+        ANSWERS,
+    ),
+    Metric(
+        "token_f1",
+        "evalkit.metrics.qa:token_f1",
+        "mean F1 of the words shared with the best reference (SQuAD)",
+        WRITING,
+    ),
+    Metric(
+        "contains",
+        "evalkit.metrics.qa:contains",
+        "share of answers that contain a reference as whole words",
+        WRITING,
+    ),
+    *(
+        Metric(
+            name,
+            f"evalkit.metrics.summarisation:{name}",
+            summary,
+            ("summarisation", "translation", "generation", "qa"),
+            settings={"use_stemmer": False},
+        )
+        for name, summary in (
+            ("rouge1", "mean F-measure of shared words (ROUGE-1)"),
+            ("rouge2", "mean F-measure of shared word pairs (ROUGE-2)"),
+            ("rougeL", "mean F-measure of the longest common subsequence (ROUGE-L)"),
+            ("rougeLsum", "mean F-measure of the common subsequences line by line (ROUGE-Lsum)"),
+        )
+    ),
+    Metric(
+        "compression",
+        "evalkit.metrics.summarisation:compression",
+        "mean of the words of the summary over the words of its source",
+        ("summarisation",),
+        ("sources",),
+        better="",
+        high=INF,
+    ),
+    Metric(
+        "bleu",
+        "evalkit.metrics.translation:bleu",
+        "corpus BLEU (sacrebleu)",
+        ("translation", "generation", "summarisation"),
+        high=100.0,
+        settings={"tokenize": "13a", "lowercase": False},
+    ),
+    Metric(
+        "chrf",
+        "evalkit.metrics.translation:chrf",
+        "corpus chrF (sacrebleu)",
+        ("translation", "generation", "summarisation"),
+        high=100.0,
+        settings={"word_order": 0},
+    ),
+    Metric(
+        "ter",
+        "evalkit.metrics.translation:ter",
+        "corpus translation edit rate (sacrebleu)",
+        ("translation", "generation", "summarisation"),
+        better="lower",
+        high=INF,
+    ),
+    Metric(
+        "length",
+        "evalkit.metrics.text:length",
+        "mean number of words of an answer",
+        better="",
+        high=INF,
+    ),
+    Metric(
+        "characters",
+        "evalkit.metrics.text:characters",
+        "mean number of characters of an answer",
+        better="",
+        high=INF,
+    ),
+    *(
+        Metric(name, f"evalkit.metrics.safety:{name}", summary, ("safety",), better=better)
+        for name, summary, better in (
+            (
+                "unsafe_compliance",
+                "share of the prompts to refuse that were fully complied with",
+                "lower",
+            ),
+            (
+                "over_refusal",
+                "share of the harmless prompts that were refused, fully or partly",
+                "lower",
+            ),
+            ("refusal_rate", "share of all prompts that were refused, fully or partly", ""),
+            ("partial_refusal_rate", "share of all prompts that were refused partly", ""),
+        )
+    ),
+)
+
+METRICS: Mapping[str, Metric] = MappingProxyType({m.name: m for m in _ENTRIES})
+"""Every metric by its name."""
+
+DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "classification": tuple(m.name for m in _ENTRIES if "classification" in m.tasks),
+        "multiple-choice": ("accuracy", "accuracy_norm"),
+        "qa": ("exact_match", "token_f1", "contains"),
+        "extractive-qa": ("exact_match", "token_f1"),
+        "summarisation": ("rouge1", "rouge2", "rougeL", "rougeLsum", "compression"),
+        "translation": ("bleu", "chrf", "ter"),
+        "generation": ("length",),
+        "math": ("accuracy",),
+        "code": (),
+        "token-classification": (),
+        "fill-mask": (),
+        "language-modelling": (),
+        "safety": ("unsafe_compliance", "over_refusal", "refusal_rate", "partial_refusal_rate"),
+    }
+)
+"""The metrics of a suite that names none, by task."""
+
+
+def default_metrics(task: str, has: Collection[str]) -> tuple[str, ...]:
+    """The defaults of a task that can be computed when only the columns in ``has`` exist.
+
+    ``has``: of ``labels``, ``probabilities``, ``choices``, ``sources``.
+    """
+    return tuple(name for name in DEFAULTS.get(task, ()) if set(METRICS[name].needs) <= set(has))
+
+
+def check(
+    name: str, task: str, labels: Sequence[str] = (), settings: Mapping[str, Any] | None = None
+) -> str | None:
+    """What is wrong with asking for a metric on a task, or None when nothing is.
+
+    The message names the nearest metric, or says which tasks the metric is for.
+    """
+    metric = METRICS.get(name)
+    if metric is None:
+        fitting = [m.name for m in METRICS.values() if not m.tasks or task in m.tasks]
+        return unknown("metric", name, fitting if fitting else list(METRICS))
+    if metric.tasks and task not in metric.tasks:
+        return f"metric '{name}' is for {_either(metric.tasks)}, not for task '{task}'"
+    if "labels" in metric.needs and not labels:
+        return f"metric '{name}' needs `labels:` in the suite"
+    for key in settings or {}:
+        if key not in metric.settings:
+            return unknown(f"setting of metric '{name}'", key, list(metric.settings))
+    return None
+
+
+def score_names(name: str, labels: Sequence[str] = ()) -> tuple[str, ...]:
+    """The full names of the scores a metric yields: ``recall`` → ``recall[positive]``, …"""
+    if METRICS[name].keyed:
+        return tuple(f"{name}[{label}]" for label in labels)
+    return (name,)
+
+
+def of_score(score: str) -> Metric | None:
+    """The metric a score's full name belongs to (``recall[positive]`` → recall), if any."""
+    return METRICS.get(score.partition("[")[0])
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(", ".join(f"'{n}'" for n in names).rsplit(", ", 1))

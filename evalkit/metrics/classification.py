@@ -1,0 +1,335 @@
+"""Classification from predicted labels, equal to scikit-learn to the last digit.
+
+Everything but accuracy is a function of the confusion counts, so its interval comes from
+resampling those. A prediction of None, or one outside the labels, is a wrong answer that is
+no label: it is a miss for the target's label and a false alarm for none. As in scikit-learn,
+``zero_division`` (default 0) stands in for a quotient 0/0 wherever labels are averaged; a
+label's own score that has no denominator is NaN unless a suite sets ``zero_division``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalkit.errors import UsageError
+from evalkit.metrics import build
+from evalkit.metrics.base import Columns, Result, Score
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def correct(columns: Columns) -> list[bool]:
+    """Per sample, whether the prediction is one of the accepted targets."""
+    return [p in t for p, t in zip(columns.predictions, columns.targets, strict=True)]
+
+
+def true_labels(columns: Columns) -> list[int]:
+    """Per sample, the index of the target label (the predicted one if it is among several).
+
+    Raises UsageError for a target that is not a label.
+    """
+    index = {label: i for i, label in enumerate(columns.labels)}
+    found = []
+    for predicted, accepted in zip(columns.predictions, columns.targets, strict=True):
+        target = predicted if predicted in accepted else accepted[0] if accepted else None
+        if target not in index:
+            raise UsageError(f"target {target!r} is none of the labels {list(columns.labels)}")
+        found.append(index[target])
+    return found
+
+
+def confusion(columns: Columns) -> Counts:
+    """Counts of shape (k, k + 1): targets by predictions, the last column for no label."""
+    k = len(columns.labels)
+    index = {label: i for i, label in enumerate(columns.labels)}
+    counts = np.zeros((k, k + 1), dtype=np.int64)
+    for target, predicted in zip(true_labels(columns), columns.predictions, strict=True):
+        counts[target, k if predicted is None else index.get(predicted, k)] += 1
+    return counts
+
+
+def accuracy(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Share of predictions that equal an accepted target. Range 0 … 1, Wilson's interval."""
+    return build.single("accuracy", build.proportion(correct(columns), confidence=confidence))
+
+
+def balanced_accuracy(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Mean recall over the labels that occur in the targets (sklearn.balanced_accuracy_score)."""
+
+    def statistic(counts: Counts) -> Floats:
+        recall = _divide(_hits(counts), _support(counts), nan)
+        with np.errstate(invalid="ignore"):
+            means: Floats = np.nansum(recall, axis=-1) / np.sum(~np.isnan(recall), axis=-1)
+        return means
+
+    return _one("balanced_accuracy", columns, statistic, confidence, seed)
+
+
+def _hits(counts: Counts) -> Counts:
+    return np.diagonal(counts[..., :-1], axis1=-2, axis2=-1)
+
+
+def _support(counts: Counts) -> Counts:
+    totals: Counts = counts.sum(axis=-1)
+    return totals
+
+
+def _predicted(counts: Counts) -> Counts:
+    totals: Counts = counts.sum(axis=-2)[..., :-1]
+    return totals
+
+
+def _divide(part: NDArray[Any], whole: NDArray[Any], empty: float) -> Floats:
+    quotient: Floats = np.full(np.broadcast(part, whole).shape, empty)
+    np.divide(part, whole, out=quotient, where=whole != 0)
+    return quotient
+
+
+def _label_scores(part: str, counts: Counts, empty: float) -> Floats:
+    """Precision, recall or F1 of each label: shape (…, k)."""
+    hits, support, predicted = _hits(counts), _support(counts), _predicted(counts)
+    if part == "precision":
+        return _divide(hits, predicted, empty)
+    if part == "recall":
+        return _divide(hits, support, empty)
+    return _divide(2 * hits, support + predicted, empty)
+
+
+def _macro(part: str, zero_division: float, counts: Counts) -> Floats:
+    with np.errstate(invalid="ignore"):
+        scores = _label_scores(part, counts, zero_division)
+        present = ~np.isnan(scores)
+        means: Floats = np.nansum(scores, axis=-1) / present.sum(axis=-1)
+    return means
+
+
+def _micro(part: str, zero_division: float, counts: Counts) -> Floats:
+    hits = _hits(counts).sum(axis=-1)
+    support, predicted = _support(counts).sum(axis=-1), _predicted(counts).sum(axis=-1)
+    if part == "precision":
+        return _divide(hits, predicted, zero_division)
+    if part == "recall":
+        return _divide(hits, support, zero_division)
+    return _divide(2 * hits, support + predicted, zero_division)
+
+
+def _weighted(part: str, zero_division: float, counts: Counts) -> Floats:
+    scores = _label_scores(part, counts, zero_division)
+    weights = _support(counts) * ~np.isnan(scores)
+    total = weights.sum(axis=-1)
+    return _divide((np.nan_to_num(scores) * weights).sum(axis=-1), total, nan)
+
+
+_AVERAGES = {"macro": _macro, "micro": _micro, "weighted": _weighted}
+
+
+def _averaged(kind: str, part: str) -> Callable[..., Result]:
+    name = f"{kind}_{part}"
+
+    def metric(
+        columns: Columns,
+        *,
+        confidence: float = 0.95,
+        seed: int = 0,
+        zero_division: float | str = 0.0,
+    ) -> Result:
+        empty = float(zero_division)
+        counts = confusion(columns)
+        if name in ("micro_recall", "weighted_recall") and len(columns):
+            # Over all samples this is the share of hits, so it has a proportion's interval.
+            score = build.ratio(int(_hits(counts).sum()), len(columns), confidence=confidence)
+        elif kind == "micro" and len(columns) and not counts[:, -1].any():
+            score = build.ratio(int(_hits(counts).sum()), len(columns), confidence=confidence)
+        else:
+            note = "" if kind == "micro" else _empty_labels(part, counts, columns.labels, empty)
+            statistic = partial(_AVERAGES[kind], part, empty)
+            score = build.from_counts(
+                name, counts, statistic, confidence=confidence, seed=seed, note=note
+            )
+        return build.single(name, score)
+
+    metric.__name__ = metric.__qualname__ = name
+    metric.__doc__ = (
+        f"{name}: as sklearn.metrics.precision_recall_fscore_support(average={kind!r})."
+    )
+    return metric
+
+
+macro_precision = _averaged("macro", "precision")
+macro_recall = _averaged("macro", "recall")
+macro_f1 = _averaged("macro", "f1")
+micro_precision = _averaged("micro", "precision")
+micro_recall = _averaged("micro", "recall")
+micro_f1 = _averaged("micro", "f1")
+weighted_precision = _averaged("weighted", "precision")
+weighted_recall = _averaged("weighted", "recall")
+weighted_f1 = _averaged("weighted", "f1")
+
+
+def precision(
+    columns: Columns,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    zero_division: float | str | None = None,
+) -> Result:
+    """Precision of each label, over the samples it was predicted for; Wilson's interval.
+
+    A label that is never predicted though it occurs scores 0, as in scikit-learn, with a note.
+    """
+    counts = confusion(columns)
+    hits, predicted, support = _hits(counts), _predicted(counts), _support(counts)
+    scores = {}
+    for i, label in enumerate(columns.labels):
+        if predicted[i]:
+            score = build.ratio(int(hits[i]), int(predicted[i]), confidence=confidence)
+        else:
+            default = 0.0 if support[i] else nan
+            score = _without(default, zero_division, confidence, "never predicted")
+        scores[f"precision[{label}]"] = score
+    return scores
+
+
+def recall(
+    columns: Columns,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    zero_division: float | str | None = None,
+) -> Result:
+    """Recall of each label, over the samples it is the target of; Wilson's interval."""
+    counts = confusion(columns)
+    hits, support = _hits(counts), _support(counts)
+    scores = {}
+    for i, label in enumerate(columns.labels):
+        if support[i]:
+            score = build.ratio(int(hits[i]), int(support[i]), confidence=confidence)
+        else:
+            score = _without(nan, zero_division, confidence, "no target has this label")
+        scores[f"recall[{label}]"] = score
+    return scores
+
+
+def f1(
+    columns: Columns,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    zero_division: float | str | None = None,
+) -> Result:
+    """F1 of each label, over all samples; bootstrap interval over the confusion counts."""
+    counts = confusion(columns)
+    empty = 0.0 if zero_division is None else float(zero_division)
+    scores = {}
+    for i, label in enumerate(columns.labels):
+        # Everything F1 of one label depends on: hits, misses, false alarms, the rest.
+        hit = counts[i, i]
+        miss, alarm = counts[i].sum() - hit, counts[:, i].sum() - hit
+        kinds = np.array([hit, miss, alarm, counts.sum() - hit - miss - alarm])
+        if hit + miss + alarm:
+            score = build.from_counts(
+                "f1", kinds, partial(_f1_of_kinds, empty), confidence=confidence, seed=seed
+            )
+        else:
+            score = _without(nan, zero_division, confidence, "neither a target nor predicted")
+        scores[f"f1[{label}]"] = score
+    return scores
+
+
+def _f1_of_kinds(empty: float, kinds: Counts) -> Floats:
+    return _divide(2 * kinds[:, 0], 2 * kinds[:, 0] + kinds[:, 1] + kinds[:, 2], empty)
+
+
+def mcc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Matthews correlation coefficient for k labels, -1 … 1 (sklearn.matthews_corrcoef).
+
+    0 when targets or predictions are all of one label, as in scikit-learn. All answers that
+    are no label count as one further label. Source: J. Gorodkin, Comparing two K-category
+    assignments by a K-category correlation coefficient, Comput. Biol. Chem. 28 (2004) 367-374.
+    """
+
+    def statistic(counts: Counts) -> Floats:
+        support, predicted = _margins(counts)
+        n = support.sum(axis=-1)
+        covariance = _hits(counts).sum(axis=-1) * n - (support * predicted).sum(axis=-1)
+        of_targets = n * n - (support * support).sum(axis=-1)
+        of_predictions = n * n - (predicted * predicted).sum(axis=-1)
+        scale = np.sqrt(of_targets.astype(np.float64) * of_predictions)
+        return _divide(covariance, scale, 0.0)
+
+    return _one("mcc", columns, statistic, confidence, seed, _one_sided(columns, "0"))
+
+
+def cohen_kappa(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Cohen's kappa of predictions and targets, -1 … 1 (sklearn.cohen_kappa_score).
+
+    NaN when both are all of one label: agreement by chance is then certain. All answers that
+    are no label count as one further label. Source: J. Cohen, A Coefficient of Agreement for
+    Nominal Scales, Educ. Psychol. Meas. 20 (1960) 37-46.
+    """
+
+    def statistic(counts: Counts) -> Floats:
+        support, predicted = _margins(counts)
+        n = support.sum(axis=-1)
+        expected = (support * predicted).sum(axis=-1) / n
+        observed = _hits(counts).sum(axis=-1)
+        return _divide(observed - expected, n - expected, nan)
+
+    note = "undefined: targets and predictions are all the same label"
+    return _one("cohen_kappa", columns, statistic, confidence, seed, only_if_nan=note)
+
+
+def _margins(counts: Counts) -> tuple[Counts, Counts]:
+    """How often each label, and last no label, is the target and is predicted."""
+    support = _support(counts)
+    none = np.zeros((*support.shape[:-1], 1), dtype=support.dtype)
+    return np.concatenate([support, none], axis=-1), counts.sum(axis=-2)
+
+
+def _one(
+    name: str,
+    columns: Columns,
+    statistic: Callable[[Counts], Floats],
+    confidence: float,
+    seed: int,
+    note: str = "",
+    only_if_nan: str = "",
+) -> Result:
+    counts = confusion(columns)
+    if only_if_nan and len(columns) and np.isnan(statistic(counts[np.newaxis])[0]):
+        note = only_if_nan
+    score = build.from_counts(name, counts, statistic, confidence=confidence, seed=seed, note=note)
+    return build.single(name, score)
+
+
+def _one_sided(columns: Columns, value: str) -> str:
+    support, predicted = _margins(confusion(columns))
+    for what, margin in (("targets", support), ("predictions", predicted)):
+        if len(columns) and np.count_nonzero(margin) == 1:
+            return f"all {what} are the same: counted as {value}"
+    return ""
+
+
+def _empty_labels(part: str, counts: Counts, labels: Sequence[str], empty: float) -> str:
+    scores = _label_scores(part, counts, nan)
+    lacking = [label for label, score in zip(labels, scores, strict=True) if np.isnan(score)]
+    if not lacking:
+        return ""
+    treated = "are left out" if np.isnan(empty) else f"count as {empty:g}"
+    return f"{part} of {', '.join(lacking)} is undefined (0/0): {treated}"
+
+
+def _without(
+    default: float, zero_division: float | str | None, confidence: float, why: str
+) -> Score:
+    value = default if zero_division is None else float(zero_division)
+    counted = f"undefined (0/0): {why}"
+    note = counted if np.isnan(value) else f"{counted}; counted as {value:g}"
+    return Score(value, nan, nan, 0, confidence, note=note)

@@ -1,0 +1,183 @@
+"""Classification from probabilities of the labels (``answer: choice``)."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalkit.errors import UsageError
+from evalkit.metrics import build
+from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.classification import true_labels
+from evalkit.stats.bootstrap import bootstrap_sums, resampling_weights
+from evalkit.stats.intervals import NONE, Interval
+
+Floats = NDArray[np.float64]
+AUROC_RESAMPLES = 2_000  # a resample sorts nothing, but still costs n operations per label
+
+
+def log_loss(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Mean negative natural log of the target's probability; 0 is best, no upper bound.
+
+    Probabilities are kept at least 2.2e-16 away from 0 and 1 (sklearn.log_loss).
+    """
+    probabilities, truth = _inputs(columns)
+    # scikit-learn's bounds: one rounding step of a float64 from either end.
+    eps = np.finfo(np.float64).eps
+    losses = -np.log(np.clip(probabilities[np.arange(len(truth)), truth], eps, 1 - eps))
+    score = build.mean("log_loss", losses, confidence=confidence, seed=seed)
+    return build.single("log_loss", score)
+
+
+def brier(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Mean squared error of the probabilities; 0 is best (sklearn.brier_score_loss).
+
+    Two labels: of the second label's probability, range 0 … 1. More: summed over the labels,
+    range 0 … 2. Source: G. W. Brier, Monthly Weather Review 78 (1950) 1-3.
+    """
+    probabilities, truth = _inputs(columns)
+    wanted = np.eye(probabilities.shape[1])[truth]
+    errors = ((probabilities - wanted) ** 2).sum(axis=1)
+    if probabilities.shape[1] == 2:
+        errors /= 2
+    return build.single("brier", build.mean("brier", errors, confidence=confidence, seed=seed))
+
+
+def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Area under the ROC curve, 0 … 1; 0.5 is chance (sklearn.roc_auc_score).
+
+    Two labels: the curve of either. More: the mean over the labels of each against the rest.
+    NaN while a label has no sample, or all. Percentile bootstrap over samples.
+    """
+    probabilities, truth = _inputs(columns)
+    n, k = probabilities.shape
+    if n == 0:
+        return build.single("auroc", build.undefined(0, confidence, build.NOTHING))
+    absent = [columns.labels[i] for i in range(k) if not (truth == i).any()]
+    if absent or k < 2:
+        note = f"undefined: no target is {', '.join(absent)}" if absent else "undefined: one label"
+        return build.single("auroc", build.undefined(n, confidence, note))
+    of_labels = range(1, 2) if k == 2 else range(k)
+    curves = [_Curve(probabilities[:, i], truth == i) for i in of_labels]
+    value = float(np.mean([curve.areas(np.ones((1, n)))[0] for curve in curves]))
+    replicates = np.concatenate(
+        [
+            np.mean([curve.areas(w) for curve in curves], axis=0)
+            for w in resampling_weights(n, seed, AUROC_RESAMPLES)
+        ]
+    )
+    usable = replicates[~np.isnan(replicates)]
+    note = ""
+    interval = NONE
+    if len(usable) >= AUROC_RESAMPLES / 2:
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(usable, [tail, 1 - tail])
+        interval = Interval(float(low), float(high), "bootstrap")
+        if low == high:
+            interval, note = build.flat("auroc", value, n, confidence, note)
+    score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
+    return build.single("auroc", score)
+
+
+class _Curve:
+    """One label's samples sorted by score once, for the areas of many weightings."""
+
+    def __init__(self, scores: Floats, positive: NDArray[np.bool_]) -> None:
+        self.order = np.argsort(scores, kind="stable")
+        ranked = scores[self.order]
+        self.positive = positive[self.order].astype(np.float64)
+        self.starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+
+    def areas(self, weights: Floats) -> Floats:
+        """Weights of shape (r, n) → areas of shape (r,); NaN without a positive or a negative.
+
+        The share of (positive, negative) pairs ranked rightly, ties counting half.
+        """
+        drawn = weights[:, self.order]
+        up = np.add.reduceat(drawn * self.positive, self.starts, axis=1)
+        down = np.add.reduceat(drawn * (1 - self.positive), self.starts, axis=1)
+        below = np.cumsum(down, axis=1) - down / 2
+        pairs = up.sum(axis=1) * down.sum(axis=1)
+        right = (up * below).sum(axis=1)
+        areas: Floats = np.full(len(pairs), nan)
+        np.divide(right, pairs, out=areas, where=pairs > 0)
+        return areas
+
+
+def calibration_error(
+    columns: Columns, *, confidence: float = 0.95, seed: int = 0, bins: int = 10
+) -> Result:
+    """Expected calibration error: mean gap of confidence and accuracy, 0 … 1, 0 is best.
+
+    The confidence of a sample is its highest probability; ``bins`` bins of equal width over
+    (0, 1]; each weighs as many samples as it holds. Biased upwards in small suites.
+    Source: C. Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2.
+    """
+    hits, certainty, bin_of = _binned(columns, bins)
+    n = len(hits)
+    if n == 0:
+        return build.single("calibration_error", build.undefined(0, confidence, build.NOTHING))
+    rows = np.zeros((n, bins + 1))
+    rows[np.arange(n), bin_of] = hits - certainty
+    rows[:, -1] = 1.0
+    error = partial(_gap, bins)
+    value = float(error(rows.sum(axis=0)[np.newaxis])[0])
+    interval = bootstrap_sums(
+        rows, error, confidence=confidence, seed=seed, resamples=2_000, method="bca"
+    )
+    note = ""
+    if n == 1 or interval.low == interval.high:
+        interval, note = build.flat("calibration_error", value, n, confidence, note)
+    score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
+    return build.single("calibration_error", score)
+
+
+def _gap(bins: int, sums: Floats) -> Floats:
+    gaps: Floats = np.abs(sums[:, :bins]).sum(axis=1) / sums[:, -1]
+    return gaps
+
+
+def reliability(columns: Columns, bins: int = 10) -> list[dict[str, float | int]]:
+    """The bins of a reliability diagram that hold samples, in order of confidence.
+
+    Each: ``low`` and ``high`` (its bounds), ``n``, ``confidence`` (mean) and ``accuracy``.
+    """
+    hits, certainty, bin_of = _binned(columns, bins)
+    rows: list[dict[str, float | int]] = []
+    for b in range(bins):
+        inside = bin_of == b
+        if inside.any():
+            rows.append(
+                {
+                    "low": b / bins,
+                    "high": (b + 1) / bins,
+                    "n": int(inside.sum()),
+                    "confidence": float(certainty[inside].mean()),
+                    "accuracy": float(hits[inside].mean()),
+                }
+            )
+    return rows
+
+
+def _binned(columns: Columns, bins: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    probabilities, truth = _inputs(columns)
+    if bins < 1:
+        raise UsageError(f"calibration_error: bins must be at least 1, not {bins}")
+    hits = (probabilities.argmax(axis=1) == truth).astype(np.float64)
+    certainty = probabilities.max(axis=1)
+    bin_of = np.clip(np.ceil(certainty * bins).astype(np.int64) - 1, 0, bins - 1)
+    return hits, certainty, bin_of
+
+
+def _inputs(columns: Columns) -> tuple[Floats, NDArray[np.int64]]:
+    n, k = len(columns), len(columns.labels)
+    given = columns.probabilities
+    if given is None and n == 0:
+        return np.zeros((0, max(k, 1))), np.zeros(0, dtype=np.int64)
+    if given is None or given.shape != (n, k):
+        found = "none" if given is None else f"shape {given.shape}"
+        raise UsageError(f"probabilities must have shape ({n}, {k}): samples × labels; got {found}")
+    return np.asarray(given, dtype=np.float64), np.array(true_labels(columns), dtype=np.int64)

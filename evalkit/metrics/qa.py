@@ -1,0 +1,81 @@
+"""Question answering by the rules of SQuAD's official evaluation.
+
+Normalisation: lower case, ASCII punctuation removed, the words a, an, the removed, white
+space collapsed. With several references a sample gets its best. An answer that could not be
+taken scores 0, even where the reference is empty (the question has no answer).
+
+Source: P. Rajpurkar et al., Know What You Don't Know, ACL 2018 (evaluation script v2.0).
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable
+
+from evalkit.metrics import build
+from evalkit.metrics.base import Columns, Result
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+
+
+def normalise(text: str) -> str:
+    """SQuAD's normal form of an answer."""
+    bare = text.lower().translate(_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", bare).split())
+
+
+def exact_match(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Share of answers equal to a reference in normal form. Range 0 … 1, Wilson's interval."""
+    flags = _best(columns, lambda answer, reference: float(answer == reference))
+    return build.single("exact_match", build.proportion(flags, confidence=confidence))
+
+
+def token_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Mean F1 of the words shared with the best reference. Range 0 … 1, bootstrap interval.
+
+    Where the answer or the reference is empty, 1 if both are, else 0.
+    """
+    values = _best(columns, _overlap)
+    return build.single(
+        "token_f1", build.mean("token_f1", values, confidence=confidence, seed=seed)
+    )
+
+
+def contains(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Share of answers that contain a reference, in normal form, as whole words.
+
+    "18 legs" does not contain "8". An empty reference is contained in an empty answer only.
+    """
+    flags = _best(columns, _within)
+    return build.single("contains", build.proportion(flags, confidence=confidence))
+
+
+def _best(columns: Columns, compare: Callable[[str, str], float]) -> list[float]:
+    values = []
+    for prediction, references in zip(columns.predictions, columns.targets, strict=True):
+        if prediction is None:
+            values.append(0.0)
+            continue
+        answer = normalise(prediction)
+        values.append(max((compare(answer, normalise(r)) for r in references), default=0.0))
+    return values
+
+
+def _overlap(answer: str, reference: str) -> float:
+    said, wanted = answer.split(), reference.split()
+    if not said or not wanted:
+        return float(said == wanted)
+    shared = sum((Counter(said) & Counter(wanted)).values())
+    if shared == 0:
+        return 0.0
+    precision, recall = shared / len(said), shared / len(wanted)
+    return (2 * precision * recall) / (precision + recall)
+
+
+def _within(answer: str, reference: str) -> float:
+    if not reference:
+        return float(not answer)
+    return float(f" {reference} " in f" {answer} ")

@@ -1,0 +1,92 @@
+"""From a metric's name to its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from evalkit.errors import UsageError, unknown
+from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.catalogue import METRICS, Metric
+
+
+def run_metric(
+    name: str,
+    columns: Columns,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+) -> Result:
+    """The scores of one metric over a cell's columns, by full name.
+
+    Raises UsageError when the metric or a setting does not exist, or a column it needs is
+    not there.
+    """
+    if name not in METRICS:
+        raise UsageError(unknown("metric", name, list(METRICS)))
+    metric = METRICS[name]
+    for key in settings or {}:
+        if key not in metric.settings:
+            raise UsageError(unknown(f"setting of metric '{name}'", key, list(metric.settings)))
+    _require(metric, columns)
+    result = _function(metric)(columns, confidence=confidence, seed=seed, **dict(settings or {}))
+    return dict(result)
+
+
+def compute(
+    metric: str,
+    predictions: Sequence[str | None],
+    targets: Sequence[str | Sequence[str]],
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> Score | dict[str, Score]:
+    """A metric over plain lists.
+
+    predictions: n answers. targets: n references, each a string or a list of strings.
+    columns: the other columns of :class:`Columns` (``labels``, ``probabilities``, ``sources``,
+    ``choices``, ``choice_logprobs``). Without ``labels`` a classification metric takes the
+    sorted targets and predictions, as scikit-learn does.
+
+    Returns a Score; for a metric with one score per label, a dict by full name.
+
+    >>> compute("exact_match", ["Paris!"], [["paris", "city of Paris"]]).value
+    1.0
+    """
+    if len(predictions) != len(targets):
+        raise UsageError(f"{len(predictions)} predictions but {len(targets)} targets")
+    references = [(t,) if isinstance(t, str) else tuple(t) for t in targets]
+    if metric in METRICS and "labels" in METRICS[metric].needs and not columns.get("labels"):
+        written = {p for p in predictions if p is not None}
+        columns["labels"] = sorted(written.union(*references))
+    if "labels" in columns:
+        columns["labels"] = tuple(columns["labels"])
+    if columns.get("probabilities") is not None:
+        columns["probabilities"] = np.asarray(columns["probabilities"], dtype=np.float64)
+    table = Columns(predictions=list(predictions), targets=references, **columns)
+    result = run_metric(metric, table, confidence=confidence, seed=seed, settings=settings)
+    return dict(result) if METRICS[metric].keyed else result[metric]
+
+
+def _function(metric: Metric) -> Callable[..., Result]:
+    module, _, name = metric.function.partition(":")
+    function: Callable[..., Result] = getattr(import_module(module), name)
+    return function
+
+
+def _require(metric: Metric, columns: Columns) -> None:
+    present = {
+        "labels": bool(columns.labels),
+        "probabilities": columns.probabilities is not None,
+        "sources": bool(columns.sources),
+        "choices": bool(columns.choices) and bool(columns.choice_logprobs),
+    }
+    missing = [need for need in metric.needs if not present[need] and len(columns)]
+    if missing:
+        raise UsageError(f"metric '{metric.name}' needs {' and '.join(missing)}")

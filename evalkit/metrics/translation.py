@@ -1,0 +1,130 @@
+"""Corpus BLEU, chrF and TER, computed by sacrebleu.
+
+A corpus score is a function of counts summed over samples (n-gram matches, lengths, edits),
+which are taken from sacrebleu once; intervals resample those counts. There is no per-sample
+value whose mean is the score. The note of a score is sacrebleu's signature. A missing answer
+is an empty translation.
+
+Sources: M. Post, A Call for Clarity in Reporting BLEU Scores, WMT 2018; M. Popović, chrF,
+WMT 2015; M. Snover et al., A Study of Translation Edit Rate, AMTA 2006.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalkit.metrics import build
+from evalkit.metrics.base import Columns, Result, Score
+from evalkit.stats.bootstrap import bootstrap_sums
+
+Floats = NDArray[np.float64]
+Statistic = Callable[[Floats], Floats]
+
+
+def bleu(
+    columns: Columns,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+) -> Result:
+    """Corpus BLEU, 0 … 100: up to 4-grams, exponential smoothing, brevity penalty."""
+    from sacrebleu.metrics import BLEU
+
+    metric = BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
+    return _corpus("bleu", metric, bleu_of_sums, columns, confidence, seed)
+
+
+def chrf(
+    columns: Columns, *, confidence: float = 0.95, seed: int = 0, word_order: int = 0
+) -> Result:
+    """Corpus chrF2, 0 … 100: character n-grams up to 6; ``word_order: 2`` makes it chrF++."""
+    from sacrebleu.metrics import CHRF
+
+    return _corpus("chrf", CHRF(word_order=word_order), chrf_of_sums, columns, confidence, seed)
+
+
+def ter(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Corpus translation edit rate in percent, 0 is best; can exceed 100."""
+    from sacrebleu.metrics import TER
+
+    return _corpus("ter", TER(), ter_of_sums, columns, confidence, seed)
+
+
+def _corpus(
+    name: str,
+    metric: Any,
+    statistic: Statistic,
+    columns: Columns,
+    confidence: float,
+    seed: int,
+) -> Result:
+    n = len(columns)
+    if n == 0:
+        return build.single(name, build.undefined(0, confidence, build.NOTHING))
+    answers = build.texts(columns.predictions)
+    # sacrebleu wants one stream per reference; a sample with fewer leaves the later ones None.
+    most = max(max(len(t) for t in columns.targets), 1)
+    streams = [
+        [t[i] if i < len(t) else ("" if i == 0 else None) for t in columns.targets]
+        for i in range(most)
+    ]
+    value = float(metric.corpus_score(answers, streams).score)
+    rows = np.array(metric._extract_corpus_statistics(answers, streams), dtype=np.float64)
+    interval = bootstrap_sums(rows, statistic, confidence=confidence, seed=seed)
+    note = str(metric.get_signature())
+    if n == 1 or interval.low == interval.high:
+        interval, note = build.flat(name, value, n, confidence, note)
+    score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
+    return build.single(name, score)
+
+
+def bleu_of_sums(sums: Floats) -> Floats:
+    """Corpus BLEU of sums (r, 10): two lengths, matches and totals of 1- to 4-grams.
+
+    As sacrebleu: exponential smoothing of the orders without a match.
+    """
+    said, wanted = sums[:, 0], sums[:, 1]
+    matches, totals = sums[:, 2:6], sums[:, 6:10]
+    empty = (matches == 0) & (totals > 0)
+    halvings = 2.0 ** np.cumsum(empty, axis=1)
+    precision = np.divide(
+        np.where(empty, 1 / halvings, matches), totals, out=np.zeros_like(totals), where=totals > 0
+    )
+    with np.errstate(divide="ignore"):
+        geometric = np.exp(np.log(precision).mean(axis=1))
+        shortfall = np.where(said > 0, 1 - wanted / np.maximum(said, 1e-12), -np.inf)
+    brevity = np.where(said < wanted, np.exp(np.minimum(shortfall, 0.0)), 1.0)
+    scores: Floats = 100 * brevity * geometric * (matches[:, 0] > 0)
+    return scores
+
+
+def chrf_of_sums(sums: Floats) -> Floats:
+    """Corpus chrF (beta 2) of sums (r, 3k): per n-gram order said, wanted, matched.
+
+    As sacrebleu: mean precision and recall over the orders that both sides have.
+    """
+    said, wanted, matched = sums[:, 0::3], sums[:, 1::3], sums[:, 2::3]
+    usable = (said > 0) & (wanted > 0)
+    orders = np.maximum(usable.sum(axis=1), 1)
+    zero = np.zeros_like(said)
+    precision = np.divide(matched, said, out=zero.copy(), where=usable).sum(axis=1) / orders
+    recall = np.divide(matched, wanted, out=zero.copy(), where=usable).sum(axis=1) / orders
+    below = 4 * precision + recall
+    scores: Floats = np.divide(
+        5 * precision * recall, below, out=np.zeros_like(below), where=below > 0
+    )
+    return 100 * scores
+
+
+def ter_of_sums(sums: Floats) -> Floats:
+    """Corpus TER of sums (r, 2): edits, and words of the references."""
+    edits, words = sums[:, 0], sums[:, 1]
+    rate = np.divide(edits, words, out=(edits > 0).astype(np.float64), where=words > 0)
+    scores: Floats = 100 * rate
+    return scores

@@ -1,0 +1,60 @@
+"""Closed-form confidence intervals."""
+
+from __future__ import annotations
+
+from math import nan, sqrt
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+class Interval(NamedTuple):
+    """Bounds and how they were made: ``wilson``, ``t``, ``bootstrap``, "" when there are none."""
+
+    low: float
+    high: float
+    method: str
+
+
+NONE = Interval(nan, nan, "")
+
+
+def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
+    """Wilson's score interval of a proportion, without continuity correction.
+
+    successes: 0 … n; may be fractional (a mean of values in [0, 1] times n), for which the
+    interval is conservative: no such variable varies more than a 0/1 one of the same mean.
+    n = 0 has no interval. Bounds lie in [0, 1]; 0/n is bounded below by exactly 0 and n/n
+    above by exactly 1.
+
+    Source: E. B. Wilson, Probable Inference, the Law of Succession, and Statistical
+    Inference, JASA 22 (1927) 209-212.
+    """
+    if n == 0:
+        return NONE
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    p = successes / n
+    scale = 1 + z * z / n
+    centre = (p + z * z / (2 * n)) / scale
+    half = z * sqrt(max(p * (1 - p), 0.0) / n + z * z / (4 * n * n)) / scale
+    low = 0.0 if successes <= 0 else max(0.0, centre - half)
+    high = 1.0 if successes >= n else min(1.0, centre + half)
+    return Interval(low, high, "wilson")
+
+
+def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Student's interval of the mean of n ≥ 2 values; none for fewer.
+
+    mean ± t(n - 1) · s / √n, with s over n - 1.
+    """
+    from scipy.special import stdtrit
+
+    x = np.asarray(values, dtype=np.float64)
+    n = len(x)
+    if n < 2:
+        return NONE
+    half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * float(x.std(ddof=1)) / sqrt(n)
+    mean = float(x.mean())
+    return Interval(mean - half, mean + half, "t")
