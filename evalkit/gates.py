@@ -227,6 +227,9 @@ def _decide_term(
     except EvalkitError as error:
         record.reason = str(error)
         return record
+    if math.isnan(record.threshold):
+        record.reason = f"{term.reference.target} has no {term.score} to compare with"
+        return record
     if score.value is None or math.isnan(score.value):
         record.reason = f"{term.score} is undefined{f': {score.note}' if score.note else ''}"
         return record

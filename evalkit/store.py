@@ -245,6 +245,16 @@ class Store:
             )
             self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
+    def update_cell(self, run: str, position: int, cell: CellRecord) -> None:
+        """Write a cell again, its samples left as they are."""
+        body = json.dumps(asdict_shallow(cell, without=("samples",)))
+        with self._transaction():
+            self._db.execute(
+                "UPDATE cells SET position = ?, body = ?"
+                " WHERE run = ? AND suite = ? AND model = ? AND prompt = ?",
+                (position, body, run, cell.suite, cell.model, cell.prompt),
+            )
+
     def run(self, name: str = "last", *, samples: bool = True) -> RunRecord:
         """A run by its id, the start of its id, its label, or ``last``; with its cells.
 
@@ -396,9 +406,9 @@ def _to_cell(body: dict[str, Any]) -> CellRecord:
     return _known(CellRecord, body)
 
 
-# What a sample's record shares with its response is kept once, in the response. Status and
-# error stay with the sample: scoring may have found the answer unparsed.
-_FROM_RESPONSE = ("sent", "seconds", "prompt_tokens", "completion_tokens", "finish", "details")
+# What a sample's record shares with its response is kept once, in the response. Status, error
+# and details stay with the sample: scoring adds to them.
+_FROM_RESPONSE = ("sent", "seconds", "prompt_tokens", "completion_tokens", "finish")
 
 
 def _sample_body(sample: SampleRecord, *, with_response: bool) -> dict[str, Any]:

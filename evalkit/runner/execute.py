@@ -1,0 +1,278 @@
+"""A whole run: every model in turn answers its cells, the cells are scored and decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit import gates
+from evalkit.errors import EvalkitError, ModelError, UsageError
+from evalkit.exchange import Response, Status
+from evalkit.models.base import Model
+from evalkit.records import (
+    CellRecord,
+    GateRecord,
+    ModelRecord,
+    RunRecord,
+    SampleRecord,
+    ScoreRecord,
+    SuiteRecord,
+)
+from evalkit.runner.outcomes import outcome
+from evalkit.runner.plan import Cell, CellId, Plan
+from evalkit.runner.progress import Progress, Silent
+from evalkit.runner.provenance import now
+from evalkit.runner.respond import Asked, Respondent, announce, prepare
+from evalkit.runner.score import Scorer, lost, statuses
+from evalkit.runner.vocabulary import metric_names
+from evalkit.store import Store
+
+
+@dataclass
+class Decided:
+    """A cell that is scored, before its gates: what they need to be decided.
+
+    scores: by confidence, for every confidence that a gate of the suite asks for.
+    """
+
+    cell: Cell
+    record: CellRecord
+    position: int
+    scores: Mapping[float, Mapping[str, ScoreRecord]] = field(default_factory=dict)
+    keys: list[str | None] = field(default_factory=list)
+
+
+def execute(
+    plan: Plan,
+    store: Store,
+    run: RunRecord,
+    *,
+    use_cache: bool = True,
+    baseline: RunRecord | None = None,
+    progress: Progress | None = None,
+) -> RunRecord:
+    """Carry out a plan and write it to the store as ``run``; returns the run with its cells.
+
+    Samples are in the store, not in the returned cells: a run may be large. One model is
+    loaded at a time and freed before the next. A model that cannot be loaded leaves its
+    cells with ``error`` set and their gates in error; the others go on.
+    """
+    progress = progress or Silent()
+    run.suites = {cell.suite.suite: _suite_record(cell) for cell in plan.cells}
+    store.begin_run(run)
+    try:
+        decided = _scored(plan, store, run, use_cache, progress)
+        _decide(decided, baseline)
+        for done in decided:
+            store.update_cell(run.id, done.position, done.record)
+        run.cells = [done.record for done in decided]
+        run.status = "finished"
+    except BaseException:
+        run.status = "interrupted"
+        raise
+    finally:
+        run.finished = now()
+        progress.finish()
+        store.end_run(run)
+    return run
+
+
+def _scored(
+    plan: Plan, store: Store, run: RunRecord, use_cache: bool, progress: Progress
+) -> list[Decided]:
+    prepared: dict[str, list[Asked] | str] = {}
+    for name, cells in plan.by_model():
+        model = plan.models[name]
+        prepared[name] = _prepare(model, cells, store, run, use_cache)
+    announce(progress, [a for some in prepared.values() if isinstance(some, list) for a in some])
+    positions = {cell.id: index for index, cell in enumerate(plan.cells)}
+    decided = []
+    for name, cells in plan.by_model():
+        todo = prepared[name]
+        model = plan.models[name]
+        if isinstance(todo, str):
+            run.models[name] = model_record(model, error=todo)
+            decided += [_broken(cell, positions[cell.id], todo, store, run) for cell in cells]
+            continue
+        respondent = Respondent(model, store, run.id, progress)
+        try:
+            for asked in todo:
+                respondent.ask(asked)
+                done = _score(asked, positions[asked.cell.id], store)
+                store.add_cell(run.id, done.position, done.record, done.keys)
+                done.record.samples = []
+                decided.append(done)
+            error = next((asked.error for asked in todo if asked.error), "")
+            run.models[name] = model_record(model, respondent.load_seconds, error)
+        finally:
+            respondent.close()
+    return sorted(decided, key=lambda done: done.position)
+
+
+def _prepare(
+    model: Model, cells: Sequence[Cell], store: Store, run: RunRecord, use_cache: bool
+) -> list[Asked] | str:
+    try:
+        known = model.fingerprint() is not None
+        share = use_cache and known
+        return prepare(cells, model, store, salt="" if share else run.id, share=share)
+    except ModelError as error:
+        return str(error)
+
+
+def _score(asked: Asked, position: int, store: Store) -> Decided:
+    cell = asked.cell
+    responses = store.responses(list(asked.distinct))
+    keys: list[str | None] = []
+    samples = []
+    for sample, key in zip(cell.dataset.samples, asked.keys, strict=True):
+        response = responses.get(key)
+        keys.append(key if response is not None else None)
+        if response is None:
+            response = asked.failures.get(key) or _unasked(asked.error)
+        cached = key in asked.known
+        samples.append(outcome(cell.suite, sample, asked.distinct[key], response, cached=cached))
+    scorer = Scorer(cell.suite, samples)
+    scorer.annotate()
+    counts = statuses(samples)
+    record = CellRecord(
+        suite=cell.suite.suite,
+        model=cell.model,
+        prompt=cell.variant.name,
+        task=cell.suite.task,
+        n=len(samples),
+        scored=len(scorer.samples),
+        statuses=counts,
+        scores=scorer.scores(),
+        gates=[],
+        analyses=scorer.analyses(),
+        samples=samples,
+        error=asked.error,
+        seconds=asked.seconds,
+        cached=sum(sample.cached for sample in samples),
+        prompt_tokens=_sum(samples, "prompt_tokens"),
+        completion_tokens=_sum(samples, "completion_tokens"),
+    )
+    levels = {gate.confidence for gate in map(gates.parse, cell.suite.gates)} - {None}
+    scores = {level: scorer.scores(level) for level in levels if level is not None}
+    return Decided(cell, record, position, scores, keys)
+
+
+def _unasked(reason: str) -> Response:
+    return Response(Status.ERROR, error=reason or "no response was recorded")
+
+
+def _sum(samples: Sequence[SampleRecord], name: str) -> int:
+    return sum(getattr(sample, name) or 0 for sample in samples)
+
+
+def _broken(cell: Cell, position: int, error: str, store: Store, run: RunRecord) -> Decided:
+    """A cell whose model cannot be asked at all."""
+    record = CellRecord(
+        suite=cell.suite.suite,
+        model=cell.model,
+        prompt=cell.variant.name,
+        task=cell.suite.task,
+        n=len(cell.dataset.samples),
+        scored=0,
+        statuses={Status.ERROR.value: len(cell.dataset.samples)},
+        scores={},
+        gates=[],
+        analyses=[],
+        error=error,
+    )
+    store.add_cell(run.id, position, record, [])
+    return Decided(cell, record, position)
+
+
+def _decide(decided: Sequence[Decided], baseline: RunRecord | None) -> None:
+    """Give every cell its verdicts; gates may look at other cells, so all are scored first."""
+    cells = {CellId(d.record.suite, d.record.model, d.record.prompt): d.record for d in decided}
+    for done in decided:
+        resolve = _resolver(done.record, cells, baseline)
+        done.record.gates = [
+            _verdict(gates.parse(declared), done, resolve) for declared in done.cell.suite.gates
+        ]
+
+
+def _verdict(gate: gates.Gate, done: Decided, resolve: Callable[[str, str], float]) -> GateRecord:
+    record = done.record
+    scores = done.scores.get(gate.confidence or 0.0, record.scores)
+    missing = lost(done.cell.suite, record.statuses)
+    verdict = gates.decide(gate, scores, resolve, lost=missing)
+    if record.error:
+        verdict.verdict = "error"
+        verdict.reason = record.error
+    return verdict
+
+
+def _resolver(
+    record: CellRecord, cells: Mapping[CellId, CellRecord], baseline: RunRecord | None
+) -> Callable[[str, str], float]:
+    def resolve(target: str, score: str) -> float:
+        if target == "baseline":
+            other = _baseline_cell(record, baseline)
+        else:
+            model, _, prompt = target.partition("/")
+            found = cells.get(CellId(record.suite, model, prompt))
+            if found is None:
+                raise UsageError(f"this run has no cell {target} of suite {record.suite}")
+            other = found
+        value = other.scores[score].value if score in other.scores else None
+        return math.nan if value is None else value
+
+    return resolve
+
+
+def _baseline_cell(record: CellRecord, baseline: RunRecord | None) -> CellRecord:
+    if baseline is None:
+        raise UsageError("no baseline to compare with: give one with --eval-baseline")
+    for cell in baseline.cells:
+        if (cell.suite, cell.model, cell.prompt) == (record.suite, record.model, record.prompt):
+            return cell
+    raise UsageError(
+        f"the baseline has no cell {record.model}/{record.prompt} of suite {record.suite}"
+    )
+
+
+def _suite_record(cell: Cell) -> SuiteRecord:
+    suite, dataset = cell.suite, cell.dataset
+    return SuiteRecord(
+        name=suite.suite,
+        path=str(suite.path),
+        task=suite.task,
+        description=suite.description,
+        licence=suite.licence,
+        suite_hash=suite.hash,
+        data_hash=dataset.hash,
+        total=dataset.total,
+        limit=len(dataset.samples) if len(dataset.samples) < dataset.total else None,
+        tags=list(suite.tags),
+        labels=list(suite.labels),
+        prompts={variant.name: variant.template_text for variant in cell.loaded.variants},
+        metrics=list(metric_names(suite)),
+        gates=[gates.parse(declared).rule for declared in suite.gates],
+        group=", ".join(suite.data.group) or None,
+    )
+
+
+def model_record(model: Model, load_seconds: float = 0.0, error: str = "") -> ModelRecord:
+    """What a run remembers of a model."""
+    declaration = getattr(model, "declaration", None)
+    options: dict[str, Any] = dict(declaration.options) if declaration else {}
+    fingerprint: Mapping[str, Any] | None = None
+    try:
+        fingerprint = model.fingerprint()
+    except EvalkitError as problem:
+        error = error or str(problem)
+    return ModelRecord(
+        name=model.name,
+        backend=declaration.backend if declaration else type(model).__name__,
+        declaration=options,
+        fingerprint=dict(fingerprint) if fingerprint is not None else None,
+        described=dict(model.describe()),
+        load_seconds=load_seconds,
+        error=error,
+    )

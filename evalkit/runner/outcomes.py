@@ -1,0 +1,116 @@
+"""From a response to what counts: the answer taken from it, its status, the checks on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from evalkit.answers import Taken, take
+from evalkit.exchange import Prompt, Request, Response, Status
+from evalkit.judging.refusals import grade
+from evalkit.records import SampleRecord
+from evalkit.runner.plan import LETTERS
+from evalkit.spec.data import Sample
+from evalkit.spec.suite import Suite
+
+_MATCHED_TASKS = ("classification", "multiple-choice")
+
+
+def outcome(
+    suite: Suite, sample: Sample, request: Request, response: Response, *, cached: bool
+) -> SampleRecord:
+    """The record of one sample: what was sent, what came back, what was taken from it."""
+    status = response.status
+    taken = Taken(None, response.error)
+    if response.answered:
+        taken = take_answer(suite, sample, request, response)
+        if taken.prediction is None:
+            status = Status.UNPARSED
+    return SampleRecord(
+        id=sample.id,
+        index=sample.index,
+        fields=dict(sample.fields),
+        targets=list(sample.targets),
+        prompt=_plain_prompt(request.prompt),
+        sent=response.sent,
+        output=response.text,
+        prediction=taken.prediction,
+        how=taken.how,
+        status=status.value,
+        error=response.error,
+        probabilities=_probabilities(suite, request, response),
+        checks=[check.run(response.text) for check in suite.checks] if response.answered else [],
+        cached=cached,
+        seconds=response.seconds,
+        prompt_tokens=response.prompt_tokens,
+        completion_tokens=response.completion_tokens,
+        finish=response.finish,
+        details=_details(request, response),
+    )
+
+
+def take_answer(suite: Suite, sample: Sample, request: Request, response: Response) -> Taken:
+    """The answer in a response, by the suite's ``answer:``."""
+    if request.choices:
+        return _chosen(suite, sample, request, response)
+    answer = suite.answer
+    if suite.task == "safety":
+        graded = grade(response.text)
+        return Taken(graded.outcome, f"refusal rules: {graded.why}")
+    labels = suite.labels if suite.task == "classification" else None
+    choices = sample.choices if suite.task == "multiple-choice" else None
+    return take(
+        response.text,
+        answer.method,
+        labels=labels or None,
+        choices=choices or None,
+        pattern=answer.pattern,
+        group=answer.group,
+        path=answer.path,
+        which=answer.which,
+        marker=answer.marker,
+    )
+
+
+def _chosen(suite: Suite, sample: Sample, request: Request, response: Response) -> Taken:
+    best = max(range(len(request.choices)), key=response.logprobs.__getitem__)
+    ranked = sorted(response.logprobs, reverse=True)
+    lead = ranked[0] - ranked[1] if len(ranked) > 1 else math.inf
+    names = _choice_names(suite, sample)
+    how = (
+        f"the likeliest of {len(request.choices)} continuations: '{request.choices[best]}',"
+        f" {lead:.3g} nats ahead of the next"
+    )
+    return Taken(names[best], how)
+
+
+def _choice_names(suite: Suite, sample: Sample) -> Sequence[str]:
+    return sample.choices if suite.task == "multiple-choice" else list(suite.labels)
+
+
+def _probabilities(suite: Suite, request: Request, response: Response) -> dict[str, float]:
+    """The choices' probabilities relative to each other: a softmax of their log-likelihoods."""
+    if not request.choices or not response.logprobs:
+        return {}
+    top = max(response.logprobs)
+    weights = [math.exp(value - top) for value in response.logprobs]
+    total = sum(weights)
+    names: Sequence[str] = list(suite.labels) or request.choices
+    if suite.task == "multiple-choice":
+        names = LETTERS[: len(weights)]
+    return {name: weight / total for name, weight in zip(names, weights, strict=True)}
+
+
+def _details(request: Request, response: Response) -> dict[str, Any]:
+    details = dict(response.details)
+    if request.choices:
+        details["choices"] = list(request.choices)
+        details["logprobs"] = list(response.logprobs)
+    return details
+
+
+def _plain_prompt(prompt: Prompt) -> str | list[dict[str, str]]:
+    if isinstance(prompt, str):
+        return prompt
+    return [{"role": message.role, "content": message.content} for message in prompt]

@@ -1,0 +1,111 @@
+"""From suites, models and prompts to cells, and from a cell to its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from evalkit.errors import UsageError, unknown
+from evalkit.exchange import Generation, Prompt, Request
+from evalkit.models.base import Model
+from evalkit.spec.data import Dataset, Sample
+from evalkit.spec.load import LoadedSuite
+from evalkit.spec.prompts import Variant
+from evalkit.spec.suite import Suite
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class CellId(NamedTuple):
+    """What a cell is called: ``suite``, ``model`` and ``prompt`` by name."""
+
+    suite: str
+    model: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model × one prompt over the samples of a suite."""
+
+    loaded: LoadedSuite
+    dataset: Dataset
+    model: str
+    variant: Variant
+
+    @property
+    def suite(self) -> Suite:
+        """The suite as declared."""
+        return self.loaded.suite
+
+    @property
+    def id(self) -> CellId:
+        """The names of suite, model and prompt."""
+        return CellId(self.suite.suite, self.model, self.variant.name)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells of a run, those of one model together, and the models by name."""
+
+    cells: Sequence[Cell]
+    models: Mapping[str, Model]
+
+    def by_model(self) -> list[tuple[str, list[Cell]]]:
+        """Cells grouped by model, in the order in which models first appear."""
+        groups: dict[str, list[Cell]] = {}
+        for cell in self.cells:
+            groups.setdefault(cell.model, []).append(cell)
+        return list(groups.items())
+
+
+def cells_of(
+    loaded: LoadedSuite,
+    models: Sequence[str],
+    prompts: Sequence[str] = (),
+    limit: int | None = None,
+) -> list[Cell]:
+    """The cells of one suite: every model × every prompt variant, or only ``prompts``.
+
+    limit: take that many samples (a seeded part of the data, in its order).
+    """
+    smallest = min((n for n in (limit, loaded.suite.limit) if n is not None), default=None)
+    dataset = loaded.dataset if smallest is None else loaded.dataset.take(smallest)
+    variants = [v for v in loaded.variants if not prompts or v.name in prompts]
+    return [Cell(loaded, dataset, model, variant) for model in models for variant in variants]
+
+
+def check_prompts(suites: Sequence[LoadedSuite], prompts: Sequence[str]) -> None:
+    """Raise UsageError when a prompt asked for by name is in none of the suites."""
+    known = sorted({variant.name for loaded in suites for variant in loaded.variants})
+    for name in prompts:
+        if known and name not in known:
+            raise UsageError(unknown("prompt", name, known))
+
+
+def requests_of(cell: Cell) -> list[Request]:
+    """One request per sample, in the order of the data. Raises SpecError (undefined variable)."""
+    generation = generation_of(cell.suite)
+    requests = []
+    for sample in cell.dataset.samples:
+        prompt = cell.variant.render(sample)
+        choices = continuations(cell.suite, sample, prompt)
+        requests.append(Request(prompt, generation, choices))
+    return requests
+
+
+def generation_of(suite: Suite) -> Generation:
+    """The generation parameters of a suite, as the backends take them."""
+    return suite.generation.to_exchange()
+
+
+def continuations(suite: Suite, sample: Sample, prompt: Prompt) -> tuple[str, ...]:
+    """The texts whose log-likelihoods are compared for a sample; empty for generated answers."""
+    if suite.answer.method != "choice":
+        return ()
+    if suite.task == "multiple-choice":
+        if suite.answer.choice == "letter":
+            return tuple(LETTERS[: len(sample.choices)])
+        return sample.choices
+    return tuple(forms[0] for forms in suite.labels.values())

@@ -1,0 +1,130 @@
+"""Getting the answers of one model: from the cache where they are known, else by asking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from evalkit.errors import ModelError
+from evalkit.exchange import Request, Response, Status
+from evalkit.models.base import Model
+from evalkit.runner.plan import Cell, requests_of
+from evalkit.runner.progress import Progress, total_work, work
+from evalkit.store import Store, digest, response_key
+
+
+@dataclass
+class Asked:
+    """A cell with its requests: the key of each sample's response, and each distinct request.
+
+    Identical requests share a key and are asked once. ``known``: keys answered before this
+    run. ``failures``: responses that are not kept in the store.
+    """
+
+    cell: Cell
+    keys: list[str]
+    distinct: dict[str, Request]
+    known: set[str]
+    failures: dict[str, Response] = field(default_factory=dict)
+    seconds: float = 0.0
+    error: str = ""
+
+    @property
+    def missing(self) -> list[str]:
+        """Keys without an answer, in the order of the samples."""
+        return [key for key in self.distinct if key not in self.known]
+
+
+def prepare(
+    cells: Sequence[Cell], model: Model, store: Store, *, salt: str = "", share: bool = True
+) -> list[Asked]:
+    """Render the requests of a model's cells and look up which are answered already.
+
+    share: whether answers may be looked up at all (False after ``--eval-no-cache``, with a
+    ``salt`` that keeps this run's answers apart). Raises ModelError, SpecError.
+    """
+    fingerprint = model.fingerprint()
+    identity = digest(dict(fingerprint)) if fingerprint is not None else "unknown"
+    if fingerprint is not None:
+        store.add_fingerprint(model.name, fingerprint)
+    prepared = []
+    for cell in cells:
+        requests = requests_of(cell)
+        keys = [response_key(identity, request, salt) for request in requests]
+        distinct = dict(zip(keys, requests, strict=True))
+        known = store.answered(list(distinct)) if share else set()
+        prepared.append(Asked(cell, keys, distinct, known))
+    return prepared
+
+
+class Respondent:
+    """Asks one model for what its cells miss; loads it when the first answer is needed."""
+
+    def __init__(self, model: Model, store: Store, run: str, progress: Progress) -> None:
+        self.model = model
+        self.load_seconds = 0.0
+        self._store = store
+        self._run = run
+        self._progress = progress
+        self._loaded = False
+
+    def ask(self, asked: Asked) -> None:
+        """Answer what is missing in a cell, committing batch by batch.
+
+        A model that breaks leaves ``asked.error`` set; what was answered before stays.
+        """
+        if not asked.missing:
+            return
+        self._progress.cell(*asked.cell.id)
+        try:
+            self._load()
+            started = perf_counter()
+            self._ask_batches(asked)
+            asked.seconds = perf_counter() - started
+        except ModelError as error:
+            asked.error = str(error)
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._progress.loading(self.model.name)
+        started = perf_counter()
+        self.model.load()
+        self.load_seconds = perf_counter() - started
+        self._loaded = True
+
+    def _ask_batches(self, asked: Asked) -> None:
+        keys, requests = list(asked.distinct), list(asked.distinct.values())
+        answered = frozenset(i for i, key in enumerate(keys) if key in asked.known)
+        waiting = set(range(len(keys))) - answered
+        for batch in self.model.respond(requests, answered):
+            new = [(index, response) for index, response in batch if index in waiting]
+            waiting.difference_update(index for index, _ in new)
+            self._store.add_responses(self._run, [(keys[i], response) for i, response in new])
+            for index, response in new:
+                if response.status is Status.ERROR:
+                    asked.failures[keys[index]] = response
+            self._progress.advance(
+                len(new),
+                sum(work(requests[index]) for index, _ in new),
+                sum((r.completion_tokens or 0) + (r.prompt_tokens or 0) for _, r in new),
+            )
+        if waiting:
+            raise ModelError(
+                f"the backend of '{self.model.name}' left {len(waiting)} of {len(keys)} requests"
+                " without a response; a backend must yield one for every request"
+            )
+
+    def close(self) -> None:
+        """Free the model."""
+        if self._loaded:
+            self.model.close()
+            self._loaded = False
+
+
+def announce(progress: Progress, prepared: Sequence[Asked]) -> None:
+    """Tell the progress how much there is to do."""
+    requests = sum(len(asked.distinct) for asked in prepared)
+    missing = [asked.distinct[key] for asked in prepared for key in asked.missing]
+    progress.start(len(prepared), requests, requests - len(missing), total_work(missing))

@@ -1,0 +1,61 @@
+"""Which models a run is over, and how their names become models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evalkit.errors import UsageError, unknown
+from evalkit.models import handed, registry
+from evalkit.models.base import Model
+from evalkit.spec.project import Project, parse_model
+
+DEFAULT_MODEL = "smollm2"
+
+
+def chosen_names(asked: Sequence[str], project: Project, loaded: Mapping[str, Any]) -> list[str]:
+    """The models of a run by name.
+
+    Those asked for; else the project's ``default:``; else the models handed over already
+    loaded; else the only one declared; else the built-in one. Raises UsageError when several
+    are declared and nothing says which.
+    """
+    if asked:
+        return list(dict.fromkeys(asked))
+    if project.default:
+        return list(project.default)
+    if loaded:
+        return list(loaded)
+    if len(project.models) > 1:
+        raise UsageError(
+            f"{project.root / 'evalkit.yaml'} declares several models"
+            f" ({', '.join(project.models)}): choose with --eval-model NAME (it may be given more"
+            " than once), or write 'default: NAME' in that file"
+        )
+    return list(project.models) or [DEFAULT_MODEL]
+
+
+def make_models(
+    names: Sequence[str], project: Project, loaded: Mapping[str, Any]
+) -> dict[str, Model]:
+    """A model for each name: declared, built in, handed over, or ``backend:name?key=value``.
+
+    Nothing is loaded. Raises UsageError for a name nobody knows, SpecError for bad options.
+    """
+    return {name: _make(name, project, loaded) for name in names}
+
+
+def _make(name: str, project: Project, loaded: Mapping[str, Any]) -> Model:
+    if name in loaded:
+        return handed.wrap(name, loaded[name])
+    if name in project.models:
+        return registry.resolve(project.models[name])
+    if name in registry.BUILTIN_MODELS:
+        return registry.resolve(registry.builtin_declaration(name))
+    if ":" in name:
+        return registry.resolve(parse_model(name))
+    known = [*loaded, *project.models, *registry.BUILTIN_MODELS]
+    raise UsageError(
+        f"{unknown('model', name, list(dict.fromkeys(known)))}. Declare it under 'models:' in"
+        " evalkit.yaml, or write it as backend:name, such as transformers:./my-model"
+    )

@@ -1,0 +1,51 @@
+"""The names a suite may use: the metrics there are, the scores they give, the gates on them.
+
+The spec room knows neither metrics nor gates; it is handed these functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalkit import gates
+from evalkit.metrics import catalogue
+from evalkit.spec.load import Vocabulary
+from evalkit.spec.suite import Suite
+
+
+def vocabulary() -> Vocabulary:
+    """What evalkit knows, for checking suites before any model loads."""
+    return Vocabulary(check_metric=catalogue.check, check_gate=_check_gate)
+
+
+def _check_gate(rule: object, suite: Suite) -> str | None:
+    return gates.problem(rule, score_names(suite), open_ended=bool(suite.data.group))
+
+
+def metric_names(suite: Suite) -> tuple[str, ...]:
+    """The metrics of a suite: those it names, else the defaults of its task."""
+    named = tuple(spec.name for spec in suite.metrics)
+    if named:
+        return named
+    return tuple(catalogue.default_metrics(suite.task, has=columns_present(suite)))
+
+
+def columns_present(suite: Suite) -> set[str]:
+    """Which of the columns that metrics may need the cells of a suite will have."""
+    present = set()
+    chosen = suite.answer.method == "choice"
+    if suite.labels:
+        present.add("labels")
+        if chosen:
+            present.add("probabilities")
+    if suite.data.source:
+        present.add("sources")
+    if suite.task == "multiple-choice" and chosen:
+        present.add("choices")
+    return present
+
+
+def score_names(suite: Suite) -> Sequence[str]:
+    """The full names of all scores a suite will have, groups aside."""
+    labels = tuple(suite.labels)
+    return [score for name in metric_names(suite) for score in catalogue.score_names(name, labels)]
