@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from evalkit.records import CellRecord, RunRecord
 from evalkit.reporting import words
 from evalkit.reporting.summary import (
@@ -14,64 +16,68 @@ from evalkit.reporting.summary import (
 )
 
 _MARKS = {"error": "ERROR", "fail": "FAIL", "inconclusive": "UNSURE", "pass": "pass", "none": "-"}
-_HEADER = ("", "suite", "model/prompt", "score", "value", "interval", "n", "gates", "lost")
-_RIGHT = frozenset({4, 6})
-_SHRINK = (8, 2, 1, 3)
+_HEADER = ("", "model/prompt", "score", "value", "interval", "n", "gates met")
+_RIGHT = frozenset({3, 5, 6})
+_SHRINK = (1, 2)
 """Columns that give way in a narrow terminal, first to last."""
-_LEAST = 9
+_LEAST = 12
+_INDENT = " " * 8
 
 
 def summary_lines(run: RunRecord, width: int = 100) -> list[str]:
-    """The run's headline, then a table with one line per cell, none wider than ``width``.
+    """The run's headline, then per suite one line per cell, none wider than ``width``.
 
+    Suites and cells with the worst verdict come first; under a cell stands what it lost.
     Widths below 80 are treated as 80, above 120 as 120.
     """
     width = min(max(width, 80), 120)
     lines = [headline(run)]
-    if run.cells:
-        rows = [_HEADER, *(_row(run, cell) for cell in cells_worst_first(run))]
-        lines += ["", *_table(rows, width)]
-    return lines
+    cells = cells_worst_first(run)
+    sizes = _sizes([_HEADER, *(_row(run, cell) for cell in cells)], width)
+    if cells:
+        lines += ["", _line(_HEADER, sizes)]
+    for suite in dict.fromkeys(cell.suite for cell in cells):
+        lines.append(_clean(suite))
+        for cell in cells:
+            if cell.suite == suite:
+                lines.append(_line(_row(run, cell), sizes))
+                lines += [_INDENT + problem for problem in _problems(cell)]
+    return [line[:width].rstrip() for line in lines]
 
 
 def _row(run: RunRecord, cell: CellRecord) -> tuple[str, ...]:
     score = main_score(run, cell)
-    mark = _MARKS[cell_verdict(cell)]
-    if cell.error:
-        problem = " ".join(words.encodable(cell.error).split())
-        return (mark, cell.suite, cell_name(cell), "", "", "", str(cell.n), _gates(cell), problem)
+    passed = sum(gate.verdict == "pass" for gate in cell.gates)
     return (
-        mark,
-        cell.suite,
-        cell_name(cell),
-        score.name if score else "",
+        _MARKS[cell_verdict(cell)],
+        _clean(cell_name(cell)),
+        _clean(score.name) if score else "",
         words.number(score.value) if score else "",
         words.interval(score.low, score.high) if score else "",
         str(cell.n) if cell.scored == cell.n else f"{cell.scored}/{cell.n}",
-        _gates(cell),
-        ", ".join(f"{count} {status}" for status, count in lost(cell).items()),
+        f"{passed} of {len(cell.gates)}" if cell.gates else "none",
     )
 
 
-def _gates(cell: CellRecord) -> str:
-    if not cell.gates:
-        return "none"
-    passed = sum(gate.verdict == "pass" for gate in cell.gates)
-    return f"{passed}/{len(cell.gates)} pass"
+def _problems(cell: CellRecord) -> list[str]:
+    """What a reader must know beside the score: why there is none, what was lost."""
+    losses = ", ".join(f"{count} {status}" for status, count in lost(cell).items())
+    return [text for text in (_clean(cell.error), losses) if text]
 
 
-def _table(rows: list[tuple[str, ...]], width: int) -> list[str]:
+def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
+    """The widest entry of each column, less what a narrow terminal takes away."""
     sizes = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
     excess = sum(sizes) + 2 * (len(sizes) - 1) - width
     for column in _SHRINK:
         given = min(max(excess, 0), max(sizes[column] - _LEAST, 0))
         sizes[column] -= given
         excess -= given
-    return [_line(row, sizes)[:width].rstrip() for row in rows]
+    return sizes
 
 
 def _line(row: tuple[str, ...], sizes: list[int]) -> str:
-    fitted = (_fit(text, size) for text, size in zip(row, sizes, strict=True))
+    fitted = [_fit(text, size) for text, size in zip(row, sizes, strict=True)]
     return "  ".join(
         text.rjust(size) if i in _RIGHT else text.ljust(size)
         for i, (text, size) in enumerate(zip(fitted, sizes, strict=True))
@@ -79,4 +85,14 @@ def _line(row: tuple[str, ...], sizes: list[int]) -> str:
 
 
 def _fit(text: str, size: int) -> str:
-    return text if len(text) <= size else text[: size - 2] + ".."
+    """Cut in the middle: names that differ mostly differ at their start or their end."""
+    if len(text) <= size:
+        return text
+    end = (size - 2) // 2
+    return f"{text[: size - 2 - end]}..{text[len(text) - end :]}"
+
+
+def _clean(text: str) -> str:
+    """One printable line: what comes from data must not steer a terminal."""
+    line = " ".join(words.encodable(text).split())
+    return "".join(char if char.isprintable() else "\ufffd" for char in line)
