@@ -157,6 +157,27 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Held by one process at a time, and let go when that process ends, however it ends.
+
+        An open transaction on a small database beside the store: it works wherever SQLite
+        does, and the operating system releases it after a crash.
+        """
+        guard = sqlite3.connect(self.path.with_name("lock.sqlite"), timeout=0, isolation_level=None)
+        try:
+            while True:
+                try:
+                    guard.execute("BEGIN EXCLUSIVE")
+                    break
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error):
+                        raise StoreError(f"{self.path}: cannot lock: {error}") from error
+                    time.sleep(0.05)
+            yield
+        finally:
+            guard.close()
+
     # responses
 
     def answered(self, keys: Sequence[str]) -> set[str]:
@@ -271,9 +292,14 @@ class Store:
         for (body,) in rows:
             cell = _to_cell(json.loads(body))
             if samples:
-                cell.samples = self._samples(identity, cell)
+                cell.samples = self.samples(identity, (cell.suite, cell.model, cell.prompt))
             run.cells.append(cell)
         return run
+
+    def run_status(self, identity: str) -> str | None:
+        """``running``, ``finished``, ``interrupted``; None when there is no such run."""
+        row = self._db.execute("SELECT status FROM runs WHERE id = ?", (identity,)).fetchone()
+        return row[0] if row else None
 
     def _find(self, name: str) -> str:
         if name == "last":
@@ -305,11 +331,12 @@ class Store:
         names = ("id", "started", "finished", "status", "label", "cells")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def _samples(self, run: str, cell: CellRecord) -> list[SampleRecord]:
+    def samples(self, run: str, cell: tuple[str, str, str]) -> list[SampleRecord]:
+        """The samples of one cell (suite, model, prompt) of a run, in the order of the data."""
         rows = self._db.execute(
             "SELECT s.body, r.body FROM samples s LEFT JOIN responses r ON r.key = s.response"
             " WHERE s.run = ? AND s.suite = ? AND s.model = ? AND s.prompt = ? ORDER BY position",
-            (run, cell.suite, cell.model, cell.prompt),
+            (run, *cell),
         )
         return [_to_sample(_unpack(body), response) for body, response in rows]
 

@@ -1,0 +1,122 @@
+"""evalkit under pytest: the hooks, and nothing but the hooks.
+
+Importing this module imports nothing of evalkit or of the libraries it uses; a session
+without suites never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from evalkit.api import Run
+    from evalkit.pytest_plugin.session import AskedModel, EvalSession
+
+SUFFIXES = (".eval.yaml", ".eval.yml")
+SESSION: pytest.StashKey[EvalSession] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of evalkit."""
+    group = parser.getgroup("evalkit", "evaluation of language models (evalkit)")
+    add = group.addoption
+    add("--eval-model", action="append", default=[], metavar="NAME",
+        help="model to evaluate: declared in evalkit.yaml, built in (smollm2), or"
+        " backend:name?key=value; may be given several times")  # fmt: skip
+    add("--eval-prompt", action="append", default=[], metavar="NAME",
+        help="only this prompt variant; may be given several times")  # fmt: skip
+    add("--eval-limit", type=int, metavar="N",
+        help="only N samples of each suite: a seeded part, stated in the report")  # fmt: skip
+    add("--eval-report", metavar="FILE", help="write the HTML report to FILE")
+    add("--eval-json", metavar="FILE", help="write scores and verdicts as JSON to FILE")
+    add("--eval-markdown", metavar="FILE", help="write a short summary in Markdown to FILE")
+    add("--eval-store", metavar="DIR",
+        help="folder of the run store and response cache (default: .evalkit at the rootdir)")  # fmt: skip
+    add("--eval-no-cache", action="store_true", help="ask every request again")
+    add("--eval-save", metavar="NAME", help="give this run a name, to be a baseline later")
+    add("--eval-baseline", metavar="NAME|FILE",
+        help="what gates such as 'f1 >= baseline - 0.02' compare with: the name or id of a run"
+        " in the store, or a file written by --eval-json")  # fmt: skip
+    add("--eval-inconclusive", choices=("fail", "warn"), default="fail",
+        help="what an inconclusive gate does (default: fail)")  # fmt: skip
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the hooks that projects may implement."""
+    from evalkit.pytest_plugin import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", "eval: an evaluation of a model by evalkit")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect suites."""
+    if not file_path.name.endswith(SUFFIXES):
+        return None
+    from evalkit.pytest_plugin.nodes import SuiteFile
+
+    return SuiteFile.from_parent(parent, path=file_path)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes ``eval_model`` runs once for each model of the session."""
+    if "eval_model" in metafunc.fixturenames:
+        from evalkit.pytest_plugin.session import session_of
+
+        names = session_of(metafunc.config).model_names
+        metafunc.parametrize("eval_model", names, indirect=True, scope="session")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was selected is what is planned: everything is known before the first item runs."""
+    evals = session.config.stash.get(SESSION, None)
+    if evals is not None:
+        evals.plan_items(session.items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Under xdist, all workers work on the same run."""
+    from evalkit.pytest_plugin.session import share_run
+
+    share_run(node)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the report and the other outputs."""
+    evals = session.config.stash.get(SESSION, None)
+    if evals is not None:
+        evals.finish()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the cells scored and where the report is."""
+    evals = terminalreporter.config.stash.get(SESSION, None)
+    if evals is not None:
+        evals.summarise(terminalreporter)
+
+
+@pytest.fixture(scope="session")
+def evaluate(request: pytest.FixtureRequest) -> Callable[..., Run]:
+    """Evaluate a suite inside a test, with the session's models, store and options."""
+    from evalkit.pytest_plugin.session import session_of
+
+    return session_of(request.config).evaluate
+
+
+@pytest.fixture(scope="session")
+def eval_model(request: pytest.FixtureRequest) -> Iterator[AskedModel]:
+    """A model of the session, to be asked: ``eval_model.generate("…")``, ``.choose(…)``."""
+    from evalkit.pytest_plugin.session import session_of
+
+    with session_of(request.config).asked_model(request.param) as model:
+        yield model

@@ -1,0 +1,264 @@
+"""evalkit from Python: evaluate a suite, look at a run, ask a model."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from evalkit.errors import ModelError, UsageError
+from evalkit.exchange import Generation, Message, Prompt, Request, Response
+from evalkit.models.base import Model
+from evalkit.records import CellRecord, RunRecord, SampleRecord
+from evalkit.reporting.progress import TerminalProgress
+from evalkit.runner.baseline import load_baseline
+from evalkit.runner.execute import execute
+from evalkit.runner.plan import Plan, cells_of, check_prompts
+from evalkit.runner.provenance import new_run_id, now, provenance
+from evalkit.runner.targets import chosen_names, make_models
+from evalkit.runner.vocabulary import vocabulary
+from evalkit.spec.load import load_checked
+from evalkit.spec.project import find_project
+from evalkit.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SuiteLike = str | os.PathLike[str] | Mapping[str, Any]
+
+
+class Run:
+    """A run that was carried out: its scores, verdicts and samples, and pages made of them."""
+
+    def __init__(self, record: RunRecord, store: Store | None = None) -> None:
+        self.record = record
+        self.store = store
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n} {name}" for name, n in self.record.verdicts.items() if n)
+        return f"<evalkit run {self.id}: {len(self.record.cells)} cells, gates: {counts or 'none'}>"
+
+    @property
+    def id(self) -> str:
+        """The name of the run in its store."""
+        return self.record.id
+
+    @property
+    def passed(self) -> bool:
+        """True when no gate failed, was inconclusive, or could not be decided."""
+        counts = self.record.verdicts
+        return sum(counts.values()) == counts["pass"] and not any(
+            cell.error for cell in self.record.cells
+        )
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One row per cell and score: suite, model, prompt, score, value, low, high, n, …"""
+        rows = [
+            {**_names(cell), "score": name, **_flat(score, without=("name",))}
+            for cell in self.record.cells
+            for name, score in cell.scores.items()
+        ]
+        return _frame(rows, ["suite", "model", "prompt", "score", "value", "low", "high", "n"])
+
+    @property
+    def gates(self) -> pd.DataFrame:
+        """One row per cell and gate: suite, model, prompt, rule, verdict, value, reason, …"""
+        rows = [
+            {**_names(cell), **_flat(gate)} for cell in self.record.cells for gate in cell.gates
+        ]
+        return _frame(rows, ["suite", "model", "prompt", "rule", "verdict", "value", "reason"])
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """One row per sample and cell: id, target, output, prediction, status, scores, …
+
+        Columns of the data come as ``field.NAME``, per-sample scores as ``score.NAME``.
+        """
+        rows = [
+            {**_names(cell), **_sample_row(sample)}
+            for cell in self.record.cells
+            for sample in cell.samples
+        ]
+        return _frame(rows, ["suite", "model", "prompt", "id", "output", "prediction", "status"])
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the report: one self-contained HTML file."""
+        from evalkit.reporting.html import write_html
+
+        write_html(self.record, Path(path))
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write scores, verdicts and provenance as JSON (``docs/results.schema.json``)."""
+        from evalkit.reporting.document import write_json
+
+        write_json(self.record, Path(path))
+
+    def to_markdown(self, path: str | os.PathLike[str]) -> None:
+        """Write a short summary, as for a pull request."""
+        from evalkit.reporting.markdown import render_markdown
+
+        Path(path).write_text(render_markdown(self.record), encoding="utf-8")
+
+
+def evaluate(
+    suite: SuiteLike | Sequence[SuiteLike],
+    models: Sequence[str] | Mapping[str, Any] | str | None = None,
+    *,
+    prompts: Sequence[str] = (),
+    limit: int | None = None,
+    store: Store | str | os.PathLike[str] | None = None,
+    cache: bool = True,
+    baseline: str | None = None,
+    loaded: Mapping[str, Any] | None = None,
+    root: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+) -> Run:
+    """Evaluate models on one suite or several.
+
+    suite: the path of a suite file, a suite as a dict (its files relative to ``root``), or a
+    list of these. models: names (declared in ``evalkit.yaml``, built in, or
+    ``backend:name?key=value``), or a dict of names to models already loaded; default as
+    under pytest. prompts: only these variants. limit: so many samples of each suite, a
+    seeded part. store: a folder, default ``.evalkit`` under ``root``. cache: use answers
+    that are known. baseline: name, id or JSON file of a run that gates compare with.
+    loaded: models that exist already, for names in ``models``. progress: draw it on
+    stderr; default when that is a terminal.
+
+    Raises SpecError (a suite is wrong; nothing was asked), UsageError, StoreError. A model
+    that cannot be loaded is not raised: its cells carry the error, their gates are in error.
+    """
+    base = Path(root) if root is not None else Path.cwd()
+    listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
+    known = vocabulary()
+    suites = [load_checked(one, known, root=root and base) for one in listed]
+    _refuse_duplicates([one.suite.suite for one in suites])
+    check_prompts(suites, prompts)
+    given = dict(loaded or {})
+    if isinstance(models, Mapping):
+        given.update(models)
+        models = list(models)
+    project = find_project(base)
+    asked = [models] if isinstance(models, str) else list(models or ())
+    names = chosen_names(asked, project, given)
+    cells = [cell for one in suites for cell in cells_of(one, names, prompts, limit)]
+    opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
+    drawn = sys.stderr.isatty() if progress is None else progress
+    record = execute(
+        Plan(cells, make_models(names, project, given)),
+        opened,
+        new_run(new_run_id(), base),
+        use_cache=cache,
+        baseline=load_baseline(baseline, opened, base) if baseline else None,
+        progress=TerminalProgress.on(sys.stderr) if drawn else None,
+    )
+    return Run(opened.run(record.id), opened)
+
+
+def load_run(name: str = "last", store: str | os.PathLike[str] = ".evalkit") -> Run:
+    """A run from a store: by id, by the name it was saved under, or the last one."""
+    folder = Path(store)
+    if not (folder / "store.sqlite").exists():
+        raise UsageError(f"{folder}: no run store here (expected {folder / 'store.sqlite'})")
+    opened = Store(folder)
+    return Run(opened.run(name), opened)
+
+
+def new_run(identity: str, root: Path) -> RunRecord:
+    """A run that starts now."""
+    return RunRecord(identity, now(), None, "running", provenance(root))
+
+
+class AskedModel:
+    """A model to be asked directly: loaded on entry, freed on exit.
+
+    >>> with AskedModel(model) as asked:                             # doctest: +SKIP
+    ...     asked.generate("What is the capital of France?")
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    def __enter__(self) -> AskedModel:
+        self.model.load()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.model.close()
+
+    def generate(self, prompt: str | Sequence[Mapping[str, str]], **generation: Any) -> str:
+        """The model's answer to one user message, or to ``[{"role", "content"}, …]``.
+
+        generation: fields of :class:`evalkit.Generation`. Raises ModelError.
+        """
+        response = self._ask(Request(_messages(prompt), _generation(generation)))
+        return response.text
+
+    def choose(
+        self, prompt: str | Sequence[Mapping[str, str]], choices: Sequence[str]
+    ) -> dict[str, float]:
+        """The log-likelihood (nats) of each choice as the continuation. Raises ModelError."""
+        response = self._ask(Request(_messages(prompt), choices=tuple(choices)))
+        return dict(zip(choices, response.logprobs, strict=True))
+
+    def _ask(self, request: Request) -> Response:
+        response = next(r for batch in self.model.respond([request]) for _, r in batch)
+        if not response.answered:
+            raise ModelError(f"{self.name}: {response.status}: {response.error}")
+        return response
+
+
+def _messages(prompt: str | Sequence[Mapping[str, str]]) -> Prompt:
+    if isinstance(prompt, str):
+        return (Message("user", prompt),)
+    return tuple(Message(turn["role"], turn["content"]) for turn in prompt)
+
+
+def _generation(parameters: Mapping[str, Any]) -> Generation:
+    if "stop" in parameters:
+        parameters = {**parameters, "stop": tuple(parameters["stop"])}
+    return Generation(**parameters)
+
+
+def _refuse_duplicates(names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two suites are called '{name}'; give one of them another name")
+
+
+def _names(cell: CellRecord) -> dict[str, str]:
+    return {"suite": cell.suite, "model": cell.model, "prompt": cell.prompt}
+
+
+def _flat(record: Any, without: Sequence[str] = ()) -> dict[str, Any]:
+    return {f.name: getattr(record, f.name) for f in fields(record) if f.name not in without}
+
+
+def _sample_row(sample: SampleRecord) -> dict[str, Any]:
+    row = _flat(sample, without=("fields", "scores", "probabilities", "checks", "prompt"))
+    row["target"] = sample.targets[0] if sample.targets else None
+    row["checks_failed"] = sum(not check.passed for check in sample.checks)
+    row.update({f"field.{name}": value for name, value in sample.fields.items()})
+    row.update({f"score.{name}": value for name, value in sample.scores.items()})
+    row.update({f"probability.{name}": p for name, p in sample.probabilities.items()})
+    return row
+
+
+def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)

@@ -1,0 +1,17 @@
+"""Hooks that a project's ``conftest.py`` may implement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.hookspec
+def pytest_evalkit_models(config: pytest.Config) -> dict[str, Any]:  # type: ignore[empty-body]
+    """Hand over models that are already loaded, by name.
+
+    A value is a pair ``(transformers model, tokenizer)``, a text-generation pipeline, a
+    function from the final prompt to an answer, or anything with the methods of
+    ``evalkit.models.base.Model``.
+    """

@@ -1,0 +1,201 @@
+"""Suites as pytest sees them: a file, its cells, and in each cell its gates and checks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit.errors import EvalkitError
+from evalkit.gates import parse
+from evalkit.pytest_plugin.session import EvalSession, session_of
+from evalkit.records import CellRecord, GateRecord, SampleRecord
+from evalkit.runner.plan import Cell
+
+Location = tuple[Path, int, str]
+
+
+class GateFailed(Exception):
+    """A gate did not pass. The message is for people."""
+
+
+class InconclusiveGate(UserWarning):
+    """The data cannot tell whether a gate holds (``--eval-inconclusive=warn``)."""
+
+
+class SuiteFile(pytest.File):
+    """A ``*.eval.yaml`` file."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        """One collector per cell. Raises SpecError with everything that is wrong."""
+        evals = session_of(self.config)
+        loaded = evals.load(self.path)
+        for tag in loaded.suite.tags:
+            self.config.addinivalue_line("markers", f"{tag}: suites tagged '{tag}'")
+        for cell in evals.cells(loaded):
+            yield CellNode.from_parent(self, name=f"{cell.model}/{cell.variant.name}", cell=cell)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """evalkit's errors as they are, without a traceback through evalkit."""
+        return _message(excinfo) or super().repr_failure(excinfo, style)
+
+
+class CellNode(pytest.Collector):
+    """One model × one prompt."""
+
+    def __init__(self, *, cell: Cell, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cell = cell
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """The gates (or one item for a cell without any), then a check item per sample."""
+        self.add_marker("eval")
+        for tag in self.cell.suite.tags:
+            self.add_marker(tag)
+        rules = [parse(declared).rule for declared in self.cell.suite.gates]
+        for index, rule in enumerate(rules):
+            yield GateItem.from_parent(self, name=rule, index=index)
+        if not rules:
+            yield ScoresItem.from_parent(self, name="scores")
+        if self.cell.suite.checks:
+            for position, sample in enumerate(self.cell.dataset.samples):
+                yield CheckItem.from_parent(self, name=f"check[{sample.id}]", position=position)
+
+
+class EvalItem(pytest.Item):
+    """What gates and checks have in common: all work is done before the first of them runs."""
+
+    parent: CellNode
+
+    @property
+    def cell(self) -> Cell:
+        """The cell this item is about."""
+        return self.parent.cell
+
+    @property
+    def evals(self) -> EvalSession:
+        """The evaluations of this pytest session."""
+        return session_of(self.config)
+
+    def setup(self) -> None:
+        """Make sure the cell has its answers. A model that cannot answer is an error."""
+        record = self.record()
+        if record.error:
+            raise EvalkitError(record.error)
+
+    def record(self) -> CellRecord:
+        """The cell as it was scored."""
+        return self.evals.record(self.cell.id)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the item is: the suite's file and a line in it."""
+        return self.path, max(self.line() - 1, 0), self._title()
+
+    def _title(self) -> str:
+        return f"{self.parent.name} {self.name}"
+
+    def line(self) -> int:
+        """The line of the suite this item comes from, from 1."""
+        return 1
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What failed, in words; no traceback through evalkit."""
+        return _message(excinfo) or super().repr_failure(excinfo, style)
+
+
+class GateItem(EvalItem):
+    """One gate of one cell."""
+
+    def __init__(self, *, index: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.index = index
+
+    def line(self) -> int:
+        """The gate's line."""
+        return self.cell.loaded.line("gates", self.index)
+
+    def setup(self) -> None:
+        """A gate whose score cannot be made, or compared, is an error and not a failure."""
+        super().setup()
+        gate = self.record().gates[self.index]
+        if gate.verdict == "error":
+            raise EvalkitError(f"{gate.rule}: {gate.reason}")
+
+    def runtest(self) -> None:
+        """Pass or fail by the verdict."""
+        record = self.record()
+        gate = record.gates[self.index]
+        self.user_properties += _properties(gate)
+        if gate.verdict == "pass":
+            return
+        message = describe_gate(gate, record)
+        if gate.verdict == "inconclusive" and self.evals.inconclusive_warns:
+            warnings.warn(InconclusiveGate(message), stacklevel=2)
+            return
+        raise GateFailed(message)
+
+
+class ScoresItem(EvalItem):
+    """Stands for a cell without gates: it runs, and fails only when answers are missing."""
+
+    def runtest(self) -> None:
+        """Fail when more samples than allowed have no answer."""
+        from evalkit.runner.score import lost
+
+        reason = lost(self.cell.suite, self.record().statuses)
+        if reason:
+            raise GateFailed(reason)
+
+
+class CheckItem(EvalItem):
+    """The checks on one sample's response."""
+
+    def __init__(self, *, position: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.position = position
+
+    def line(self) -> int:
+        """The line of the checks."""
+        return self.cell.loaded.line("checks")
+
+    def runtest(self) -> None:
+        """Fail with every check that does not hold."""
+        sample = self.evals.sample(self.cell.id, self.position)
+        if not sample.checks:
+            raise GateFailed(
+                f"sample {sample.id} has no answer to check ({sample.status}): {sample.error}"
+            )
+        failed = [check for check in sample.checks if not check.passed]
+        if failed:
+            raise GateFailed(_describe_checks(sample, [f"{c.rule}: {c.reason}" for c in failed]))
+
+
+def describe_gate(gate: GateRecord, record: CellRecord) -> str:
+    """A failed gate in a few lines."""
+    cell = f"{record.suite} {record.model}/{record.prompt}"
+    lines = [f"{gate.verdict.upper()}  {gate.rule}", f"  {cell}: {gate.reason}"]
+    if gate.low is not None and gate.high is not None and gate.confidence is None:
+        lines.append(f"  95 % interval {gate.low:.4g} to {gate.high:.4g}, n = {gate.n}")
+    if gate.margin is not None:
+        lines.append(f"  margin {gate.margin:+.4g}")
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(record.statuses.items()))
+    lines.append(f"  responses: {counts}")
+    return "\n".join(lines)
+
+
+def _describe_checks(sample: SampleRecord, failed: Iterable[str]) -> str:
+    output = sample.output if len(sample.output) <= 400 else sample.output[:400] + " …"
+    return "\n".join([*(f"FAIL  {line}" for line in failed), f"  sample {sample.id}: {output!r}"])
+
+
+def _properties(gate: GateRecord) -> list[tuple[str, object]]:
+    names = ("value", "low", "high", "threshold", "margin", "n", "verdict")
+    return [(name, getattr(gate, name)) for name in names if getattr(gate, name) is not None]
+
+
+def _message(excinfo: pytest.ExceptionInfo[BaseException]) -> str | None:
+    error = excinfo.value
+    return str(error) if isinstance(error, EvalkitError | GateFailed) else None

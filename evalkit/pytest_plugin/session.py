@@ -1,0 +1,251 @@
+"""The evaluations of one pytest session: what is planned, done once, and looked up by items."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from evalkit.api import AskedModel, Run, load_baseline, new_run
+from evalkit.errors import EvalkitError, Problem, SpecError
+from evalkit.pytest_plugin import SESSION
+from evalkit.records import CellRecord, RunRecord, SampleRecord
+from evalkit.reporting.progress import TerminalProgress
+from evalkit.runner.execute import execute
+from evalkit.runner.plan import Cell, CellId, Plan, cells_of, check_prompts
+from evalkit.runner.provenance import new_run_id
+from evalkit.runner.targets import chosen_names, make_models
+from evalkit.runner.vocabulary import vocabulary
+from evalkit.spec.load import LoadedSuite, load_checked
+from evalkit.spec.project import Project, find_project
+from evalkit.store import Store
+
+if TYPE_CHECKING:
+    from evalkit.models.base import Model
+
+__all__ = ["AskedModel", "EvalSession", "session_of", "share_run"]
+
+
+def session_of(config: pytest.Config) -> EvalSession:
+    """The evaluations of a pytest session, made when first needed."""
+    if SESSION not in config.stash:
+        config.stash[SESSION] = EvalSession(config)
+    return config.stash[SESSION]
+
+
+def share_run(node: Any) -> None:
+    """Give an xdist worker the id of the run that all workers share."""
+    node.workerinput["evalkit_run"] = session_of(node.config).run_id
+
+
+class EvalSession:
+    """State of the evaluations under one ``pytest.Config``."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._suites: dict[Path, LoadedSuite] = {}
+        self._names: dict[str, Path] = {}
+        self._planned: dict[CellId, Cell] = {}
+        self._records: dict[CellId, CellRecord] | None = None
+        self._failure: EvalkitError | None = None
+        self._samples: dict[CellId, list[SampleRecord]] = {}
+        self._written: list[str] = []
+        worker = getattr(config, "workerinput", None)
+        self.is_worker = worker is not None
+        self.run_id: str = worker["evalkit_run"] if worker else new_run_id()
+
+    def _option(self, name: str) -> Any:
+        return self._config.getoption(f"eval_{name}")
+
+    @property
+    def inconclusive_warns(self) -> bool:
+        """Whether an inconclusive gate only warns."""
+        return bool(self._option("inconclusive") == "warn")
+
+    @cached_property
+    def project(self) -> Project:
+        """``evalkit.yaml`` at the rootdir or above, if there is one."""
+        return find_project(self._config.rootpath)
+
+    @cached_property
+    def handed(self) -> dict[str, Any]:
+        """Models that the project hands over already loaded."""
+        handed: dict[str, Any] = {}
+        for models in self._config.hook.pytest_evalkit_models(config=self._config):
+            handed.update(models or {})
+        return handed
+
+    @cached_property
+    def model_names(self) -> list[str]:
+        """The models of this session."""
+        return chosen_names(self._option("model"), self.project, self.handed)
+
+    @cached_property
+    def models(self) -> Mapping[str, Model]:
+        """The models of this session, not loaded. Raises UsageError, SpecError."""
+        return make_models(self.model_names, self.project, self.handed)
+
+    @cached_property
+    def store(self) -> Store:
+        """The run store."""
+        return Store(self._store_folder)
+
+    @property
+    def _store_folder(self) -> Path:
+        option = self._option("store")
+        if option:
+            return Path(self._config.invocation_params.dir / option)
+        return self._config.rootpath / ".evalkit"
+
+    # collecting
+
+    def load(self, path: Path) -> LoadedSuite:
+        """Read and check a suite. Raises SpecError with every problem."""
+        if path not in self._suites:
+            loaded = load_checked(path, vocabulary(), root=self._config.rootpath)
+            name = loaded.suite.suite
+            other = self._names.setdefault(name, path)
+            if other != path:
+                where = loaded.line("suite")
+                message = f"the suite '{name}' is also in {other}; give one of them another name"
+                raise SpecError([Problem(str(path), where, "suite", message)])
+            self._suites[path] = loaded
+        return self._suites[path]
+
+    def cells(self, loaded: LoadedSuite) -> list[Cell]:
+        """The cells of a suite under this session's models and prompts."""
+        assert self.models is not None  # a model nobody knows is an error now, not later
+        return cells_of(loaded, self.model_names, self._option("prompt"), self._option("limit"))
+
+    def plan_items(self, items: Sequence[pytest.Item]) -> None:
+        """Plan the whole cell of every selected item."""
+        from evalkit.pytest_plugin.nodes import EvalItem
+
+        check_prompts(list(self._suites.values()), self._option("prompt"))
+        for item in items:
+            if isinstance(item, EvalItem):
+                self._planned.setdefault(item.cell.id, item.cell)
+
+    # running
+
+    def record(self, cell: CellId) -> CellRecord:
+        """The scored cell; the first call does all the work of the session."""
+        if self._failure is not None:
+            raise self._failure
+        if self._records is None:
+            try:
+                run = self._run_all()
+            except EvalkitError as error:
+                self._failure = error
+                raise
+            self._records = {CellId(c.suite, c.model, c.prompt): c for c in run.cells}
+        return self._records[cell]
+
+    def sample(self, cell: CellId, position: int) -> SampleRecord:
+        """One sample of a scored cell."""
+        if cell not in self._samples:
+            self._samples[cell] = self.store.samples(self.run_id, cell)
+        return self._samples[cell][position]
+
+    def _run_all(self) -> RunRecord:
+        if not self.is_worker:
+            return self._execute()
+        # The first worker does the work of all; the others wait and read what it did.
+        with self.store.lock():
+            if self.store.run_status(self.run_id) == "finished":
+                return self.store.run(self.run_id, samples=False)
+            return self._execute()
+
+    def _execute(self) -> RunRecord:
+        baseline = self._option("baseline")
+        with self._terminal() as progress:
+            return execute(
+                Plan(list(self._planned.values()), self.models),
+                self.store,
+                new_run(self.run_id, self._config.rootpath),
+                use_cache=not self._option("no_cache"),
+                baseline=load_baseline(baseline, self.store) if baseline else None,
+                progress=progress,
+            )
+
+    @contextlib.contextmanager
+    def _terminal(self) -> Iterator[TerminalProgress | None]:
+        """Progress on the real terminal, past pytest's capture."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        if reporter is None or self.is_worker or self._config.get_verbosity() < -1:
+            yield None
+            return
+        writer = reporter._tw
+        suspended = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
+        with suspended:
+            reporter.ensure_newline()
+            yield TerminalProgress(
+                lambda text: writer.write(text, flush=True),
+                live=writer.hasmarkup,
+                width=writer.fullwidth - 1,
+            )
+
+    # after the last item
+
+    def _has_run(self) -> bool:
+        if self.is_worker or not (self._store_folder / "store.sqlite").exists():
+            return False
+        return self.store.run_status(self.run_id) is not None
+
+    def finish(self) -> None:
+        """Name the run and write what was asked for."""
+        if not self._has_run():
+            return
+        run = Run(self.store.run(self.run_id), self.store)
+        if self._option("save"):
+            self.store.label_run(self.run_id, self._option("save"))
+        writers: list[tuple[str, Callable[[Path], None]]] = [
+            ("report", run.to_html),
+            ("json", run.to_json),
+            ("markdown", run.to_markdown),
+        ]
+        for option, write in writers:
+            if self._option(option):
+                target = Path(self._config.invocation_params.dir / self._option(option))
+                write(target)
+                self._written.append(f"{option}: {target}")
+
+    def summarise(self, reporter: pytest.TerminalReporter) -> None:
+        """The cells' scores and verdicts, in the terminal."""
+        from evalkit.reporting.terminal import summary_lines
+
+        if not self._has_run():
+            return
+        reporter.section("evalkit", sep="=")
+        for line in summary_lines(self.store.run(self.run_id, samples=False)):
+            reporter.write_line(line)
+        for line in self._written:
+            reporter.write_line(line)
+
+    # fixtures
+
+    def evaluate(self, suite: Any, models: Sequence[str] | None = None, **options: Any) -> Run:
+        """:func:`evalkit.evaluate` with this session's models, store and options as defaults."""
+        from evalkit.api import evaluate
+
+        options.setdefault("limit", self._option("limit"))
+        options.setdefault("cache", not self._option("no_cache"))
+        options.setdefault("root", self._config.rootpath)
+        return evaluate(
+            suite,
+            models=list(models) if models is not None else self.model_names,
+            store=self.store,
+            loaded=self.handed,
+            **options,
+        )
+
+    @contextlib.contextmanager
+    def asked_model(self, name: str) -> Iterator[AskedModel]:
+        """A model of this session, loaded while in use."""
+        with AskedModel(self.models[name]) as model:
+            yield model
