@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
 from evalkit.runner.baseline import load_baseline
 from evalkit.runner.execute import execute
+from evalkit.runner.explain import explain
 from evalkit.runner.plan import Plan, cells_of, check_prompts
 from evalkit.runner.provenance import new_run_id, now, provenance
 from evalkit.runner.targets import chosen_names, make_models
@@ -161,11 +162,30 @@ def evaluate(
 
 def load_run(name: str = "last", store: str | os.PathLike[str] = ".evalkit") -> Run:
     """A run from a store: by id, by the name it was saved under, or the last one."""
-    folder = Path(store)
-    if not (folder / "store.sqlite").exists():
-        raise UsageError(f"{folder}: no run store here (expected {folder / 'store.sqlite'})")
-    opened = Store(folder)
+    opened = open_store(store)
     return Run(opened.run(name), opened)
+
+
+def open_store(folder: str | os.PathLike[str] = ".evalkit") -> Store:
+    """A store that exists already. Raises UsageError when there is none."""
+    path = Path(folder)
+    if not (path / "store.sqlite").exists():
+        raise UsageError(f"{path}: no run store here (expected {path / 'store.sqlite'})")
+    return Store(path)
+
+
+def explain_cache(
+    suite: str | os.PathLike[str],
+    models: Sequence[str],
+    store: Store,
+    *,
+    limit: int | None = None,
+) -> Iterator[str]:
+    """Lines that say how much of a suite is answered in the cache, and why the rest is not."""
+    loaded = load_checked(Path(suite), vocabulary())
+    project = find_project(Path(suite).resolve().parent)
+    for name, model in make_models(chosen_names(models, project, {}), project, {}).items():
+        yield from explain(cells_of(loaded, [name], limit=limit), model, store)
 
 
 def new_run(identity: str, root: Path) -> RunRecord:

@@ -9,5 +9,5 @@ _PACKAGE = Path(__file__).resolve().parent
 
 def folder(name: str) -> Path:
     """The folder ``suites``, ``judges`` or ``reports``, in a checkout or in an installed wheel."""
-    installed = _PACKAGE / "content" / name
+    installed = _PACKAGE / "_content" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name

@@ -138,7 +138,8 @@ class SuiteRecord:
 
     prompts: template text by variant, as written. labels: of a classification suite.
     metrics, gates: as written. limit: the number of samples taken when not all were, and
-    total: how many the data has.
+    total: how many the data has. generation: parameters by name. answer: how answers are
+    taken, such as ``choice``.
     """
 
     name: str
@@ -156,6 +157,8 @@ class SuiteRecord:
     metrics: list[str]
     gates: list[str]
     group: str | None = None
+    generation: dict[str, Any] = field(default_factory=dict)
+    answer: str = ""
 
 
 @dataclass(slots=True)

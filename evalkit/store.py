@@ -296,6 +296,16 @@ class Store:
             run.cells.append(cell)
         return run
 
+    def last_run_with(self, cell: tuple[str, str, str]) -> RunRecord | None:
+        """The newest run that has this cell (suite, model, prompt), without its cells."""
+        row = self._db.execute(
+            "SELECT id, started, finished, status, runs.body FROM runs JOIN cells"
+            " ON cells.run = runs.id WHERE suite = ? AND model = ? AND prompt = ?"
+            " ORDER BY started DESC LIMIT 1",
+            cell,
+        ).fetchone()
+        return _to_run(row[:4], _unpack(row[4])) if row else None
+
     def run_status(self, identity: str) -> str | None:
         """``running``, ``finished``, ``interrupted``; None when there is no such run."""
         row = self._db.execute("SELECT status FROM runs WHERE id = ?", (identity,)).fetchone()

@@ -18,7 +18,7 @@ from evalkit.runner.plan import Cell
 Location = tuple[Path, int, str]
 
 
-class GateFailed(Exception):
+class GateFailedError(Exception):
     """A gate did not pass. The message is for people."""
 
 
@@ -135,7 +135,7 @@ class GateItem(EvalItem):
         if gate.verdict == "inconclusive" and self.evals.inconclusive_warns:
             warnings.warn(InconclusiveGate(message), stacklevel=2)
             return
-        raise GateFailed(message)
+        raise GateFailedError(message)
 
 
 class ScoresItem(EvalItem):
@@ -147,7 +147,7 @@ class ScoresItem(EvalItem):
 
         reason = lost(self.cell.suite, self.record().statuses)
         if reason:
-            raise GateFailed(reason)
+            raise GateFailedError(reason)
 
 
 class CheckItem(EvalItem):
@@ -165,12 +165,14 @@ class CheckItem(EvalItem):
         """Fail with every check that does not hold."""
         sample = self.evals.sample(self.cell.id, self.position)
         if not sample.checks:
-            raise GateFailed(
+            raise GateFailedError(
                 f"sample {sample.id} has no answer to check ({sample.status}): {sample.error}"
             )
         failed = [check for check in sample.checks if not check.passed]
         if failed:
-            raise GateFailed(_describe_checks(sample, [f"{c.rule}: {c.reason}" for c in failed]))
+            raise GateFailedError(
+                _describe_checks(sample, [f"{c.rule}: {c.reason}" for c in failed])
+            )
 
 
 def describe_gate(gate: GateRecord, record: CellRecord) -> str:
@@ -198,4 +200,4 @@ def _properties(gate: GateRecord) -> list[tuple[str, object]]:
 
 def _message(excinfo: pytest.ExceptionInfo[BaseException]) -> str | None:
     error = excinfo.value
-    return str(error) if isinstance(error, EvalkitError | GateFailed) else None
+    return str(error) if isinstance(error, EvalkitError | GateFailedError) else None

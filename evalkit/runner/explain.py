@@ -1,0 +1,93 @@
+"""Why a sample is not in the response cache: what differs from the last time it was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from evalkit.models.base import Model
+from evalkit.records import RunRecord, SampleRecord
+from evalkit.runner.outcomes import plain_prompt
+from evalkit.runner.plan import Cell, generation_of, requests_of
+from evalkit.store import Store, digest, response_key
+
+
+def explain(cells: Sequence[Cell], model: Model, store: Store) -> Iterator[str]:
+    """Lines for people: for each cell how many samples are cached, and why the rest is not."""
+    fingerprint = model.fingerprint()
+    if fingerprint is None:
+        yield (
+            f"{model.name}: nothing is cached: this model's identity cannot be known"
+            " (a function handed over; give it an attribute `evalkit_fingerprint`)"
+        )
+        return
+    identity = digest(dict(fingerprint))
+    for cell in cells:
+        yield from _explain_cell(cell, dict(fingerprint), identity, store)
+
+
+def _explain_cell(
+    cell: Cell, fingerprint: dict[str, Any], identity: str, store: Store
+) -> Iterator[str]:
+    requests = requests_of(cell)
+    keys = [response_key(identity, request) for request in requests]
+    known = store.answered(keys)
+    suite, model, prompt = cell.id
+    missing = [index for index, key in enumerate(keys) if key not in known]
+    head = f"{suite} {model}/{prompt}: {len(keys) - len(missing)} of {len(keys)} samples cached"
+    yield head
+    if not missing:
+        return
+    earlier = [(i, f) for i, f in store.fingerprints(model) if i != identity]
+    if earlier and not known:
+        changes = _differences(earlier[0][1], fingerprint)
+        yield f"  the model differs from when it last answered: {'; '.join(changes)}"
+    run = store.last_run_with(tuple(cell.id))
+    if run is None:
+        yield "  this cell has never been run with this store"
+        return
+    yield from _explain_samples(cell, requests, missing, run, store)
+
+
+def _explain_samples(
+    cell: Cell, requests: Sequence[Any], missing: Sequence[int], run: RunRecord, store: Store
+) -> Iterator[str]:
+    before = run.suites[cell.suite.suite]
+    changes = _differences(before.generation, asdict(generation_of(cell.suite)))
+    if changes:
+        yield f"  generation parameters differ from run {run.id}: {'; '.join(changes)}"
+    seen = {sample.id: sample for sample in store.samples(run.id, tuple(cell.id))}
+    for index in missing[:20]:
+        sample = cell.dataset.samples[index]
+        yield f"  {sample.id}: {_why(seen.get(sample.id), requests[index])}"
+    if len(missing) > 20:
+        yield f"  … and {len(missing) - 20} more"
+
+
+def _why(before: SampleRecord | None, request: Any) -> str:
+    if before is None:
+        return "not among the samples of the last run (new, or beyond its limit)"
+    if before.status == "error":
+        return f"was not answered: {before.error}"
+    if before.prompt != plain_prompt(request.prompt):
+        return "its final prompt has changed"
+    if before.details.get("choices", []) != list(request.choices):
+        return "the choices compared have changed"
+    return "same prompt: the model or the generation parameters differ (or --eval-no-cache)"
+
+
+def _differences(before: Any, after: Any, path: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        found = []
+        for key in sorted({*before, *after}):
+            inside = f"{path}.{key}" if path else str(key)
+            found += _differences(before.get(key), after.get(key), inside)
+        return found
+    plain = list(after) if isinstance(after, tuple) else after
+    return [] if before == plain else [f"{path}: {_shown(before)} → {_shown(plain)}"]
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
