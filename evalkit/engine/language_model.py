@@ -1,0 +1,98 @@
+"""A loaded causal language model, as the engine sees it."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a batch may be.
+
+    batch_tokens: padding and what is still to be written included. batch_rows: rows.
+    """
+
+    batch_tokens: int = 16384
+    batch_rows: int = 48
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """A causal model of transformers, in evaluation mode, with its tokenizer.
+
+    eos: ids that end an answer. pad: an id to fill rows with (never attended to).
+    context_length: tokens it can see at once; None when unlimited. chat_template: used
+    instead of the tokenizer's own.
+    """
+
+    model: Any
+    tokenizer: Any
+    eos: frozenset[int]
+    pad: int
+    context_length: int | None
+    chat_template: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the inputs go."""
+        device: torch.device = self.model.device
+        return device
+
+    def accepts(self, name: str) -> bool:
+        """True when the model's forward takes this argument."""
+        return name in inspect.signature(self.model.forward).parameters
+
+
+def wrap(
+    model: Any,
+    tokenizer: Any,
+    *,
+    context_length: int | None = None,
+    chat_template: str | None = None,
+    limits: Limits | None = None,
+) -> LanguageModel:
+    """A LanguageModel from a transformers model and its tokenizer."""
+    model.eval()
+    eos = _ids(getattr(model.generation_config, "eos_token_id", None))
+    eos |= _ids(getattr(model.config, "eos_token_id", None)) | _ids(tokenizer.eos_token_id)
+    pad = tokenizer.pad_token_id
+    if pad is None:
+        pad = min(eos) if eos else 0
+    return LanguageModel(
+        model,
+        tokenizer,
+        eos,
+        pad,
+        context_length or context_of(model.config, tokenizer),
+        chat_template,
+        limits or default_limits(str(model.device.type)),
+    )
+
+
+def default_limits(device: str) -> Limits:
+    """Batches that keep a device busy without filling a small one's memory."""
+    return Limits(131072, 256) if device == "cuda" else Limits()
+
+
+def context_of(config: Any, tokenizer: Any = None) -> int | None:
+    """The context length that a config states, or a stricter one of the tokenizer."""
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    names = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
+    stated = [v for n in names if isinstance(v := getattr(config, n, None), int) and v > 0]
+    of_tokenizer = getattr(tokenizer, "model_max_length", None)
+    # transformers writes 1e30 for "unlimited"
+    if isinstance(of_tokenizer, int) and 0 < of_tokenizer < 10**9:
+        stated = [min([*stated[:1], of_tokenizer])]
+    return stated[0] if stated else None
+
+
+def _ids(value: int | list[int] | None) -> frozenset[int]:
+    if value is None:
+        return frozenset()
+    return frozenset([value] if isinstance(value, int) else value)

@@ -1,0 +1,133 @@
+"""Batches the way transformers computes them: padded rows, its own cache.
+
+Right for every causal model. ``packed`` is faster and used where a model allows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalkit.engine.encoding import Encoded
+from evalkit.engine.language_model import LanguageModel
+from evalkit.engine.rows import Row
+from evalkit.engine.sampling import advance
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[tuple[float, ...]]:
+    """Log-likelihoods (nats) of every choice of every request; NaN where the logits are."""
+    import torch
+
+    flat = [(e.prompt, choice) for e in batch for choice in e.choices]
+    keep = max(len(choice) for _, choice in flat)
+    with torch.inference_mode():
+        inputs = _padded(lm, [[*prompt, *choice[:-1]] for prompt, choice in flat])
+        if lm.accepts("logits_to_keep"):
+            inputs["logits_to_keep"] = keep
+        logits = lm.model(**inputs, use_cache=False).logits[:, -keep:]
+        rows = torch.tensor(
+            [i for i, (_, choice) in enumerate(flat) for _ in choice], device=logits.device
+        )
+        columns = torch.tensor(
+            [keep - len(c) + k for _, c in flat for k in range(len(c))], device=logits.device
+        )
+        targets = torch.tensor([t for _, c in flat for t in c], device=logits.device)
+        needed = logits[rows, columns].float()
+        scores = needed.gather(1, targets[:, None])[:, 0] - needed.logsumexp(-1)
+        sums = torch.zeros(len(flat), dtype=torch.float64, device=scores.device)
+        totals = iter(sums.index_add_(0, rows, scores.double()).tolist())
+    return [tuple(next(totals) for _ in e.choices) for e in batch]
+
+
+def generate(lm: LanguageModel, rows: Sequence[Row]) -> None:
+    """Write every row to its end. Rows that are done leave the batch."""
+    import torch
+
+    alive = list(rows)
+    with torch.inference_mode():
+        inputs = _padded(lm, [row.encoded.prompt for row in alive])
+        mask, positions = inputs["attention_mask"], inputs.get("position_ids")
+        cache = None
+        while True:
+            if lm.accepts("logits_to_keep"):
+                inputs["logits_to_keep"] = 1
+            output = lm.model(**inputs, past_key_values=cache, use_cache=True)
+            cache = output.past_key_values
+            advance(output.logits[:, -1], alive)
+            keep = [i for i, row in enumerate(alive) if not row.done]
+            if not keep:
+                return
+            if len(keep) < len(alive):
+                where = torch.tensor(keep, device=mask.device)
+                cache.batch_select_indices(where)
+                mask = mask[where]
+                positions = positions[where] if positions is not None else None
+                alive = [alive[i] for i in keep]
+            mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
+            inputs = {
+                "input_ids": torch.tensor([[row.ids[-1]] for row in alive], device=lm.device),
+                "attention_mask": mask,
+            }
+            if positions is not None:
+                positions = positions[:, -1:] + 1
+                inputs["position_ids"] = positions
+
+
+def beam(lm: LanguageModel, row: Row) -> None:
+    """Write one row by beam search, as transformers does it."""
+    import torch
+    from transformers import GenerationConfig
+
+    settings = row.encoded.request.generation
+    sample: dict[str, Any] = {"do_sample": False}
+    if settings.temperature > 0:
+        sample = {
+            "do_sample": True,
+            "temperature": settings.temperature,
+            "top_k": settings.top_k or 0,
+            "top_p": 1.0 if settings.top_p is None else settings.top_p,
+        }
+    config = GenerationConfig(
+        max_new_tokens=settings.max_new_tokens,
+        num_beams=settings.num_beams,
+        repetition_penalty=settings.repetition_penalty,
+        eos_token_id=sorted(lm.eos) or None,
+        pad_token_id=lm.pad,
+        stop_strings=list(settings.stop) or None,
+        **sample,
+    )
+    ids = torch.tensor([row.encoded.prompt], device=lm.device)
+    with torch.inference_mode(), torch.random.fork_rng(devices=_cuda(lm)):
+        torch.manual_seed(int(row.draw() * 2**63))
+        extra = {"tokenizer": lm.tokenizer} if settings.stop else {}
+        output = lm.model.generate(
+            ids, attention_mask=torch.ones_like(ids), generation_config=config, **extra
+        )
+    for token in output[0, ids.shape[1] :].tolist():
+        if row.done:
+            break
+        row.push(token)
+    row.finish = row.finish or "stop"
+
+
+def _padded(lm: LanguageModel, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Inputs with every row's last token in the last column."""
+    import torch
+
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), lm.pad, dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, width - len(row) :] = torch.tensor(row)
+        mask[i, width - len(row) :] = 1
+    inputs = {"input_ids": ids.to(lm.device), "attention_mask": mask.to(lm.device)}
+    if lm.accepts("position_ids"):
+        inputs["position_ids"] = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
+    return inputs
+
+
+def _cuda(lm: LanguageModel) -> list[int]:
+    return [lm.device.index or 0] if lm.device.type == "cuda" else []

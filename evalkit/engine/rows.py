@@ -1,0 +1,123 @@
+"""One answer being written: its tokens so far, and when it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from evalkit.engine.encoding import Encoded
+from evalkit.exchange import Response, Status
+
+
+class Row:
+    """An answer being written, one token at a time.
+
+    It ends at an end-of-text token (``stop``), before the first stop string
+    (``stop_string``), or after ``max_new_tokens`` (``length``). Stop strings are looked for
+    in the decoded text, so token borders inside them do not matter.
+    """
+
+    __slots__ = (
+        "_eos",
+        "_random",
+        "_tokenizer",
+        "_window",
+        "encoded",
+        "error",
+        "finish",
+        "ids",
+        "position",
+    )
+
+    def __init__(
+        self, position: int, encoded: Encoded, tokenizer: Any, eos: frozenset[int]
+    ) -> None:
+        self.position = position
+        self.encoded = encoded
+        self.ids: list[int] = []
+        self.finish = ""
+        self.error = ""
+        self._tokenizer = tokenizer
+        self._eos = eos
+        self._random = (
+            random.Random(_seed(encoded)) if encoded.request.generation.temperature else None
+        )
+        stops = encoded.request.generation.stop
+        # every token adds at least a byte, so a stop string lies within its own byte count
+        # of tokens; a few more keep clear of tokenizers that eat the first space they decode
+        self._window = max((len(s.encode()) for s in stops), default=0) + 4 if stops else 0
+
+    @property
+    def done(self) -> bool:
+        """True when nothing more is to be written."""
+        return bool(self.finish or self.error)
+
+    def draw(self) -> float:
+        """The next random number in [0, 1); a function of the request and its seed alone."""
+        return self._random.random() if self._random else 0.0
+
+    def push(self, token: int) -> None:
+        """Take the next token and see whether the answer ends with it."""
+        if token in self._eos:
+            self.finish = "stop"
+            return
+        self.ids.append(token)
+        if self._window and self._stopped():
+            self.finish = "stop_string"
+        elif len(self.ids) >= self.encoded.request.generation.max_new_tokens:
+            self.finish = "length"
+
+    def fail(self, error: str) -> None:
+        """End without an answer."""
+        self.error = error
+
+    def _stopped(self) -> bool:
+        tail = decode(self._tokenizer, self.ids[-self._window :])
+        if not any(stop in tail for stop in self.encoded.request.generation.stop):
+            return False
+        text = decode(self._tokenizer, self.ids)
+        return any(stop in text for stop in self.encoded.request.generation.stop)
+
+    def response(self, seconds: float) -> Response:
+        """What became of it."""
+        prompt_tokens = len(self.encoded.prompt)
+        if self.error:
+            return Response(
+                Status.ERROR,
+                sent=self.encoded.sent,
+                prompt_tokens=prompt_tokens,
+                seconds=seconds,
+                error=self.error,
+            )
+        text = cut(decode(self._tokenizer, self.ids), self.encoded.request.generation.stop)
+        return Response(
+            Status.TRUNCATED if self.finish == "length" else Status.OK,
+            text=text,
+            sent=self.encoded.sent,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=len(self.ids) + (self.finish == "stop"),
+            finish=self.finish,
+            seconds=seconds,
+        )
+
+
+def decode(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The text of generated tokens, special tokens left out, spaces as they are."""
+    return str(
+        tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    )
+
+
+def cut(text: str, stops: Sequence[str]) -> str:
+    """The text before the first of the stop strings."""
+    places = [at for stop in stops if (at := text.find(stop)) >= 0]
+    return text[: min(places)] if places else text
+
+
+def _seed(encoded: Encoded) -> int:
+    """A seed from the request itself, so that no neighbour can change what is drawn."""
+    request = encoded.request
+    words = f"{request.generation.seed}|{request.repeat}|{','.join(map(str, encoded.prompt))}"
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big")

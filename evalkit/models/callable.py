@@ -1,0 +1,292 @@
+"""A Python function as a model: an application under test.
+
+The function gets the final prompt (a string for a raw text, else a list of
+``{"role": …, "content": …}``) and those keyword parameters it accepts among the request's
+generation parameters and the declaration's ``parameters``. It returns the text, or a dict
+with ``text`` and any of ``prompt_tokens``, ``completion_tokens``, ``finish``, ``details``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from evalkit.exchange import Request, Response, Status
+from evalkit.models.base import Batch, Capabilities
+from evalkit.models.identity import file_digest
+from evalkit.models.modules import import_function, source_file
+from evalkit.models.options import Declaration, Options, check
+
+CHUNK = 256
+"""Responses that are handed over together, so that they can be stored while others run."""
+
+
+class CallableOptions(Options):
+    """Options of the ``callable`` backend.
+
+    model: ``module:function``. choose: a second function ``(prompt, choices, **parameters)``
+    that returns a log-likelihood per choice. parameters: keyword arguments for every call.
+    batch: the function takes a list of prompts and returns a list of answers.
+    concurrency: calls at a time, in threads. version: anything else that tells apart two
+    states of the application; part of the cache key. cache: False to ask every time.
+    """
+
+    model: str
+    choose: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    batch: bool = False
+    concurrency: int = Field(default=1, ge=1)
+    version: str | int | float | None = None
+    cache: bool = True
+
+    @field_validator("model", "choose")
+    @classmethod
+    def _names_a_function(cls, value: str | None) -> str | None:
+        if value is not None and not all(value.partition(":")[::2]):
+            raise ValueError("expected 'module:function'")
+        return value
+
+
+class CallableModel:
+    """Answers by calling a function (see the module's docstring)."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        self.name = declaration.name
+        self.options = check(declaration, CallableOptions)
+        self.capabilities = Capabilities(choices=self.options.choose is not None)
+        self._root = Path(declaration.root)
+        self._answer: Caller | None = None
+        self._choose: Caller | None = None
+
+    def fingerprint(self) -> Mapping[str, Any] | None:
+        """Source of the module's file and the parameters. Code it imports is not looked at:
+        ``version`` or ``cache: false`` tell about that."""
+        if not self.options.cache:
+            return None
+        names = [n for n in (self.options.model, self.options.choose) if n]
+        sources = {n: source_file(n.partition(":")[0], self._root) for n in names}
+        if any(s is None for s in sources.values()):
+            return None
+        return {
+            "backend": "callable",
+            "functions": {n: file_digest(s) for n, s in sources.items() if s is not None},
+            "parameters": self.options.parameters,
+            "batch": self.options.batch,
+            "version": self.options.version,
+        }
+
+    def load(self) -> None:
+        """Import the function."""
+        self._answer = Caller(
+            import_function(self.options.model, self._root), self.options.parameters
+        )
+        if self.options.choose:
+            self._choose = Caller(
+                import_function(self.options.choose, self._root), self.options.parameters
+            )
+
+    def respond(
+        self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
+    ) -> Iterator[Batch]:
+        """Call the function for every request. A call that raises fails its own sample alone."""
+        if self._answer is None:
+            self.load()
+        assert self._answer is not None
+        yield from answer(
+            requests,
+            answered,
+            self._answer,
+            self._choose,
+            batch=self.options.batch,
+            concurrency=self.options.concurrency,
+        )
+
+    def describe(self) -> Mapping[str, Any]:
+        """The function and how it is called."""
+        return {
+            "function": self.options.model,
+            "batch": self.options.batch,
+            "concurrency": self.options.concurrency,
+        }
+
+    def close(self) -> None:
+        """Let go of the functions."""
+        self._answer = self._choose = None
+
+
+class Caller:
+    """A function with the keyword parameters that it accepts."""
+
+    def __init__(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> None:
+        self.function = function
+        self.parameters = dict(parameters)
+        self._accepts = _accepted(function)
+        self._memory: tuple[Any, dict[str, Any]] | None = None
+
+    def arguments(self, request: Request) -> dict[str, Any]:
+        """The keyword arguments of a call: generation parameters that fit, then declared ones."""
+        if self._memory is not None and self._memory[0] is request.generation:
+            arguments = self._memory[1]
+        else:
+            every = asdict(request.generation)
+            accepted = every.keys() if self._accepts is None else self._accepts & every.keys()
+            arguments = {name: every[name] for name in every if name in accepted}
+            arguments.update(self.parameters)
+            self._memory = (request.generation, arguments)
+        if self._accepts is not None and "repeat" in self._accepts:
+            return {**arguments, "repeat": request.repeat}
+        return arguments
+
+
+def answer(
+    requests: Sequence[Request],
+    answered: frozenset[int],
+    generate: Caller,
+    choose: Caller | None = None,
+    *,
+    batch: bool = False,
+    concurrency: int = 1,
+) -> Iterator[Batch]:
+    """Responses of a function, a chunk at a time; chunks depend on the requests alone."""
+    pool = ThreadPoolExecutor(concurrency) if concurrency > 1 else None
+    try:
+        for start in range(0, len(requests), CHUNK):
+            todo = [i for i in range(start, min(start + CHUNK, len(requests))) if i not in answered]
+            if not todo:
+                continue
+            chunk = [requests[i] for i in todo]
+            if batch:
+                responses = _together(chunk, generate, choose)
+            elif pool is not None:
+                responses = list(pool.map(lambda r: _one(r, generate, choose), chunk))
+            else:
+                responses = [_one(r, generate, choose) for r in chunk]
+            yield list(zip(todo, responses, strict=True))
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
+    started = time.perf_counter()
+    prompt = _plain(request)
+    sent = prompt if isinstance(prompt, str) else _shown(request)
+    try:
+        if request.choices:
+            if choose is None:
+                raise TypeError("this function cannot compare choices; declare `choose`")
+            raw = choose.function(prompt, list(request.choices), **choose.arguments(request))
+            return _chosen(request, raw, sent, time.perf_counter() - started)
+        raw = generate.function(prompt, **generate.arguments(request))
+        return _generated(raw, sent, time.perf_counter() - started)
+    except Exception as error:  # the application may raise anything; KeyboardInterrupt passes
+        seconds = time.perf_counter() - started
+        return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
+
+
+def _together(chunk: Sequence[Request], generate: Caller, choose: Caller | None) -> list[Response]:
+    """A chunk in few calls: requests with equal parameters go together; choices one by one."""
+    responses: dict[int, Response] = {}
+    groups: dict[Any, list[int]] = {}
+    for i, request in enumerate(chunk):
+        if request.choices:
+            responses[i] = _one(request, generate, choose)
+        else:
+            groups.setdefault((request.generation, request.repeat), []).append(i)
+    for members in groups.values():
+        started = time.perf_counter()
+        prompts = [_plain(chunk[i]) for i in members]
+        try:
+            raws = list(generate.function(prompts, **generate.arguments(chunk[members[0]])))
+            if len(raws) != len(prompts):
+                raise ValueError(f"{len(prompts)} prompts went in, {len(raws)} answers came back")
+        except Exception as error:
+            raws = [error] * len(prompts)
+        seconds = (time.perf_counter() - started) / len(members)
+        for i, raw in zip(members, raws, strict=True):
+            responses[i] = _settled(raw, chunk[i], seconds)
+    return [responses[i] for i in range(len(chunk))]
+
+
+def _settled(raw: Any, request: Request, seconds: float) -> Response:
+    sent = request.prompt if isinstance(request.prompt, str) else _shown(request)
+    try:
+        if isinstance(raw, Exception):
+            raise raw
+        return _generated(raw, sent, seconds)
+    except Exception as error:
+        return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
+
+
+def _generated(raw: Any, sent: str, seconds: float) -> Response:
+    if isinstance(raw, str):
+        return Response(Status.OK, text=raw, sent=sent, finish="stop", seconds=seconds)
+    if isinstance(raw, Mapping) and isinstance(raw.get("text"), str):
+        finish = str(raw.get("finish") or "stop")
+        return Response(
+            Status.TRUNCATED if finish == "length" else Status.OK,
+            text=raw["text"],
+            sent=sent,
+            prompt_tokens=raw.get("prompt_tokens"),
+            completion_tokens=raw.get("completion_tokens"),
+            finish=finish,
+            seconds=seconds,
+            details=dict(raw.get("details") or {}),
+        )
+    raise TypeError(f"expected a string or a dict with 'text', got {type(raw).__name__}")
+
+
+def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
+    logprobs = tuple(float(value) for value in raw)
+    if len(logprobs) != len(request.choices):
+        raise ValueError(
+            f"{len(request.choices)} choices went in, {len(logprobs)} numbers came back"
+        )
+    if any(value != value for value in logprobs):
+        raise ValueError("a choice's log-likelihood is NaN")
+    best = max(range(len(logprobs)), key=logprobs.__getitem__)
+    return Response(
+        Status.OK, text=request.choices[best], sent=sent, logprobs=logprobs, seconds=seconds
+    )
+
+
+def _plain(request: Request) -> str | list[dict[str, str]]:
+    if isinstance(request.prompt, str):
+        return request.prompt
+    return [{"role": m.role, "content": m.content} for m in request.prompt]
+
+
+def _shown(request: Request) -> str:
+    """A chat as readable text; there is no template whose output could be shown."""
+    return "\n\n".join(f"{m.role}: {m.content}" for m in request.prompt if not isinstance(m, str))
+
+
+def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
+    """Names of the keyword parameters a function takes after the prompt; None: all of them."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return frozenset()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    keyword = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    first = next((p.name for p in parameters if p.kind is not p.KEYWORD_ONLY), None)
+    return frozenset(name for name in keyword if name != first)
+
+
+def _explain(error: Exception) -> str:
+    """Type, message and the last line of the application's own code."""
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    if not frames:
+        return said
+    last = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])
+    return f"{said} (in {last.name}, {last.filename}:{last.lineno})"

@@ -1,0 +1,158 @@
+"""Models that are already in memory, handed over through the hook ``pytest_evalkit_models``.
+
+A value may be a transformers model with its tokenizer (a pair, a dict with ``model`` and
+``tokenizer``, or a text-generation pipeline), a function of the prompt, or anything that
+satisfies the Model protocol.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalkit.errors import ModelError
+from evalkit.exchange import Request
+from evalkit.models import hardware
+from evalkit.models.base import Batch, Capabilities, Model
+from evalkit.models.callable import Caller, answer
+
+if TYPE_CHECKING:
+    from evalkit.engine.language_model import LanguageModel
+
+
+def wrap(name: str, value: Any) -> Model:
+    """A Model from whatever the hook returned under ``name``.
+
+    Raises ModelError when the value is none of the kinds above.
+    """
+    if isinstance(value, Model):
+        return value
+    pair = _pair(value)
+    if pair is not None:
+        return HandedTransformers(name, *pair)
+    if callable(value):
+        return HandedFunction(name, value)
+    raise ModelError(
+        f"model '{name}' handed over by pytest_evalkit_models is a {type(value).__name__}; "
+        "expected (model, tokenizer), a dict with 'model' and 'tokenizer', a text-generation "
+        "pipeline, a function, or an object with the methods of evalkit.models.base.Model"
+    )
+
+
+class HandedTransformers:
+    """A transformers model with its tokenizer. ``close`` leaves it to its owner."""
+
+    def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
+        from evalkit.engine.language_model import wrap as language_model
+
+        self.name = name
+        self.capabilities = Capabilities()
+        self._lm: LanguageModel = language_model(model, tokenizer)
+        self._fingerprint: Mapping[str, Any] | None = None
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """A hash over every weight's bytes, the config and the chat template; computed once."""
+        if self._fingerprint is None:
+            from evalkit.engine.version import ENGINE
+
+            model = self._lm.model
+            self._fingerprint = {
+                "backend": "handed",
+                "weights": {"state_sha256": _state_digest(model, self._lm.tokenizer)},
+                "dtype": str(model.dtype).removeprefix("torch."),
+                "device": self._lm.device.type,
+                "attn_implementation": getattr(model.config, "_attn_implementation", None),
+                "engine": ENGINE,
+                "versions": hardware.library_versions("torch", "transformers", "tokenizers"),
+            }
+        return self._fingerprint
+
+    def load(self) -> None:
+        """Nothing to do: it is loaded."""
+
+    def respond(
+        self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
+    ) -> Iterator[Batch]:
+        """Answer in batches (see evalkit.engine.local.respond)."""
+        from evalkit.engine.local import respond
+
+        yield from respond(self._lm, requests, answered)
+
+    def describe(self) -> Mapping[str, Any]:
+        """What the model is."""
+        from evalkit.models.transformers import facts
+
+        return {
+            "model": "handed over",
+            "device": str(self._lm.device),
+            "dtype": str(self._lm.model.dtype).removeprefix("torch."),
+            **facts(self._lm),
+        }
+
+    def close(self) -> None:
+        """Nothing is freed: whoever made the model owns it."""
+
+
+class HandedFunction:
+    """A function of the prompt. Cached only when it has an attribute ``evalkit_fingerprint``."""
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self.name = name
+        self.capabilities = Capabilities(choices=hasattr(function, "evalkit_choose"))
+        self._function = function
+
+    def fingerprint(self) -> Mapping[str, Any] | None:
+        """What the function says about itself, or None."""
+        said = getattr(self._function, "evalkit_fingerprint", None)
+        return None if said is None else {"backend": "handed", "function": said}
+
+    def load(self) -> None:
+        """Nothing to do."""
+
+    def respond(
+        self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
+    ) -> Iterator[Batch]:
+        """Call the function for every request."""
+        choose = getattr(self._function, "evalkit_choose", None)
+        yield from answer(
+            requests, answered, Caller(self._function, {}), Caller(choose, {}) if choose else None
+        )
+
+    def describe(self) -> Mapping[str, Any]:
+        """The function's name."""
+        return {"function": getattr(self._function, "__qualname__", repr(self._function))}
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def _pair(value: Any) -> tuple[Any, Any] | None:
+    """Model and tokenizer, when the value is one of the ways to give them."""
+    if isinstance(value, Mapping):
+        model, tokenizer = value.get("model"), value.get("tokenizer")
+    elif isinstance(value, tuple | list) and len(value) == 2:
+        model, tokenizer = value
+    else:
+        model, tokenizer = getattr(value, "model", None), getattr(value, "tokenizer", None)
+    fits = hasattr(model, "generate") and hasattr(model, "config") and callable(tokenizer)
+    return (model, tokenizer) if fits else None
+
+
+def _state_digest(model: Any, tokenizer: Any) -> str:
+    import torch
+
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        if not isinstance(tensor, torch.Tensor):
+            digest.update(f"{key}={tensor!r}".encode())
+            continue
+        flat = tensor.detach().contiguous().cpu().reshape(-1)
+        digest.update(f"{key}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
+        digest.update(memoryview(flat.view(torch.uint8).numpy()))
+    digest.update(model.config.to_json_string().encode())
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    vocabulary = backend.to_str() if backend is not None else repr(sorted(tokenizer.get_vocab()))
+    digest.update(vocabulary.encode())
+    digest.update(str(getattr(tokenizer, "chat_template", None)).encode())
+    return digest.hexdigest()

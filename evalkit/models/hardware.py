@@ -1,0 +1,141 @@
+"""Which device and precision a model runs in, found without importing torch.
+
+The choice is part of a model's fingerprint, and a run whose every answer is cached must
+know it without waiting seconds for torch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from evalkit.errors import ModelError
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def choose_device(wanted: str = "auto") -> str:
+    """``cpu``, ``cuda``, ``cuda:N`` or ``mps``. ``auto`` is CUDA, then MPS, then CPU.
+
+    Raises ModelError when the wanted device is not there.
+    """
+    if wanted == "auto":
+        return "cuda" if has_cuda() else "mps" if has_mps() else "cpu"
+    kind = wanted.partition(":")[0]
+    there = {"cpu": True, "cuda": has_cuda(), "mps": has_mps()}
+    if not there.get(kind, False):
+        usable = ", ".join(name for name, found in there.items() if found)
+        raise ModelError(f"device '{wanted}' is not usable here (usable: auto, {usable})")
+    return wanted
+
+
+def choose_dtype(wanted: str, stored: str | None, device: str) -> str:
+    """The precision to compute in: as wanted, or for ``auto`` the checkpoint's own.
+
+    stored: the dtype the weights are stored in; None when they are quantised (GGUF). Half
+    precision is kept only where the device is fast at it; a CPU without bfloat16
+    instructions is several times faster in float32, which is also more exact.
+    """
+    if wanted != "auto":
+        return wanted
+    stored = (stored or "bfloat16").removeprefix("torch.")
+    if stored not in ("bfloat16", "float16"):
+        return "float32"
+    kind = device.partition(":")[0]
+    if kind == "mps" or (kind == "cuda" and stored == "float16"):
+        return stored
+    if fast_bfloat16(device):
+        return "bfloat16" if stored == "bfloat16" else "float32"
+    return "float16" if kind == "cuda" else "float32"
+
+
+def fast_bfloat16(device: str) -> bool:
+    """True where the device multiplies bfloat16 matrices at least as fast as float32."""
+    kind, _, index = device.partition(":")
+    if kind == "cuda":
+        return cuda_capability(int(index or 0)) >= (8, 0)
+    if kind == "cpu":
+        return bool(cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
+    return kind == "mps"
+
+
+@lru_cache
+def has_cuda() -> bool:
+    """True when the installed torch was built for CUDA and a device is visible."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
+        return False
+    return torch_build("cuda") is not None and bool(_devices())
+
+
+@lru_cache
+def has_mps() -> bool:
+    """True on Apple silicon with torch installed."""
+    on_apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    return on_apple and importlib.util.find_spec("torch") is not None
+
+
+def torch_build(kind: str) -> str | None:
+    """What torch says it was built for (``cuda`` → "12.8"), read from its version file."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or not spec.origin:
+        return None
+    file = Path(spec.origin).with_name("version.py")
+    if not file.is_file():
+        return None
+    match = re.search(rf"^{kind}\b[^=]*=\s*'([^']+)'", file.read_text(encoding="utf-8"), re.M)
+    return match.group(1) if match else None
+
+
+@lru_cache
+def cuda_capability(index: int = 0) -> tuple[int, int]:
+    """Compute capability of a visible CUDA device; (0, 0) when it cannot be known."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = [v.strip() for v in visible.split(",") if v.strip()]
+    selected = ["-i", names[index]] if index < len(names) else ["-i", str(index)]
+    command = ["nvidia-smi", *selected, "--query-gpu=compute_cap", "--format=csv,noheader"]
+    if shutil.which("nvidia-smi") is None:
+        return (0, 0)
+    try:
+        out = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        major, minor = out.strip().splitlines()[0].split(".")
+        return int(major), int(minor)
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return (0, 0)
+
+
+@lru_cache
+def cpu_flags() -> frozenset[str]:
+    """The processor's instruction set flags, as Linux names them; empty elsewhere."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return frozenset()
+    match = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", text, re.M)
+    return frozenset(match.group(1).split()) if match else frozenset()
+
+
+def library_versions(*names: str) -> dict[str, str | None]:
+    """Installed versions by distribution name; None for what is not installed."""
+
+    def installed(name: str) -> str | None:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return None
+
+    return {name: installed(name) for name in names}
+
+
+def _devices() -> list[Path]:
+    # WSL shows its GPU as /dev/dxg
+    found = list(Path("/dev").glob("nvidia[0-9]*")) if Path("/dev").is_dir() else []
+    wsl = Path("/dev/dxg")
+    return [*found, wsl] if wsl.exists() else found

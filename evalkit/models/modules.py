@@ -1,0 +1,85 @@
+"""Finding the user's own modules, relative to the project's root."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import ModelError, unknown
+
+
+def import_function(target: str, root: Path) -> Callable[..., Any]:
+    """The function ``module:function``; the module is looked for in ``root`` first.
+
+    Raises ModelError: no such module, an error while importing it, no such function.
+    """
+    module_name, _, path = target.partition(":")
+    with _on_path(root):
+        try:
+            found: Any = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name and module_name.split(".")[0] == error.name.split(".")[0]:
+                raise ModelError(
+                    f"'{target}': there is no module '{module_name}' in {root} "
+                    "or among the installed packages"
+                ) from error
+            raise ModelError(f"'{target}': importing '{module_name}' failed: {error}") from error
+        except Exception as error:
+            raise ModelError(
+                f"'{target}': importing '{module_name}' failed: {type(error).__name__}: {error}"
+            ) from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            names = [n for n in dir(found) if not n.startswith("_") and callable(getattr(found, n))]
+            raise ModelError(f"'{target}': {unknown('function', part, names)}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise ModelError(f"'{target}' is no function but {type(found).__name__}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def source_file(module_name: str, root: Path) -> Path | None:
+    """The file a module's source is in, found without importing it; None if there is none.
+
+    Raises ModelError when there is no such module.
+    """
+    loaded = sys.modules.get(module_name)
+    if loaded is not None and getattr(loaded, "__file__", None):
+        return _readable(loaded.__file__)
+    path: list[str] | None = [str(root), *sys.path]
+    spec = None
+    parts = module_name.split(".")
+    for depth in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:depth]), path)
+        if spec is None:
+            raise ModelError(
+                f"there is no module '{module_name}' in {root} or among the installed packages"
+            )
+        path = list(spec.submodule_search_locations or [])
+    return _readable(spec.origin) if spec else None
+
+
+def _readable(origin: str | None) -> Path | None:
+    file = Path(origin) if origin else None
+    return file if file is not None and file.is_file() else None
+
+
+@contextmanager
+def _on_path(root: Path) -> Iterator[None]:
+    """``root`` first on the import path; afterwards last, for imports inside functions."""
+    entry = str(root)
+    sys.path.insert(0, entry)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
+        if entry not in sys.path:
+            sys.path.append(entry)

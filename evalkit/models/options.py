@@ -1,0 +1,61 @@
+"""Checking a declaration's options against what a backend knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from evalkit.errors import Problem, SpecError, unknown
+
+
+class Declaration(Protocol):
+    """A model as it is declared: in ``evalkit.yaml``, on the command line or in Python."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def root(self) -> Path: ...
+
+
+class Options(BaseModel):
+    """Base of every backend's options: no unknown key, no change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+Checked = TypeVar("Checked", bound=Options)
+
+
+def check(declaration: Declaration, kind: type[Checked]) -> Checked:
+    """The declaration's options as ``kind``. Raises SpecError with every problem found."""
+    try:
+        return kind.model_validate(dict(declaration.options))
+    except ValidationError as error:
+        problems = [_problem(declaration, kind, item) for item in error.errors()]
+        raise SpecError(problems) from None
+
+
+def problem(declaration: Declaration, message: str, option: str = "") -> Problem:
+    """A problem at the place where a model is declared."""
+    where = f"models.{declaration.name}" + (f".{option}" if option else "")
+    return Problem(declaration.file, declaration.line, where, message)
+
+
+def _problem(declaration: Declaration, kind: type[Options], item: Any) -> Problem:
+    option = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return problem(declaration, unknown("option", option, list(kind.model_fields)))
+    if item["type"] == "missing":
+        return problem(declaration, f"option '{option}' is missing")
+    return problem(declaration, f"{item['msg']}, not {item['input']!r}", option)

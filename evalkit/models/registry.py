@@ -1,0 +1,87 @@
+"""From a declaration to a model: the backends by name.
+
+Built-in backends are named here as ``module:class``, so that none is imported before it is
+used. Other packages offer theirs through the entry point group ``evalkit.models``: an entry
+``name = module:class``. A backend's class is called with the declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import ModelError, SpecError, unknown
+from evalkit.models.base import Model
+from evalkit.models.options import Declaration, problem
+
+BACKENDS: Mapping[str, str] = {
+    "transformers": "evalkit.models.transformers:TransformersModel",
+    "callable": "evalkit.models.callable:CallableModel",
+}
+
+BUILTIN_MODELS: Mapping[str, Mapping[str, Any]] = {"smollm2": {"model": "builtin:smollm2"}}
+"""Models that need no declaration: name → options of the ``transformers`` backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A declaration made in code rather than in a file."""
+
+    name: str
+    backend: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    file: str = "(built in)"
+    line: int = 0
+    root: Path = field(default_factory=Path.cwd)
+
+
+def resolve(declaration: Declaration) -> Model:
+    """The model that is declared, its options checked, nothing loaded.
+
+    Raises SpecError for an unknown backend or option (file, line, nearest name), ModelError
+    when a backend of another package cannot be imported.
+    """
+    others = _others()
+    known = [*BACKENDS, *sorted(set(others) - set(BACKENDS))]
+    backend = declaration.backend
+    if backend not in known:
+        raise SpecError([problem(declaration, unknown("backend", backend, known))])
+    make = _built_in(BACKENDS[backend]) if backend in BACKENDS else _load(others[backend])
+    return make(declaration)
+
+
+def builtin_declaration(name: str, root: Path | None = None) -> Declared | None:
+    """The declaration of a model that is built in, or None when there is none of this name."""
+    if name not in BUILTIN_MODELS_MODELS:
+        return None
+    return Declared(name, "transformers", BUILTIN_MODELS[name], root=root or Path.cwd())
+
+
+def backends() -> list[str]:
+    """Every backend's name: built in first, then those of other packages."""
+    return [*BACKENDS, *sorted(set(_others()) - set(BACKENDS))]
+
+
+def _built_in(target: str) -> Callable[[Declaration], Model]:
+    module, _, name = target.partition(":")
+    make: Callable[[Declaration], Model] = getattr(import_module(module), name)
+    return make
+
+
+def _others() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="evalkit.models")}
+
+
+def _load(entry: EntryPoint) -> Callable[[Declaration], Model]:
+    try:
+        make: Callable[[Declaration], Model] = entry.load()
+    except Exception as error:  # another package's import may raise anything
+        raise ModelError(
+            f"backend '{entry.name}' ({entry.value}) cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return make
