@@ -1,0 +1,77 @@
+"""From the text of a response to a prediction. Pure, and never a guess.
+
+``pieces`` cuts the part that holds the answer out of a text, ``labels`` finds the one label
+that a text mentions, ``choices`` the one choice. Whatever is not clear becomes no prediction
+at all, with a sentence that says why; the sentence is shown in the report beside the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from evalkit.answers import choices as _choices
+from evalkit.answers import labels as _labels
+from evalkit.answers import pieces
+from evalkit.answers.taken import Taken
+from evalkit.errors import UsageError, unknown
+
+__all__ = ["METHODS", "Taken", "take"]
+
+METHODS = ("whole", "label", "regex", "json", "number", "after")
+
+
+def take(
+    text: str,
+    method: str,
+    *,
+    labels: Mapping[str, Sequence[str]] | None = None,
+    choices: Sequence[str] | None = None,
+    pattern: str | None = None,
+    group: int | str | None = None,
+    path: str | None = None,
+    which: str | None = "last",
+    marker: str | None = None,
+) -> Taken:
+    """The answer in a response's text, or why there is none.
+
+    method: ``whole`` (the stripped text), ``label`` (the one label or choice mentioned),
+    ``regex`` (the first match of ``pattern``; ``group``, by default the first group if there is
+    one), ``json`` (the value at ``path`` in the first JSON value that has it), ``number`` (the
+    ``first`` or ``last``), ``after`` (the rest of the line after the ``first`` or ``last``
+    ``marker``).
+    labels: each label with the ways it may be written. choices: the texts of the choices A, B,
+    C …. With either, what was cut out must be one of them, and the prediction is the label or
+    the choice's text.
+
+    >>> take("**Positive.**", "label", labels={"positive": ["positive"], "negative": ["negative"]})
+    Taken(prediction='positive', how="the answer is the label 'positive'")
+    """
+    if method not in METHODS:
+        raise UsageError(unknown("answer method", method, METHODS))
+    if not text.strip():
+        return Taken(None, "the answer is empty")
+    if method in ("whole", "label"):
+        piece = Taken(text.strip(), "the whole answer")
+    elif method == "regex":
+        piece = pieces.by_pattern(text, _needed("pattern", pattern), group)
+    elif method == "json":
+        piece = pieces.by_path(text, path or "$")
+    elif method == "number":
+        piece = pieces.number(text, which or "last")
+    else:
+        piece = pieces.after(text, _needed("marker", marker), which or "last")
+    if piece.prediction is None or not (labels or choices):
+        return piece
+    if labels:
+        found = _labels.match(piece.prediction, labels)
+    else:
+        found = _choices.match(piece.prediction, choices or ())
+    if method in ("whole", "label"):
+        return found
+    return Taken(found.prediction, f"{piece.how}: '{piece.prediction}'; {found.how}")
+
+
+def _needed(name: str, value: str | None) -> str:
+    if value is None:
+        raise UsageError(f"this way to take the answer needs `{name}`")
+    return value
