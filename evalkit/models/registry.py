@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import ModelError, SpecError, unknown
+from evalkit.errors import ModelError, SpecError, UsageError, unknown
 from evalkit.models.base import Model
 from evalkit.models.options import Declaration, problem
 
@@ -54,10 +54,10 @@ def resolve(declaration: Declaration) -> Model:
     return make(declaration)
 
 
-def builtin_declaration(name: str, root: Path | None = None) -> Declared | None:
-    """The declaration of a model that is built in, or None when there is none of this name."""
-    if name not in BUILTIN_MODELS_MODELS:
-        return None
+def builtin_declaration(name: str, root: Path | None = None) -> Declared:
+    """The declaration of a model that is built in. Raises UsageError when there is none."""
+    if name not in BUILTIN_MODELS:
+        raise UsageError(unknown("built-in model", name, list(BUILTIN_MODELS)))
     return Declared(name, "transformers", BUILTIN_MODELS[name], root=root or Path.cwd())
 
 
