@@ -1,6 +1,6 @@
 """Whether a phrase is denied where it stands: "not positive", "isn't really positive".
 
-A denial before the phrase reaches it within one clause and over at most four words. The aim is
+A denial before the phrase reaches it within one clause and over at most six words. The aim is
 to doubt rather than to misread: a phrase that may be denied is not taken as the answer.
 """
 
@@ -18,7 +18,7 @@ _BEFORE = re.compile(
         |nicht|kein(?:e[nmrs]?)?|weder|nie(?:mals)?|ohne|statt
         |ne|n'est|pas|jamais|sans|ni|sin|nunca|tampoco
       )
-      (?:[^\S\n]+["'*_`(\[“‘«]*[^\W_][\w'’-]*["'*_`)\]”’»]*){0,4}?
+      (?:[^\S\n]+["'*_`(\[“‘«]*[^\W_][\w'’-]*["'*_`)\]”’»]*){0,6}?
       [^\S\n]+["'*_`(\[“‘«]*
     |
       (?<![^\W_])(?:(?:non|not|no)[-‐‑–_\ ]|(?:un|anti|dis)[-‐‑–])["'*_`]*
@@ -45,7 +45,7 @@ _EMPHASIS = re.compile(
 _CLAUSE_ENDS = re.compile(
     r"[.;:,!?\n—]|(?<![^\W_])(?:but|however|sondern|aber|mais|pero)(?![^\W_])"
 )
-_REACH = 120  # characters before a phrase that can hold a denial and four words
+_REACH = 120  # characters before a phrase that can hold a denial and six words
 
 
 def plain(text: str) -> str:
