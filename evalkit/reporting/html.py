@@ -1,0 +1,111 @@
+"""The HTML report: one file that needs no network and trusts nothing a model wrote.
+
+The templates, styles and scripts are plain files in ``reports/``. Everything the page says
+at first sight is in its HTML; samples travel compressed (`evalkit.reporting.pack`) and are
+drawn by the page's script as text, never as markup. The content security policy allows the
+blocks written here, by their hashes, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from evalkit.content import folder
+from evalkit.records import RunRecord
+from evalkit.reporting import words
+from evalkit.reporting.page import page
+from evalkit.reporting.summary import limited
+
+STYLES = ("base.css", "overview.css", "suite.css", "samples.css", "print.css")
+SCRIPTS = (
+    "dom.js",
+    "theme.js",
+    "data.js",
+    "filters.js",
+    "list.js",
+    "sample.js",
+    "explorer.js",
+    "main.js",
+)
+
+
+def render_html(run: RunRecord) -> str:
+    """The report of a run as one HTML document."""
+    style, script = _joined(STYLES), _joined(SCRIPTS)
+    html = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            page=page(run),
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
+    )
+    return words.encodable(html)
+
+
+def write_html(run: RunRecord, path: str | Path) -> Path:
+    """Write the report as UTF-8; the folder is made when it is not there."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(render_html(run), encoding="utf-8", newline="\n")
+    return target
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(folder("reports")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=words.number,
+        interval=words.interval,
+        signed=words.signed,
+        percent=words.percent,
+        threshold=words.threshold,
+        duration=words.duration,
+        count=lambda value: f"{value:,}",
+        pretty=_pretty,
+    )
+    environment.globals["limited"] = limited
+    return environment
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Files of ``reports/`` one after the other, as they stand in the page."""
+    texts = [(folder("reports") / name).read_text(encoding="utf-8") for name in names]
+    return "\n" + "\n".join(texts)
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "require-trusted-types-for 'script'"
+    )
+
+
+def _hash(block: str) -> str:
+    digest = hashlib.sha256(block.encode("utf-8")).digest()
+    return "sha256-" + base64.b64encode(digest).decode("ascii")
+
+
+def _pretty(value: Any) -> str:
+    """A plain value as people read it: text as it is, the rest as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

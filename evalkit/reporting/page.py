@@ -1,0 +1,286 @@
+"""What the HTML page shows, arranged for its templates: no numbers are made here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from evalkit.records import CellRecord, GateRecord, ModelRecord, RunRecord, ScoreRecord, SuiteRecord
+from evalkit.reporting import words
+from evalkit.reporting.bars import Bar, axis, gate_bar, score_bar
+from evalkit.reporting.document import finite
+from evalkit.reporting.pack import PackedSuite, pack
+from evalkit.reporting.summary import (
+    cell_name,
+    cell_verdict,
+    headline,
+    judged_gates,
+    lost,
+    main_score,
+    worst,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """A line of the table of gates. href: the samples behind it."""
+
+    gate: GateRecord
+    suite: str
+    cell: str
+    bar: Bar
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A cell as a column of its suite's tables."""
+
+    cell: CellRecord
+    name: str
+    verdict: str
+    lost: Mapping[str, int]
+    passed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreEntry:
+    """One score of one cell, with the worst verdict of the gates on it."""
+
+    score: ScoreRecord
+    bar: Bar
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One score over all cells of a suite; None where a cell does not have it."""
+
+    name: str
+    better: str
+    entries: Sequence[ScoreEntry | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """A confusion matrix to draw; shades count from 0 to 8, by the row's share."""
+
+    column: int
+    labels: Sequence[str]
+    rows: Sequence[Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassReport:
+    """Precision, recall, F1 and support by label, for one cell."""
+
+    column: int
+    rows: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class SuitePage:
+    """Everything the page says about one suite.
+
+    scores: those of the cell; keyed: one per label; grouped: one per group of samples.
+    """
+
+    number: int
+    name: str
+    href: str
+    record: SuiteRecord | None
+    verdict: str
+    main: str
+    columns: Sequence[Column]
+    scores: Sequence[ScoreRow]
+    keyed: Sequence[ScoreRow]
+    grouped: Sequence[ScoreRow]
+    confusions: Sequence[Confusion]
+    reports: Sequence[ClassReport]
+    packed: PackedSuite
+
+
+@dataclass(frozen=True, slots=True)
+class HeatRow:
+    """One prompt of one suite over all models; None where the two do not meet."""
+
+    suite: SuitePage
+    first: bool
+    prompts: int
+    prompt: str
+    columns: Sequence[Column | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole page."""
+
+    run: RunRecord
+    headline: str
+    verdicts: Mapping[str, int]
+    gates: Sequence[GateRow]
+    models: Sequence[str]
+    heat: Sequence[HeatRow]
+    suites: Sequence[SuitePage]
+    lost: int
+    failed_models: Sequence[ModelRecord]
+    facts: Sequence[tuple[str, str]]
+    provenance: Mapping[str, Any]
+
+
+def page(run: RunRecord) -> Page:
+    """Arrange a run for the templates."""
+    names = list(dict.fromkeys([*run.suites, *(cell.suite for cell in run.cells)]))
+    suites = [_suite(run, name, number) for number, name in enumerate(names)]
+    models = list(dict.fromkeys(cell.model for cell in run.cells))
+    return Page(
+        run=run,
+        headline=headline(run),
+        verdicts=run.verdicts,
+        gates=_gates(run),
+        models=models,
+        heat=[row for suite in suites for row in _heat(suite, models)],
+        suites=suites,
+        lost=sum(sum(lost(cell).values()) for cell in run.cells),
+        failed_models=[model for model in run.models.values() if model.error],
+        facts=_facts(run),
+        provenance=finite(run.provenance),
+    )
+
+
+def _href(suite: str, **more: str | int) -> str:
+    pairs = {"suite": suite, **more}
+    return "#" + "&".join(
+        f"{key}={quote(words.encodable(str(value)), safe='')}" for key, value in pairs.items()
+    )
+
+
+def _gates(run: RunRecord) -> list[GateRow]:
+    places: dict[int, int] = {}
+    seen: dict[str, int] = {}
+    for cell in run.cells:
+        places[id(cell)] = seen.get(cell.suite, 0)
+        seen[cell.suite] = places[id(cell)] + 1
+    return [
+        GateRow(
+            gate,
+            cell.suite,
+            cell_name(cell),
+            gate_bar(gate, cell.scores.get(gate.score)),
+            _href(cell.suite, cell=places[id(cell)], show="wrong"),
+        )
+        for cell, gate in judged_gates(run)
+    ]
+
+
+def _suite(run: RunRecord, name: str, number: int) -> SuitePage:
+    cells = [cell for cell in run.cells if cell.suite == name]
+    record = run.suites.get(name)
+    rows = _score_rows(cells)
+    main = next((s.name for c in cells if (s := main_score(run, c))), "")
+    return SuitePage(
+        number=number,
+        name=name,
+        href=_href(name),
+        record=record,
+        verdict=worst(cell_verdict(cell) for cell in cells),
+        main=main,
+        columns=[_column(cell) for cell in cells],
+        scores=[row for row in rows if "[" not in row.name],
+        keyed=[row for row in rows if "[" in row.name and "=" not in row.name],
+        grouped=[row for row in rows if "[" in row.name and "=" in row.name],
+        confusions=_confusions(cells),
+        reports=_reports(cells),
+        packed=pack(record, cells),
+    )
+
+
+def _column(cell: CellRecord) -> Column:
+    passed = sum(gate.verdict == "pass" for gate in cell.gates)
+    return Column(cell, cell_name(cell), cell_verdict(cell), lost(cell), passed)
+
+
+def _score_rows(cells: Sequence[CellRecord]) -> list[ScoreRow]:
+    names = dict.fromkeys(name for cell in cells for name in cell.scores)
+    return [_score_row(name, cells) for name in names]
+
+
+def _score_row(name: str, cells: Sequence[CellRecord]) -> ScoreRow:
+    found = [cell.scores[name] for cell in cells if name in cell.scores]
+    gates = [gate for cell in cells for gate in cell.gates if gate.score == name]
+    seen = [v for score in found for v in (score.value, score.low, score.high)]
+    on = axis(found[0].range_low, found[0].range_high, [*seen, *(g.threshold for g in gates)])
+    entries: list[ScoreEntry | None] = []
+    for cell in cells:
+        score = cell.scores.get(name)
+        if score is None:
+            entries.append(None)
+            continue
+        verdict = worst(gate.verdict for gate in cell.gates if gate.score == name)
+        entries.append(ScoreEntry(score, score_bar(score, on, cell.gates), verdict))
+    return ScoreRow(name, found[0].better, entries)
+
+
+def _confusions(cells: Sequence[CellRecord]) -> list[Confusion]:
+    return [
+        Confusion(k, analysis["labels"], [_shaded(row) for row in analysis["counts"]])
+        for k, cell in enumerate(cells)
+        for analysis in cell.analyses
+        if analysis.get("kind") == "confusion_matrix"
+    ]
+
+
+def _shaded(counts: Sequence[int]) -> list[tuple[int, int]]:
+    total = max(sum(counts), 1)
+    return [(count, -(-8 * count // total)) for count in counts]
+
+
+def _reports(cells: Sequence[CellRecord]) -> list[ClassReport]:
+    return [
+        ClassReport(k, finite(analysis["rows"]))
+        for k, cell in enumerate(cells)
+        for analysis in cell.analyses
+        if analysis.get("kind") == "classification_report"
+    ]
+
+
+def _heat(suite: SuitePage, models: Sequence[str]) -> list[HeatRow]:
+    prompts = list(dict.fromkeys(column.cell.prompt for column in suite.columns))
+    met = {(column.cell.prompt, column.cell.model): column for column in suite.columns}
+    return [
+        HeatRow(suite, i == 0, len(prompts), prompt, [met.get((prompt, model)) for model in models])
+        for i, prompt in enumerate(prompts)
+    ]
+
+
+def _facts(run: RunRecord) -> list[tuple[str, str]]:
+    """What the run was, in a line under the headline."""
+    samples = sum(cell.n for cell in run.cells)
+    suites = len({cell.suite for cell in run.cells})
+    models = len({cell.model for cell in run.cells})
+    facts = [
+        ("started", run.started.replace("T", " ").replace("Z", " UTC")),
+        ("took", words.duration(wall) if (wall := wall_seconds(run)) is not None else words.ABSENT),
+        ("suites", f"{suites:,}"),
+        ("models", f"{models:,}"),
+        ("cells", f"{len(run.cells):,}"),
+        ("answers", f"{samples:,}"),
+    ]
+    cached = sum(cell.cached for cell in run.cells)
+    return [*facts, ("from cache", f"{cached:,}")] if cached else facts
+
+
+def wall_seconds(run: RunRecord) -> float | None:
+    """Seconds between the start and the end of a run; None while it has no end."""
+    try:
+        start, end = (_moment(text) for text in (run.started, run.finished or ""))
+    except ValueError:
+        return None
+    return (end - start).total_seconds()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -1,0 +1,132 @@
+"use strict";
+// The samples of one suite: filters, search, list. What is chosen is kept in the page's address.
+
+class Explorer {
+  /** go(changes): asks for a new address. */
+  constructor(element, dialog, go) {
+    this.element = element;
+    this.dialog = dialog;
+    this.go = go;
+    this.state = null;
+  }
+
+  async start() {
+    this.data = await SuiteData.open(Number(this.element.dataset.number));
+    const { index } = this.data;
+    if (!index.n) {
+      this.element.replaceChildren(el("p.muted", {}, "No sample was recorded."));
+      return;
+    }
+    this.list = new SampleList(this.data, (row) => this.go(this.address(row)));
+    this.search = el("input", { type: "search", placeholder: "Search samples and outputs", "aria-label": "Search samples and outputs" });
+    this.search.addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => this.go({ q: this.search.value }, true), 120);
+    });
+    this.modes = el(".modes", { role: "group", "aria-label": "Which samples" }, MODES.map(([mode, name]) => this.modeButton(mode, name)));
+    const names = index.cells.map((cell, k) => el("option", { value: String(k) }, `${cell.model} / ${cell.prompt}`));
+    this.cell = el("select", { "aria-label": "In which cell" }, el("option", { value: "" }, "in any cell"), names);
+    this.cell.addEventListener("change", () => this.go({ cell: this.cell.value, gold: "", predicted: "" }));
+    this.chip = el("button.chip", { type: "button", hidden: true, on: { click: () => this.go({ gold: "", predicted: "" }) } });
+    this.shown = el("span.shown", { role: "status" });
+    const cells = index.cells.length > 1 ? this.cell : null;
+    this.element.replaceChildren(el(".tools", {}, this.search, this.modes, cells, this.chip, this.shown), this.list.element);
+  }
+
+  modeButton(mode, name) {
+    const button = el("button", { type: "button", on: { click: () => this.go({ show: mode === "all" ? "" : mode }) } }, name, el("small", {}));
+    button.dataset.mode = mode;
+    return button;
+  }
+
+  /** Show what an address asks for. */
+  async show(address) {
+    this.started ||= this.start();
+    await this.started;
+    if (!this.list) return;
+    const wanted = this.wanted(address);
+    if (JSON.stringify(wanted) !== JSON.stringify(this.state)) await this.filter(wanted);
+    this.openSample(address);
+  }
+
+  wanted(address) {
+    const whole = (name) => (/^\d+$/.test(address.get(name) ?? "") ? Number(address.get(name)) : null);
+    const cell = whole("cell");
+    const known = MODES.some(([mode]) => mode === address.get("show"));
+    return {
+      mode: known ? address.get("show") : "all",
+      cell: cell !== null && cell < this.data.index.cells.length ? cell : null,
+      gold: whole("gold"),
+      predicted: whole("predicted"),
+      query: address.get("q") ?? "",
+    };
+  }
+
+  async filter(wanted) {
+    this.state = wanted;
+    this.drawTools(wanted);
+    const rows = filteredRows(this.data.index, wanted);
+    const stopped = () => this.state !== wanted;
+    const tell = (found) => this.found(found, "searching… ");
+    if (!wanted.query.trim()) this.found(rows, "");
+    const found = await searchedRows(this.data, rows, wanted.query, { tell, stopped });
+    if (found && wanted.query.trim()) this.found(found, "");
+  }
+
+  found(rows, before) {
+    this.shown.textContent = `${before}${rows.length.toLocaleString("en")} of ${this.data.index.n.toLocaleString("en")}`;
+    this.list.show(rows);
+  }
+
+  drawTools(wanted) {
+    const { index } = this.data;
+    const counts = modeCounts(index, wanted);
+    for (const button of this.modes.children) {
+      const { mode } = button.dataset;
+      button.setAttribute("aria-pressed", String(mode === wanted.mode));
+      button.disabled = !counts[mode] && mode !== wanted.mode && mode !== "all";
+      button.querySelector("small").textContent = counts[mode].toLocaleString("en");
+    }
+    if (document.activeElement !== this.search) this.search.value = wanted.query;
+    this.cell.value = wanted.cell === null ? "" : String(wanted.cell);
+    const confused = wanted.gold !== null && wanted.predicted !== null && wanted.cell !== null;
+    this.chip.hidden = !confused;
+    if (confused) this.chip.textContent = `${index.labels[wanted.gold]} answered as ${index.labels[wanted.predicted]} ✕`;
+    for (const link of this.element.parentElement.querySelectorAll(".confusion a")) link.classList.toggle("chosen", confused && this.isField(link, wanted));
+  }
+
+  isField(link, wanted) {
+    const field = new URLSearchParams(link.hash.slice(1));
+    return ["cell", "gold", "predicted"].every((name) => Number(field.get(name)) === wanted[name]);
+  }
+
+  /** The part of an address that names a row: its id where that finds it again. */
+  address(row) {
+    const id = this.data.index.ids[row];
+    const findable = this.data.rowOf(id) === row && new URLSearchParams({ id }).get("id") === id && id.isWellFormed?.() !== false;
+    return findable ? { sample: id, row: "" } : { sample: "", row: String(row) };
+  }
+
+  rowIn(address) {
+    if (address.has("sample")) return this.data.rowOf(address.get("sample"));
+    const row = Number(address.get("row") ?? -1);
+    return Number.isInteger(row) && row < this.data.index.n ? row : -1;
+  }
+
+  openSample(address) {
+    const row = this.rowIn(address);
+    if (row < 0) return this.dialog.hide();
+    const { rows } = this.list;
+    const position = rows.indexOf(row);
+    if (position >= 0) this.list.active = position;
+    const step = (by) => {
+      const next = rows[position + by];
+      if (position >= 0 && next !== undefined) this.go(this.address(next), true);
+    };
+    const closed = () => {
+      this.go({ sample: "", row: "" }, true);
+      if (position >= 0) this.list.move(0);
+    };
+    return this.dialog.show({ data: this.data, row, position, total: rows.length, step, closed });
+  }
+}

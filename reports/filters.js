@@ -1,0 +1,65 @@
+"use strict";
+// Which rows to show. All but the search looks only at the index, which is always at hand.
+
+const MODES = [
+  ["all", "all"],
+  ["wrong", "wrong"],
+  ["errors", "errors and losses"],
+  ["differ", "cells differ"],
+  ["checks", "failed checks"],
+];
+
+const LOST = new Set("etfu");
+
+/** A test of rows by mode, over one cell (a number) or all of them (null). */
+function modeTest(index, mode, cell) {
+  const cells = cell === null ? index.cells : [index.cells[cell]];
+  if (mode === "wrong") return (row) => cells.some((c) => c.correct[row] === "0");
+  if (mode === "errors") return (row) => cells.some((c) => LOST.has(c.status[row]));
+  if (mode === "checks") return (row) => cells.some((c) => c.checks[row] === "0");
+  if (mode === "differ") return (row) => index.differ[row] === "1";
+  return () => true;
+}
+
+/** The rows that pass mode, cell and confusion field, in the order of the data. */
+function filteredRows(index, { mode, cell, gold, predicted }) {
+  const test = modeTest(index, mode, cell);
+  const column = cell === null ? null : index.cells[cell];
+  const confused = gold !== null && predicted !== null && column;
+  const rows = [];
+  for (let row = 0; row < index.n; row++) {
+    if (confused && (index.gold[row] !== gold || column.predicted[row] !== predicted)) continue;
+    if (test(row)) rows.push(row);
+  }
+  return rows;
+}
+
+/** How many rows each mode would show. */
+function modeCounts(index, filter) {
+  return Object.fromEntries(MODES.map(([mode]) => [mode, filteredRows(index, { ...filter, mode }).length]));
+}
+
+/** The rows whose text contains every word of a query; ``tell`` hears of those found so far. */
+async function searchedRows(data, rows, query, { tell, stopped }) {
+  const needles = query.toLowerCase().split(/\s+/).filter(Boolean);
+  if (!needles.length) return rows;
+  const found = [];
+  let texts = null;
+  let held = -1;
+  let told = performance.now();
+  for (const row of rows) {
+    const [number, i] = data.place(row);
+    if (number !== held) {
+      texts = data.haystacks[number] || (await data.haystack(number));
+      held = number;
+      if (stopped()) return null;
+      if (performance.now() - told > 120) {
+        tell([...found]);
+        told = performance.now();
+        await new Promise((resume) => setTimeout(resume));
+      }
+    }
+    if (needles.every((needle) => texts[i].includes(needle))) found.push(row);
+  }
+  return stopped() ? null : found;
+}
