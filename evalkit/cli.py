@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("list", help="list suites: task, samples, prompts, licence")
     listing.add_argument("paths", nargs="*", type=Path, metavar="PATH",
-                         help="a suite or a folder; default: those shipped with evalkit")  # fmt: skip
+                         help="a suite or a folder; default: those shipped")  # fmt: skip
     listing.set_defaults(command=_list)
 
     runs = commands.add_parser("runs", help="list the runs in the store")

@@ -102,8 +102,9 @@ def _term(text: str) -> Term:
     match = _TERM.match(text)
     if match is None:
         raise GateSyntaxError(
-            f"cannot read '{text.strip()}': expected a score, one of {' '.join(_OPS)}, and a number,"
-            " such as 'accuracy >= 0.8', 'recall[spam] >= 0.9' or 'macro_f1 >= baseline - 0.02'"
+            f"cannot read '{text.strip()}': expected a score, one of {' '.join(_OPS)} and a"
+            " number, such as 'accuracy >= 0.8', 'recall[spam] >= 0.9' or"
+            " 'macro_f1 >= baseline - 0.02'"
         )
     return Term(match["score"], match["op"], _reference(match["reference"]))
 

@@ -1,0 +1,175 @@
+"""Gates: the grammar, and verdicts worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.errors import UsageError
+from evalkit.gates import (
+    Gate,
+    GateSyntaxError,
+    Reference,
+    Term,
+    decide,
+    parse,
+    problem,
+    samples_needed,
+)
+from evalkit.records import ScoreRecord
+from evalkit.stats.intervals import wilson
+
+
+def score(name: str, successes: int, n: int, confidence: float = 0.95) -> dict[str, ScoreRecord]:
+    bounds = wilson(successes, n, confidence=confidence)
+    return {name: ScoreRecord(name, successes / n, bounds.low, bounds.high, n, confidence)}
+
+
+@pytest.mark.parametrize(
+    ("text", "term"),
+    [
+        ("accuracy >= 0.60", Term("accuracy", ">=", Reference(0.6))),
+        ("accuracy>=60%", Term("accuracy", ">=", Reference(0.6))),
+        ("recall[very negative] > 0.8", Term("recall[very negative]", ">", Reference(0.8))),
+        ("accuracy[topic=art] < 1e-1", Term("accuracy[topic=art]", "<", Reference(0.1))),
+        ("f1 >= baseline", Term("f1", ">=", Reference(0.0, "baseline"))),
+        ("f1 >= baseline - 0.02", Term("f1", ">=", Reference(-0.02, "baseline"))),
+        ("f1 >= llama/few-shot + 2%", Term("f1", ">=", Reference(0.02, "llama/few-shot"))),
+        ("evaluate:google_bleu != 0", Term("evaluate:google_bleu", "!=", Reference(0.0))),
+    ],
+)
+def test_grammar(text: str, term: Term) -> None:
+    assert parse(text).terms == (term,)
+
+
+def test_and_joins_terms() -> None:
+    gate = parse("accuracy >= 0.6  and  recall[a] >= 0.5")
+    assert [t.score for t in gate.terms] == ["accuracy", "recall[a]"]
+    assert gate.rule == "accuracy >= 0.6 and recall[a] >= 0.5"
+
+
+def test_long_form() -> None:
+    gate = parse({"metric": "macro_f1", "min": 0.55, "max": 0.9, "confidence": 0.95})
+    assert gate.terms == (
+        Term("macro_f1", ">=", Reference(0.55)),
+        Term("macro_f1", "<=", Reference(0.9)),
+    )
+    assert gate.confidence == 0.95
+    assert gate.rule == "macro_f1 >= 0.55 and macro_f1 <= 0.9 at 0.95"
+    drop = parse({"metric": "f1", "max_drop": 0.02})
+    assert drop.terms == (Term("f1", ">=", Reference(-0.02, "baseline")),)
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("accuracy", "cannot read 'accuracy'"),
+        ("accuracy => 0.6", "cannot read"),
+        ("accuracy >= high", "cannot read 'high'"),
+        ("__import__('os').system('x') >= 1", "cannot read"),
+        ({"metric": "f1", "minimum": 1}, "did you mean 'min'?"),
+        ({"metric": "f1"}, "needs 'min:'"),
+        ({"min": 0.5}, "needs 'metric:'"),
+        ({"metric": "f1", "min": "0.5"}, "'min' must be a number"),
+        ({"metric": "f1", "min": 0.5, "confidence": 95}, "between 0.5 and 1"),
+        (0.8, "expected a rule"),
+    ],
+)
+def test_bad_gates_say_what_was_expected(declared: object, said: str) -> None:
+    with pytest.raises(GateSyntaxError, match=said.replace("(", r"\(").replace("?", r"\?")):
+        parse(declared)
+
+
+def test_unknown_scores_name_the_nearest() -> None:
+    known = ["accuracy", "recall[negative]", "recall[positive]"]
+    assert problem("accuracy >= 0.6", known) is None
+    message = problem("recall[negatve] >= 0.6", known)
+    assert message is not None
+    assert "did you mean 'recall[negative]'?" in message
+    assert problem("accuracy[topic=art] >= 0.6", known) is not None
+    assert problem("accuracy[topic=art] >= 0.6", known, open_ended=True) is None
+
+
+def test_verdict_on_the_value() -> None:
+    passed = decide(parse("accuracy >= 0.8"), score("accuracy", 81, 100))
+    failed = decide(parse("accuracy >= 0.8"), score("accuracy", 79, 100))
+    assert (passed.verdict, failed.verdict) == ("pass", "fail")
+    assert passed.margin == pytest.approx(0.01)
+    assert failed.margin == pytest.approx(-0.01)
+    below = decide(parse("over_refusal <= 0.2"), score("over_refusal", 30, 100))
+    assert below.verdict == "fail"
+    assert below.margin == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "threshold", "verdict"),
+    [(81, 100, 0.8, "inconclusive"), (810, 1000, 0.75, "pass"), (60, 100, 0.8, "fail")],
+)
+def test_verdict_on_the_interval(successes: int, n: int, threshold: float, verdict: str) -> None:
+    gate = parse({"metric": "accuracy", "min": threshold, "confidence": 0.95})
+    record = decide(gate, score("accuracy", successes, n))
+    assert record.verdict == verdict
+    assert ("samples would settle it" in record.reason) == (verdict == "inconclusive")
+
+
+def test_samples_needed_settle_it() -> None:
+    now = wilson(85, 100)
+    n = samples_needed(0.85, now.low, now.high, 100, 0.8)
+    assert n is not None
+    assert wilson(round(0.85 * n), n).low >= 0.795  # the estimate is about right, from the wrong side at worst
+    assert wilson(round(0.85 * n * 0.6), round(n * 0.6)).low < 0.8
+    assert samples_needed(0.8, now.low, now.high, 100, 0.8) is None
+
+
+def test_worst_term_decides() -> None:
+    scores = score("accuracy", 90, 100) | score("f1", 10, 100)
+    record = decide(parse("accuracy >= 0.8 and f1 >= 0.8"), scores)
+    assert record.verdict == "fail"
+    assert record.score == "f1"
+    assert "accuracy" in record.reason
+
+
+def test_references_to_other_cells() -> None:
+    def resolve(target: str, name: str) -> float:
+        if target == "baseline":
+            return 0.85
+        raise UsageError(f"no cell {target}")
+
+    scores = score("accuracy", 84, 100)
+    assert decide(parse("accuracy >= baseline - 0.02"), scores, resolve).verdict == "pass"
+    assert decide(parse("accuracy >= baseline"), scores, resolve).verdict == "fail"
+    missing = decide(parse("accuracy >= other/plain"), scores, resolve)
+    assert missing.verdict == "error"
+    assert missing.reason == "no cell other/plain"
+    assert decide(parse("accuracy >= baseline"), scores).verdict == "error"
+
+
+def test_what_cannot_be_decided_is_an_error() -> None:
+    undefined = {"auroc": ScoreRecord("auroc", None, None, None, 3, note="one class only")}
+    record = decide(parse("auroc >= 0.5"), undefined)
+    assert record.verdict == "error"
+    assert "one class only" in record.reason
+    assert decide(parse("f1 >= 0.5"), {}).verdict == "error"
+
+
+def test_lost_samples_fail_every_gate() -> None:
+    record = decide(parse("accuracy >= 0.5"), score("accuracy", 9, 10), lost="3 errors")
+    assert record.verdict == "fail"
+    assert record.reason.startswith("3 errors")
+
+
+@given(st.integers(0, 200), st.integers(1, 200), st.floats(0, 1), st.sampled_from(["min", "max"]))
+def test_a_conclusive_verdict_agrees_with_the_value(
+    successes: int, n: int, threshold: float, side: str
+) -> None:
+    successes = min(successes, n)
+    gate = parse({"metric": "accuracy", side: threshold, "confidence": 0.95})
+    scores = score("accuracy", successes, n)
+    sure, plain = decide(gate, scores), decide(Gate(gate.rule, gate.terms), scores)
+    if sure.verdict != "inconclusive":
+        assert sure.verdict == plain.verdict
+    assert sure.margin is not None
+    assert math.isfinite(sure.margin)

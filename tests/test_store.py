@@ -1,0 +1,224 @@
+"""The store: what goes in comes out, nothing shared that differs, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evalkit.errors import StoreError, UsageError
+from evalkit.exchange import Generation, Message, Request, Response, Status
+from evalkit.records import (
+    CellRecord,
+    CheckRecord,
+    GateRecord,
+    ModelRecord,
+    RunRecord,
+    SampleRecord,
+    ScoreRecord,
+    SuiteRecord,
+)
+from evalkit.store import Store, response_key
+
+CHAT = Request((Message("user", "Hello"),), Generation(max_new_tokens=8))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / ".evalkit")
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        Response(Status.OK, "Grüße\n\x00 ✓", "<s>Hello", seconds=0.25, prompt_tokens=3),
+        Response(Status.TRUNCATED, "x" * 5000, "y" * 5000, finish="length", completion_tokens=64),
+        Response(Status.OK, "b", logprobs=(-1.5, -0.25), choice_tokens=(1, 2)),
+        Response(Status.OVERFLOW, error="900 tokens, context 512", details={"tie": True}),
+        Response(Status.OK, "lone surrogate \ud800"),
+    ],
+)
+def test_responses_come_back_as_they_were(store: Store, response: Response) -> None:
+    store.add_responses("run", [("key", response)])
+    assert store.responses(["key", "other"]) == {"key": response}
+    assert store.answered(["key", "other"]) == {"key"}
+
+
+def test_errors_are_asked_again(store: Store) -> None:
+    store.add_responses("run", [("key", Response(Status.ERROR, error="no connection"))])
+    assert store.answered(["key"]) == set()
+
+
+def test_many_keys(store: Store) -> None:
+    keys = [str(i) for i in range(1700)]
+    store.add_responses("run", [(k, Response(Status.OK, k)) for k in keys])
+    assert {k: r.text for k, r in store.responses(keys).items()} == {k: k for k in keys}
+
+
+def test_key_holds_all_that_matters() -> None:
+    sampled = replace(CHAT, generation=Generation(max_new_tokens=8, temperature=0.7))
+    different = [
+        response_key("weights-a", CHAT),
+        response_key("weights-b", CHAT),
+        response_key("weights-a", CHAT, salt="run"),
+        response_key("weights-a", replace(CHAT, repeat=1)),
+        response_key("weights-a", replace(CHAT, prompt="Hello")),
+        response_key("weights-a", replace(CHAT, prompt=(Message("system", "Hello"),))),
+        response_key("weights-a", replace(CHAT, choices=("a", "b"))),
+        response_key("weights-a", replace(CHAT, choices=("b", "a"))),
+        response_key("weights-a", replace(CHAT, generation=Generation(max_new_tokens=9))),
+        response_key("weights-a", replace(CHAT, generation=Generation(8, stop=("\n",)))),
+        response_key("weights-a", sampled),
+        response_key("weights-a", replace(sampled, generation=replace(sampled.generation, seed=1))),
+    ]
+    assert len(set(different)) == len(different)
+
+
+def test_key_leaves_out_what_does_not_matter() -> None:
+    greedy = replace(CHAT, generation=Generation(max_new_tokens=8, seed=5, top_k=3))
+    assert response_key("w", greedy) == response_key("w", CHAT)
+    choosing = replace(CHAT, choices=("a", "b"))
+    other = replace(choosing, generation=Generation(max_new_tokens=99))
+    assert response_key("w", choosing) == response_key("w", other)
+
+
+def a_run() -> tuple[RunRecord, CellRecord]:
+    run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", {"a": 1})
+    run.suites["s"] = SuiteRecord(
+        "s", "s.eval.yaml", "qa", "", "CC0-1.0", "h", "d", 2, None, [], [], {"p": "t"}, [], []
+    )
+    run.models["m"] = ModelRecord("m", "callable", {}, None, {})
+    sample = SampleRecord(
+        id="1", index=0, fields={"question": "q", "n": [1, 2]}, targets=["Paris"],
+        prompt=[{"role": "user", "content": "q"}], sent="<q>", output="Paris", prediction="Paris",
+        how="whole", status="ok", correct=True, scores={"exact_match": 1.0},
+        checks=[CheckRecord("max_words: 3", True, "1 word")], seconds=0.5, prompt_tokens=4,
+    )  # fmt: skip
+    failed = replace(sample, id="2", index=1, status="error", error="boom", output="", sent="",
+                     seconds=0.0, prompt_tokens=None, prediction=None, correct=None, scores={},
+                     checks=[])  # fmt: skip
+    cell = CellRecord(
+        "s", "m", "p", "qa", 2, 1, {"ok": 1, "error": 1},
+        {"exact_match": ScoreRecord("exact_match", 1.0, 0.2, 1.0, 1)},
+        [GateRecord("r", "fail", "exact_match", ">=", 0.5, 1.0, 0.2, 1.0, 0.5, 1, None, "why")],
+        [{"kind": "confusion_matrix", "labels": ["a"], "counts": [[1]]}], [sample, failed],
+    )  # fmt: skip
+    return run, cell
+
+
+def test_a_run_comes_back_whole(store: Store) -> None:
+    run, cell = a_run()
+    store.begin_run(run)
+    response = Response(Status.OK, "Paris", "<q>", seconds=0.5, prompt_tokens=4)
+    store.add_responses(run.id, [("key", response)])
+    store.add_cell(run.id, 0, cell, ["key", None])
+    run.status, run.finished = "finished", "2026-01-01T00:01:00"
+    store.end_run(run)
+    run.cells = [cell]
+    for name in ("last", run.id, run.id[:8]):
+        assert store.run(name) == run
+    assert store.run(samples=False).cells[0].samples == []
+    (score,) = store._db.execute("SELECT score, value, n FROM scores").fetchall()
+    assert score == ("exact_match", 1.0, 1)
+
+
+def test_runs_are_found_by_label(store: Store) -> None:
+    run, _ = a_run()
+    store.begin_run(run)
+    store.label_run(run.id, "good")
+    newer = replace(run, id="20260102-000000-bbbbbb", started="2026-01-02T00:00:00")
+    store.begin_run(newer)
+    assert store.run("good").id == run.id
+    store.label_run(newer.id, "good")
+    assert store.run("good").id == newer.id
+    assert [r["id"] for r in store.runs()] == [newer.id, run.id]
+    with pytest.raises(UsageError, match=r"no run 'bad' \(there are: 20260102"):
+        store.run("bad")
+
+
+def test_the_folder_stays_out_of_git(store: Store) -> None:
+    assert "*" in (store.path.parent / ".gitignore").read_text().split()
+
+
+def test_a_newer_store_is_refused(store: Store) -> None:
+    store.close()
+    with sqlite3.connect(store.path) as db:
+        db.execute("PRAGMA user_version=99")
+    with pytest.raises(StoreError, match="written by a newer evalkit"):
+        Store(store.path.parent)
+
+
+def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_text("not a database, by far not a database" * 100)
+    with pytest.raises(StoreError, match="cannot open the run store"):
+        Store(tmp_path)
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
+    def batch() -> object:
+        yield "1", Response(Status.OK)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.add_responses("run", batch())  # type: ignore[arg-type]
+    bad = Response(Status.OK, details={"x": object()})
+    with pytest.raises(TypeError):
+        store.add_responses("run", [("1", Response(Status.OK)), ("2", bad)])
+    assert store.answered(["1", "2"]) == set()
+    store.add_responses("run", [("1", Response(Status.OK))])
+    assert store.answered(["1"]) == {"1"}
+
+
+def test_committed_batches_survive_a_kill(tmp_path: Path) -> None:
+    script = """
+        import os, pathlib, signal
+        from evalkit.exchange import Response, Status
+        from evalkit.store import Store
+        store = Store(pathlib.Path(os.environ["FOLDER"]))
+        for start in range(0, 40, 4):
+            keys = [str(i) for i in range(start, start + 4)]
+            store.add_responses("r", [(k, Response(Status.OK, k)) for k in keys])
+            if start == 20:
+                os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env=os.environ | {"FOLDER": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    kept = Store(tmp_path).answered([str(i) for i in range(40)])
+    assert kept == {str(i) for i in range(24)}
+
+
+def test_the_lock_is_held_by_one_process_and_dies_with_it(store: Store) -> None:
+    script = """
+        import os, pathlib, sys, time
+        from evalkit.store import Store
+        with Store(pathlib.Path(os.environ["FOLDER"])).lock():
+            print("held", flush=True)
+            time.sleep(60)
+    """
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env=os.environ | {"FOLDER": str(store.path.parent)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    guard = sqlite3.connect(store.path.with_name("lock.sqlite"), timeout=0)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        guard.execute("BEGIN EXCLUSIVE")
+    guard.close()
+    holder.kill()
+    holder.wait()
+    with store.lock():
+        pass
