@@ -136,7 +136,14 @@ def evaluate(
     base = Path(root) if root is not None else Path.cwd()
     listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
     known = vocabulary()
-    suites = [load_checked(one, known, root=root and base) for one in listed]
+    suites = [
+        load_checked(
+            one if isinstance(one, Mapping) else Path(one),
+            known,
+            root=Path(root) if root is not None else None,
+        )
+        for one in listed
+    ]
     _refuse_duplicates([one.suite.suite for one in suites])
     check_prompts(suites, prompts)
     given = dict(loaded or {})

@@ -134,7 +134,7 @@ def _list(options: argparse.Namespace) -> int:
     for path in suite_files(paths):
         loaded = load_checked(path, known)
         suite = loaded.suite
-        prompts = ", ".join(variant.name for variant in loaded.variants)
+        prompts = ", ".join(loaded.variants)
         shown = _short(path)
         table.add_row(
             suite.suite, suite.task, str(loaded.dataset.total), prompts, suite.licence, shown

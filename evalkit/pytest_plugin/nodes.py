@@ -38,9 +38,9 @@ class SuiteFile(pytest.File):
         for cell in evals.cells(loaded):
             yield CellNode.from_parent(self, name=f"{cell.model}/{cell.variant.name}", cell=cell)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """evalkit's errors as they are, without a traceback through evalkit."""
-        return _message(excinfo) or super().repr_failure(excinfo, style)
+        return _message(excinfo) or super().repr_failure(excinfo)
 
 
 class CellNode(pytest.Collector):
@@ -115,7 +115,7 @@ class GateItem(EvalItem):
 
     def line(self) -> int:
         """The gate's line."""
-        return self.cell.loaded.line("gates", self.index)
+        return self.cell.suite.line("gates", self.index)
 
     def setup(self) -> None:
         """A gate whose score cannot be made, or compared, is an error and not a failure."""
@@ -159,7 +159,7 @@ class CheckItem(EvalItem):
 
     def line(self) -> int:
         """The line of the checks."""
-        return self.cell.loaded.line("checks")
+        return self.cell.suite.line("checks")
 
     def runtest(self) -> None:
         """Fail with every check that does not hold."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evalkit.api import AskedModel, Run, load_baseline, new_run
+from evalkit.api import AskedModel, Run, new_run
 from evalkit.errors import EvalkitError, Problem, SpecError
 from evalkit.pytest_plugin import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
+from evalkit.runner.baseline import load_baseline
 from evalkit.runner.execute import execute
 from evalkit.runner.plan import Cell, CellId, Plan, cells_of, check_prompts
 from evalkit.runner.provenance import new_run_id
@@ -110,7 +111,7 @@ class EvalSession:
             name = loaded.suite.suite
             other = self._names.setdefault(name, path)
             if other != path:
-                where = loaded.line("suite")
+                where = loaded.suite.line("suite")
                 message = f"the suite '{name}' is also in {other}; give one of them another name"
                 raise SpecError([Problem(str(path), where, "suite", message)])
             self._suites[path] = loaded

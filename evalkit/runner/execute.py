@@ -21,7 +21,7 @@ from evalkit.records import (
     SuiteRecord,
 )
 from evalkit.runner.outcomes import outcome
-from evalkit.runner.plan import Cell, CellId, Plan, generation_of
+from evalkit.runner.plan import Cell, CellId, Plan
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
@@ -251,11 +251,11 @@ def _suite_record(cell: Cell) -> SuiteRecord:
         limit=len(dataset.samples) if len(dataset.samples) < dataset.total else None,
         tags=list(suite.tags),
         labels=list(suite.labels),
-        prompts={variant.name: variant.template_text for variant in cell.loaded.variants},
+        prompts={name: variant.template_text for name, variant in cell.loaded.variants.items()},
         metrics=list(metric_names(suite)),
         gates=[gates.parse(declared).rule for declared in suite.gates],
         group=", ".join(suite.data.group) or None,
-        generation=asdict(generation_of(suite)),
+        generation=asdict(suite.generation.settings()),
         answer=suite.answer.method,
     )
 

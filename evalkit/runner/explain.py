@@ -9,7 +9,7 @@ from typing import Any
 from evalkit.models.base import Model
 from evalkit.records import RunRecord, SampleRecord
 from evalkit.runner.outcomes import plain_prompt
-from evalkit.runner.plan import Cell, generation_of, requests_of
+from evalkit.runner.plan import Cell, requests_of
 from evalkit.store import Store, digest, response_key
 
 
@@ -43,7 +43,7 @@ def _explain_cell(
     if earlier and not known:
         changes = _differences(earlier[0][1], fingerprint)
         yield f"  the model differs from when it last answered: {'; '.join(changes)}"
-    run = store.last_run_with(tuple(cell.id))
+    run = store.last_run_with(cell.id)
     if run is None:
         yield "  this cell has never been run with this store"
         return
@@ -54,10 +54,10 @@ def _explain_samples(
     cell: Cell, requests: Sequence[Any], missing: Sequence[int], run: RunRecord, store: Store
 ) -> Iterator[str]:
     before = run.suites[cell.suite.suite]
-    changes = _differences(before.generation, asdict(generation_of(cell.suite)))
+    changes = _differences(before.generation, asdict(cell.suite.generation.settings()))
     if changes:
         yield f"  generation parameters differ from run {run.id}: {'; '.join(changes)}"
-    seen = {sample.id: sample for sample in store.samples(run.id, tuple(cell.id))}
+    seen = {sample.id: sample for sample in store.samples(run.id, cell.id)}
     for index in missing[:20]:
         sample = cell.dataset.samples[index]
         yield f"  {sample.id}: {_why(seen.get(sample.id), requests[index])}"

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.answers import Taken, take
+from evalkit.checks import run_check
 from evalkit.exchange import Prompt, Request, Response, Status
 from evalkit.judging.refusals import grade
 from evalkit.records import SampleRecord
-from evalkit.runner.plan import LETTERS
+from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Sample
+from evalkit.spec.prompts import options
 from evalkit.spec.suite import Suite
 
 _MATCHED_TASKS = ("classification", "multiple-choice")
@@ -39,8 +41,10 @@ def outcome(
         how=taken.how,
         status=status.value,
         error=response.error,
-        probabilities=_probabilities(suite, request, response),
-        checks=[check.run(response.text) for check in suite.checks] if response.answered else [],
+        probabilities=_probabilities(suite, response),
+        checks=[run_check(check, response.text) for check in suite.checks]
+        if response.answered
+        else [],
         cached=cached,
         seconds=response.seconds,
         prompt_tokens=response.prompt_tokens,
@@ -77,28 +81,21 @@ def _chosen(suite: Suite, sample: Sample, request: Request, response: Response) 
     best = max(range(len(request.choices)), key=response.logprobs.__getitem__)
     ranked = sorted(response.logprobs, reverse=True)
     lead = ranked[0] - ranked[1] if len(ranked) > 1 else math.inf
-    names = _choice_names(suite, sample)
     how = (
         f"the likeliest of {len(request.choices)} continuations: '{request.choices[best]}',"
         f" {lead:.3g} nats ahead of the next"
     )
-    return Taken(names[best], how)
+    return Taken(options(suite, sample)[best], how)
 
 
-def _choice_names(suite: Suite, sample: Sample) -> Sequence[str]:
-    return sample.choices if suite.task == "multiple-choice" else list(suite.labels)
-
-
-def _probabilities(suite: Suite, request: Request, response: Response) -> dict[str, float]:
+def _probabilities(suite: Suite, response: Response) -> dict[str, float]:
     """The choices' probabilities relative to each other: a softmax of their log-likelihoods."""
-    if not request.choices or not response.logprobs:
+    if not response.logprobs:
         return {}
     top = max(response.logprobs)
     weights = [math.exp(value - top) for value in response.logprobs]
     total = sum(weights)
-    names: Sequence[str] = list(suite.labels) or request.choices
-    if suite.task == "multiple-choice":
-        names = LETTERS[: len(weights)]
+    names: Sequence[str] = suite.label_names or LETTERS[: len(weights)]
     return {name: weight / total for name, weight in zip(names, weights, strict=True)}
 
 

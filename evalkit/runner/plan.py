@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evalkit.errors import UsageError, unknown
-from evalkit.exchange import Generation, Prompt, Request
+from evalkit.exchange import Request
 from evalkit.models.base import Model
-from evalkit.spec.data import Dataset, Sample
+from evalkit.spec.data import Dataset
 from evalkit.spec.load import LoadedSuite
-from evalkit.spec.prompts import Variant
+from evalkit.spec.prompts import Variant, continuations
 from evalkit.spec.suite import Suite
-
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class CellId(NamedTuple):
@@ -70,15 +68,14 @@ def cells_of(
 
     limit: take that many samples (a seeded part of the data, in its order).
     """
-    smallest = min((n for n in (limit, loaded.suite.limit) if n is not None), default=None)
-    dataset = loaded.dataset if smallest is None else loaded.dataset.take(smallest)
-    variants = [v for v in loaded.variants if not prompts or v.name in prompts]
+    dataset = loaded.selected(limit)
+    variants = [v for v in loaded.variants.values() if not prompts or v.name in prompts]
     return [Cell(loaded, dataset, model, variant) for model in models for variant in variants]
 
 
 def check_prompts(suites: Sequence[LoadedSuite], prompts: Sequence[str]) -> None:
     """Raise UsageError when a prompt asked for by name is in none of the suites."""
-    known = sorted({variant.name for loaded in suites for variant in loaded.variants})
+    known = sorted({name for loaded in suites for name in loaded.variants})
     for name in prompts:
         if known and name not in known:
             raise UsageError(unknown("prompt", name, known))
@@ -86,26 +83,8 @@ def check_prompts(suites: Sequence[LoadedSuite], prompts: Sequence[str]) -> None
 
 def requests_of(cell: Cell) -> list[Request]:
     """One request per sample, in the order of the data. Raises SpecError (undefined variable)."""
-    generation = generation_of(cell.suite)
-    requests = []
-    for sample in cell.dataset.samples:
-        prompt = cell.variant.render(sample)
-        choices = continuations(cell.suite, sample, prompt)
-        requests.append(Request(prompt, generation, choices))
-    return requests
-
-
-def generation_of(suite: Suite) -> Generation:
-    """The generation parameters of a suite, as the backends take them."""
-    return suite.generation.to_exchange()
-
-
-def continuations(suite: Suite, sample: Sample, prompt: Prompt) -> tuple[str, ...]:
-    """The texts whose log-likelihoods are compared for a sample; empty for generated answers."""
-    if suite.answer.method != "choice":
-        return ()
-    if suite.task == "multiple-choice":
-        if suite.answer.choice == "letter":
-            return tuple(LETTERS[: len(sample.choices)])
-        return sample.choices
-    return tuple(forms[0] for forms in suite.labels.values())
+    generation = cell.suite.generation.settings()
+    return [
+        Request(cell.variant.render(sample), generation, continuations(cell.suite, sample))
+        for sample in cell.dataset.samples
+    ]

@@ -115,7 +115,7 @@ _CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
 
 
 def _columns(suite: Suite, samples: Sequence[SampleRecord]) -> Columns:
-    labels = tuple(suite.labels)
+    labels = suite.label_names
     chosen = suite.answer.method == "choice" and all(s.probabilities for s in samples)
     probabilities = None
     if chosen and labels:

@@ -47,5 +47,5 @@ def columns_present(suite: Suite) -> set[str]:
 
 def score_names(suite: Suite) -> Sequence[str]:
     """The full names of all scores a suite will have, groups aside."""
-    labels = tuple(suite.labels)
+    labels = suite.label_names
     return [score for name in metric_names(suite) for score in catalogue.score_names(name, labels)]

@@ -1,0 +1,90 @@
+"""Checks: rules on one response, such as ``max_words: 30``. Pure functions of a text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from evalkit.records import CheckRecord
+from evalkit.spec.parts import Check
+
+
+def run_check(check: Check, text: str) -> CheckRecord:
+    """Whether a response keeps a rule, and why. Comparisons are exact, case and all;
+    ``equals``, ``starts_with`` and ``ends_with`` overlook white space around the response.
+    """
+    negated = check.name.startswith("not_")
+    name = check.name.removeprefix("not_")
+    holds, found = _RULES[name](text, check.value)
+    return CheckRecord(check.rule, holds != negated, found)
+
+
+def _contains(text: str, value: Any) -> tuple[bool, str]:
+    at = text.find(value)
+    return at >= 0, f"found at character {at}" if at >= 0 else "not found in the response"
+
+
+def _equals(text: str, value: Any) -> tuple[bool, str]:
+    same = text.strip() == value.strip()
+    return same, "the response is this text" if same else f"the response is {_quoted(text)}"
+
+
+def _starts_with(text: str, value: Any) -> tuple[bool, str]:
+    return text.lstrip().startswith(value), f"the response begins {_quoted(text.lstrip())}"
+
+
+def _ends_with(text: str, value: Any) -> tuple[bool, str]:
+    return text.rstrip().endswith(value), f"the response ends {_quoted(text.rstrip()[-60:])}"
+
+
+def _regex(text: str, value: Any) -> tuple[bool, str]:
+    match = re.search(value, text)
+    return match is not None, f"matches {_quoted(match[0])}" if match else "no match"
+
+
+def _json(text: str, value: Any) -> tuple[bool, str]:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return value is False, f"no JSON: {error}"
+    return value is True, "is JSON"
+
+
+def _count(text: str, unit: str) -> int:
+    return len(text.split()) if unit == "words" else len(text.strip())
+
+
+def _at_most(unit: str) -> Callable[[str, Any], tuple[bool, str]]:
+    def rule(text: str, value: Any) -> tuple[bool, str]:
+        count = _count(text, unit)
+        return count <= value, f"{count} {unit}"
+
+    return rule
+
+
+def _at_least(unit: str) -> Callable[[str, Any], tuple[bool, str]]:
+    def rule(text: str, value: Any) -> tuple[bool, str]:
+        count = _count(text, unit)
+        return count >= value, f"{count} {unit}"
+
+    return rule
+
+
+_RULES: dict[str, Callable[[str, Any], tuple[bool, str]]] = {
+    "contains": _contains,
+    "equals": _equals,
+    "starts_with": _starts_with,
+    "ends_with": _ends_with,
+    "regex": _regex,
+    "json": _json,
+    "max_words": _at_most("words"),
+    "min_words": _at_least("words"),
+    "max_chars": _at_most("chars"),
+    "min_chars": _at_least("chars"),
+}
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:59] + "…")
