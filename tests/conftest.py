@@ -1,0 +1,120 @@
+"""Fixtures shared by all tests: tiny random models, and the real SmolLM2 loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}"
+    "{{ '<|' + m['role'] + '|>' + m['content'] + eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+CORPUS = [
+    "the quick brown fox jumps over the lazy dog",
+    "a film review is positive, negative or neutral",
+    "Question: what is the capital of France? Answer: Paris",
+    "numbers 0 1 2 3 4 5 6 7 8 9 and signs . , : ; ! ? ( )",
+]
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Iterator[Any]:
+    """The built-in model, loaded once for the whole session."""
+    pytest.importorskip("transformers")
+    from evalkit.models.registry import builtin_declaration, resolve
+
+    model = resolve(builtin_declaration("smollm2"))
+    model.load()
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> Any:
+    """A small byte-level tokenizer that adds BOS to raw text and has a chat template."""
+    pytest.importorskip("transformers")
+    return make_tokenizer()
+
+
+@pytest.fixture(scope="session", params=["llama", "gpt2"])
+def tiny_model(request: pytest.FixtureRequest) -> Any:
+    """A tiny random model in float32; Llama has grouped queries, GPT-2 learned positions."""
+    pytest.importorskip("transformers")
+    return make_model(request.param)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Any) -> Path:
+    """A checkpoint folder with a tiny Llama and its tokenizer."""
+    folder = tmp_path_factory.mktemp("tiny")
+    make_model("llama").save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_tokenizer(*, bos: bool = True) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<s>", "</s>", "<|user|>", "<|assistant|>", "<|system|>"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(CORPUS * 4, trainer)
+    if bos:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<s> $A", special_tokens=[("<s>", 0)]
+        )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>"
+    )
+    fast.chat_template = CHAT_TEMPLATE
+    return fast
+
+
+def make_model(family: str, *, vocabulary: int = 400, seed: int = 0) -> Any:
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    if family == "llama":
+        config: Any = LlamaConfig(
+            vocab_size=vocabulary,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=256,
+            bos_token_id=0,
+            eos_token_id=1,
+            initializer_range=0.35,
+            tie_word_embeddings=False,
+        )
+        model: Any = LlamaForCausalLM(config)
+    else:
+        config = GPT2Config(
+            vocab_size=vocabulary,
+            n_embd=32,
+            n_layer=2,
+            n_head=4,
+            n_positions=256,
+            bos_token_id=0,
+            eos_token_id=1,
+            initializer_range=0.35,
+        )
+        model = GPT2LMHeadModel(config)
+    # several end tokens, so that answers end at different lengths
+    model.generation_config.eos_token_id = [1, *range(50, 90)]
+    model.generation_config.pad_token_id = 1
+    return model.eval()
