@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +26,10 @@ from evalkit.models.modules import import_function, source_file
 from evalkit.models.options import Declaration, Options, check
 
 CHUNK = 256
-"""Responses that are handed over together, so that they can be stored while others run."""
+"""Responses that are handed over together at most, so that they can be stored meanwhile."""
+PATIENCE = 1.0
+"""Seconds after which the responses there are are handed over: a slow application loses little
+when it is stopped."""
 
 
 class CallableOptions(Options):
@@ -155,7 +158,10 @@ def answer(
     batch: bool = False,
     concurrency: int = 1,
 ) -> Iterator[Batch]:
-    """Responses of a function, a chunk at a time; chunks depend on the requests alone."""
+    """Responses of a function, a chunk at a time.
+
+    What a batch function gets together depends on the requests alone.
+    """
     pool = ThreadPoolExecutor(concurrency) if concurrency > 1 else None
     try:
         for start in range(0, len(requests), CHUNK):
@@ -164,15 +170,27 @@ def answer(
                 continue
             chunk = [requests[i] for i in todo]
             if batch:
-                responses = _together(chunk, generate, choose)
-            elif pool is not None:
-                responses = list(pool.map(lambda r: _one(r, generate, choose), chunk))
-            else:
-                responses = [_one(r, generate, choose) for r in chunk]
-            yield list(zip(todo, responses, strict=True))
+                yield list(zip(todo, _together(chunk, generate, choose), strict=True))
+                continue
+            each = pool.map if pool is not None else map
+            answers = each(lambda request: _one(request, generate, choose), chunk)
+            yield from _as_they_come(zip(todo, answers, strict=True))
     finally:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _as_they_come(answers: Iterable[tuple[int, Response]]) -> Iterator[Batch]:
+    """Answers in one batch, or in several when they take their time."""
+    batch: Batch = []
+    since = time.monotonic()
+    for answer in answers:
+        batch.append(answer)
+        if time.monotonic() - since >= PATIENCE:
+            yield batch
+            batch, since = [], time.monotonic()
+    if batch:
+        yield batch
 
 
 def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:

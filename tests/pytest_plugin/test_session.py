@@ -1,0 +1,309 @@
+"""evalkit under pytest: items, selection, exit status, outputs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from tests.pytest_plugin.conftest import asked
+
+
+def test_gates_are_tests(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("suites", "-v")
+    result.assert_outcomes(passed=4, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "suites/capitals.eval.yaml::app/plain::exact_match >= 0.70 PASSED*",
+            "suites/capitals.eval.yaml::app/plain::exact_match[[]area=europe[]] >= 0.9 PASSED*",
+            "suites/capitals.eval.yaml::app/plain::token_f1 >= 0.99 FAILED*",
+            "suites/capitals.eval.yaml::app/polite::exact_match >= 0.70 PASSED*",
+        ]
+    )
+    assert result.ret == 1
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_failed_gate_tells_value_interval_and_margin(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("suites", "--eval-prompt", "plain")
+    result.stdout.fnmatch_lines(
+        [
+            "FAIL  token_f1 >= 0.99",
+            "*capitals app/plain: token_f1 = 0.75 over 4 samples: >= 0.99 does not hold",
+            "*margin -0.24",
+            "*responses: 4 ok",
+        ]
+    )
+
+
+def test_a_gate_is_over_its_whole_cell_whatever_is_selected(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess(
+        "suites", "-k", "exact_match and plain", "--eval-json", "r.json"
+    )
+    result.assert_outcomes(passed=2, deselected=4)
+    document = json.loads(project.path.joinpath("r.json").read_text())
+    (cell,) = document["cells"]
+    assert (cell["prompt"], cell["n"]) == ("plain", 4)
+    assert cell["scores"]["exact_match"]["value"] == 0.75
+    assert len(cell["gates"]) == 3
+    assert len(asked(project)) == 4
+
+
+def test_markers_select(project: pytest.Pytester) -> None:
+    project.makepyfile(test_unit="def test_one(): pass")
+    result = project.runpytest_subprocess("-m", "not eval", "suites", "test_unit.py")
+    result.assert_outcomes(passed=1, deselected=6)
+    assert asked(project) == []
+    strict = project.runpytest_subprocess("-m", "geo", "--strict-markers", "suites")
+    strict.assert_outcomes(passed=4, failed=2)
+
+
+def test_last_failed(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("suites")
+    result = project.runpytest_subprocess("suites", "--lf")
+    result.assert_outcomes(failed=2)
+
+
+def test_collect_only_asks_nothing(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("suites", "--collect-only", "-q")
+    result.stdout.fnmatch_lines(["*app/plain::exact_match >= 0.70"])
+    assert asked(project) == []
+    assert not project.path.joinpath(".evalkit").exists()
+
+
+def test_first_failure_ends_the_session(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("suites", "-x")
+    result.assert_outcomes(passed=2, failed=1)
+
+
+def test_an_unchanged_run_asks_nothing(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("suites")
+    assert len(asked(project)) == 8
+    again = project.runpytest_subprocess("suites", "--eval-json", "r.json")
+    again.assert_outcomes(passed=4, failed=2)
+    assert len(asked(project)) == 8
+    document = json.loads(project.path.joinpath("r.json").read_text())
+    assert [cell["cached"] for cell in document["cells"]] == [4, 4]
+    project.runpytest_subprocess("suites", "--eval-no-cache")
+    assert len(asked(project)) == 16
+
+
+def test_a_changed_application_is_asked_again(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("suites")
+    app = project.path / "app.py"
+    app.write_text(app.read_text().replace("Busan", "Seoul"))
+    result = project.runpytest_subprocess("suites")
+    result.assert_outcomes(passed=6)
+    assert len(asked(project)) == 16
+
+
+def test_a_changed_gate_asks_nothing(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("suites")
+    suite = project.path / "suites/capitals.eval.yaml"
+    suite.write_text(suite.read_text().replace("token_f1 >= 0.99", "token_f1 >= 0.5"))
+    project.runpytest_subprocess("suites").assert_outcomes(passed=6)
+    assert len(asked(project)) == 8
+
+
+def test_xdist_asks_once(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess(
+        "suites", "-n", "2", "--eval-json", "r.json", "--eval-report", "r.html"
+    )
+    result.assert_outcomes(passed=4, failed=2)
+    assert sorted(asked(project)) == sorted(set(asked(project)))
+    assert len(asked(project)) == 8
+    document = json.loads(project.path.joinpath("r.json").read_text())
+    assert [len(cell["gates"]) for cell in document["cells"]] == [3, 3]
+    assert project.path.joinpath("r.html").stat().st_size > 10_000
+    result.stdout.fnmatch_lines(["*= evalkit =*"])
+
+
+def test_xdist_without_cache_asks_once(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("suites", "-n", "2", "--eval-no-cache").assert_outcomes(
+        passed=4, failed=2
+    )
+    assert len(asked(project)) == 8
+
+
+def test_junit(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("suites", "--junitxml=j.xml")
+    cases = list(ElementTree.parse(project.path / "j.xml").iter("testcase"))
+    assert len(cases) == 6
+    failed = next(c for c in cases if c.find("failure") is not None)
+    values = {p.get("name"): p.get("value") for p in failed.iter("property")}
+    assert values["value"] == "0.75"
+    assert values["verdict"] == "fail"
+    assert float(values["low"] or "nan") < 0.75 < float(values["high"] or "nan")
+
+
+def test_inconclusive(project: pytest.Pytester) -> None:
+    suite = project.path / "suites/capitals.eval.yaml"
+    head = suite.read_text().partition("gates:")[0]
+    suite.write_text(head + "gates:\n  - {metric: exact_match, min: 0.7, confidence: 0.95}\n")
+    strict = project.runpytest_subprocess("suites", "--eval-prompt", "plain")
+    strict.assert_outcomes(failed=1)
+    strict.stdout.fnmatch_lines(["INCONCLUSIVE  exact_match >= 0.7 at 0.95"])
+    relaxed = project.runpytest_subprocess(
+        "suites", "--eval-prompt", "plain", "--eval-inconclusive=warn"
+    )
+    relaxed.assert_outcomes(passed=1, warnings=1)
+    assert relaxed.ret == 0
+
+
+def test_baseline(project: pytest.Pytester) -> None:
+    suite = project.path / "suites/capitals.eval.yaml"
+    head = suite.read_text().partition("gates:")[0]
+    suite.write_text(head + "gates:\n  - exact_match >= baseline - 0.02\n")
+    none = project.runpytest_subprocess("suites", "--eval-json", "base.json", "--eval-save", "v1")
+    none.assert_outcomes(errors=2)
+    none.stdout.fnmatch_lines(["*give one with --eval-baseline*"])
+    for baseline in ("v1", "base.json"):
+        same = project.runpytest_subprocess("suites", "--eval-baseline", baseline)
+        same.assert_outcomes(passed=2)
+    app = project.path / "app.py"
+    app.write_text(app.read_text().replace("Tokyo", "Kyoto"))
+    worse = project.runpytest_subprocess("suites", "--eval-baseline", "v1")
+    worse.assert_outcomes(failed=2)
+
+
+def test_a_model_that_cannot_be_loaded_errors_only_its_own_items(
+    project: pytest.Pytester,
+) -> None:
+    result = project.runpytest_subprocess(
+        "suites", "--eval-model", "app", "--eval-model", "transformers:./nowhere"
+    )
+    result.assert_outcomes(passed=4, failed=2, errors=6)
+    result.stdout.fnmatch_lines(["*nowhere*"])
+
+
+def test_a_model_nobody_knows_is_said_at_collection(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("suites", "--eval-model", "ap")
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(["*unknown model 'ap'; did you mean 'app'?*"])
+
+
+def test_a_sample_that_errors_is_seen_and_fails_the_gates(project: pytest.Pytester) -> None:
+    suite = project.path / "suites/capitals.eval.yaml"
+    suite.write_text(suite.read_text().replace("capital of Korea", "capital of Atlantis"))
+    result = project.runpytest_subprocess("suites", "--eval-prompt", "plain", "--eval-json=r.json")
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(["*1 of 4 samples have no answer (1 error), more than max_err*"])
+    (cell,) = json.loads(project.path.joinpath("r.json").read_text())["cells"]
+    assert cell["statuses"] == {"ok": 3, "error": 1}
+    assert cell["scores"]["exact_match"]["n"] == 3
+    suite.write_text(suite.read_text() + "max_errors: 1\n")
+    allowed = project.runpytest_subprocess("suites", "--eval-prompt", "plain")
+    allowed.assert_outcomes(passed=3)
+
+
+def test_broken_suites_report_everything_before_any_model_loads(
+    project: pytest.Pytester,
+) -> None:
+    project.path.joinpath("suites/capitals.eval.yaml").unlink()
+    project.path.joinpath("suites/broken.eval.yaml").write_text(
+        "suite: broken\n"
+        "task: classification\n"
+        "labels: [a, b]\n"
+        "data:\n"
+        "  rows: [{text: x, label: a}]\n"
+        "  target: lable\n"
+        "prompts:\n"
+        "  plain: 'Label {{ txt }}'\n"
+        "metrics: [acuracy]\n"
+        "gatez: []\n"
+    )
+    result = project.runpytest_subprocess("suites", "--eval-model", "app")
+    assert result.ret == 2
+    text = result.stdout.str()
+    assert "broken.eval.yaml:6: data.target: unknown column 'lable'" in text
+    assert "broken.eval.yaml:8: prompts.plain" in text
+    assert "txt" in text
+    assert "broken.eval.yaml:9: metrics[0]: unknown metric 'acuracy'; did you mean 'accur" in text
+    assert "broken.eval.yaml:10: gatez" in text
+    assert asked(project) == []
+
+
+def test_checks_are_one_item_per_sample(project: pytest.Pytester) -> None:
+    suite = project.path / "suites/capitals.eval.yaml"
+    suite.write_text(suite.read_text() + "checks:\n  - max_chars: 5\n  - not_contains: Tok\n")
+    result = project.runpytest_subprocess("suites", "--eval-prompt", "plain", "-v")
+    result.assert_outcomes(passed=4, failed=3)
+    result.stdout.fnmatch_lines(
+        ["*app/plain::check[[]fr[]] PASSED*", "*app/plain::check[[]es[]] FAILED*"]
+    )
+    result.stdout.fnmatch_lines(["FAIL  max_chars: 5: 6 chars", "*sample es: 'Madrid'"])
+    result.stdout.fnmatch_lines(["FAIL  not_contains: Tok: found at character 0"])
+
+
+def test_a_cell_without_gates_still_runs(project: pytest.Pytester) -> None:
+    suite = project.path / "suites/capitals.eval.yaml"
+    suite.write_text(suite.read_text().partition("gates:")[0])
+    result = project.runpytest_subprocess("suites", "-v")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*app/plain::scores PASSED*"])
+
+
+def test_models_handed_over(project: pytest.Pytester) -> None:
+    project.makeconftest(
+        "def pytest_evalkit_models(config):\n    return {'mine': lambda prompt: 'Paris'}\n"
+    )
+    project.path.joinpath("evalkit.yaml").unlink()
+    result = project.runpytest_subprocess("suites", "-v")
+    result.assert_outcomes(passed=0, failed=6)
+    result.stdout.fnmatch_lines(["*::mine/plain::exact_match >= 0.70 FAILED*"])
+
+
+def test_fixtures(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        def test_model(eval_model):
+            assert eval_model.generate("capital of France") == "Paris"
+
+        def test_suite(evaluate):
+            run = evaluate("suites/capitals.eval.yaml", prompts=["plain"])
+            scores = run.scores.set_index("score").value
+            assert scores["exact_match"] == 0.75
+            assert list(run.samples.id) == ["fr", "es", "jp", "kr"]
+            assert not run.passed
+        """
+    )
+    result = project.runpytest_subprocess("-v")
+    result.stdout.fnmatch_lines(["*test_model[[]app[]] PASSED*", "*test_suite PASSED*"])
+
+
+def test_limit_takes_a_stated_part(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("suites", "--eval-limit=2", "--eval-json=r.json")
+    document = json.loads(project.path.joinpath("r.json").read_text())
+    assert [cell["n"] for cell in document["cells"]] == [2, 2]
+    suite = document["suites"]["capitals"]
+    assert (suite["limit"], suite["total"]) == (2, 4)
+    assert result.ret in (0, 1)
+
+
+def test_the_plugin_is_silent_where_there_are_no_suites(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_one():
+            heavy = {"torch", "transformers", "pandas", "numpy", "pydantic", "yaml", "jinja2"}
+            assert not heavy & set(sys.modules)
+            ours = sorted(m for m in sys.modules if m.startswith("evalkit"))
+            assert ours == ["evalkit", "evalkit.pytest_plugin", "evalkit.pytest_plugin.hookspecs"]
+        """
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(passed=1)
+    assert "evalkit" not in result.stdout.str().replace("plugins: ", "").partition("evalkit-")[2]
+    assert not pytester.path.joinpath(".evalkit").exists()
+
+
+def test_collecting_suites_imports_nothing_heavy(project: pytest.Pytester) -> None:
+    code = (
+        "import sys, pytest; pytest.main(['--collect-only', '-q', 'suites']);"
+        "print('HEAVY', sorted({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
+    )
+    done = project.run(sys.executable, "-c", code)
+    done.stdout.fnmatch_lines(["HEAVY []"])
