@@ -1,0 +1,276 @@
+"""A suite file, checked whole: all that is wrong in it, in one error, before any model loads.
+
+What is broken is taken out and the rest is checked all the same, so that a misspelt key does not
+hide a missing column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from evalkit.errors import Problem, SpecError
+from evalkit.spec.data import Dataset, read_data
+from evalkit.spec.draft import Draft
+from evalkit.spec.files import project_root
+from evalkit.spec.parts import shown
+from evalkit.spec.problems import guessed_key, sentence
+from evalkit.spec.prompts import Variant, check_variants
+from evalkit.spec.source import Source, as_source, scan_yaml
+from evalkit.spec.suite import Suite, consistency
+
+SUFFIX = ".eval.yaml"
+
+
+def _accept_metric(name: str, task: str, labels: Sequence[str]) -> str | None:
+    return None
+
+
+def _accept_gate(rule: object, suite: Suite) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What other rooms know, as questions: each returns what is wrong, or None.
+
+    check_metric: of (metric's name, task, labels). check_gate: of (rule, suite), a rule being text
+    or a mapping; parts of the suite that are wrong themselves have been taken out of it, and
+    ``suite.pruned`` names the keys they were under.
+    """
+
+    check_metric: Callable[[str, str, Sequence[str]], str | None] = _accept_metric
+    check_gate: Callable[[object, Suite], str | None] = _accept_gate
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSuite:
+    """A suite that was found right, its data (all of it) and its prompts by name."""
+
+    suite: Suite
+    dataset: Dataset
+    variants: Mapping[str, Variant]
+
+    def selected(self, limit: int | None = None) -> Dataset:
+        """The samples to ask: as many as the suite's limits and ``limit`` leave."""
+        limits = [n for n in (limit, self.suite.sample_limit) if n is not None]
+        return self.dataset.take(min(limits) if limits else None)
+
+
+def load_suite(
+    path: Path | str | Mapping[str, Any],
+    vocabulary: Vocabulary | None = None,
+    *,
+    root: Path | None = None,
+    allow_outside: bool = False,
+) -> Suite:
+    """A suite from its file (or from the same as a mapping), without its data.
+
+    root: the folder its files may not leave; default: the project that the suite is in.
+    Raises SpecError with every problem of the file.
+    """
+    parsed = _parse(path, vocabulary or Vocabulary(), root, allow_outside)
+    if parsed.problems or parsed.suite is None:
+        raise SpecError(parsed.problems)
+    return parsed.suite
+
+
+def load_checked(
+    path: Path | str | Mapping[str, Any],
+    vocabulary: Vocabulary | None = None,
+    *,
+    root: Path | None = None,
+    allow_outside: bool = False,
+) -> LoadedSuite:
+    """A suite with its data and prompts. Raises SpecError with every problem of all of them."""
+    parsed = _parse(path, vocabulary or Vocabulary(), root, allow_outside)
+    suite, problems = parsed.suite, list(parsed.problems)
+    dataset: Dataset | None = None
+    variants: dict[str, Variant] = {}
+    if suite is not None and "data" not in parsed.stand_ins:
+        dataset, wrong = read_data(suite)
+        problems += wrong
+        if dataset is not None and "prompts" not in parsed.stand_ins:
+            variants, wrong = check_variants(suite, dataset)
+            problems += wrong
+    if problems or suite is None or dataset is None:
+        raise SpecError(problems)
+    return LoadedSuite(suite, dataset, variants)
+
+
+check_suite = load_checked
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A suite as far as it could be made sense of.
+
+    stand_ins: top-level keys that are not the file's own, but were needed to go on.
+    """
+
+    suite: Suite | None
+    problems: tuple[Problem, ...]
+    stand_ins: frozenset[str] = frozenset()
+
+
+_STAND_INS: dict[str, Any] = {
+    "task": "generation",
+    "data": {"rows": [{}]},
+    "prompts": {"default": "-"},
+}
+
+
+def _parse(
+    path: Path | str | Mapping[str, Any],
+    vocabulary: Vocabulary,
+    root: Path | None,
+    allow_outside: bool,
+) -> _Parsed:
+    if isinstance(path, Mapping):
+        source, file = as_source(path), Path.cwd() / f"suite{SUFFIX}"
+    else:
+        file = Path(path).absolute()
+        source = scan_yaml(file)
+    if not isinstance(source.value, dict):
+        found = "it is empty" if source.value is None else f"found {shown(source.value)}"
+        message = f"a suite is a mapping of keys (suite, task, data, prompts, …); {found}"
+        return _Parsed(None, (Problem(source.file, source.line(), "", message),))
+    draft = Draft(source)
+    draft.name_single_prompt()
+    draft.spell_out_labels()
+    if "suite" not in source.value and not isinstance(path, Mapping):
+        draft.put("suite", suite_name(file))
+    suite, problems, gone, stand_ins = _structure(draft)
+    problems = [*source.problems, *problems]
+    if suite is None:
+        return _Parsed(None, tuple(problems))
+    suite = suite.placed(
+        source,
+        file,
+        (root or project_root(file.parent)).resolve(),
+        allow_outside=allow_outside,
+        pruned=frozenset(str(lost[0]) for lost in gone) | stand_ins,
+    )
+    for where, message in consistency(suite):
+        if not _follows(where, gone) and not stand_ins:
+            problems.append(_problem(source, where, message))
+    if "task" not in stand_ins:
+        problems += _check_names(suite, vocabulary)
+    return _Parsed(suite, tuple(problems), stand_ins)
+
+
+def suite_name(file: Path) -> str:
+    """The name of a suite that does not say one: its file's, without the endings."""
+    name = file.name
+    for ending in (SUFFIX, ".eval.yml", ".yaml", ".yml"):
+        if name.endswith(ending) and name != ending:
+            return name[: -len(ending)]
+    return name
+
+
+_Path = tuple[Any, ...]
+
+
+def _structure(draft: Draft) -> tuple[Suite | None, list[Problem], list[_Path], frozenset[str]]:
+    """Validate, and take out what is wrong until the rest is right.
+
+    Returns the suite (None: hopeless), the problems, the paths taken out, and the stand-ins.
+    """
+    problems: list[Problem] = []
+    gone: list[_Path] = []
+    stand_ins: set[str] = set()
+    for _ in range(50):
+        try:
+            suite = Suite.model_validate(draft.source.value)
+        except ValidationError as invalid:
+            errors = [(_cut(error["loc"]), error) for error in invalid.errors()]
+        else:
+            return suite, problems, gone, frozenset(stand_ins)
+        renamed = _repair_keys(draft, errors, problems)
+        removals: set[_Path] = set()
+        for path, error in errors:
+            if error["type"] == "extra_forbidden":
+                continue
+            if error["type"] == "missing" and path in renamed:
+                continue
+            if not _follows(path, gone):
+                problems.append(_problem(draft.source, path, sentence(error, Suite)))
+            if error["type"] == "missing" and len(path) == 1:
+                stand_ins.add(path[0])
+                draft.put(path[0], _STAND_INS[path[0]])
+                gone.append(path)
+            else:
+                removals.add(draft.reach(path[:-1] if error["type"] == "missing" else path))
+        if () in removals:
+            break
+        gone += removals
+        for path in sorted(removals, key=_last_first):
+            if draft.reach(path) == path:
+                draft.remove(path)
+    return None, problems, gone, frozenset(stand_ins)
+
+
+def _repair_keys(
+    draft: Draft, errors: list[tuple[_Path, Any]], problems: list[Problem]
+) -> set[_Path]:
+    """Note every unknown key, and read it as the one it was meant to be, or not at all.
+
+    Returns the paths that keys were renamed to.
+    """
+    renamed: set[_Path] = set()
+    for path, error in errors:
+        if error["type"] != "extra_forbidden":
+            continue
+        if path == ("prompt",):
+            message = "write either 'prompt' or 'prompts', not both"
+            problems.append(_problem(draft.source, path, message))
+            draft.remove(path)
+            continue
+        problems.append(_problem(draft.source, path, sentence(error, Suite)))
+        if draft.reach(path) != path:
+            continue
+        guess = guessed_key(path, Suite)
+        target = (*path[:-1], guess)
+        if guess is not None and draft.reach(target) != target and target not in renamed:
+            draft.rename(path, guess)
+            renamed.add(target)
+        else:
+            draft.remove(path)
+    return renamed
+
+
+def _cut(path: _Path) -> _Path:
+    """pydantic marks a bad key of a mapping by a last step of its own."""
+    return path[:-1] if path and path[-1] == "[key]" else path
+
+
+def _last_first(path: _Path) -> tuple[int, list[tuple[int, str]]]:
+    """Order in which removals do not move what is still to be removed: deep and late ones first."""
+    return -len(path), [(-s, "") if isinstance(s, int) else (0, str(s)) for s in path]
+
+
+def _follows(path: _Path, gone: Sequence[_Path]) -> bool:
+    """True when something wrong at a path may only be so because of what was taken out."""
+    return any(lost[: len(path)] == path or path[: len(lost)] == lost for lost in gone)
+
+
+def _problem(source: Source, path: _Path, message: str) -> Problem:
+    return Problem(source.file, source.line(*path), source.where(*path), message)
+
+
+def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:
+    """Metrics and gates, as those who know them judge them."""
+    problems = []
+    for i, metric in enumerate(suite.metrics):
+        message = vocabulary.check_metric(metric.name, suite.task, suite.label_names)
+        if message:
+            problems.append(_problem(suite.source, ("metrics", i), message))
+    for i, rule in enumerate(suite.gates):
+        message = vocabulary.check_gate(rule, suite)
+        if message:
+            problems.append(_problem(suite.source, ("gates", i), message))
+    return problems

@@ -1,0 +1,320 @@
+"""The small parts of a suite, and the short ways to write them.
+
+Every part is a frozen model with one form; what people may write instead (a bare word, a
+mapping with one key) is turned into it before it is validated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from evalkit import exchange
+from evalkit.errors import unknown
+
+CHOOSING = ("classification", "multiple-choice")
+"""The tasks whose answer is one of a given set."""
+
+
+class Part(BaseModel):
+    """Base of everything declared: immutable, and no key it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _listed(value: Any) -> Any:
+    """A single word where a list may stand."""
+    return [value] if isinstance(value, str) else value
+
+
+def _stated(value: Any) -> Any:
+    """An empty key is a slip, not a wish for the default."""
+    if value is None:
+        raise ValueError("is empty; give it a value or remove the key")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_not_blank)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+Count = Annotated[StrictInt, Field(ge=1)]
+
+
+class GenerationSpec(Part):
+    """How to generate. Greedy unless ``temperature`` is above 0."""
+
+    max_new_tokens: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = Field(
+        default=256, description="Longest answer, in tokens of the model."
+    )
+    temperature: Annotated[StrictFloat, Field(ge=0, le=10)] = Field(
+        default=0.0, description="0 is greedy; above it, answers are sampled."
+    )
+    top_k: Annotated[StrictInt, Field(ge=1)] | None = Field(
+        default=None, description="Sample among the k most likely tokens."
+    )
+    top_p: Annotated[StrictFloat, Field(gt=0, le=1)] | None = Field(
+        default=None, description="Sample among the fewest tokens whose probability reaches p."
+    )
+    num_beams: Annotated[StrictInt, Field(ge=1, le=128)] = Field(
+        default=1, description="Beams; 1 is no beam search."
+    )
+    repetition_penalty: Annotated[StrictFloat, Field(gt=0, le=10)] = Field(
+        default=1.0, description="Above 1, tokens already used become less likely."
+    )
+    stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_listed)] = (
+        Field(default=(), description="The answer ends before the first of these texts.")
+    )
+    seed: Annotated[StrictInt, Field(ge=0)] = Field(
+        default=0, description="Seed of sampled answers."
+    )
+
+    def settings(self) -> exchange.Generation:
+        """The same, as it travels with a request."""
+        return exchange.Generation(**self.model_dump())
+
+
+class MetricSpec(Part):
+    """A metric by name, with its settings: ``rouge1`` or ``rouge1: {use_stemmer: true}``."""
+
+    name: Text
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and len(value) == 1:
+            [(name, settings)] = value.items()
+            if settings is not None and not isinstance(settings, Mapping):
+                raise ValueError(f"the settings of a metric are a mapping, found {shown(settings)}")
+            return {"name": name, "settings": dict(settings or {})}
+        if isinstance(value, Mapping) and set(value) == {"name", "settings"}:
+            return value
+        raise ValueError(
+            f"expected a metric's name or one 'name: {{settings}}', found {shown(value)}"
+        )
+
+
+Method = Literal["choice", "label", "whole", "regex", "json", "number", "after"]
+ANSWER_FORMS = ("choice", "text", "label", "regex", "json", "number", "after")
+_PATH = re.compile(r"\$?((\.?[^.\[\]'\"\s]+)|\[\d+\]|\['[^']*'\]|\[\"[^\"]*\"\])*$")
+
+
+class Answer(Part):
+    """How a prediction is taken from what a model returns.
+
+    method: ``choice`` compares log-likelihoods of given continuations; ``whole`` takes the whole
+    text; ``label`` the label (or choice) that the text mentions; ``regex``, ``json``, ``number``
+    and ``after`` take a piece of the text.
+    form: for ``choice`` among a sample's choices, continue with their ``text`` or their ``letter``.
+    pattern, group: of ``regex``. path: of ``json``. marker: of ``after``.
+    which: the ``first`` or ``last`` match; for ``label`` also ``only`` (several labels mentioned:
+    no answer); "" where it means nothing.
+    """
+
+    method: Method
+    form: Literal["text", "letter"] = "text"
+    pattern: str | None = None
+    group: int | str = 0
+    path: str | None = None
+    which: Literal["", "first", "last", "only"] = ""
+    marker: str | None = None
+
+
+def answer_from(value: Any, task: str | None) -> Answer:
+    """An Answer from any of its written forms; None is the default of the task.
+
+    Raises ValueError that says what was expected.
+    """
+    choosing = task in CHOOSING
+    if isinstance(value, Answer):
+        return value
+    if value is None:
+        value = "choice" if choosing else "text"
+    if value == "choice":
+        return Answer(method="choice")
+    if value == "text":
+        return Answer(method="label", which="only") if choosing else Answer(method="whole")
+    if isinstance(value, str):
+        raise ValueError(unknown("answer", value, ANSWER_FORMS))
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError(
+            f"expected 'choice', 'text' or a mapping such as {{number: last}}, found {shown(value)}"
+        )
+    form = next(iter(value))
+    if form not in _ANSWERS:
+        raise ValueError(unknown("answer", str(form), tuple(_ANSWERS)))
+    reader, extras = _ANSWERS[form]
+    for key in value:
+        if key != form and key not in extras:
+            raise ValueError(unknown(f"key of 'answer: {{{form}: …}}'", str(key), (form, *extras)))
+    return reader(dict(value))
+
+
+def _one_of(value: Any, allowed: tuple[str, ...], key: str) -> Any:
+    if value not in allowed:
+        raise ValueError(f"'{key}' takes {' or '.join(allowed)}, found {shown(value)}")
+    return value
+
+
+def _some_text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"'{key}' takes a text, found {shown(value)}")
+    return value
+
+
+def _regex_answer(value: dict[str, Any]) -> Answer:
+    pattern = compiled(_some_text(value["regex"], "regex"))
+    group = value.get("group", 1 if pattern.groups else 0)
+    known = [*range(pattern.groups + 1), *pattern.groupindex]
+    if isinstance(group, bool) or group not in known:
+        listed = ", ".join(map(str, known))
+        raise ValueError(f"the pattern has no group {shown(group)} (groups: {listed})")
+    return Answer(method="regex", pattern=pattern.pattern, group=group)
+
+
+def _json_answer(value: dict[str, Any]) -> Answer:
+    path = _some_text(value["json"], "json")
+    if not _PATH.match(path):
+        raise ValueError(f"'{path}' is no path; write it like $.answer or $.items[0].label")
+    return Answer(method="json", path=path)
+
+
+def _after_answer(value: dict[str, Any]) -> Answer:
+    which = _one_of(value.get("which", "last"), ("first", "last"), "which")
+    return Answer(method="after", marker=_some_text(value["after"], "after"), which=which)
+
+
+def _number_answer(value: dict[str, Any]) -> Answer:
+    return Answer(method="number", which=_one_of(value["number"], ("first", "last"), "number"))
+
+
+def _label_answer(value: dict[str, Any]) -> Answer:
+    return Answer(method="label", which=_one_of(value["label"], ("only", "first", "last"), "label"))
+
+
+def _choice_answer(value: dict[str, Any]) -> Answer:
+    return Answer(method="choice", form=_one_of(value["choice"], ("text", "letter"), "choice"))
+
+
+_ANSWERS: dict[Any, tuple[Callable[[dict[str, Any]], Answer], tuple[str, ...]]] = {
+    "choice": (_choice_answer, ()),
+    "label": (_label_answer, ()),
+    "regex": (_regex_answer, ("group",)),
+    "json": (_json_answer, ()),
+    "number": (_number_answer, ()),
+    "after": (_after_answer, ("which",)),
+}
+
+CHECKS: dict[str, str] = {
+    "contains": "text",
+    "not_contains": "text",
+    "equals": "text",
+    "not_equals": "text",
+    "starts_with": "text",
+    "not_starts_with": "text",
+    "ends_with": "text",
+    "not_ends_with": "text",
+    "regex": "regex",
+    "not_regex": "regex",
+    "min_words": "count",
+    "max_words": "count",
+    "min_chars": "count",
+    "max_chars": "count",
+    "json": "flag",
+}
+"""Every rule on one response and what it takes. ``json: false`` is its own not-variant."""
+
+
+class Check(Part):
+    """A rule on one response: ``max_words: 30``."""
+
+    name: str
+    value: str | int | bool
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or not value:
+            raise ValueError(f"expected one rule such as 'max_words: 30', found {shown(value)}")
+        if set(value) == {"name", "value"}:
+            return value
+        for name in value:
+            if name not in CHECKS:
+                raise ValueError(unknown("check", str(name), tuple(CHECKS)))
+        if len(value) > 1:
+            raise ValueError(f"one rule per '-': found {', '.join(value)}; write them as a list")
+        [(name, setting)] = value.items()
+        return {"name": name, "value": setting}
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _fits(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.data.get("name", "")
+        kind = CHECKS.get(name, "text")
+        if kind == "flag" and not isinstance(value, bool):
+            raise ValueError(f"'{name}' takes true or false, found {shown(value)}")
+        if kind == "count" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            raise ValueError(f"'{name}' takes a whole number from 0, found {shown(value)}")
+        if kind in ("text", "regex"):
+            _some_text(value, name)
+        if kind == "regex":
+            compiled(value)
+        return value
+
+    @property
+    def rule(self) -> str:
+        """The rule as people write it: ``max_words: 30``."""
+        value = self.value
+        if isinstance(value, str):
+            plain = value == value.strip() and value.isprintable()
+            return f"{self.name}: {value if plain else json.dumps(value, ensure_ascii=False)}"
+        return f"{self.name}: {json.dumps(value)}"
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A regular expression. Raises ValueError that says where it is wrong."""
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
+
+
+def shown(value: Any) -> str:
+    """A value for an error message: what kind it is, and how it looks when that is short."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return f"the text '{value}'" if len(value) <= 60 else f"the text '{value[:57]}…'"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return f"the number {value}"
+    if isinstance(value, Mapping):
+        return (
+            f"a mapping ({', '.join(map(str, list(value)[:4]))})" if value else "an empty mapping"
+        )
+    if isinstance(value, (list, tuple)):
+        return f"a list of {len(value)}" if value else "an empty list"
+    return str(value)

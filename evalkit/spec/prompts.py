@@ -1,0 +1,243 @@
+"""From a sample to the final prompt: templates filled in, worked examples put before it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evalkit.errors import Problem, SpecError, unknown
+from evalkit.exchange import Message, Prompt
+from evalkit.spec.choices import LETTERS
+from evalkit.spec.data import Dataset, Sample
+from evalkit.spec.shots import Shots, read_shots
+from evalkit.spec.suite import PromptSpec, Suite
+from evalkit.spec.templates import BadTemplateError, Template, compiled
+
+_Path = tuple[Any, ...]
+EXTRAS = ("labels", "choices", "letters", "row")
+"""Names a template may use beside the columns."""
+
+
+class Variant:
+    """One prompt of a suite, ready to render.
+
+    name: as in the suite. template_text: the prompt as written, for people. variables: the names
+    its templates take from the sample (and ``labels``, ``choices``, ``letters``, ``row``).
+    """
+
+    def __init__(self, suite: Suite, name: str, shots: Shots | None) -> None:
+        """``shots``: what ``read_shots`` made of the prompt's shots. Raises SpecError."""
+        self.name = name
+        self._suite = suite
+        self._spec = suite.prompts[name]
+        self._turns = _turns(self._spec)
+        self._labels = [ways[0] for ways in suite.labels.values()]
+        self._shots = shots
+        self._templates: dict[_Path, Template] = {}
+        for path, text in _template_texts(self._spec):
+            try:
+                self._templates[path] = compiled(text)
+            except BadTemplateError as error:
+                raise SpecError([self._problem(path, error.line, str(error))]) from error
+        self._rendered: dict[int, tuple[Message, ...] | str] = {}
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Every name the templates take from outside, sorted."""
+        own = {name for template in self._templates.values() for name in template.variables}
+        return tuple(sorted(own - {"target"} if self._shots else own))
+
+    @property
+    def template_text(self) -> str:
+        """The prompt as written, its parts under their names when there are several."""
+        spec = self._spec
+        if spec.user is not None and spec.system is None and self._shots is None:
+            return spec.user
+        parts = []
+        leading = sum(role == "system" for role, _ in self._turns)
+        for i, (role, path) in enumerate(self._turns):
+            if self._shots and i == leading:
+                parts.append(f"[shots]\n{self._shots.summary}")
+            parts.append(f"[{role}]\n{self._templates[path].text}")
+        return "\n\n".join(parts)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the templates and of the examples as they are rendered."""
+        content = [self.template_text, repr(self._prefix(self._shots.fixed) if self._shots else "")]
+        return hashlib.sha256("\0".join(content).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def render(self, sample: Sample) -> Prompt:
+        """The final prompt: a text for ``text:``, else the messages of a chat.
+
+        Raises SpecError that names the line of the template, the sample, and the names there are.
+        """
+        values = self._values(sample)
+        rendered = [(role, self._fill(path, values, sample)) for role, path in self._turns]
+        examples = self._shots.for_sample(sample) if self._shots else ()
+        if self._spec.text is not None:
+            return self._prefix_text(examples) + rendered[0][1]
+        messages = [Message(role, text) for role, text in rendered]
+        leading = 1 if messages[0].role == "system" else 0
+        return (*messages[:leading], *self._prefix(examples), *messages[leading:])
+
+    def _prefix_text(self, examples: Sequence[Sample]) -> str:
+        assert self._spec.shots is not None or not examples
+        separator = self._spec.shots.separator if self._spec.shots else ""
+        return "".join(f"{self._example(shot)}{separator}" for shot in examples)
+
+    def _prefix(self, examples: Sequence[Sample]) -> tuple[Any, ...]:
+        return tuple(part for shot in examples for part in self._example(shot))
+
+    def _example(self, shot: Sample) -> tuple[Message, ...] | str:
+        """A shot as it stands in the prompt; rendered once, so that equal prefixes stay equal."""
+        key = id(shot)
+        if key not in self._rendered:
+            self._rendered[key] = self._make_example(shot)
+        return self._rendered[key]
+
+    def _make_example(self, shot: Sample) -> tuple[Message, ...] | str:
+        values = self._values(shot)
+        target = ideal_answer(self._suite, shot)
+        answer = self._fill(("shots", "assistant"), {**values, "target": target}, shot)
+        turns = [(r, self._fill(p, values, shot)) for r, p in self._turns if r != "system"]
+        if self._spec.text is not None:
+            text = turns[0][1]
+            return text + ("" if text[-1:].isspace() or answer[:1].isspace() else " ") + answer
+        return (*(Message(role, text) for role, text in turns), Message("assistant", answer))
+
+    def _values(self, sample: Sample) -> dict[str, Any]:
+        values: dict[str, Any] = {"row": sample.fields, "labels": self._labels}
+        values.update(sample.fields)
+        if sample.choices:
+            values["choices"] = list(sample.choices)
+            values.setdefault("letters", list(LETTERS[: len(sample.choices)]))
+        return values
+
+    def _fill(self, path: _Path, values: Mapping[str, Any], sample: Sample) -> str:
+        try:
+            return self._templates[path].render(values)
+        except BadTemplateError as error:
+            names = ", ".join(values)
+            message = f"sample '{sample.id}': {error} (names: {names})"
+            raise SpecError([self._problem(path, error.line, message)]) from error
+
+    def _problem(self, path: _Path, line: int, message: str) -> Problem:
+        return template_problem(self._suite, self.name, path, line, message)
+
+
+def template_problem(suite: Suite, name: str, path: _Path, line: int, message: str) -> Problem:
+    """A problem in a line (from 1) of a template of the prompt ``name``."""
+    source = suite.source
+    full = ("prompts", name, *path)
+    return Problem(source.file, source.text_line(full, line), source.where(*full), message)
+
+
+def _turns(spec: PromptSpec) -> list[tuple[str, _Path]]:
+    """The turns of a prompt before examples are put in: role, and where the template is."""
+    if spec.text is not None:
+        return [("text", ("text",))]
+    if spec.messages is not None:
+        return [(m.role, ("messages", i, "content")) for i, m in enumerate(spec.messages)]
+    system: list[tuple[str, _Path]] = [("system", ("system",))] if spec.system is not None else []
+    return [*system, ("user", ("user",))]
+
+
+def _template_texts(spec: PromptSpec) -> list[tuple[_Path, str]]:
+    texts: list[tuple[_Path, str]] = []
+    for _, path in _turns(spec):
+        if path[0] == "messages":
+            assert spec.messages is not None
+            texts.append((path, spec.messages[path[1]].content))
+        else:
+            texts.append((path, getattr(spec, path[0])))
+    if spec.shots is not None:
+        texts.append((("shots", "assistant"), spec.shots.assistant))
+    return texts
+
+
+def ideal_answer(suite: Suite, sample: Sample) -> str:
+    """What a perfect model would write: the label's first form, the choice (or its letter)."""
+    if not sample.targets:
+        return ""
+    target = sample.targets[0]
+    if suite.labels and target in suite.labels:
+        return suite.labels[target][0]
+    if sample.choices and suite.answer.form == "letter":
+        return LETTERS[sample.choices.index(target)]
+    return target
+
+
+def continuations(suite: Suite, sample: Sample) -> tuple[str, ...]:
+    """What ``answer: choice`` compares for a sample, in the order of the labels or choices.
+
+    Empty when the suite lets the model write.
+    """
+    if suite.answer.method != "choice":
+        return ()
+    if sample.choices:
+        letter = suite.answer.form == "letter"
+        return tuple(LETTERS[: len(sample.choices)]) if letter else sample.choices
+    return tuple(ways[0] for ways in suite.labels.values())
+
+
+def options(suite: Suite, sample: Sample) -> tuple[str, ...]:
+    """The predictions those continuations stand for: the labels, or the sample's choices."""
+    return sample.choices or suite.label_names
+
+
+def make_variants(suite: Suite, dataset: Dataset) -> dict[str, Variant]:
+    """The prompts of a suite by name. Raises SpecError with everything that is wrong in them."""
+    variants, problems = check_variants(suite, dataset)
+    if problems:
+        raise SpecError(problems)
+    return variants
+
+
+def check_variants(suite: Suite, dataset: Dataset) -> tuple[dict[str, Variant], list[Problem]]:
+    """As ``make_variants``, with the good ones beside the problems of the others."""
+    variants: dict[str, Variant] = {}
+    problems: list[Problem] = []
+    for name, spec in suite.prompts.items():
+        found = _check_names(suite, name, spec, dataset.columns)
+        shots: Shots | None = None
+        if spec.shots is not None and suite.data.target:
+            uses = _shot_variables(spec) if not found else ()
+            shots, wrong = read_shots(suite, name, dataset, uses)
+            found += wrong
+        if found:
+            problems += found
+            continue
+        variants[name] = Variant(suite, name, shots)
+    return variants, problems
+
+
+def _shot_variables(spec: PromptSpec) -> tuple[str, ...]:
+    """The names that the repeated part of the prompt takes from a sample."""
+    texts = [text for path, text in _template_texts(spec) if path != ("system",)]
+    names = {name for text in texts for name in compiled(text).variables}
+    return tuple(sorted(names - {*EXTRAS, "target"}))
+
+
+def _check_names(
+    suite: Suite, name: str, spec: PromptSpec, columns: Sequence[str]
+) -> list[Problem]:
+    """Template errors, and variables that no sample can have."""
+    extras = {"row"} | ({"labels"} if suite.labels else set())
+    extras |= {"choices", "letters"} if suite.data.choices else set()
+    problems = []
+    for path, text in _template_texts(spec):
+        known = dict.fromkeys((*columns, *sorted(extras)))
+        if path == ("shots", "assistant"):
+            known["target"] = None
+        try:
+            template = compiled(text)
+        except BadTemplateError as error:
+            problems.append(template_problem(suite, name, path, error.line, str(error)))
+            continue
+        for variable, line in template.variables.items():
+            if variable not in known:
+                message = unknown("variable", variable, tuple(known))
+                problems.append(template_problem(suite, name, path, line, message))
+    return problems

@@ -1,0 +1,332 @@
+"""Rows out of files: csv, tsv, jsonl, json, parquet, and the Hugging Face hub.
+
+A reader yields ``(number, row)``: the line in the file where there are lines (csv, tsv, jsonl),
+else the row, both from 1. A broken row becomes a complaint and reading goes on; a broken file
+raises SpecError.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from evalkit.errors import Problem, SpecError
+from evalkit.spec.source import display
+
+Row = tuple[int, dict[str, Any]]
+FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+_MOST = 10
+"""So many complaints of one kind are shown; the rest are counted."""
+
+
+class Complaints:
+    """What is wrong in the rows of one file, at most ten of a kind."""
+
+    def __init__(self, file: str, lined: bool = True) -> None:
+        self.file = file
+        self.lined = lined
+        self._kinds: dict[str, list[Problem]] = {}
+        self._more: dict[str, int] = {}
+
+    def add(self, kind: str, number: int, message: str, where: str = "") -> None:
+        """Note something wrong at a line (or row); ``kind`` groups what is alike."""
+        problems = self._kinds.setdefault(kind, [])
+        if len(problems) >= _MOST:
+            self._more[kind] = self._more.get(kind, 0) + 1
+            return
+        if self.lined:
+            problems.append(Problem(self.file, number, where, message))
+        else:
+            place = f"row {number}" + (f", {where}" if where else "")
+            problems.append(Problem(self.file, 0, place, message))
+
+    def problems(self) -> list[Problem]:
+        """All of them; the last of a kind says how many more there are."""
+        found: list[Problem] = []
+        for kind, problems in self._kinds.items():
+            more = self._more.get(kind, 0)
+            if more:
+                last = problems[-1]
+                message = f"{last.message} (and {more:,} more of this kind)"
+                problems = [*problems[:-1], Problem(last.file, last.line, last.where, message)]
+            found += problems
+        return found
+
+
+class Table:
+    """Rows still to be read. ``columns`` is whole once the rows have been read."""
+
+    def __init__(self, rows: Iterator[Row], columns: Sequence[str] = ()) -> None:
+        self._rows = rows
+        self._columns = dict.fromkeys(columns)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that some row has, in order of appearance."""
+        return tuple(self._columns)
+
+    def __iter__(self) -> Iterator[Row]:
+        keys: Any = None
+        for number, row in self._rows:
+            if row.keys() != keys:
+                keys = row.keys()
+                self._columns.update(dict.fromkeys(keys))
+            yield number, row
+
+
+def open_table(path: Path, complaints: Complaints) -> Table:
+    """The rows of a file. Raises SpecError when its kind is unknown or it is broken as a whole."""
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        ending = path.suffix or "no ending"
+        raise _broken(path, 0, f"unknown kind of file ({ending}); use {', '.join(FORMATS)}")
+    complaints.lined = path.suffix.lower() not in (".json", ".parquet")
+    return reader(path, complaints)
+
+
+def _broken(path: Path, line: int, message: str) -> SpecError:
+    return SpecError([Problem(display(path), line, "", message)])
+
+
+def _open(path: Path, newline: str = "") -> TextIO:
+    try:
+        return open(path, encoding="utf-8-sig", newline=newline)
+    except OSError as error:
+        raise _broken(path, 0, f"cannot be read: {error.strerror or error}") from error
+
+
+def _not_utf8(path: Path) -> SpecError:
+    """Where the first byte is that is not UTF-8 (decoders count from their own buffer)."""
+    with open(path, "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return _broken(path, number, "is not UTF-8 text here; save the file as UTF-8")
+    return _broken(path, 0, "is not UTF-8 text; save the file as UTF-8")
+
+
+def _csv(path: Path, complaints: Complaints, delimiter: str = ",") -> Table:
+    stream = _open(path)
+    records = csv.reader(stream, delimiter=delimiter, strict=True)
+    try:
+        header = next(records, None)
+    except (csv.Error, UnicodeDecodeError) as error:
+        stream.close()
+        raise _csv_failure(path, 1, error) from error
+    if not header:
+        stream.close()
+        raise _broken(path, 1, "has no header: the first line must name the columns")
+    try:
+        _check_header(path, header, delimiter)
+    except SpecError:
+        stream.close()
+        raise
+    return Table(_csv_rows(path, stream, records, header, complaints), header)
+
+
+def _check_header(path: Path, header: list[str], delimiter: str) -> None:
+    if any(not name.strip() for name in header):
+        column = next(i for i, name in enumerate(header, 1) if not name.strip())
+        raise _broken(path, 1, f"column {column} has no name in the first line")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise _broken(path, 1, f"two columns are called '{twice[0]}'; rename one")
+    other = "\t" if delimiter == "," else ","
+    for mark, advice in ((other, "tabs: name it .tsv"), (";", "semicolons: save it with commas")):
+        if len(header) == 1 and mark in header[0]:
+            advice = "commas: name it .csv" if mark == "," else advice
+            raise _broken(path, 1, f"its columns seem to be separated by {advice}")
+
+
+def _csv_rows(
+    path: Path, stream: TextIO, records: Any, header: list[str], complaints: Complaints
+) -> Iterator[Row]:
+    width = len(header)
+    limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    number = 1
+    try:
+        while True:
+            number = records.line_num + 1
+            record = next(records, None)
+            if record is None:
+                return
+            if len(record) == width:
+                yield number, dict(zip(header, record, strict=True))
+            elif record:
+                message = f"has {len(record)} fields, the first line names {width} columns"
+                if len(record) > width:
+                    message += "; a text that holds the separator needs double quotes around it"
+                complaints.add("ragged", number, message)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise _csv_failure(path, number, error) from error
+    finally:
+        csv.field_size_limit(limit)
+        stream.close()
+
+
+def _csv_failure(path: Path, number: int, error: Exception) -> SpecError:
+    if isinstance(error, UnicodeDecodeError):
+        return _not_utf8(path)
+    if "unexpected end of data" in str(error):
+        return _broken(path, number, 'a quote (") opened here is never closed')
+    if "expected after" in str(error):
+        message = 'text follows a closing quote; write a quote inside a text twice ("")'
+        return _broken(path, number, message)
+    return _broken(path, number, f"cannot be read: {error}")
+
+
+def _tsv(path: Path, complaints: Complaints) -> Table:
+    return _csv(path, complaints, delimiter="\t")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON; use null")
+
+
+def _jsonl(path: Path, complaints: Complaints) -> Table:
+    return Table(_jsonl_rows(path, complaints))
+
+
+def _jsonl_rows(path: Path, complaints: Complaints) -> Iterator[Row]:
+    decode = json.JSONDecoder(parse_constant=_no_constant).decode
+    with _open(path, newline="\n") as stream:  # nothing but a line feed ends a line of JSON
+        number = 0
+        while True:
+            number += 1
+            try:
+                line = next(stream, None)
+            except UnicodeDecodeError as error:
+                raise _not_utf8(path) from error
+            if line is None:
+                return
+            if line.isspace():
+                continue
+            try:
+                row = decode(line)
+            except json.JSONDecodeError as error:
+                message = f"is not JSON: {error.msg} (column {error.colno}); one object a line"
+                complaints.add("json", number, message)
+            except (ValueError, RecursionError) as error:
+                complaints.add("json", number, f"is not JSON: {error}")
+            else:
+                if isinstance(row, dict):
+                    yield number, row
+                else:
+                    complaints.add("json", number, 'is no JSON object; one {"column": …} a line')
+
+
+def _json(path: Path, complaints: Complaints) -> Table:
+    try:
+        with _open(path) as stream:
+            document = json.load(stream, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path) from error
+    except json.JSONDecodeError as error:
+        hint = "; one object a line? name it .jsonl" if error.msg == "Extra data" else ""
+        message = f"is not JSON: {error.msg} (column {error.colno}){hint}"
+        raise _broken(path, error.lineno, message) from error
+    except (ValueError, RecursionError) as error:
+        raise _broken(path, 0, f"is not JSON: {error}") from error
+    rows = document.get("data") if isinstance(document, dict) else document
+    if not isinstance(rows, list):
+        raise _broken(path, 0, 'must hold a list of rows, or {"data": [rows]}')
+    return Table(_objects(rows, complaints))
+
+
+def _objects(rows: list[Any], complaints: Complaints) -> Iterator[Row]:
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            complaints.add("json", number, 'is no JSON object; a row is {"column": value, …}')
+
+
+def _parquet(path: Path, complaints: Complaints) -> Table:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        message = 'reading parquet needs pyarrow: pip install "pytest-evalkit[parquet]"'
+        raise _broken(path, 0, message) from error
+    try:
+        file = pyarrow.parquet.ParquetFile(path)
+        columns = [str(name) for name in file.schema_arrow.names]
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise _broken(path, 0, f"is no parquet file: {error}") from error
+    return Table(_parquet_rows(path, file), columns)
+
+
+def _parquet_rows(path: Path, file: Any) -> Iterator[Row]:
+    number = 0
+    try:
+        with file:
+            for batch in file.iter_batches(batch_size=4096):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, {str(column): plain(value) for column, value in row.items()}
+    except (OSError, ValueError) as error:
+        raise _broken(path, 0, f"breaks off after row {number}: {error}") from error
+
+
+def open_hub(name: str, config: str | None, split: str | None, revision: str | None) -> Table:
+    """The rows of a dataset on the Hugging Face hub; class labels become their names.
+
+    Raises ValueError that says what to do.
+    """
+    try:
+        import datasets  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as error:
+        raise ValueError(
+            'reading from the hub needs datasets: pip install "pytest-evalkit[datasets]"'
+        ) from error
+    try:
+        data = datasets.load_dataset(name, config, split=split, revision=revision)
+    except Exception as error:  # whatever the library and the network may raise
+        raise ValueError(f"'{name}' cannot be loaded: {type(error).__name__}: {error}") from error
+    if hasattr(data, "keys"):  # a dict of splits
+        splits = ", ".join(map(str, data.keys()))
+        raise ValueError(f"'{name}' has several splits; add 'split:' (known: {splits})")
+    names = {
+        column: feature.int2str
+        for column, feature in data.features.items()
+        if hasattr(feature, "int2str")
+    }
+    return Table(_hub_rows(data, names), list(data.features))
+
+
+def _hub_rows(data: Any, names: dict[str, Callable[[int], str]]) -> Iterator[Row]:
+    for number, row in enumerate(data, 1):
+        values = {str(column): plain(value) for column, value in row.items()}
+        for column, to_name in names.items():
+            if isinstance(values[column], int) and values[column] >= 0:
+                values[column] = to_name(values[column])
+        yield number, values
+
+
+def plain(value: Any) -> Any:
+    """A value of a typed table as a JSON value; not-a-number is how such tables say missing."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (bytes, bytearray)):
+        return f"<{len(value)} bytes>"
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+_READERS: dict[str, Callable[[Path, Complaints], Table]] = {
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".jsonl": _jsonl,
+    ".json": _json,
+    ".parquet": _parquet,
+}

@@ -1,0 +1,171 @@
+"""The JSON Schema of a suite file, for editors: every key, and every short way to write it.
+
+Made from the models, so that keys, bounds and descriptions have one source; what the models turn
+into their one form before they validate (a bare string, a mapping with one key) is added here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evalkit.spec.parts import CHECKS
+from evalkit.spec.suite import Suite
+
+Schema = dict[str, Any]
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TEXT: Schema = {"type": "string", "minLength": 1}
+_WORD: Schema = {"type": ["string", "number", "boolean"]}
+
+
+def suite_schema() -> Schema:
+    """JSON Schema (draft 2020-12) of a ``*.eval.yaml`` file."""
+    schema = Suite.model_json_schema(by_alias=True)
+    parts: dict[str, Schema] = schema.pop("$defs")
+    keys: dict[str, Schema] = schema["properties"]
+    parts["Answer"] = _answer()
+    parts["Check"] = _check()
+    parts["MetricSpec"] = _metric()
+    parts["DataSpec"]["oneOf"] = [{"required": [key]} for key in ("file", "rows", "hf")]
+    parts["ShotsSpec"]["oneOf"] = [{"required": [key]} for key in ("file", "rows", "from")]
+    parts["PromptSpec"]["oneOf"] = [{"required": [key]} for key in ("user", "messages", "text")]
+    parts["DataSpec"] = _or_text(parts["DataSpec"], "The file that holds the data.")
+    parts["PromptSpec"] = _or_text(parts["PromptSpec"], "Template of one user message.")
+    for key in ("target", "group", "choices"):
+        _one_or_many(parts["DataSpec"]["anyOf"][1]["properties"][key])
+    _one_or_many(parts["GenerationSpec"]["properties"]["stop"])
+    for key in ("tags", "metrics", "gates", "checks"):
+        _one_or_many(keys[key])
+    keys["gates"]["anyOf"] = [_gate(), {"type": "array", "items": _gate()}]
+    keys["labels"] = _labels(keys["labels"]["description"])
+    keys["answer"] = {"$ref": "#/$defs/Answer", "description": keys["answer"]["description"]}
+    keys["prompts"]["minProperties"] = 1
+    keys["prompt"] = {"$ref": "#/$defs/PromptSpec", "description": "The only prompt, unnamed."}
+    schema["required"] = [key for key in schema["required"] if key != "prompts"]
+    schema["oneOf"] = [{"required": ["prompts"]}, {"required": ["prompt"]}]
+    schema["title"] = "evalkit suite"
+    schema["description"] = "A suite of evalkit: data, prompts, how to score, and thresholds."
+    _tidy(schema)
+    _tidy(parts)
+    return {"$schema": _DIALECT, **schema, "$defs": parts}
+
+
+def _or_text(part: Schema, description: str) -> Schema:
+    return {"anyOf": [{**_TEXT, "description": description}, part]}
+
+
+def _one_or_many(field: Schema) -> None:
+    """Allow one element where the models take a list."""
+    items = field["items"]
+    many = {key: field.pop(key) for key in ("type", "items")}
+    field["anyOf"] = [items, many]
+
+
+def _labels(description: str) -> Schema:
+    ways = {"anyOf": [_WORD, {"type": "array", "items": _WORD, "minItems": 1}, {"type": "null"}]}
+    return {
+        "description": description,
+        "anyOf": [
+            {"type": "array", "items": _WORD, "minItems": 2, "uniqueItems": True},
+            {"type": "object", "additionalProperties": ways, "minProperties": 2},
+        ],
+    }
+
+
+def _gate() -> Schema:
+    return {
+        "anyOf": [
+            {**_TEXT, "examples": ["accuracy >= 0.8", "recall[negative] >= 0.7"]},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "description": "The long form: metric, min or max, confidence.",
+            },
+        ]
+    }
+
+
+def _metric() -> Schema:
+    settings = {"type": ["object", "null"], "description": "Settings of the metric."}
+    return {
+        "anyOf": [
+            {**_TEXT, "description": "The name of a metric."},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": settings,
+            },
+        ]
+    }
+
+
+def _form(description: str, required: str, **properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": [required],
+        "additionalProperties": False,
+    }
+
+
+def _answer() -> Schema:
+    ends = {"enum": ["first", "last"]}
+    group = {"type": ["integer", "string"], "minimum": 0}
+    return {
+        "anyOf": [
+            {"const": "choice", "description": "The most likely of the labels or choices."},
+            {"const": "text", "description": "What the model writes (the label it mentions)."},
+            _form(
+                "The most likely choice, compared by its text or its letter.",
+                "choice",
+                choice={"enum": ["text", "letter"]},
+            ),
+            _form(
+                "The label the text mentions: the only one, the first or the last.",
+                "label",
+                label={"enum": ["only", "first", "last"]},
+            ),
+            _form("A match of a regular expression.", "regex", regex=_TEXT, group=group),
+            _form("A value inside JSON: $.a.b or $.items[0].", "json", json=_TEXT),
+            _form("The first or last number.", "number", number=ends),
+            _form("What follows a marker.", "after", after=_TEXT, which=ends),
+        ]
+    }
+
+
+_CHECK_VALUES: dict[str, Schema] = {
+    "text": _TEXT,
+    "regex": {**_TEXT, "format": "regex"},
+    "count": {"type": "integer", "minimum": 0},
+    "flag": {"type": "boolean"},
+}
+
+
+def _check() -> Schema:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": {name: _CHECK_VALUES[kind] for name, kind in CHECKS.items()},
+        "additionalProperties": False,
+    }
+
+
+def _tidy(schema: Any) -> None:
+    """Drop what tells an author nothing: titles of keys, and null as the default of a key."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("title"), str) and "properties" not in schema:
+            del schema["title"]
+        if "default" in schema and schema["default"] in (None, [], {}):
+            del schema["default"]
+        options = schema.get("anyOf")
+        if isinstance(options, list) and {"type": "null"} in options and len(options) == 2:
+            [only] = [option for option in options if option != {"type": "null"}]
+            del schema["anyOf"]
+            schema.update(only)
+        for value in schema.values():
+            _tidy(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _tidy(value)

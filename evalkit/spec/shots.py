@@ -1,0 +1,208 @@
+"""Worked examples: chosen once, the same for every sample that is not one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from evalkit.errors import Problem, SpecError, unknown
+from evalkit.spec.data import Dataset, Layout, Sample, make_samples, shuffled
+from evalkit.spec.files import locate
+from evalkit.spec.readers import Complaints, open_table
+from evalkit.spec.source import display
+from evalkit.spec.suite import ShotsSpec, Suite
+
+Content = tuple[str, ...]
+
+
+class Shots:
+    """The examples of a prompt.
+
+    fixed: those every sample gets that is not among them. A sample that is one of them (same id,
+    or the same content) gets the next spare one in its place, so that the count stays.
+    """
+
+    def __init__(
+        self,
+        fixed: Sequence[Sample],
+        spare: Sequence[Sample],
+        *,
+        summary: str,
+        balanced: bool,
+        content: Callable[[Sample], Content | None],
+        same_ids: bool,
+    ) -> None:
+        """content: what makes two samples the same. same_ids: ids name the same things as the
+        data's do."""
+        self.fixed = tuple(fixed)
+        self.summary = summary
+        self._spare = tuple(spare)
+        self._balanced = balanced
+        self._content = content
+        self._same_ids = same_ids
+        self._contents = {id(shot): content(shot) for shot in (*fixed, *spare)}
+        self._fixed_contents = {self._contents[id(shot)] for shot in fixed} - {None}
+        self._fixed_ids = {shot.id for shot in fixed} if same_ids else set()
+
+    def holds(self, sample: Sample) -> bool:
+        """True when the sample is one of the fixed examples."""
+        return sample.id in self._fixed_ids or self._content(sample) in self._fixed_contents
+
+    def for_sample(self, sample: Sample) -> tuple[Sample, ...]:
+        """The examples for one sample."""
+        if not self.holds(sample):
+            return self.fixed
+        content = self._content(sample)
+
+        def same(shot: Sample) -> bool:
+            by_id = self._same_ids and shot.id == sample.id
+            return by_id or (content is not None and self._contents[id(shot)] == content)
+
+        spare = [shot for shot in self._spare if not same(shot)]
+        shots = []
+        for shot in self.fixed:
+            if not same(shot):
+                shots.append(shot)
+            elif spare:
+                shots.append(spare.pop(self._best_spare(shot, spare)))
+        return tuple(shots)
+
+    def _best_spare(self, shot: Sample, spare: Sequence[Sample]) -> int:
+        """The first spare example; when balanced, the first of the same label."""
+        alike = [i for i, other in enumerate(spare) if other.targets == shot.targets]
+        return alike[0] if self._balanced and alike else 0
+
+
+def read_shots(
+    suite: Suite, name: str, dataset: Dataset, uses: Sequence[str]
+) -> tuple[Shots | None, list[Problem]]:
+    """The examples of the prompt ``name``, and what is wrong with them.
+
+    uses: the columns that the repeated part of the prompt needs.
+    """
+    spec = suite.prompts[name].shots
+    assert spec is not None
+    path = ("prompts", name, "shots")
+
+    def problem(key: str, message: str) -> Problem:
+        line = suite.line(*path, key)
+        return Problem(suite.source.file, line, f"prompts.{name}.shots.{key}", message)
+
+    pool, columns, problems = _pool(suite, name, spec, dataset)
+    if problems:
+        return None, problems
+    origin = "file" if spec.file else "rows" if spec.rows is not None else "from"
+    for column in (*uses, *suite.data.target):
+        if column not in columns and column in dataset.columns:
+            problems.append(problem(origin, unknown("column", column, columns)))
+    if problems:
+        return None, problems
+    own = spec.from_ == "data"
+    seed = spec.seed if spec.seed is not None else 0 if own else None
+    if seed is not None:
+        pool = shuffled(pool, seed)
+    count = spec.count or len(pool)
+    if count > len(pool):
+        return None, [problem("count", f"asks for {count} examples, there are {len(pool)}")]
+    ordered = _in_turns(pool, suite.label_names) if spec.balanced else pool
+    content = _content_of(suite, uses)
+    shots = Shots(
+        ordered[:count],
+        ordered[count:],
+        summary=_summary(spec, count),
+        balanced=spec.balanced,
+        content=content,
+        same_ids=own or spec.file == suite.data.file or bool(suite.data.id),
+    )
+    short = _short_of(shots, dataset) if len(pool) == count else None
+    if short is not None:
+        message = (
+            f"sample '{short.id}' is itself one of the {count} examples and no spare one can take "
+            "its place; add an example, ask for fewer, or take it out of the data"
+        )
+        return None, [problem("count" if spec.count else origin, message)]
+    return shots, []
+
+
+def _pool(
+    suite: Suite, name: str, spec: ShotsSpec, dataset: Dataset
+) -> tuple[list[Sample], tuple[str, ...], list[Problem]]:
+    """All examples there are to choose from, their columns, and what is wrong with them."""
+    if spec.from_ == "data":
+        return [s for s in dataset.samples if s.targets], dataset.columns, []
+    if spec.rows is not None:
+        complaints = Complaints(suite.source.file)
+        at = ("prompts", name, "shots", "rows")
+        rows = [dict(row) for row in spec.rows]
+        numbers = [suite.line(*at, i) for i in range(len(rows))]
+        columns = tuple(dict.fromkeys(column for row in rows for column in row))
+        textual = False
+    else:
+        assert spec.file is not None
+        try:
+            file = locate(
+                spec.file, suite.path.parent, suite.root, allow_outside=suite.allow_outside
+            )
+        except ValueError as error:
+            line = suite.line("prompts", name, "shots", "file")
+            where = f"prompts.{name}.shots.file"
+            return [], (), [Problem(suite.source.file, line, where, str(error))]
+        complaints = Complaints(display(file))
+        try:
+            table = open_table(file, complaints)
+            gathered = list(table)
+        except SpecError as error:
+            return [], (), [*complaints.problems(), *error.problems]
+        numbers = [number for number, _ in gathered]
+        rows = [row for _, row in gathered]
+        columns = table.columns
+        textual = file.suffix.lower() in (".csv", ".tsv")
+    layout = Layout.of(suite, columns, textual=textual)
+    samples = make_samples(layout, rows, numbers, complaints)
+    return samples, columns, complaints.problems()
+
+
+def _in_turns(pool: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
+    """The same samples so that the labels take turns, each label's in their order."""
+    by_label: dict[str, list[Sample]] = {label: [] for label in labels}
+    for sample in pool:
+        by_label.setdefault(sample.targets[0], []).append(sample)
+    queues = [iter(samples) for samples in by_label.values()]
+    ordered: list[Sample] = []
+    while queues:
+        for queue in list(queues):
+            following = next(queue, None)
+            if following is None:
+                queues.remove(queue)
+            else:
+                ordered.append(following)
+    return ordered
+
+
+def _content_of(suite: Suite, uses: Sequence[str]) -> Callable[[Sample], Content | None]:
+    """What makes two samples the same question: the columns that the prompt shows, normalised."""
+    not_content = {suite.data.id or "id", *suite.data.target}
+    columns = [column for column in uses if column not in not_content]
+
+    def content(sample: Sample) -> Content | None:
+        if not columns:
+            return None
+        return tuple(_normalised(sample.fields.get(column)) for column in columns)
+
+    return content
+
+
+def _normalised(value: Any) -> str:
+    """Text without the differences that make no other question: case and white space."""
+    return " ".join(str(value).casefold().split())
+
+
+def _short_of(shots: Shots, dataset: Dataset) -> Sample | None:
+    """The first sample for which too few examples remain."""
+    return next((sample for sample in dataset.samples if shots.holds(sample)), None)
+
+
+def _summary(spec: ShotsSpec, count: int) -> str:
+    origin = spec.file or ("the data" if spec.from_ else "the suite")
+    order = f", chosen by seed {spec.seed or 0}" if spec.seed is not None or spec.from_ else ""
+    return f"{count} from {origin}{', balanced by label' if spec.balanced else ''}{order}"

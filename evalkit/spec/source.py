@@ -1,0 +1,363 @@
+"""YAML as plain data that remembers its lines.
+
+Safe by construction: only mappings, lists, text, numbers, true/false and null come out, whatever
+the file says. Two surprises of YAML 1.1 are gone. ``yes``, ``no``, ``on``, ``off``, dates, times
+such as ``12:30`` and numbers with leading zeros stay text, because labels and ids look like that;
+``1e-3`` is a number. A key written twice is an error instead of a silent loss.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evalkit.errors import Problem, SpecError
+
+_MAX_DEPTH = 100
+_MAX_FROM_ALIASES = 200_000
+"""How many values anchors may add to those written out; a bomb of anchors wants billions."""
+
+_TAG = "tag:yaml.org,2002:"
+_NUMBERS = (
+    (_TAG + "int", re.compile(r"[-+]?(0|[1-9][0-9]*)$|0x[0-9a-fA-F]+$|0o[0-7]+$"), "-+0123456789"),
+    (
+        _TAG + "float",
+        re.compile(
+            r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
+            r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
+        ),
+        "-+0123456789.",
+    ),
+)
+_WORDS = (
+    (_TAG + "bool", re.compile(r"(true|True|TRUE|false|False|FALSE)$"), "tTfF"),
+    (_TAG + "null", re.compile(r"(~|null|Null|NULL|)$"), "~nN"),
+    (_TAG + "merge", re.compile(r"<<$"), "<"),
+)
+
+
+def _core_schema(base: Any) -> Any:
+    """A loader class like ``base`` that knows the scalars above and no others."""
+    loader = type("Loader", (base,), {"yaml_implicit_resolvers": {}})
+    for tag, pattern, first in _NUMBERS + _WORDS:
+        starts = [*first, ""] if tag.endswith("null") else list(first)
+        loader.add_implicit_resolver(tag, pattern, starts)  # type: ignore[attr-defined]
+    return loader
+
+
+_LOADER = _core_schema(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a value stands.
+
+    line: of its key or list element. step: its key or index as written (None: not written, a
+    short form leaves it out). text: a number, boolean or null as written. content: the line where
+    its text begins; literal: whether every line of the text has a line of its own (``|``).
+    """
+
+    line: int
+    step: Any = None
+    text: str | None = None
+    content: int = 0
+    literal: bool = False
+    children: dict[Any, Place] | list[Place] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A declaration read from a file (or handed over as a value: then no line is known).
+
+    value: plain Python. file: the name to show. problems: what is wrong with the YAML itself
+    but still leaves something to check (a key written twice).
+    """
+
+    value: Any
+    file: str
+    problems: tuple[Problem, ...] = ()
+    root: Place = field(default_factory=lambda: Place(0), repr=False)
+
+    def places(self, path: tuple[Any, ...]) -> list[Place]:
+        """The places along a path, the root first; fewer than its steps where it is not there."""
+        found = [self.root]
+        for step in path:
+            children = found[-1].children
+            try:
+                found.append(children[step])  # type: ignore[index]
+            except (KeyError, IndexError, TypeError):
+                break
+        return found
+
+    def line(self, *path: Any) -> int:
+        """The line (from 1) of a key or list element; of its nearest parent if it is not there."""
+        return self.places(path)[-1].line
+
+    def text_line(self, path: tuple[Any, ...], line: int) -> int:
+        """The line in the file of a line (from 1) inside a text; exact for ``|`` blocks."""
+        place = self.places(path)[-1]
+        if not place.content:
+            return place.line
+        return place.content + line - 1 if place.literal else place.content
+
+    def text(self, *path: Any) -> str | None:
+        """A number, boolean or null as it was written (``1.50``); None for anything else."""
+        places = self.places(path)
+        return places[-1].text if len(places) == len(path) + 1 else None
+
+    def where(self, *path: Any) -> str:
+        """A path as it is in the file, for a Problem: ``prompts.few-shot.shots.count``."""
+        if not self.root.line:
+            return dotted(path)
+        steps = [place.step for place in self.places(path)[1:]]
+        return dotted(tuple(step for step in steps if step is not None))
+
+
+def display(path: Path) -> str:
+    """A path as people want to read it: relative to the working directory when inside it."""
+    absolute = Path(os.path.abspath(path))
+    try:
+        return absolute.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(absolute)
+
+
+def read_yaml(path: Path | str) -> Source:
+    """Read a YAML file.
+
+    Raises SpecError (with file, line and what to do) when it cannot be read, is no YAML, holds
+    a tag, a bomb of anchors, or a key written twice.
+    """
+    source = scan_yaml(path)
+    if source.problems:
+        raise SpecError(source.problems)
+    return source
+
+
+def scan_yaml(path: Path | str) -> Source:
+    """As ``read_yaml``, but keys written twice are left in ``problems`` (the first one counts)."""
+    path = Path(path)
+    file = display(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise _failure(file, 0, f"cannot be read: {error.strerror or error}") from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _failure(file, line, "is not UTF-8 text here; save the file as UTF-8") from error
+    return parse_yaml(text, file)
+
+
+def parse_yaml(text: str, file: str) -> Source:
+    """YAML text as a Source; ``file`` is the name that errors show."""
+    try:
+        loader = _LOADER(text)
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        raise _failure(file, line, _explain(error, text, line)) from error
+    except yaml.YAMLError as error:
+        position = getattr(error, "position", 0)
+        line = text.count("\n", 0, position) + 1
+        reason = str(getattr(error, "reason", error)) or "it holds a character YAML does not allow"
+        raise _failure(file, line, f"not valid YAML: {reason}; remove the character") from error
+    except RecursionError as error:
+        raise _failure(file, 0, f"nested deeper than {_MAX_DEPTH} levels") from error
+    if node is None:
+        return Source(None, file, (), Place(1))
+    builder = _Builder(file, budget=2 * len(text) + _MAX_FROM_ALIASES)
+    value, place = builder.build(node, ())
+    return Source(value, file, tuple(builder.problems), place)
+
+
+def scalar(text: str) -> Any:
+    """One YAML scalar: ``"4"`` → 4, ``"true"`` → True, ``"nf4"`` → "nf4"."""
+    for tag, pattern, _ in (*_WORDS[:2], *_NUMBERS):
+        if pattern.match(text):
+            return _plain(tag.removeprefix(_TAG), text)
+    return text
+
+
+def _failure(file: str, line: int, message: str) -> SpecError:
+    return SpecError([Problem(file, line, "", message)])
+
+
+def _plain(kind: str, text: str) -> Any:
+    """The Python value of a scalar of a YAML kind. Raises ValueError, KeyError when it is none."""
+    if kind == "str":
+        return text
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return {"true": True, "false": False}[text.lower()]
+    if kind == "int":
+        digits = text.lower()
+        return int(digits, 16 if "0x" in digits else 8 if "0o" in digits else 10)
+    if kind == "float":
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    raise KeyError(kind)
+
+
+class _Builder:
+    """Turns YAML nodes into plain values and their places, within bounds."""
+
+    def __init__(self, file: str, budget: int) -> None:
+        self.file = file
+        self.budget = budget
+        self.problems: list[Problem] = []
+        self._open: set[int] = set()
+
+    def build(self, node: yaml.Node, path: tuple[Any, ...]) -> tuple[Any, Place]:
+        line = node.start_mark.line + 1
+        self.budget -= 1
+        if self.budget < 0:
+            raise _failure(self.file, line, "its anchors (&, *) unfold into far too many values")
+        if id(node) in self._open:
+            raise _failure(self.file, line, "an anchor (&) holds a reference (*) to itself")
+        if len(self._open) >= _MAX_DEPTH:
+            raise _failure(self.file, line, f"nested deeper than {_MAX_DEPTH} levels")
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                self._expect_tag(node, "seq", path)
+                built = [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
+                for i, (_, place) in enumerate(built):
+                    place.step = i
+                return [v for v, _ in built], Place(line, children=[p for _, p in built])
+            assert isinstance(node, yaml.MappingNode)
+            self._expect_tag(node, "map", path)
+            values, places = self._mapping(node, path)
+            return values, Place(line, children=places)
+        finally:
+            self._open.discard(id(node))
+
+    def _scalar(self, node: yaml.ScalarNode, path: tuple[Any, ...]) -> tuple[Any, Place]:
+        line = node.start_mark.line + 1
+        kind = node.tag.removeprefix(_TAG)
+        if kind == "merge":
+            kind = "str"
+        try:
+            value = _plain(kind, node.value)
+        except KeyError:
+            raise self._bad_tag(node, path) from None
+        except ValueError:
+            raise _failure(self.file, line, f"'{node.value}' is no {kind}") from None
+        literal = node.style == "|"
+        written = None if isinstance(value, str) else node.value
+        content = line + 1 if literal else line
+        return value, Place(line, text=written, content=content, literal=literal)
+
+    def _mapping(
+        self, node: yaml.MappingNode, path: tuple[Any, ...]
+    ) -> tuple[dict[Any, Any], dict[Any, Place]]:
+        """Values and places of a mapping; merged keys (``<<``) come first and yield to own ones."""
+        values: dict[Any, Any] = {}
+        places: dict[Any, Place] = {}
+        own: dict[Any, int] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _TAG + "merge":
+                merged, merged_places = self._merge(value_node, path)
+                values = {**merged, **values}
+                places = {**merged_places, **places}
+                continue
+            key = self._key(key_node, path)
+            line = key_node.start_mark.line + 1
+            if key in own:
+                message = f"'{key}' is written twice, here and in line {own[key]}; keep one"
+                self.problems.append(Problem(self.file, line, dotted(path), message))
+                continue
+            own[key] = line
+            values.pop(key, None)
+            values[key], place = self.build(value_node, (*path, key))
+            place.line, place.step = line, key
+            places[key] = place
+        return values, places
+
+    def _merge(
+        self, node: yaml.Node, path: tuple[Any, ...]
+    ) -> tuple[dict[Any, Any], dict[Any, Place]]:
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        values: dict[Any, Any] = {}
+        places: dict[Any, Place] = {}
+        for part in parts:
+            value, place = self.build(part, path)
+            if not isinstance(value, dict) or not isinstance(place.children, dict):
+                message = "'<<' takes a mapping or a list of mappings"
+                raise _failure(self.file, part.start_mark.line + 1, message)
+            values = {**value, **values}
+            places = {**place.children, **places}
+        return values, places
+
+    def _key(self, node: yaml.Node, path: tuple[Any, ...]) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)[0]
+        message = (
+            "a key must be a single word or text; a value that begins with {{ needs quotes: "
+            '"{{ text }}"'
+        )
+        raise SpecError([Problem(self.file, node.start_mark.line + 1, dotted(path), message)])
+
+    def _expect_tag(self, node: yaml.Node, kind: str, path: tuple[Any, ...]) -> None:
+        if node.tag != _TAG + kind:
+            raise self._bad_tag(node, path)
+
+    def _bad_tag(self, node: yaml.Node, path: tuple[Any, ...]) -> SpecError:
+        tag = node.tag.replace(_TAG, "!!")
+        message = f"the tag '{tag}' is not allowed: these files are plain data; remove it"
+        return SpecError([Problem(self.file, node.start_mark.line + 1, dotted(path), message)])
+
+
+def dotted(path: tuple[Any, ...]) -> str:
+    """A path as people write it: ``prompts.few-shot.shots.rows[2]``."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    """What a YAML syntax error means and what to do about it."""
+    problem = error.problem or "syntax error"
+    lines = text.splitlines()
+    here = lines[line - 1] if 0 < line <= len(lines) else ""
+    around = " ".join(lines[max(0, line - 2) : line])
+    if "\t" in here[: len(here) - len(here.lstrip())] or "'\\t'" in problem or "tab" in problem:
+        advice = "indent with spaces; YAML allows no tabs there"
+    elif "expected a single document" in str(error):
+        advice = "keep one document per file: '---' starts a second one"
+    elif "undefined alias" in problem:
+        advice = "a text that begins with * needs quotes, or define the anchor first"
+    elif re.search(r"[:\-]\s*\{\{", around):
+        advice = 'a value that begins with {{ needs quotes: "{{ text }}"'
+    elif "mapping values are not allowed" in problem:
+        advice = "a text that holds ': ' needs quotes; otherwise check the indentation"
+    elif "unexpected end of stream" in problem or "quoted scalar" in str(error.context):
+        start = error.context_mark.line + 1 if error.context_mark else line
+        advice = f"the quote opened in line {start} is never closed"
+    elif "cannot start any token" in problem:
+        advice = "a text that begins with @, ` or % needs quotes"
+    elif "block end" in problem or "expected ':'" in problem or "block" in str(error.context):
+        advice = "check the indentation, and that every key ends with ': '"
+    else:
+        advice = "check the indentation and the quotes"
+    return f"not valid YAML: {problem}; {advice}"
+
+
+def as_source(value: Mapping[str, Any], file: str = "<suite>") -> Source:
+    """A Source of a value that was never in a file."""
+    return Source(copy.deepcopy(dict(value)), file)

@@ -1,0 +1,499 @@
+"""What a suite is: frozen models with the names of the YAML keys.
+
+These say what one key may hold. Rules between keys (a classification needs labels) are in
+``consistency``; names that other rooms define (metrics, gates) are checked through callbacks by
+``evalkit.spec.load``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from evalkit.spec.parts import (
+    CHOOSING,
+    Answer,
+    Check,
+    Count,
+    GenerationSpec,
+    MetricSpec,
+    Part,
+    Text,
+    Texts,
+    answer_from,
+    shown,
+)
+from evalkit.spec.source import Source
+
+Task = Literal[
+    "classification",
+    "multiple-choice",
+    "qa",
+    "extractive-qa",
+    "summarisation",
+    "translation",
+    "generation",
+    "math",
+    "code",
+    "token-classification",
+    "fill-mask",
+    "language-modelling",
+    "safety",
+]
+TASKS: tuple[str, ...] = get_args(Task)
+_WITHOUT_TARGET = ("summarisation", "generation", "code", "fill-mask", "language-modelling")
+_ONE_TARGET = (*CHOOSING, "safety")
+_PYTEST_MARKS = ("skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings")
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"\w[\w.+ -]*", value) or value != value.strip():
+        raise ValueError(
+            f"'{value}' is no name: use letters, digits, spaces and . _ + - (tests are named by it)"
+        )
+    return value
+
+
+def _tag(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][\w.-]*", value) or value in ("and", "or", "not"):
+        raise ValueError(f"'{value}' is no tag: begin with a letter, then letters, digits, . _ -")
+    if value in _PYTEST_MARKS:
+        raise ValueError(f"'{value}' means something else to pytest; choose another tag")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class DataSpec(Part):
+    """Where the samples come from, and which column is what."""
+
+    file: Text | None = Field(
+        default=None,
+        description="csv, tsv, jsonl, json or parquet, relative to the suite's folder.",
+    )
+    rows: tuple[dict[str, Any], ...] | None = Field(
+        default=None, description="The rows themselves, as a list of mappings."
+    )
+    hf: Text | None = Field(
+        default=None, description="A dataset on the Hugging Face hub: org/name."
+    )
+    split: Text | None = Field(default=None, description="Split of the `hf` dataset, e.g. test.")
+    name: Text | None = Field(default=None, description="Configuration of the `hf` dataset.")
+    revision: Text | None = Field(
+        default=None,
+        description="Commit or tag of the `hf` dataset; pin it to keep scores comparable.",
+    )
+    target: Texts = Field(
+        default=(),
+        description="Column with the gold answer; several columns are several references.",
+    )
+    id: Text | None = Field(
+        default=None,
+        description="Column that names a sample; default: the column `id`, else its number.",
+    )
+    group: Texts = Field(default=(), description="Columns to show scores by, e.g. topic.")
+    source: Text | None = Field(
+        default=None, description="Column with the text that is summarised."
+    )
+    choices: Texts = Field(
+        default=(),
+        description="Multiple choice: a column that holds a list, or one column per choice.",
+    )
+    limit: Count | None = Field(
+        default=None, description="Take only so many samples, at random but always the same."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> DataSpec:
+        origins = [key for key in ("file", "rows", "hf") if getattr(self, key) is not None]
+        if not origins:
+            raise ValueError("says not where the samples are: add 'file:', 'rows:' or 'hf:'")
+        if len(origins) > 1:
+            raise ValueError(f"takes one of {' and '.join(origins)}, not both")
+        return self
+
+
+class ShotsSpec(Part):
+    """Worked examples put before the question."""
+
+    file: Text | None = Field(
+        default=None, description="File with the examples; same columns as the data."
+    )
+    rows: tuple[dict[str, Any], ...] | None = Field(
+        default=None, description="The examples themselves."
+    )
+    from_: Literal["data"] | None = Field(
+        default=None, alias="from", description="`data`: take examples from the suite's own data."
+    )
+    count: Count | None = Field(
+        default=None, description="How many; default: all `rows`. Required for `file` and `from`."
+    )
+    balanced: StrictBool = Field(
+        default=False,
+        description="The same number for each label, in turns (classification, safety).",
+    )
+    seed: Annotated[StrictInt, Field(ge=0)] | None = Field(
+        default=None,
+        description="Choose at random by this seed; default: the first (`from: data`: seed 0).",
+    )
+    assistant: Text = Field(default="{{ target }}", description="Template of the example's answer.")
+    separator: str = Field(
+        default="\n\n", description="Between the examples of a raw `text` prompt."
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ShotsSpec:
+        given = {"file": self.file, "rows": self.rows, "from": self.from_}
+        origins = [key for key, value in given.items() if value is not None]
+        if not origins:
+            raise ValueError("say not where the examples are: add 'file:', 'rows:' or 'from: data'")
+        if len(origins) > 1:
+            raise ValueError(f"take one of {' and '.join(origins)}, not both")
+        if self.rows is None and self.count is None:
+            raise ValueError("say not how many examples: add 'count: 5'")
+        if self.rows is not None and (self.count or 1) > len(self.rows):
+            raise ValueError(f"'count: {self.count}' asks for more than the {len(self.rows)} rows")
+        return self
+
+
+class MessageSpec(Part):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str = Field(description="A template.")
+
+
+class PromptSpec(Part):
+    """One prompt variant: ``user`` (perhaps with ``system``), ``messages`` or ``text``."""
+
+    user: Text | None = Field(default=None, description="Template of the user's message.")
+    system: Text | None = Field(default=None, description="Template of the system message.")
+    messages: tuple[MessageSpec, ...] | None = Field(
+        default=None, description="A whole conversation; the last message is the user's."
+    )
+    text: Text | None = Field(
+        default=None, description="Template of a raw text to complete, without a chat template."
+    )
+    shots: ShotsSpec | None = Field(
+        default=None, description="Worked examples before the question."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"user": value}
+        if value is None:
+            raise ValueError("is empty; write the text of the message, or a mapping with 'user:'")
+        return value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> PromptSpec:
+        forms = [key for key in ("user", "messages", "text") if getattr(self, key) is not None]
+        if not forms:
+            raise ValueError("asks nothing: add 'user:', 'messages:' or 'text:'")
+        if len(forms) > 1:
+            raise ValueError(f"takes one of {' and '.join(forms)}, not both")
+        if self.system is not None and forms != ["user"]:
+            raise ValueError(f"'system' goes with 'user', not with '{forms[0]}'")
+        if self.messages is not None:
+            if not self.messages or self.messages[-1].role != "user":
+                raise ValueError("the last of 'messages' must be the user's")
+            if any(m.role == "system" for m in self.messages[1:]):
+                raise ValueError("a system message comes first in 'messages'")
+        return self
+
+
+def _labels(value: Any) -> Any:
+    """Labels as a mapping of each label to the ways it may be written."""
+    if isinstance(value, (list, tuple)):
+        twice = sorted({str(v) for v in value if list(value).count(v) > 1})
+        if twice:
+            raise ValueError(f"named twice: {', '.join(twice)}")
+        return {_word(label): (_word(label),) for label in value}
+    if isinstance(value, Mapping):
+        return {_word(k): _ways(k, v) for k, v in value.items()}
+    raise ValueError(f"expected a list of labels, found {shown(value)}")
+
+
+def _ways(label: Any, value: Any) -> tuple[str, ...]:
+    if value is None:
+        return (_word(label),)
+    ways = tuple(_word(v) for v in (value if isinstance(value, (list, tuple)) else [value]))
+    if not ways:
+        raise ValueError(f"label '{label}' needs at least one way to be written")
+    return ways
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)) and str(value).strip():
+        return str(value)
+    raise ValueError(f"a label is a word, found {shown(value)}")
+
+
+def _distinct(value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    if len(value) == 1:
+        raise ValueError("a choice needs at least two labels")
+    owner: dict[str, str] = {}
+    for label, ways in value.items():
+        for way in ways:
+            other = owner.setdefault(way.casefold(), label)
+            if other != label:
+                raise ValueError(f"'{way}' is written for both '{other}' and '{label}'")
+    return value
+
+
+def _prompts(value: Any) -> Any:
+    if isinstance(value, Mapping) and not value:
+        raise ValueError("needs at least one prompt")
+    return value
+
+
+def _gate(value: Any) -> Any:
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, Mapping) and value:
+        return dict(value)
+    raise ValueError(f"expected a rule such as 'accuracy >= 0.8', found {shown(value)}")
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, (str, Mapping)) else value
+
+
+Gate = Annotated[Any, AfterValidator(_gate)]
+
+
+class Suite(Part):
+    """A suite, parsed. Keys are those of the file; every short form has become its long one."""
+
+    suite: Name = Field(default="suite", description="Name of the suite; default: the file's name.")
+    description: str = Field(default="", description="What it measures, for people.")
+    licence: str = Field(default="", description="Licence of the suite and its data.")
+    task: Task = Field(description="What the model predicts; decides the default metrics.")
+    tags: Annotated[
+        tuple[Annotated[str, AfterValidator(_tag)], ...], BeforeValidator(_one_or_many)
+    ] = Field(default=(), description="pytest markers of the suite's tests.")
+    data: DataSpec = Field(description="Where the samples come from.")
+    labels: Annotated[
+        dict[str, tuple[str, ...]], BeforeValidator(_labels), AfterValidator(_distinct)
+    ] = Field(
+        default_factory=dict,
+        description="The labels, or each label with the ways it may be written (the first is the "
+        "continuation that `answer: choice` compares).",
+    )
+    prompts: Annotated[dict[Name, PromptSpec], BeforeValidator(_prompts)] = Field(
+        description="Prompt variants by name."
+    )
+    answer: Answer = Field(
+        default=None,  # the validator below makes it the task's own
+        validate_default=True,
+        description="How the prediction is taken from what the model returns.",
+    )
+    generation: GenerationSpec = Field(
+        default_factory=GenerationSpec, description="How to generate."
+    )
+    metrics: Annotated[tuple[MetricSpec, ...], BeforeValidator(_one_or_many)] = Field(
+        default=(), description="Metrics; default: those of the task."
+    )
+    gates: Annotated[tuple[Gate, ...], BeforeValidator(_one_or_many)] = Field(
+        default=(), description="Rules that scores must meet; each is a test."
+    )
+    checks: Annotated[tuple[Check, ...], BeforeValidator(_one_or_many)] = Field(
+        default=(), description="Rules that every single response must meet; each sample is a test."
+    )
+    on_unparsed: Literal["wrong", "exclude"] = Field(
+        default="wrong", description="What a response without an answer counts as."
+    )
+    max_errors: Annotated[StrictInt, Field(ge=0)] = Field(
+        default=0, description="With more errors than this, a cell fails its gates."
+    )
+    limit: Count | None = Field(
+        default=None, description="Take only so many samples, at random but always the same."
+    )
+
+    _path: Path = PrivateAttr(default=Path("suite.eval.yaml"))
+    _root: Path = PrivateAttr(default=Path("."))
+    _allow_outside: bool = PrivateAttr(default=False)
+    _source: Source = PrivateAttr(default_factory=lambda: Source(None, "<suite>"))
+    _pruned: frozenset[str] = PrivateAttr(default=frozenset())
+
+    def placed(
+        self,
+        source: Source,
+        path: Path,
+        root: Path,
+        *,
+        allow_outside: bool = False,
+        pruned: frozenset[str] = frozenset(),
+    ) -> Suite:
+        """The same suite, knowing where it comes from."""
+        copy = self.model_copy()
+        copy._source, copy._path, copy._root = source, path, root
+        copy._allow_outside, copy._pruned = allow_outside, pruned
+        return copy
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        """A suite with one unnamed prompt may say ``prompt:``."""
+        if isinstance(value, Mapping) and "prompt" in value and "prompts" not in value:
+            rest = {k: v for k, v in value.items() if k != "prompt"}
+            return {**rest, "prompts": {"default": value["prompt"]}}
+        return value
+
+    @field_validator("answer", mode="before")
+    @classmethod
+    def _answer(cls, value: Any, info: ValidationInfo) -> Answer:
+        return answer_from(value, info.data.get("task"))
+
+    @property
+    def name(self) -> str:
+        """The suite's name."""
+        return self.suite
+
+    @property
+    def path(self) -> Path:
+        """The suite's file (for a suite that came as a value: where it would be)."""
+        return self._path
+
+    @property
+    def root(self) -> Path:
+        """The project's folder, which the suite's files may not leave."""
+        return self._root
+
+    @property
+    def allow_outside(self) -> bool:
+        """True when files outside the project may be read."""
+        return self._allow_outside
+
+    @property
+    def source(self) -> Source:
+        """The file with its lines."""
+        return self._source
+
+    @property
+    def pruned(self) -> frozenset[str]:
+        """Top-level keys that lost something wrong so that the rest could be checked."""
+        return self._pruned
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The labels, in the suite's order."""
+        return tuple(self.labels)
+
+    @property
+    def sample_limit(self) -> int | None:
+        """How many samples the suite asks for: the smaller of ``limit`` and ``data.limit``."""
+        given = [n for n in (self.limit, self.data.limit) if n is not None]
+        return min(given) if given else None
+
+    def line(self, *path: Any) -> int:
+        """The line of a key in the suite's file: ``suite.line("gates", 1)``."""
+        return self._source.line(*path)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything the suite declares, whatever its layout and comments."""
+        return _digest(self.model_dump(mode="json", exclude_defaults=True, by_alias=True))
+
+    @property
+    def scoring_hash(self) -> str:
+        """SHA-256 of what decides the scores: not the gates, nor the words for people."""
+        words = {"suite", "description", "licence", "tags", "gates", "max_errors"}
+        return _digest(
+            self.model_dump(mode="json", exclude_defaults=True, by_alias=True, exclude=words)
+        )
+
+
+def _digest(content: dict[str, Any]) -> str:
+    labels = content.get("labels")
+    if labels:
+        content["labels"] = list(labels.items())
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def consistency(suite: Suite) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Rules between keys: yields the path of the key to look at, and what is wrong."""
+    task, data, answer = suite.task, suite.data, suite.answer
+    if task == "classification" and not suite.labels:
+        yield ("labels",), "a classification needs 'labels:', the list of labels to choose from"
+    if suite.labels and task not in ("classification", "token-classification"):
+        yield ("labels",), f"labels mean nothing for the task {task}; remove them"
+    if task == "multiple-choice" and not data.choices:
+        yield (
+            ("data", "choices"),
+            "multiple choice needs 'choices:' in 'data:', a column that holds a list or a list of "
+            "columns",
+        )
+    if data.choices and task != "multiple-choice":
+        yield ("data", "choices"), f"choices mean nothing for the task {task}; remove them"
+    if answer.method in ("choice", "label") and task not in CHOOSING:
+        yield (
+            ("answer",),
+            f"'{answer.method}' needs labels or choices, which the task {task} has not; use text",
+        )
+    if answer.form == "letter" and task != "multiple-choice":
+        yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
+    yield from _target_rules(suite)
+    for key in ("split", "name", "revision"):
+        if getattr(data, key) is not None and data.hf is None:
+            yield ("data", key), f"'{key}' goes with 'hf:' only"
+    seen: dict[str, int] = {}
+    for i, metric in enumerate(suite.metrics):
+        if metric.name in seen:
+            yield ("metrics", i), f"'{metric.name}' is listed twice"
+        seen[metric.name] = i
+
+
+def _target_rules(suite: Suite) -> Iterator[tuple[tuple[Any, ...], str]]:
+    task, data = suite.task, suite.data
+    if not data.target and task not in _WITHOUT_TARGET:
+        yield (
+            ("data", "target"),
+            f"the task {task} needs 'target:', the column with the right answer",
+        )
+    if not data.target and task == "summarisation" and not data.source:
+        yield (
+            ("data", "target"),
+            "a summarisation needs 'target:' (the reference summaries), 'source:' (the text that "
+            "is summarised) or both",
+        )
+    if len(data.target) > 1 and task in _ONE_TARGET:
+        yield ("data", "target"), f"the task {task} has one right answer: name one column"
+    for name, prompt in suite.prompts.items():
+        if prompt.shots is None:
+            continue
+        path = ("prompts", name, "shots")
+        if not data.target:
+            yield path, "examples need the answer: add 'target:' to 'data:'"
+        if prompt.shots.balanced and task not in ("classification", "safety"):
+            yield (*path, "balanced"), f"the task {task} has no labels to balance by; remove it"
+        count = prompt.shots.count or 0
+        if prompt.shots.balanced and suite.labels and 0 < count < len(suite.labels):
+            yield (*path, "count"), f"balanced needs one for each of the {len(suite.labels)} labels"

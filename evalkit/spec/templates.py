@@ -1,0 +1,108 @@
+"""Jinja2 for prompts: sandboxed, strict about names, and the same text every time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+from jinja2 import meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+_MAX_TEXT = 10_000_000
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """No attribute of Python's insides, nothing random, and no text out of all proportion."""
+
+    intercepted_binops = frozenset(["*", "**"])
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" and not (abs(left) <= 1000 and abs(right) <= 100):
+            raise jinja2.TemplateRuntimeError("the power is too large")
+        for text, times in ((left, right), (right, left)):
+            if (
+                hasattr(text, "__len__")
+                and isinstance(times, int)
+                and len(text) * times > _MAX_TEXT
+            ):
+                raise jinja2.TemplateRuntimeError("the repeated text is too long")
+        return super().call_binop(context, operator, left, right)
+
+
+def _environment() -> _Environment:
+    environment = _Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    del environment.globals["lipsum"], environment.filters["random"]
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+class BadTemplateError(Exception):
+    """A template that cannot be used: what is wrong, and in which of its lines (from 1)."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class Template:
+    """One compiled template.
+
+    variables: the names it takes from outside, each with the first line it is used in.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Raises BadTemplateError when the text is no template, or wants other files."""
+        self.text = text
+        try:
+            tree = _ENVIRONMENT.parse(text)
+            self._template = _ENVIRONMENT.from_string(text)
+        except jinja2.TemplateSyntaxError as error:
+            message = f"is no valid template: {error.message}"
+            raise BadTemplateError(message, error.lineno) from error
+        for kind in (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends):
+            for node in tree.find_all(kind):
+                raise BadTemplateError("a template cannot include other files", node.lineno)
+        outside = meta.find_undeclared_variables(tree) - _ENVIRONMENT.globals.keys()
+        self.variables: dict[str, int] = {}
+        for name in tree.find_all(nodes.Name):
+            if name.name in outside and name.ctx == "load":
+                self.variables.setdefault(name.name, name.lineno)
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """The text with values filled in; values are never templates themselves.
+
+        Raises BadTemplateError with the line when a name is missing or an expression fails.
+        """
+        try:
+            return self._template.render(values)
+        except Exception as error:  # an expression may raise anything; the author needs the line
+            raise BadTemplateError(_reason(error), _line(error)) from error
+
+
+@functools.lru_cache(maxsize=1024)
+def compiled(text: str) -> Template:
+    """A template, compiled once however many suites use it."""
+    return Template(text)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, jinja2.UndefinedError):
+        return f"{error.message}"
+    return f"{type(error).__name__}: {error}"
+
+
+def _line(error: Exception) -> int:
+    """The line of the template where an error arose, from Jinja2's rewritten traceback."""
+    line = 1
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
