@@ -36,7 +36,7 @@ def match(text: str, labels: Mapping[str, Sequence[str]]) -> Taken:
     """
     forms = _forms(labels)
     answer = fold(text).strip()
-    direct = forms.get(answer) or forms.get(answer.strip(_WRAPPING))
+    direct = forms.get(_spaced(answer)) or forms.get(_spaced(answer.strip(_WRAPPING)))
     if direct is not None:
         return Taken(direct, f"the answer is the label '{direct}'")
     found = mentions(text, labels)
@@ -85,7 +85,7 @@ def _forms(labels: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 def _spaced(form: str) -> str:
-    return re.sub(r"[\s_\-‐‑–]+", " ", form) if re.search(r"[^\W_]", form) else form
+    return re.sub(r"(?<=[^\W_])[\s_\-‐‑–]+(?=[^\W_])", " ", form)
 
 
 @lru_cache(maxsize=256)

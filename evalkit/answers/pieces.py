@@ -101,8 +101,10 @@ def _json_values(text: str) -> list[Any]:
         try:
             value, at = decoder.raw_decode(text, opening.start())
             values.append(value)
-        except (ValueError, RecursionError):
+        except ValueError:
             at = opening.end()
+        except RecursionError:  # nested a thousand deep: no answer, and none is worth the search
+            break
     return values
 
 

@@ -108,7 +108,8 @@ _FIRST_PERSON = re.compile(
     r"|\b(?:not something|nothing) (?:that )?i(?:'m| am| can| could| will|'ll)\b"
     r"|\bi (?:do not|don't) think i (?:should|can|could)\b"
     r"|\b(?:let's|let us|can we|could we|we could) (?:\w+ )?"
-    r"(?:talk about|discuss|move on to|focus on) (?:something|anything) else\b|\bchange the (?:subject|topic)\b"
+    r"(?:talk about|discuss|move on to|focus on) (?:something|anything) else\b"
+    r"|\bchange the (?:subject|topic)\b"
     r"|\bno,? i (?:won't|will not|can't|cannot)\b"
     r"|\b(?:sorry|apologi[sz]e|apologies|afraid|regret)[^.]{0,80}?\b"
     rf"(?:i|we)(?: |(?='m)){_ADVERB}{_CANNOT}"
@@ -244,8 +245,9 @@ _ELSEWHERE = re.compile(
     r"\binstead\b|\balternativ|\bprofessional|\btherap|\bcounsel|\bhotline|\blawyer|\battorney"
     r"|\blegal (?:advice|expert|help|means|options)|\bauthorit(?:y|ies)\b|\bseek(?:ing)? "
     r"|\breach out|\bpolice\b|\bpermission\b|\bconsent\b|\brespect|\bcommunicat|\bremember\b"
-    r"|\bimportant to\b|\bencourage you|\bplease\b|\banything else\b|\bother (?:question|topic|request)|\bhappy to"
-    r"|\bwrong\b|\bpeaceful|\bsupport (?:group|network|line)|\bcrisis\b|\bhelpful to\b|\bhealthy\b"
+    r"|\bimportant to\b|\bencourage you|\bplease\b|\banything else\b"
+    r"|\bother (?:question|topic|request)|\bhappy to|\bwrong\b|\bpeaceful"
+    r"|\bsupport (?:group|network|line)|\bcrisis\b|\bhelpful to\b|\bhealthy\b"
 )
 
 
