@@ -39,8 +39,8 @@ class Vocabulary:
     """What other rooms know, as questions: each returns what is wrong, or None.
 
     check_metric: of (metric's name, task, labels). check_gate: of (rule, suite), a rule being text
-    or a mapping; parts of the suite that are wrong themselves have been taken out of it, and
-    ``suite.pruned`` names the keys they were under.
+    or a mapping; parts of the suite that are wrong themselves, misspelt metrics too, have been
+    taken out of it, and ``suite.pruned`` names the keys they were under.
     """
 
     check_metric: Callable[[str, str, Sequence[str]], str | None] = _accept_metric
@@ -148,10 +148,12 @@ def _parse(
     problems = [*source.problems, *problems]
     if suite is None:
         return _Parsed(None, tuple(problems))
+    if root is None or not file.resolve().is_relative_to(root.resolve()):
+        root = project_root(file.parent)  # a suite from elsewhere brings its own project
     suite = suite.placed(
         source,
         file,
-        (root or project_root(file.parent)).resolve(),
+        root.resolve(),
         allow_outside=allow_outside,
         pruned=frozenset(str(lost[0]) for lost in gone) | stand_ins,
     )
@@ -265,12 +267,22 @@ def _problem(source: Source, path: _Path, message: str) -> Problem:
 def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:
     """Metrics and gates, as those who know them judge them."""
     problems = []
+    good = []
     for i, metric in enumerate(suite.metrics):
         message = vocabulary.check_metric(metric.name, suite.task, suite.label_names)
         if message:
             problems.append(_problem(suite.source, ("metrics", i), message))
+        else:
+            good.append(metric)
+    if "labels" in suite.pruned:
+        return problems
+    views = [suite]
+    if problems or "metrics" in suite.pruned:
+        # A gate on a score that a misspelt metric would give is not wrong for that: it may name
+        # what the remaining metrics give, or anything the task gives by default.
+        views = [suite.with_metrics(good), suite.with_metrics(())]
     for i, rule in enumerate(suite.gates):
-        message = vocabulary.check_gate(rule, suite)
-        if message:
-            problems.append(_problem(suite.source, ("gates", i), message))
+        messages = [vocabulary.check_gate(rule, view) for view in views]
+        if messages[-1] and all(messages):
+            problems.append(_problem(suite.source, ("gates", i), messages[-1]))
     return problems

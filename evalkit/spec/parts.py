@@ -118,7 +118,7 @@ class MetricSpec(Part):
 
 Method = Literal["choice", "label", "whole", "regex", "json", "number", "after"]
 ANSWER_FORMS = ("choice", "text", "label", "regex", "json", "number", "after")
-_PATH = re.compile(r"\$?((\.?[^.\[\]'\"\s]+)|\[\d+\]|\['[^']*'\]|\[\"[^\"]*\"\])*$")
+_PATH = re.compile(r"\$?(^[^.\[\]$]+)?(\.[^.\[\]]+|\[\d+\]|\['[^']+'\]|\[\"[^\"]+\"\])*$")
 
 
 class Answer(Part):
@@ -127,10 +127,10 @@ class Answer(Part):
     method: ``choice`` compares log-likelihoods of given continuations; ``whole`` takes the whole
     text; ``label`` the label (or choice) that the text mentions; ``regex``, ``json``, ``number``
     and ``after`` take a piece of the text.
-    form: for ``choice`` among a sample's choices, continue with their ``text`` or their ``letter``.
+    form: for ``choice`` among a sample's choices, continue with their ``text`` or ``letter``.
     pattern, group: of ``regex``. path: of ``json``. marker: of ``after``.
-    which: the ``first`` or ``last`` match; for ``label`` also ``only`` (several labels mentioned:
-    no answer); "" where it means nothing.
+    which: the ``first`` or ``last`` match, for ``label`` the ``only`` label (several mentioned: no
+    answer) or the ``first``; "" where it means nothing.
     """
 
     method: Method
@@ -211,7 +211,7 @@ def _number_answer(value: dict[str, Any]) -> Answer:
 
 
 def _label_answer(value: dict[str, Any]) -> Answer:
-    return Answer(method="label", which=_one_of(value["label"], ("only", "first", "last"), "label"))
+    return Answer(method="label", which=_one_of(value["label"], ("only", "first"), "label"))
 
 
 def _choice_answer(value: dict[str, Any]) -> Answer:

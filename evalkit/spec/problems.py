@@ -19,7 +19,7 @@ def sentence(error: Mapping[str, Any], model: type[BaseModel]) -> str:
     kind, found, context = error["type"], error["input"], error.get("ctx", {})
     path: Path = error["loc"]
     if kind == "extra_forbidden":
-        return unknown("key", str(path[-1]), known_keys(model, path[:-1]))
+        return _unknown_key(model, path)
     if kind == "missing":
         return f"the key '{path[-1]}' is missing{_meaning(model, path)}"
     if kind == "value_error":
@@ -66,6 +66,24 @@ _EXPECTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+
+
+def _unknown_key(model: type[BaseModel], path: Path) -> str:
+    """What to do about a key that is not known here; it may belong under another."""
+    key = str(path[-1])
+    here = known_keys(model, path[:-1])
+    if nearest(key, here) is None:
+        for name, field in model.model_fields.items():
+            part = _model_in(field.annotation)
+            if len(path) == 1 and part is not None and get_origin(field.annotation) is None:
+                inner = nearest(key, known_keys(part, ()))
+                if inner is not None:
+                    return f"unknown key '{key}' here; did you mean '{inner}' under '{name}'?"
+        if len(path) > 1 and nearest(key, known_keys(model, ())):
+            outer = nearest(key, known_keys(model, ()))
+            hint = f"; '{outer}' stands at the top of the file, not under '{path[-2]}'"
+            return f"unknown key '{key}' here{hint} (known here: {', '.join(here)})"
+    return unknown("key", key, here)
 
 
 def guessed_key(path: Path, model: type[BaseModel]) -> str | None:

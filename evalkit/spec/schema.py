@@ -122,9 +122,9 @@ def _answer() -> Schema:
                 choice={"enum": ["text", "letter"]},
             ),
             _form(
-                "The label the text mentions: the only one, the first or the last.",
+                "The label the text mentions: the only one, or the first.",
                 "label",
-                label={"enum": ["only", "first", "last"]},
+                label={"enum": ["only", "first"]},
             ),
             _form("A match of a regular expression.", "regex", regex=_TEXT, group=group),
             _form("A value inside JSON: $.a.b or $.items[0].", "json", json=_TEXT),

@@ -92,7 +92,7 @@ def read_shots(
     if problems:
         return None, problems
     origin = "file" if spec.file else "rows" if spec.rows is not None else "from"
-    for column in (*uses, *suite.data.target):
+    for column in (*uses, *suite.data.target, *suite.data.choices):
         if column not in columns and column in dataset.columns:
             problems.append(problem(origin, unknown("column", column, columns)))
     if problems:
@@ -104,6 +104,11 @@ def read_shots(
     count = spec.count or len(pool)
     if count > len(pool):
         return None, [problem("count", f"asks for {count} examples, there are {len(pool)}")]
+    shown = {sample.targets[0] for sample in pool}
+    lacking = [label for label in suite.label_names if label not in shown]
+    if spec.balanced and lacking:
+        message = f"there is no example of the label {' nor of '.join(map(repr, lacking))}"
+        return None, [problem("balanced", message)]
     ordered = _in_turns(pool, suite.label_names) if spec.balanced else pool
     content = _content_of(suite, uses)
     shots = Shots(
@@ -112,7 +117,7 @@ def read_shots(
         summary=_summary(spec, count),
         balanced=spec.balanced,
         content=content,
-        same_ids=own or spec.file == suite.data.file or bool(suite.data.id),
+        same_ids=own or spec.file == suite.data.file or suite.data.id in columns,
     )
     short = _short_of(shots, dataset) if len(pool) == count else None
     if short is not None:

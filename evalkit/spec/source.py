@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
 
 from evalkit.errors import Problem, SpecError
 
@@ -43,9 +44,32 @@ _WORDS = (
 )
 
 
+class _TooDeepError(Exception):
+    """Nesting beyond reason; ``args[0]`` is the line."""
+
+
+class _Composer(Composer):
+    """Composes in Python, where depth can be bounded; libyaml's composer overflows the stack."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _TooDeepError(self.peek_event().start_mark.line + 1)  # type: ignore[attr-defined]
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
 def _core_schema(base: Any) -> Any:
     """A loader class like ``base`` that knows the scalars above and no others."""
-    loader = type("Loader", (base,), {"yaml_implicit_resolvers": {}})
+
+    def start(self: Any, text: str) -> None:
+        base.__init__(self, text)
+        Composer.__init__(self)
+
+    loader = type("Loader", (_Composer, base), {"__init__": start, "yaml_implicit_resolvers": {}})
     for tag, pattern, first in _NUMBERS + _WORDS:
         starts = [*first, ""] if tag.endswith("null") else list(first)
         loader.add_implicit_resolver(tag, pattern, starts)  # type: ignore[attr-defined]
@@ -174,8 +198,8 @@ def parse_yaml(text: str, file: str) -> Source:
         line = text.count("\n", 0, position) + 1
         reason = str(getattr(error, "reason", error)) or "it holds a character YAML does not allow"
         raise _failure(file, line, f"not valid YAML: {reason}; remove the character") from error
-    except RecursionError as error:
-        raise _failure(file, 0, f"nested deeper than {_MAX_DEPTH} levels") from error
+    except _TooDeepError as error:
+        raise _failure(file, error.args[0], f"nested deeper than {_MAX_DEPTH} levels") from error
     if node is None:
         return Source(None, file, (), Place(1))
     builder = _Builder(file, budget=2 * len(text) + _MAX_FROM_ALIASES)
@@ -227,7 +251,7 @@ class _Builder:
             raise _failure(self.file, line, "its anchors (&, *) unfold into far too many values")
         if id(node) in self._open:
             raise _failure(self.file, line, "an anchor (&) holds a reference (*) to itself")
-        if len(self._open) >= _MAX_DEPTH:
+        if len(self._open) > _MAX_DEPTH:
             raise _failure(self.file, line, f"nested deeper than {_MAX_DEPTH} levels")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)

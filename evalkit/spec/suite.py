@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -268,9 +268,11 @@ def _distinct(value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
 
 
 def _prompts(value: Any) -> Any:
-    if isinstance(value, Mapping) and not value:
-        raise ValueError("needs at least one prompt")
-    return value
+    if isinstance(value, Mapping) and value:
+        return value
+    if isinstance(value, str):
+        raise ValueError("expected prompts by name; a single prompt stands under 'prompt:'")
+    raise ValueError(f'expected prompts by name (plain: "…"), found {shown(value)}')
 
 
 def _gate(value: Any) -> Any:
@@ -355,6 +357,12 @@ class Suite(Part):
         copy = self.model_copy()
         copy._source, copy._path, copy._root = source, path, root
         copy._allow_outside, copy._pruned = allow_outside, pruned
+        return copy
+
+    def with_metrics(self, metrics: Sequence[MetricSpec]) -> Suite:
+        """The same suite with other metrics; the key counts as pruned."""
+        copy = self.model_copy(update={"metrics": tuple(metrics)})
+        copy._pruned = self._pruned | {"metrics"}
         return copy
 
     @model_validator(mode="before")

@@ -31,9 +31,21 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
+def _present(value: Any) -> Any:
+    """A missing value must not reach a model as the word "None"."""
+    if value is None:
+        raise jinja2.TemplateRuntimeError(
+            "a value is null here; where it may be, write {{ column or '' }} or {% if column %}"
+        )
+    return value
+
+
 def _environment() -> _Environment:
     environment = _Environment(
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+        finalize=_present,
     )
     del environment.globals["lipsum"], environment.filters["random"]
     return environment
@@ -92,8 +104,8 @@ def compiled(text: str) -> Template:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, jinja2.UndefinedError):
-        return f"{error.message}"
+    if isinstance(error, jinja2.TemplateRuntimeError):
+        return str(error.message)
     return f"{type(error).__name__}: {error}"
 
 
