@@ -13,7 +13,7 @@ function el(name, properties = {}, ...children) {
     else if (key.includes("-") || key === "role") element.setAttribute(key, value);
     else element[key] = value;
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 

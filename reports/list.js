@@ -25,9 +25,9 @@ class SampleList {
 
   drawHead() {
     const cells = this.columns.map((k) => this.data.index.cells[k]);
-    const tracks = `minmax(15rem, 1.7fr) minmax(5.5rem, 0.5fr) repeat(${cells.length}, minmax(9rem, 1fr))`;
+    const tracks = `minmax(var(--lead), 1.7fr) minmax(var(--gold), 0.5fr) repeat(${cells.length}, minmax(9rem, 1fr))`;
     this.element.style.setProperty("--tracks", tracks);
-    this.element.style.setProperty("--least", `${24 + 10 * cells.length}rem`);
+    this.element.style.setProperty("--least", `calc(var(--lead) + var(--gold) + ${2 + 10 * cells.length}rem)`);
     const names = ["sample", "reference", ...cells.map((cell) => `${cell.model} / ${cell.prompt}`)];
     this.head.replaceChildren(...names.map((name) => el("span", { role: "columnheader", title: name }, name)));
   }

@@ -7,11 +7,18 @@ function sampleBody(sample, cells) {
     el(
       ".given",
       {},
-      el("section", {}, el("h3", {}, "Sample"), sample.fields.map(([name, value]) => field(name, value))),
+      el("section", {}, el("h3", {}, "Sample"), fields(sample.fields)),
       el("section", {}, el("h3", {}, sample.targets.length > 1 ? "References" : "Reference"), sample.targets.length ? sample.targets.map((target) => el(".field", {}, el(".text", { dir: "auto" }, exact(target)))) : el("p.muted", {}, "none")),
     ),
     el(".answers", {}, sample.cells.map((answer, k) => answerCard(answer, cells[k]))),
   ];
+}
+
+/** The fields of the row: long ones each on its own, short ones together. */
+function fields(entries) {
+  const isShort = ([, value]) => shown(value).length < 40;
+  const long = entries.filter((entry) => !isShort(entry));
+  return [...long.map((entry) => field(...entry)), el(".short", {}, entries.filter(isShort).map((entry) => field(...entry)))];
 }
 
 function field(name, value) {

@@ -61,8 +61,8 @@ def _above(value: float) -> float:
 
 def gate_bar(gate: GateRecord, score: ScoreRecord | None) -> Bar:
     """A gate on the axis of its score."""
-    low, high = (score.range_low, score.range_high) if score else (None, None)
-    on = axis(low, high, (gate.value, gate.low, gate.high, gate.threshold, None if score else 0.0))
+    low, high = (score.range_low, score.range_high) if score else (0.0, None)
+    on = axis(low, high, (gate.value, gate.low, gate.high, gate.threshold))
     tick = on.at(gate.threshold)
     needed = None
     if tick is not None and gate.op in (">=", ">"):

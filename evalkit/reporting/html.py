@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def _environment() -> Environment:
         count=lambda value: f"{value:,}",
         pretty=_pretty,
     )
-    environment.globals["limited"] = limited
+    environment.globals.update(limited=limited, settings=_settings)
     return environment
 
 
@@ -102,6 +102,12 @@ def _policy(style: str, script: str) -> str:
 def _hash(block: str) -> str:
     digest = hashlib.sha256(block.encode("utf-8")).digest()
     return "sha256-" + base64.b64encode(digest).decode("ascii")
+
+
+def _settings(parameters: Mapping[str, Any]) -> str:
+    """Parameters in one line: ``max_new_tokens 8, stop ["\\n"]``."""
+    named = [f"{name} {_pretty(value)}" for name, value in parameters.items()]
+    return ", ".join(named) or words.ABSENT
 
 
 def _pretty(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
 
-WORST_FIRST = ("error", "fail", "inconclusive", "pass", "none")
+WORST_FIRST = ("fail", "error", "inconclusive", "pass", "none")
 """Verdicts from the one to look at first to the one that needs no look."""
 
 LOSSES = ("error", "overflow", "unparsed", "truncated")
@@ -32,7 +32,7 @@ def worst(verdicts: Iterable[str]) -> str:
 
 
 def cell_verdict(cell: CellRecord) -> str:
-    """The worst verdict of a cell's gates; ``error`` for a cell without any response."""
+    """The verdict to look at first; ``error`` for a cell without any response."""
     return "error" if cell.error else worst(gate.verdict for gate in cell.gates)
 
 

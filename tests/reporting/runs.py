@@ -19,7 +19,7 @@ from evalkit.records import (
 
 LABELS = ["positive", "negative", "neutral"]
 FEW_SHOT = "Review: A joy from start to end.\nSentiment: positive\n\n" * 3
-WORDS = (
+WORDS = (  # noqa: SIM905
     "the film was slow but its last act found a quiet grace that none of us saw coming while "
     "every joke landed flat and the score drowned what little dialogue there had been to hear"
 ).split()
@@ -83,9 +83,7 @@ def classification_cell(
         guess = gold if rng.random() < skill else rng.randrange(3)
         counts[gold][guess] += 1
         weights = [rng.random() + (2 if k == guess else 0) for k in range(3)]
-        probabilities = {
-            label: w / sum(weights) for label, w in zip(LABELS, weights, strict=True)
-        }
+        probabilities = {label: w / sum(weights) for label, w in zip(LABELS, weights, strict=True)}
         question = f"{FEW_SHOT if prompt == 'few-shot' else ''}Review: {text}\nSentiment:"
         system = "You label film reviews."
         samples.append(
@@ -105,7 +103,9 @@ def classification_cell(
             )
         )  # fmt: skip
     right = sum(counts[k][k] for k in range(3))
-    recalls = [proportion(f"recall[{x}]", counts[k][k], sum(counts[k])) for k, x in enumerate(LABELS)]
+    recalls = [
+        proportion(f"recall[{x}]", counts[k][k], sum(counts[k])) for k, x in enumerate(LABELS)
+    ]
     accuracy = proportion("accuracy", right, n)
     f1 = ScoreRecord("macro_f1", right / n - 0.01, right / n - 0.07, right / n + 0.06, n,
                      interval="bootstrap")  # fmt: skip
@@ -136,7 +136,9 @@ def qa_cell(suite: str, model: str, prompt: str, n: int, skill: float, seed: int
         number = rows.randrange(100)
         question, gold = f"What is {number} plus {i}, and {sentence(rows, 8)}?", str(number + i)
         right, status = rng.random() < skill, losses.get(i, "ok")
-        kind, output = hostile.get(i, ("", f"The answer is {gold if right else rng.randrange(200)}."))
+        kind, output = hostile.get(
+            i, ("", f"The answer is {gold if right else rng.randrange(200)}.")
+        )
         answered = status in ("ok", "truncated") and not kind
         prediction = output.split()[-1].rstrip(".") if answered else None
         answered_all = status not in ("overflow", "error")
@@ -214,7 +216,8 @@ def translation_cell(suite: str, model: str, prompt: str, n: int) -> CellRecord:
 def suite_record(name: str, task: str, prompts: dict[str, str], **more: Any) -> SuiteRecord:
     given: dict[str, Any] = {
         "path": f"suites/{name}.eval.yaml", "description": f"What {name} asks, & <why>.",
-        "licence": "CC0-1.0, written for evalkit", "suite_hash": "5f1d" * 16,
+        "generation": {"max_new_tokens": 8}, "answer": "choice", "licence": "CC0-1.0, for evalkit",
+        "suite_hash": "5f1d" * 16,
         "data_hash": "a90c" * 16, "total": 150, "limit": None, "tags": ["smoke"], "labels": [],
         "metrics": [], "gates": [],
     }  # fmt: skip
@@ -232,7 +235,8 @@ def model_record(name: str, **more: Any) -> ModelRecord:
 def empty_run(**more: Any) -> RunRecord:
     provenance = {
         "evalkit": "0.1.0", "python": "3.11.9", "libraries": {"torch": "2.13.0", "numpy": "2.4.6"},
-        "git": {"commit": "f00dfeed" * 5, "dirty": True}, "hardware": {"cpu": "2 cores", "gpu": None},
+        "git": {"commit": "f00dfeed" * 5, "dirty": True},
+        "hardware": {"cpu": "2 cores", "gpu": None},
         "command": "pytest suites --eval-report report.html",
     }  # fmt: skip
     return RunRecord("20261121-220000-ab12", "2026-11-21T22:00:00Z", "2026-11-21T22:03:20Z",
@@ -242,7 +246,7 @@ def empty_run(**more: Any) -> RunRecord:
 def full_run(n: int = 150) -> RunRecord:
     """Three suites, three models, several prompts: every verdict, status and kind of score."""
     film = {"plain": "What is the sentiment?\n\n{{ text }}",
-            "few-shot": "system: You label film reviews.\nuser: Review: {{ text }}\nSentiment:"}  # fmt: skip
+            "few-shot": "user: Review: {{ text }}\nSentiment:"}  # fmt: skip
     suites = {
         "film-sentiment": suite_record(
             "film-sentiment", "classification", film, labels=LABELS, total=2000, limit=n,
@@ -250,8 +254,9 @@ def full_run(n: int = 150) -> RunRecord:
         ),
         "short-qa": suite_record("short-qa", "qa", {"direct": "Q: {{ question }}\nA:"},
                                  metrics=["exact_match"], group="topic"),
-        "translation": suite_record("translation", "translation", {"plain": "Translate: {{ source }}"},
-                                    metrics=["bleu"], description=""),
+        "translation": suite_record("translation", "translation",
+                                    {"plain": "Translate: {{ source }}"}, metrics=["bleu"],
+                                    description=""),
     }  # fmt: skip
     cells = [
         classification_cell("film-sentiment", "smollm2", "plain", n, 0.35, 11),

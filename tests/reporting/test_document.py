@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from evalkit.records import RunRecord
+from evalkit.reporting.document import document, finite, write_json
+
+from .runs import HOSTILE, empty_run
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "docs" / "results.schema.json").read_text(encoding="utf-8")
+)
+
+
+def no_constant(name: str) -> Any:
+    raise AssertionError(f"{name} is not JSON")
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("samples", [False, True])
+def test_what_is_written_keeps_to_the_schema(run: RunRecord, tmp_path: Path, samples: bool) -> None:
+    path = write_json(run, tmp_path / "new" / "run.json", samples=samples)
+    written = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_constant)
+    Draft202012Validator(SCHEMA).validate(written)
+    assert ("samples" in written["cells"][0]) is samples
+
+
+def test_the_schema_notices_what_is_missing_and_what_is_too_much(run: RunRecord) -> None:
+    validator = Draft202012Validator(SCHEMA)
+    written = document(run)
+    del written["cells"][0]["scores"]["accuracy"]["low"]
+    written["cells"][0]["gates"][0]["verdict"] = "maybe"
+    written["more"] = 1
+    assert len(list(validator.iter_errors(written))) == 3
+
+
+def test_numbers_and_keys_are_those_of_the_run(run: RunRecord) -> None:
+    written = document(run)
+    cell, record = written["cells"][1], run.cells[1]
+    assert (cell["suite"], cell["model"], cell["prompt"]) == (
+        "film-sentiment",
+        "smollm2",
+        "few-shot",
+    )
+    accuracy = record.scores["accuracy"]
+    assert cell["scores"]["accuracy"]["value"] == accuracy.value
+    assert cell["scores"]["accuracy"]["high"] == accuracy.high
+    assert [gate["rule"] for gate in cell["gates"]] == [gate.rule for gate in record.gates]
+    assert written["verdicts"] == {"pass": 5, "fail": 7, "inconclusive": 2, "error": 2}
+    assert set(written["suites"]) == {"film-sentiment", "short-qa", "translation"}
+
+
+def test_an_undefined_score_and_an_endless_range_are_null(run: RunRecord) -> None:
+    ter = document(run)["cells"][6]["scores"]["ter"]
+    assert ter["value"] is None
+    assert ter["range_high"] is None
+
+
+def test_hostile_text_survives_as_it_was(run: RunRecord, tmp_path: Path) -> None:
+    path = write_json(run, tmp_path / "run.json", samples=True)
+    outputs = {sample["output"] for sample in json.loads(path.read_bytes())["cells"][4]["samples"]}
+    assert set(HOSTILE.values()) <= outputs
+
+
+def test_a_sample_is_written_whole(run: RunRecord) -> None:
+    sample = run.cells[4].samples[0]
+    assert document(run, samples=True)["cells"][4]["samples"][0] == asdict(sample)
+
+
+def test_a_run_without_cells_is_a_document() -> None:
+    Draft202012Validator(SCHEMA).validate(document(empty_run()))
+
+
+def test_finite_speaks_json() -> None:
+    value = {
+        1: (math.inf, -math.inf, math.nan),
+        "a": np.float64(0.5),
+        "b": {np.int64(3)},
+        "c": Path("x"),
+    }
+    assert finite(value) == {"1": [None, None, None], "a": 0.5, "b": [3], "c": "x"}
+    assert finite(np.float64("nan")) is None

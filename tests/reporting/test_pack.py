@@ -1,0 +1,150 @@
+"""What a page gets back must be what was packed: unpacked here by a few lines of its own."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.records import CellRecord, RunRecord
+from evalkit.reporting.pack import CHUNK_ROWS, _split, pack
+
+from .runs import classification_cell, failed_cell, large_run
+
+
+def unpacked(block: str) -> Any:
+    return json.loads(gzip.decompress(base64.b64decode(block)))
+
+
+def at(column: Any, row: int) -> Any:
+    if isinstance(column, list):
+        return column[row]
+    if "k" in column:
+        return {
+            name: at(values, row) for name, values in zip(column["k"], column["v"], strict=True)
+        }
+    return column["d"][column["i"][row]] if "i" in column else column["c"]
+
+
+def filled(parts: list[Any], values: list[Any]) -> str:
+    texts = []
+    for part in parts:
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, list):
+            texts.append(values[part[0]].strip(" \t\r\n"))
+        else:
+            texts.append(values[part])
+    return "".join(texts)
+
+
+def cells_of(run: RunRecord, suite: str) -> list[CellRecord]:
+    return [cell for cell in run.cells if cell.suite == suite]
+
+
+def test_every_sample_comes_back(run: RunRecord) -> None:
+    for suite in run.suites.values():
+        cells = cells_of(run, suite.name)
+        packed = pack(suite, cells)
+        index = unpacked(packed.index)
+        chunks = [unpacked(chunk) for chunk in packed.chunks]
+        assert index["n"] == max(len(cell.samples) for cell in cells)
+        for k, cell in enumerate(cells):
+            for row, sample in enumerate(cell.samples):
+                chunk, i = chunks[row // CHUNK_ROWS], row % CHUNK_ROWS
+                packed_cell = chunk["cells"][k]
+                values = [at(column, i) for column in chunk["fields"]]
+                names = [index["fields"][f] for f in at(chunk["present"], i)]
+                fields = {name: values[index["fields"].index(name)] for name in names}
+                roles = chunk["templates"][at(packed_cell["prompt"], i)]
+                contents = [filled(parts, values) for _, parts in roles]
+                sent = filled(chunk["templates"][at(packed_cell["sent"], i)], contents)
+                output = at(packed_cell["output"], i)
+                assert index["ids"][row] == sample.id
+                assert fields == sample.fields
+                assert at(chunk["targets"], i) == sample.targets
+                assert sent == sample.sent
+                if isinstance(sample.prompt, str):
+                    assert contents == [sample.prompt]
+                else:
+                    assert [
+                        {"role": role, "content": content}
+                        for (role, _), content in zip(roles, contents, strict=True)
+                    ] == sample.prompt
+                assert (sample.prediction if output == 0 else output) == sample.output
+                for name in ("prediction", "how", "status", "error", "correct", "cached", "finish"):
+                    assert at(packed_cell[name], i) == getattr(sample, name)
+                assert at(packed_cell["details"], i) == sample.details
+                assert [tuple(c) for c in at(packed_cell["checks"], i)] == [
+                    (c.rule, c.passed, c.reason) for c in sample.checks
+                ]
+                assert list(at(packed_cell["scores"], i)) == list(sample.scores)
+
+
+def test_the_index_says_what_filters_need(run: RunRecord) -> None:
+    cells = cells_of(run, "short-qa")
+    index = unpacked(pack(run.suites["short-qa"], cells).index)
+    first, missing = index["cells"]
+    samples = cells[0].samples
+    assert first["status"].count("u") == sum(s.status == "unparsed" for s in samples)
+    assert [first["status"][i] for i in (7, 11, 12)] == ["t", "f", "e"]
+    assert first["correct"].count("0") == sum(s.correct is False for s in samples)
+    assert first["correct"][11:13] == "--"
+    assert first["checks"].count("0") == 1
+    assert set(missing["status"]) == {"-"}
+    assert index["fields"][index["lead"]] == "question"
+
+
+def test_cells_differ_where_their_labels_do(run: RunRecord) -> None:
+    cells = cells_of(run, "film-sentiment")
+    index = unpacked(pack(run.suites["film-sentiment"], cells).index)
+    rows = zip(*(cell.samples for cell in cells), strict=True)
+    assert index["differ"] == "".join("01"[len({s.prediction for s in row}) > 1] for row in rows)
+
+
+def test_confusion_counts_are_found_again_in_the_index(run: RunRecord) -> None:
+    cells = cells_of(run, "film-sentiment")
+    index = unpacked(pack(run.suites["film-sentiment"], cells).index)
+    for k, cell in enumerate(cells):
+        counts = [[0] * 3 for _ in range(3)]
+        for gold, predicted in zip(index["gold"], index["cells"][k]["predicted"], strict=True):
+            counts[gold][predicted] += 1
+        assert counts == cell.analyses[0]["counts"]
+
+
+def test_a_sample_that_one_cell_lacks_has_its_row(run: RunRecord) -> None:
+    whole = classification_cell("s", "a", "plain", 5, 0.5, 1)
+    part = classification_cell("s", "b", "plain", 5, 0.5, 2)
+    del part.samples[1:3]
+    index = unpacked(pack(None, [part, whole]).index)
+    assert index["ids"] == [sample.id for sample in whole.samples]
+    assert index["cells"][0]["status"] == "o--oo"
+
+
+def test_cells_without_samples_make_an_empty_index() -> None:
+    packed = pack(None, [failed_cell("s", "m", "p", 9)])
+    assert unpacked(packed.index)["n"] == 0
+    assert packed.chunks == ()
+
+
+def test_what_repeats_costs_little() -> None:
+    run = large_run(500, 2)
+    packed = pack(run.suites["large"], run.cells)
+    chunk = unpacked(packed.chunks[0])
+    assert len(chunk["templates"]) == 2  # one prompt, one chat template
+    assert chunk["cells"][0]["output"] == {"c": 0}  # the prediction itself
+    assert len(packed.chunks[0]) < 60_000
+
+
+@given(st.text(), st.lists(st.text(min_size=1), max_size=4), st.randoms())
+def test_splitting_a_text_loses_nothing(literal: str, values: list[str], random: Any) -> None:
+    pieces = [literal, *values, *(value.strip() for value in values)] * 2
+    random.shuffle(pieces)
+    text = "".join(pieces)
+    long = [value * 9 for value in values]
+    for some in (values, long):
+        assert filled(_split(text + "".join(long), some), some) == text + "".join(long)
