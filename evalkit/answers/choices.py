@@ -85,7 +85,7 @@ def _letters(text: str) -> tuple[list[str], str]:
     spans += [
         (m[1] or m[2], m.end())
         for m in _LONE.finditer(text)
-        if not _NAMED.search(text[: m.end() - 1])
+        if not _NAMED.search(text[max(0, m.end() - 20) : m.end() - 1])
     ]
     for letter, end in spans:
         denied = negation.denial(lowered, end - 1, end) if lowered else ""

@@ -109,8 +109,8 @@ def _edge(character: str, *, before: bool) -> str:
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    line_start = text.rfind("\n", 0, start) + 1
-    before, after = text[line_start:start], text[end:]
+    before = text[max(0, start - 200) : start].rpartition("\n")[2]
+    after = text[end : end + 80]
     marked = re.match(r"[)\]:*\"'`]|\s*(?:$|\n)|[.,;!](?:\s|$)", after)
     cued = re.search(r"(?:is|label|class|option|answer|category|[(:=*\"'`])\W*$", before)
     return bool(marked and (cued or not before.strip(_WRAPPING)))
