@@ -99,21 +99,19 @@ class MetricSpec(Part):
     name: Text
     settings: dict[str, Any] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, Mapping) and len(value) == 1:
-            [(name, settings)] = value.items()
-            if settings is not None and not isinstance(settings, Mapping):
-                raise ValueError(f"the settings of a metric are a mapping, found {shown(settings)}")
-            return {"name": name, "settings": dict(settings or {})}
-        if isinstance(value, Mapping) and set(value) == {"name", "settings"}:
-            return value
-        raise ValueError(
-            f"expected a metric's name or one 'name: {{settings}}', found {shown(value)}"
-        )
+
+def metric_from(value: Any) -> Any:
+    """A metric from its name, or from one ``name: {settings}``."""
+    if isinstance(value, MetricSpec):
+        return value
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, Mapping) and len(value) == 1:
+        [(name, settings)] = value.items()
+        if settings is not None and not isinstance(settings, Mapping):
+            raise ValueError(f"the settings of a metric are a mapping, found {shown(settings)}")
+        return {"name": name, "settings": dict(settings or {})}
+    raise ValueError(f"expected a metric's name or one 'name: {{settings}}', found {shown(value)}")
 
 
 Method = Literal["choice", "label", "whole", "regex", "json", "number", "after"]

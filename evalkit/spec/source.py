@@ -366,10 +366,12 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
         advice = "keep one document per file: '---' starts a second one"
     elif "undefined alias" in problem:
         advice = "a text that begins with * needs quotes, or define the anchor first"
-    elif re.search(r"[:\-]\s*\{\{", around):
-        advice = 'a value that begins with {{ needs quotes: "{{ text }}"'
     elif "mapping values are not allowed" in problem:
         advice = "a text that holds ': ' needs quotes; otherwise check the indentation"
+    elif "escape" in problem:
+        advice = r"in double quotes a \ begins an escape; in single quotes it does not: '\d+'"
+    elif re.search(r"[:\-]\s*\{\{", around):
+        advice = 'a value that begins with {{ needs quotes: "{{ text }}"'
     elif "unexpected end of stream" in problem or "quoted scalar" in str(error.context):
         start = error.context_mark.line + 1 if error.context_mark else line
         advice = f"the quote opened in line {start} is never closed"

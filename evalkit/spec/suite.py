@@ -37,6 +37,7 @@ from evalkit.spec.parts import (
     Text,
     Texts,
     answer_from,
+    metric_from,
     shown,
 )
 from evalkit.spec.source import Source
@@ -288,6 +289,7 @@ def _one_or_many(value: Any) -> Any:
 
 
 Gate = Annotated[Any, AfterValidator(_gate)]
+Metric = Annotated[MetricSpec, BeforeValidator(metric_from)]
 
 
 class Suite(Part):
@@ -319,7 +321,7 @@ class Suite(Part):
     generation: GenerationSpec = Field(
         default_factory=GenerationSpec, description="How to generate."
     )
-    metrics: Annotated[tuple[MetricSpec, ...], BeforeValidator(_one_or_many)] = Field(
+    metrics: Annotated[tuple[Metric, ...], BeforeValidator(_one_or_many)] = Field(
         default=(), description="Metrics; default: those of the task."
     )
     gates: Annotated[tuple[Gate, ...], BeforeValidator(_one_or_many)] = Field(

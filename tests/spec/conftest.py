@@ -1,0 +1,34 @@
+"""A folder that is a project of its own, and short ways to write files in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, which is the working directory too."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "evalkit.yaml").write_text("", encoding="utf-8")
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.fixture
+def write(project: Path) -> Write:
+    """Write a file of the project (its text dedented) and return its path."""
+
+    def write(name: str, text: str) -> Path:
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text), encoding="utf-8")
+        return path
+
+    return write
