@@ -102,9 +102,10 @@ class Store:
             self._db = sqlite3.connect(
                 self.path, timeout=60, isolation_level=None, check_same_thread=False
             )
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._prepare()
+            with self.lock():  # SQLite does not wait when two processes switch to WAL at once
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{self.path}: cannot open the run store: {error}."

@@ -265,8 +265,10 @@ def model_record(model: Model, load_seconds: float = 0.0, error: str = "") -> Mo
     declaration = getattr(model, "declaration", None)
     options: dict[str, Any] = dict(declaration.options) if declaration else {}
     fingerprint: Mapping[str, Any] | None = None
+    described: Mapping[str, Any] = {}
     try:
         fingerprint = model.fingerprint()
+        described = model.describe()
     except EvalkitError as problem:
         error = error or str(problem)
     return ModelRecord(
@@ -274,7 +276,7 @@ def model_record(model: Model, load_seconds: float = 0.0, error: str = "") -> Mo
         backend=declaration.backend if declaration else type(model).__name__,
         declaration=options,
         fingerprint=dict(fingerprint) if fingerprint is not None else None,
-        described=dict(model.describe()),
+        described=dict(described),
         load_seconds=load_seconds,
         error=error,
     )

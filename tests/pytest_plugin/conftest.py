@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 
 import pytest
+import sklearn.metrics  # noqa: F401
+import xdist.plugin  # noqa: F401
+
+# pytester forgets the modules that a run inside this process imports, and NumPy, SciPy and
+# scikit-learn cannot be imported twice: they are here before.
+import evalkit.api
+import evalkit.metrics.classification
+import evalkit.metrics.qa
+import evalkit.models.callable
+import evalkit.pytest_plugin.nodes
+import evalkit.reporting.html  # noqa: F401
 
 SUITE = """
 suite: capitals
@@ -41,8 +53,12 @@ APP = """
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A folder with evalkit.yaml, suites/capitals.eval.yaml and app.py."""
+    # Hypothesis's plugin takes longer to start than all of evalkit.
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    # A test may change app.py twice within the second that a .pyc file tells times by.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     pytester.makefile(".yaml", evalkit="models:\n  app: {backend: callable, model: 'app:answer'}\n")
     pytester.mkdir("suites").joinpath("capitals.eval.yaml").write_text(SUITE)
     pytester.path.joinpath("app.py").write_text(textwrap.dedent(APP))

@@ -12,7 +12,7 @@ from tests.pytest_plugin.conftest import asked
 
 
 def test_gates_are_tests(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("suites", "-v")
+    result = project.runpytest_inprocess("suites", "-v")
     result.assert_outcomes(passed=4, failed=2)
     result.stdout.fnmatch_lines(
         [
@@ -27,7 +27,7 @@ def test_gates_are_tests(project: pytest.Pytester) -> None:
 
 
 def test_a_failed_gate_tells_value_interval_and_margin(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("suites", "--eval-prompt", "plain")
+    result = project.runpytest_inprocess("suites", "--eval-prompt", "plain")
     result.stdout.fnmatch_lines(
         [
             "FAIL  token_f1 >= 0.99",
@@ -39,7 +39,7 @@ def test_a_failed_gate_tells_value_interval_and_margin(project: pytest.Pytester)
 
 
 def test_a_gate_is_over_its_whole_cell_whatever_is_selected(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess(
+    result = project.runpytest_inprocess(
         "suites", "-k", "exact_match and plain", "--eval-json", "r.json"
     )
     result.assert_outcomes(passed=2, deselected=4)
@@ -53,57 +53,57 @@ def test_a_gate_is_over_its_whole_cell_whatever_is_selected(project: pytest.Pyte
 
 def test_markers_select(project: pytest.Pytester) -> None:
     project.makepyfile(test_unit="def test_one(): pass")
-    result = project.runpytest_subprocess("-m", "not eval", "suites", "test_unit.py")
+    result = project.runpytest_inprocess("-m", "not eval", "suites", "test_unit.py")
     result.assert_outcomes(passed=1, deselected=6)
     assert asked(project) == []
-    strict = project.runpytest_subprocess("-m", "geo", "--strict-markers", "suites")
+    strict = project.runpytest_inprocess("-m", "geo", "--strict-markers", "suites")
     strict.assert_outcomes(passed=4, failed=2)
 
 
 def test_last_failed(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("suites")
-    result = project.runpytest_subprocess("suites", "--lf")
+    project.runpytest_inprocess("suites")
+    result = project.runpytest_inprocess("suites", "--lf")
     result.assert_outcomes(failed=2)
 
 
 def test_collect_only_asks_nothing(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("suites", "--collect-only", "-q")
+    result = project.runpytest_inprocess("suites", "--collect-only", "-q")
     result.stdout.fnmatch_lines(["*app/plain::exact_match >= 0.70"])
     assert asked(project) == []
     assert not project.path.joinpath(".evalkit").exists()
 
 
 def test_first_failure_ends_the_session(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("suites", "-x")
+    result = project.runpytest_inprocess("suites", "-x")
     result.assert_outcomes(passed=2, failed=1)
 
 
 def test_an_unchanged_run_asks_nothing(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("suites")
+    project.runpytest_inprocess("suites")
     assert len(asked(project)) == 8
-    again = project.runpytest_subprocess("suites", "--eval-json", "r.json")
+    again = project.runpytest_inprocess("suites", "--eval-json", "r.json")
     again.assert_outcomes(passed=4, failed=2)
     assert len(asked(project)) == 8
     document = json.loads(project.path.joinpath("r.json").read_text())
     assert [cell["cached"] for cell in document["cells"]] == [4, 4]
-    project.runpytest_subprocess("suites", "--eval-no-cache")
+    project.runpytest_inprocess("suites", "--eval-no-cache")
     assert len(asked(project)) == 16
 
 
 def test_a_changed_application_is_asked_again(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("suites")
+    project.runpytest_inprocess("suites")
     app = project.path / "app.py"
     app.write_text(app.read_text().replace("Busan", "Seoul"))
-    result = project.runpytest_subprocess("suites")
+    result = project.runpytest_inprocess("suites")
     result.assert_outcomes(passed=6)
     assert len(asked(project)) == 16
 
 
 def test_a_changed_gate_asks_nothing(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("suites")
+    project.runpytest_inprocess("suites")
     suite = project.path / "suites/capitals.eval.yaml"
     suite.write_text(suite.read_text().replace("token_f1 >= 0.99", "token_f1 >= 0.5"))
-    project.runpytest_subprocess("suites").assert_outcomes(passed=6)
+    project.runpytest_inprocess("suites").assert_outcomes(passed=6)
     assert len(asked(project)) == 8
 
 
@@ -128,7 +128,7 @@ def test_xdist_without_cache_asks_once(project: pytest.Pytester) -> None:
 
 
 def test_junit(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("suites", "--junitxml=j.xml")
+    project.runpytest_inprocess("suites", "--junitxml=j.xml")
     cases = list(ElementTree.parse(project.path / "j.xml").iter("testcase"))
     assert len(cases) == 6
     failed = next(c for c in cases if c.find("failure") is not None)
@@ -142,10 +142,10 @@ def test_inconclusive(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     head = suite.read_text().partition("gates:")[0]
     suite.write_text(head + "gates:\n  - {metric: exact_match, min: 0.7, confidence: 0.95}\n")
-    strict = project.runpytest_subprocess("suites", "--eval-prompt", "plain")
+    strict = project.runpytest_inprocess("suites", "--eval-prompt", "plain")
     strict.assert_outcomes(failed=1)
     strict.stdout.fnmatch_lines(["INCONCLUSIVE  exact_match >= 0.7 at 0.95"])
-    relaxed = project.runpytest_subprocess(
+    relaxed = project.runpytest_inprocess(
         "suites", "--eval-prompt", "plain", "--eval-inconclusive=warn"
     )
     relaxed.assert_outcomes(passed=1, warnings=1)
@@ -156,22 +156,22 @@ def test_baseline(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     head = suite.read_text().partition("gates:")[0]
     suite.write_text(head + "gates:\n  - exact_match >= baseline - 0.02\n")
-    none = project.runpytest_subprocess("suites", "--eval-json", "base.json", "--eval-save", "v1")
+    none = project.runpytest_inprocess("suites", "--eval-json", "base.json", "--eval-save", "v1")
     none.assert_outcomes(errors=2)
     none.stdout.fnmatch_lines(["*give one with --eval-baseline*"])
     for baseline in ("v1", "base.json"):
-        same = project.runpytest_subprocess("suites", "--eval-baseline", baseline)
+        same = project.runpytest_inprocess("suites", "--eval-baseline", baseline)
         same.assert_outcomes(passed=2)
     app = project.path / "app.py"
     app.write_text(app.read_text().replace("Tokyo", "Kyoto"))
-    worse = project.runpytest_subprocess("suites", "--eval-baseline", "v1")
+    worse = project.runpytest_inprocess("suites", "--eval-baseline", "v1")
     worse.assert_outcomes(failed=2)
 
 
 def test_a_model_that_cannot_be_loaded_errors_only_its_own_items(
     project: pytest.Pytester,
 ) -> None:
-    result = project.runpytest_subprocess(
+    result = project.runpytest_inprocess(
         "suites", "--eval-model", "app", "--eval-model", "transformers:./nowhere"
     )
     result.assert_outcomes(passed=4, failed=2, errors=6)
@@ -179,7 +179,7 @@ def test_a_model_that_cannot_be_loaded_errors_only_its_own_items(
 
 
 def test_a_model_nobody_knows_is_said_at_collection(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("suites", "--eval-model", "ap")
+    result = project.runpytest_inprocess("suites", "--eval-model", "ap")
     assert result.ret == 2
     result.stdout.fnmatch_lines(["*unknown model 'ap'; did you mean 'app'?*"])
 
@@ -187,14 +187,14 @@ def test_a_model_nobody_knows_is_said_at_collection(project: pytest.Pytester) ->
 def test_a_sample_that_errors_is_seen_and_fails_the_gates(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     suite.write_text(suite.read_text().replace("capital of Korea", "capital of Atlantis"))
-    result = project.runpytest_subprocess("suites", "--eval-prompt", "plain", "--eval-json=r.json")
+    result = project.runpytest_inprocess("suites", "--eval-prompt", "plain", "--eval-json=r.json")
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(["*1 of 4 samples have no answer (1 error), more than max_err*"])
     (cell,) = json.loads(project.path.joinpath("r.json").read_text())["cells"]
     assert cell["statuses"] == {"ok": 3, "error": 1}
     assert cell["scores"]["exact_match"]["n"] == 3
     suite.write_text(suite.read_text() + "max_errors: 1\n")
-    allowed = project.runpytest_subprocess("suites", "--eval-prompt", "plain")
+    allowed = project.runpytest_inprocess("suites", "--eval-prompt", "plain")
     allowed.assert_outcomes(passed=3)
 
 
@@ -214,7 +214,7 @@ def test_broken_suites_report_everything_before_any_model_loads(
         "metrics: [acuracy]\n"
         "gatez: []\n"
     )
-    result = project.runpytest_subprocess("suites", "--eval-model", "app")
+    result = project.runpytest_inprocess("suites", "--eval-model", "app")
     assert result.ret == 2
     text = result.stdout.str()
     assert "broken.eval.yaml:6: data.target: unknown column 'lable'" in text
@@ -228,7 +228,7 @@ def test_broken_suites_report_everything_before_any_model_loads(
 def test_checks_are_one_item_per_sample(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     suite.write_text(suite.read_text() + "checks:\n  - max_chars: 5\n  - not_contains: Tok\n")
-    result = project.runpytest_subprocess("suites", "--eval-prompt", "plain", "-v")
+    result = project.runpytest_inprocess("suites", "--eval-prompt", "plain", "-v")
     result.assert_outcomes(passed=4, failed=3)
     result.stdout.fnmatch_lines(
         ["*app/plain::check[[]fr[]] PASSED*", "*app/plain::check[[]es[]] FAILED*"]
@@ -240,7 +240,7 @@ def test_checks_are_one_item_per_sample(project: pytest.Pytester) -> None:
 def test_a_cell_without_gates_still_runs(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     suite.write_text(suite.read_text().partition("gates:")[0])
-    result = project.runpytest_subprocess("suites", "-v")
+    result = project.runpytest_inprocess("suites", "-v")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["*app/plain::scores PASSED*"])
 
@@ -250,7 +250,7 @@ def test_models_handed_over(project: pytest.Pytester) -> None:
         "def pytest_evalkit_models(config):\n    return {'mine': lambda prompt: 'Paris'}\n"
     )
     project.path.joinpath("evalkit.yaml").unlink()
-    result = project.runpytest_subprocess("suites", "-v")
+    result = project.runpytest_inprocess("suites", "-v")
     result.assert_outcomes(passed=0, failed=6)
     result.stdout.fnmatch_lines(["*::mine/plain::exact_match >= 0.70 FAILED*"])
 
@@ -269,12 +269,12 @@ def test_fixtures(project: pytest.Pytester) -> None:
             assert not run.passed
         """
     )
-    result = project.runpytest_subprocess("-v")
+    result = project.runpytest_inprocess("-v")
     result.stdout.fnmatch_lines(["*test_model[[]app[]] PASSED*", "*test_suite PASSED*"])
 
 
 def test_limit_takes_a_stated_part(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("suites", "--eval-limit=2", "--eval-json=r.json")
+    result = project.runpytest_inprocess("suites", "--eval-limit=2", "--eval-json=r.json")
     document = json.loads(project.path.joinpath("r.json").read_text())
     assert [cell["n"] for cell in document["cells"]] == [2, 2]
     suite = document["suites"]["capitals"]
