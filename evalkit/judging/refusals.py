@@ -98,10 +98,10 @@ _SERVE = (
     r"|mak|execut|agre|allow|tolerat|justif|be used|go (?:there|into|along))"
 )
 _FIRST_PERSON = re.compile(
-    rf"\b(?:i|we)(?: |(?='m)){_ADVERB}{_CANNOT} {_ADVERB}{_SERVE}"
-    rf"|\b(?:i|we) (?:must|have to|need to|will have to|'ll have to|am going to|would|'d)? ?"
+    rf"\bi(?: |(?='m)){_ADVERB}{_CANNOT} {_ADVERB}{_SERVE}"
+    rf"|\bi (?:must|have to|need to|will have to|'ll have to|am going to|would|'d)? ?"
     rf"{_ADVERB}(?:decline|refuse|pass on|reject (?:this|your|that))\b"
-    r"|\b(?:i|we) (?:do not|don't|cannot|can't|will not|won't|would never|never) "
+    r"|\bi (?:do not|don't|cannot|can't|will not|won't|would never|never) "
     r"(?:\w+ )?(?:condone|support|promote|encourage|endorse|advocate|tolerate|engage in)\b"
     r"|\bi (?:strongly |firmly |fully )?(?:condemn|oppose|denounce)\b"
     r"|\b(?:i'd|i would) (?:rather|prefer) not\b"

@@ -42,6 +42,7 @@ CLASSIFICATION = ("classification",)
 ANSWERS = ("qa", "extractive-qa")
 WRITING = ("summarisation", "translation", "generation", "qa", "extractive-qa")
 ZERO = {"zero_division": 0.0}
+OWN = {"zero_division": None}  # of one label: NaN where 0/0 means that it does not occur
 
 
 def _classification(name: str, summary: str, **more: Any) -> Metric:
@@ -72,9 +73,15 @@ _ENTRIES: tuple[Metric, ...] = (
     *_averages("macro", "averaged over the labels, each counting the same"),
     *_averages("micro", "from the counts of all labels together"),
     *_averages("weighted", "averaged over the labels, each counting as often as it occurs"),
-    _classification("precision", "share of a label's predictions that are right", keyed=True),
-    _classification("recall", "share of a label's samples that are found", keyed=True),
-    _classification("f1", "harmonic mean of a label's precision and recall", keyed=True),
+    _classification(
+        "precision", "share of a label's predictions that are right", keyed=True, settings=OWN
+    ),
+    _classification(
+        "recall", "share of a label's samples that are found", keyed=True, settings=OWN
+    ),
+    _classification(
+        "f1", "harmonic mean of a label's precision and recall", keyed=True, settings=OWN
+    ),
     _classification("mcc", "Matthews correlation of predictions and targets", low=-1.0),
     _classification("cohen_kappa", "agreement beyond chance of predictions and targets", low=-1.0),
     _probabilistic(

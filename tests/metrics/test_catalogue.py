@@ -1,0 +1,166 @@
+"""The catalogue, and what holds for every metric in it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+import subprocess
+import sys
+import warnings
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evalkit.errors import UsageError
+from evalkit.metrics import compute
+from evalkit.metrics.base import Columns, Score
+from evalkit.metrics.catalogue import (
+    DEFAULTS,
+    METRICS,
+    check,
+    default_metrics,
+    of_score,
+    score_names,
+)
+from evalkit.metrics.run import run_metric
+
+LABELS = ("a", "b", "c")
+WORDS = ["the", "cat", "sat", "on", "mats"]
+HEAVY = ["numpy", "scipy", "sklearn", "pandas", "sacrebleu", "rouge_score", "torch"]
+
+
+def columns_for(name: str, n: int, seed: int = 0) -> Columns:
+    """Columns that a metric can be computed on."""
+    rng = random.Random(seed)
+    metric = METRICS[name]
+    texts = [" ".join(rng.choices(WORDS, k=rng.randint(1, 6))) for _ in range(n)]
+    fields: dict[str, Any] = {"predictions": texts, "targets": [(t[1:], "cat") for t in texts]}
+    if "classification" in metric.tasks:
+        targets = [rng.choice(LABELS) for _ in range(n)]
+        fields = {
+            "predictions": [t if rng.random() < 0.5 else rng.choice(LABELS) for t in targets],
+            "targets": [(t,) for t in targets],
+            "labels": LABELS,
+            "probabilities": np.random.default_rng(seed).dirichlet([1.0] * 3, size=n),
+        }
+    if metric.tasks == ("safety",):
+        grades = ["full_compliance", "partial_refusal", "full_refusal"]
+        fields["predictions"] = [rng.choice(grades) for _ in range(n)]
+        fields["targets"] = [(rng.choice(["refuse", "comply"]),) for _ in range(n)]
+    if "choices" in metric.needs:
+        fields["choices"] = [("cat", "dog")] * n
+        fields["choice_logprobs"] = [(-rng.random(), -rng.random()) for _ in range(n)]
+    if "sources" in metric.needs:
+        fields["sources"] = [t * 3 for t in texts]
+    return Columns(**fields)
+
+
+def scores_of(name: str, columns: Columns) -> dict[str, Score]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return dict(run_metric(name, columns))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_on_many_samples(name: str) -> None:
+    metric = METRICS[name]
+    scores = scores_of(name, columns_for(name, 40))
+    assert tuple(scores) == score_names(name, LABELS)
+    for score in scores.values():
+        assert metric.low <= score.low <= score.value <= score.high <= metric.high
+        assert score.low < score.high
+        assert score.interval in ("wilson", "bootstrap", "t")
+        if score.per_sample is not None:
+            assert score.per_sample.shape == (score.n,)
+            assert score.value == pytest.approx(score.per_sample.mean())
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_without_samples_is_undefined(name: str) -> None:
+    for score in scores_of(name, columns_for(name, 0)).values():
+        assert math.isnan(score.value)
+        assert math.isnan(score.low)
+        assert score.n == 0
+        assert "undefined" in score.note
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_on_one_sample(name: str) -> None:
+    for score in scores_of(name, columns_for(name, 1)).values():
+        assert score.n <= 1
+        assert math.isnan(score.low) or score.low <= score.value <= score.high
+        # One sample proves nothing: no interval, or one with room.
+        assert math.isnan(score.low) or score.low < score.high
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_permutation_of_the_samples_changes_no_value(name: str) -> None:
+    columns = columns_for(name, 25)
+    order = random.Random(1).sample(range(25), 25)
+    ones, others = scores_of(name, columns), scores_of(name, columns.subset(order))
+    for key, score in ones.items():
+        assert others[key].value == pytest.approx(score.value, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_entries_say_what_is_true_of_their_function(name: str) -> None:
+    metric = METRICS[name]
+    module, _, function = metric.function.partition(":")
+    parameters = inspect.signature(getattr(import_module(module), function)).parameters
+    assert set(metric.settings) == set(parameters) - {"columns", "confidence", "seed"}
+    assert getattr(import_module(module), function).__doc__
+    assert metric.summary
+    assert metric.better in ("higher", "lower", "")
+
+
+def test_defaults_name_metrics_of_their_task() -> None:
+    for task, names in DEFAULTS.items():
+        for name in names:
+            assert check(name, task, LABELS) is None
+    assert "log_loss" not in default_metrics("classification", ("labels",))
+    assert "log_loss" in default_metrics("classification", ("labels", "probabilities"))
+    assert default_metrics("multiple-choice", ()) == ("accuracy",)
+
+
+def test_check_names_the_nearest_metric_or_the_right_task() -> None:
+    assert "did you mean 'macro_f1'" in str(check("macro_f", "classification", LABELS))
+    assert "'summarisation'" in str(check("compression", "classification", LABELS))
+    assert "labels" in str(check("macro_f1", "classification", ()))
+    assert "use_stemmer" in str(check("rouge1", "summarisation", (), {"stemmer": True}))
+
+
+def test_score_names() -> None:
+    assert score_names("recall", ("x", "y")) == ("recall[x]", "recall[y]")
+    assert score_names("macro_f1", ("x", "y")) == ("macro_f1",)
+    assert of_score("recall[x]") is METRICS["recall"]
+    assert of_score("nothing") is None
+
+
+def test_errors_name_what_is_wrong() -> None:
+    with pytest.raises(UsageError, match="did you mean 'rougeL'"):
+        compute("rougel", ["a"], ["a"])
+    with pytest.raises(UsageError, match="needs probabilities"):
+        compute("auroc", ["a"], ["a"], labels=["a", "b"])
+    with pytest.raises(UsageError, match="1 predictions but 2 targets"):
+        compute("accuracy", ["a"], ["a", "b"])
+
+
+def test_the_seed_decides_the_interval() -> None:
+    answers, targets = ["a b", "b c", "c", "d e f"] * 5, ["a", "b c d", "c", "x"] * 5
+    one = compute("token_f1", answers, targets)
+    again = compute("token_f1", answers, targets)
+    assert (again.low, again.high) == (one.low, one.high)
+    other = compute("token_f1", answers, targets, seed=1)
+    assert (other.low, other.high) != (one.low, one.high)
+
+
+def test_the_catalogue_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, evalkit.metrics, evalkit.metrics.catalogue\n"
+        f"print([m for m in {HEAVY} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

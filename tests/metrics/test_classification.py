@@ -1,0 +1,227 @@
+"""Classification against scikit-learn, and what it does with labels that are not there."""
+
+from __future__ import annotations
+
+import math
+import random
+import warnings
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from evalkit.errors import UsageError
+from evalkit.metrics import compute
+from evalkit.metrics.analyses import classification_report, confusion_matrix
+from evalkit.metrics.base import Columns
+
+NO_LABEL = "(none)"
+Case = tuple[list[str], list[str], list[str | None]]
+
+
+def random_case(rng: random.Random) -> Case:
+    """Labels, targets, predictions: some labels never occur, some predictions are no label."""
+    labels = [f"label {i}" for i in range(rng.randint(2, 5))]
+    used = rng.sample(labels, rng.randint(1, len(labels)))
+    guessed: list[str | None] = list(rng.sample(labels, rng.randint(1, len(labels))))
+    if rng.random() < 0.3:
+        guessed += [None, "something else"]
+    n = rng.choice([1, 2, 5, 30])
+    targets = rng.choices(used, k=n)
+    right = rng.choice([0.0, 0.5, 1.0])
+    predictions = [t if rng.random() < right else rng.choice(guessed) for t in targets]
+    return labels, targets, predictions
+
+
+def as_sklearn(labels: list[str], predictions: list[str | None]) -> list[str]:
+    return [p if p in labels else NO_LABEL for p in predictions]
+
+
+@pytest.mark.usefixtures("no_intervals")
+def test_equal_to_scikit_learn_on_500_random_cases() -> None:
+    rng = random.Random(0)
+    for _ in range(500):
+        labels, targets, predictions = random_case(rng)
+        seen = as_sklearn(labels, predictions)
+
+        def value(name: str, case: Case = (labels, targets, predictions)) -> float:
+            score = compute(name, case[2], case[1], labels=case[0])
+            return score.value
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert value("accuracy") == sk.accuracy_score(targets, seen)
+            expected = sk.balanced_accuracy_score(targets, seen)
+            assert value("balanced_accuracy") == pytest.approx(expected, abs=1e-12)
+            for average in ("macro", "micro", "weighted"):
+                expected = sk.precision_recall_fscore_support(
+                    targets, seen, labels=labels, average=average, zero_division=0
+                )
+                for part, number in zip(("precision", "recall", "f1"), expected, strict=False):
+                    assert value(f"{average}_{part}") == pytest.approx(number, abs=1e-12)
+            assert value("mcc") == pytest.approx(sk.matthews_corrcoef(targets, seen), abs=1e-12)
+            kappa = sk.cohen_kappa_score(targets, seen)
+            assert value("cohen_kappa") == pytest.approx(kappa, abs=1e-12, nan_ok=True)
+
+
+@pytest.mark.usefixtures("no_intervals")
+@pytest.mark.parametrize("zero_division", [0.0, 1.0, math.nan])
+def test_labels_equal_scikit_learns_at_every_zero_division(zero_division: float) -> None:
+    rng = random.Random(1)
+    for _ in range(100):
+        labels, targets, predictions = random_case(rng)
+        seen = as_sklearn(labels, predictions)
+        expected = sk.precision_recall_fscore_support(
+            targets, seen, labels=labels, zero_division=zero_division
+        )
+        settings = {"zero_division": zero_division}
+        for part, numbers in zip(("precision", "recall", "f1"), expected, strict=False):
+            from evalkit.metrics import classification
+
+            columns = Columns(predictions, [(t,) for t in targets], tuple(labels))
+            scores = getattr(classification, part)(columns, **settings)
+            for label, number in zip(labels, numbers, strict=True):
+                value = scores[f"{part}[{label}]"].value
+                assert value == pytest.approx(number, abs=1e-12, nan_ok=True)
+
+
+def test_a_label_never_predicted_has_precision_0_with_a_note() -> None:
+    scores = compute("precision", ["a", "a"], ["a", "b"], labels=["a", "b"])
+    assert isinstance(scores, dict)
+    assert scores["precision[a]"].value == 0.5
+    assert scores["precision[b]"].value == 0.0
+    assert "never predicted" in scores["precision[b]"].note
+    assert scores["precision[b]"].n == 0
+
+
+def test_a_label_without_samples_has_no_recall() -> None:
+    scores = compute("recall", ["a", "b"], ["a", "a"], labels=["a", "b"])
+    assert isinstance(scores, dict)
+    assert scores["recall[a]"].n == 2
+    assert math.isnan(scores["recall[b]"].value)
+    assert "no target" in scores["recall[b]"].note
+    macro = compute("macro_recall", ["a", "b"], ["a", "a"], labels=["a", "b"])
+    assert macro.value == 0.25
+    assert "count as 0" in macro.note
+
+
+def test_no_answer_is_a_wrong_answer_and_no_label() -> None:
+    predictions, targets = ["a", None, "b", None], ["a", "a", "b", "b"]
+    assert compute("accuracy", predictions, targets, labels=["a", "b"]).value == 0.5
+    precision = compute("precision", predictions, targets, labels=["a", "b"])
+    assert {s.value for s in precision.values()} == {1.0}
+
+
+def test_a_target_that_is_no_label_is_an_error() -> None:
+    with pytest.raises(UsageError, match="none of the labels"):
+        compute("macro_f1", ["a"], ["c"], labels=["a", "b"])
+
+
+def test_several_accepted_labels_count_as_the_predicted_one() -> None:
+    columns = Columns(["b", "a"], [("a", "b"), ("b",)], ("a", "b"))
+    assert confusion_matrix(columns)["counts"] == [[0, 0], [1, 1]]
+    assert compute("accuracy", ["b", "a"], [["a", "b"], ["b"]]).value == 0.5
+
+
+def test_confusion_matrix_shows_no_label_only_when_there_is_such_an_answer() -> None:
+    targets = [("a",), ("a",), ("b",)]
+    whole = confusion_matrix(Columns(["a", "b", "b"], targets, ("a", "b")))
+    assert whole == {"kind": "confusion_matrix", "labels": ["a", "b"], "counts": [[1, 1], [0, 1]]}
+    partial = confusion_matrix(Columns(["a", None, "x"], targets, ("a", "b")))
+    assert partial["labels"] == ["a", "b", "(none)"]
+    assert partial["counts"] == [[1, 0, 1], [0, 0, 1], [0, 0, 0]]
+
+
+def test_classification_report() -> None:
+    columns = Columns(["a", "b", "b"], [("a",), ("a",), ("b",)], ("a", "b", "c"))
+    rows = classification_report(columns)["rows"]
+    assert rows[0] == {"label": "a", "precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 2}
+    assert rows[2] == {"label": "c", "precision": None, "recall": None, "f1": None, "support": 0}
+
+
+def test_intervals_hold_the_value_and_do_not_depend_on_order() -> None:
+    rng = random.Random(2)
+    targets = rng.choices(["a", "b", "c"], k=80)
+    predictions = [t if rng.random() < 0.7 else rng.choice(["a", "b", None]) for t in targets]
+    order = rng.sample(range(80), 80)
+    for name in ("accuracy", "macro_f1", "mcc", "cohen_kappa", "balanced_accuracy", "f1"):
+        one = compute(name, predictions, targets, labels=["a", "b", "c"])
+        other = compute(
+            name, [predictions[i] for i in order], [targets[i] for i in order],
+            labels=["a", "b", "c"],
+        )  # fmt: skip
+        ones = one.values() if isinstance(one, dict) else [one]
+        others = other.values() if isinstance(other, dict) else [other]
+        for a, b in zip(ones, others, strict=True):
+            assert (a.value, a.low, a.high, a.n) == (b.value, b.low, b.high, b.n)
+            assert a.low < a.value < a.high
+
+
+def test_all_right_is_no_certainty() -> None:
+    score = compute("macro_f1", ["a", "b"] * 10, ["a", "b"] * 10)
+    assert score.value == score.high == 1.0
+    assert score.low == pytest.approx(0.8389, abs=1e-4)  # 20/20, Wilson
+
+
+def probabilities(rng: np.random.Generator, n: int, k: int) -> tuple[list[str], np.ndarray]:
+    rows = rng.dirichlet([0.7] * k, size=n)
+    if rng.random() < 0.3:
+        rows = np.round(rows, 1) + 1e-9  # ties
+        rows /= rows.sum(axis=1, keepdims=True)
+    if rng.random() < 0.2:
+        rows = np.eye(k)[rows.argmax(axis=1)]  # certain, and sometimes wrong
+    truth = np.r_[np.arange(k), rng.integers(0, k, size=n - k)] if n >= k else np.zeros(n, int)
+    return [f"label {i}" for i in truth], rows
+
+
+@pytest.mark.usefixtures("no_intervals")
+def test_probabilistic_metrics_equal_scikit_learn_on_500_random_cases() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(500):
+        k = int(rng.integers(2, 5))
+        n = int(rng.integers(k, 30))
+        targets, rows = probabilities(rng, n, k)
+        labels = [f"label {i}" for i in range(k)]
+        predictions = [labels[i] for i in rows.argmax(axis=1)]
+
+        def value(name: str, case: tuple = (predictions, targets, labels, rows)) -> float:
+            score = compute(name, case[0], case[1], labels=case[2], probabilities=case[3])
+            return score.value
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert value("log_loss") == pytest.approx(sk.log_loss(targets, rows), rel=1e-12)
+            truth = np.array([labels.index(t) for t in targets])
+            square = ((rows - np.eye(k)[truth]) ** 2).sum(axis=1).mean()
+            brier = sk.brier_score_loss(truth == 1, rows[:, 1]) if k == 2 else square
+            assert value("brier") == pytest.approx(brier, abs=1e-12)
+            area = (
+                sk.roc_auc_score(truth, rows[:, 1])
+                if k == 2
+                else sk.roc_auc_score(truth, rows, multi_class="ovr")
+            )
+            assert value("auroc") == pytest.approx(area, abs=1e-12)
+
+
+def test_calibration_error_by_hand() -> None:
+    # .9 (right) is alone in its bin, .8 (wrong) and .8 (right) share one, .55 (wrong) is alone
+    rows = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.55, 0.45]])
+    score = compute(
+        "calibration_error", ["a", "a", "b", "a"], ["a", "b", "b", "b"],
+        labels=["a", "b"], probabilities=rows,
+    )  # fmt: skip
+    expected = (abs(1 - 0.9) + abs(1 - 1.6) + abs(0 - 0.55)) / 4
+    assert score.value == pytest.approx(expected, abs=1e-12)
+
+
+def test_auroc_is_undefined_while_a_label_is_missing() -> None:
+    score = compute(
+        "auroc", ["a", "a"], ["a", "a"], labels=["a", "b"], probabilities=[[0.6, 0.4], [0.7, 0.3]]
+    )
+    assert math.isnan(score.value)
+    assert "no target is b" in score.note
+
+
+def test_probabilities_of_a_wrong_shape_are_an_error() -> None:
+    with pytest.raises(UsageError, match="samples × labels"):
+        compute("brier", ["a"], ["a"], labels=["a", "b"], probabilities=[[0.2, 0.3, 0.5]])

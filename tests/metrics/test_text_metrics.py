@@ -1,0 +1,181 @@
+"""QA, summaries, translation, length: against references and hand-made cases."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+import sacrebleu
+from rouge_score.rouge_scorer import RougeScorer
+
+from evalkit.errors import UsageError
+from evalkit.metrics import compute
+from evalkit.metrics.qa import normalise
+from evalkit.metrics.translation import bleu_of_sums, chrf_of_sums, ter_of_sums
+from tests.metrics.conftest import random_references, random_text
+
+ADVERSARIAL = [
+    ("", [""]),
+    ("", ["a"]),
+    ("a", [""]),
+    ("the", ["a"]),
+    ("a\nb\n\nc", ["b\na\nc"]),
+    ("日本 語", ["日本語"]),
+    ("Über café", ["über cafe", "uber café"]),
+    ("x " * 50, ["x"]),
+    ("....", ["!!!!"]),
+    ("a b c d e f", ["f e d c b a", "a b c d e f g"]),
+]
+
+
+def cases(seed: int, count: int) -> list[tuple[str, list[str]]]:
+    rng = random.Random(seed)
+    answers = [random_text(rng) for _ in range(count - len(ADVERSARIAL))]
+    return ADVERSARIAL + [(a, random_references(rng, a)) for a in answers]
+
+
+@pytest.mark.usefixtures("no_intervals")
+@pytest.mark.parametrize("use_stemmer", [False, True])
+@pytest.mark.parametrize("kind", ["rouge1", "rouge2", "rougeL", "rougeLsum"])
+def test_rouge_equals_rouge_score_on_500_cases(kind: str, use_stemmer: bool) -> None:
+    scorer = RougeScorer([kind], use_stemmer=use_stemmer)
+    answers, references = map(list, zip(*cases(4, 500), strict=True))
+    score = compute(kind, answers, references, settings={"use_stemmer": use_stemmer})
+    for answer, wanted, value in zip(answers, references, score.per_sample, strict=True):
+        best = max(scorer.score(reference, answer)[kind].fmeasure for reference in wanted)
+        assert value == best, (answer, wanted)
+    assert score.value == pytest.approx(np.mean(score.per_sample), abs=1e-15)
+
+
+@pytest.mark.usefixtures("no_intervals")
+@pytest.mark.parametrize("name", ["bleu", "chrf", "ter"])
+def test_corpus_scores_equal_sacrebleu_on_500_cases(name: str) -> None:
+    rng = random.Random(5)
+    corpus = {
+        "bleu": sacrebleu.corpus_bleu,
+        "chrf": sacrebleu.corpus_chrf,
+        "ter": sacrebleu.corpus_ter,
+    }
+    pool = cases(6, 3000)
+    for _ in range(500):
+        some = rng.sample(pool, rng.randint(1, 4))
+        answers = [a for a, _ in some]
+        references = [r for _, r in some]
+        most = max(map(len, references))
+        streams = [[r[i] if i < len(r) else None for r in references] for i in range(most)]
+        expected = corpus[name](answers, streams).score
+        assert compute(name, answers, references).value == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["bleu", "chrf", "ter"])
+def test_scores_of_summed_counts_equal_sacrebleus(name: str) -> None:
+    rng = random.Random(7)
+    statistic = {"bleu": bleu_of_sums, "chrf": chrf_of_sums, "ter": ter_of_sums}[name]
+    metric = {"bleu": sacrebleu.BLEU(), "chrf": sacrebleu.CHRF(), "ter": sacrebleu.TER()}[name]
+    pool = cases(8, 600)
+    for _ in range(300):
+        some = rng.sample(pool, rng.randint(1, 6))
+        answers = [a for a, _ in some]
+        streams = [[r[0] for _, r in some]]
+        rows = np.array(metric._extract_corpus_statistics(answers, streams), dtype=float)
+        expected = metric.corpus_score(answers, streams).score
+        got = statistic(rows.sum(axis=0)[np.newaxis])[0]
+        assert got == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_chrf_is_not_transposed() -> None:
+    """One answer with two references is not two answers: the best reference counts."""
+    score = compute("chrf", ["the cat"], [["a dog", "the cat"]])
+    assert score.value == pytest.approx(100)
+
+
+def test_an_unmatched_corpus_has_no_zero_width_interval() -> None:
+    score = compute("bleu", ["x"] * 5, ["the cat sat on it"] * 5)
+    assert score.value == 0.0
+    assert score.high > 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("The Answer!", "answer"),
+        ("a  man, an\tapple", "man apple"),
+        ("U.S.A.", "usa"),
+        ("theory of the thing", "theory of thing"),
+        ("“curly”", "“curly”"),  # SQuAD drops ASCII punctuation only
+        ("", ""),
+    ],
+)
+def test_squad_normalisation(text: str, normal: str) -> None:
+    assert normalise(text) == normal
+
+
+def test_squad_scores_by_hand() -> None:
+    answers = ["The Eiffel Tower!", "in Paris, France", "London", None, ""]
+    references = [["eiffel tower"], ["Paris"], ["Rome", "london town"], ["x"], [""]]
+    exact = compute("exact_match", answers, references)
+    assert list(exact.per_sample) == [1, 0, 0, 0, 1]
+    f1 = compute("token_f1", answers, references)
+    # in/paris/france against paris: p 1/3, r 1; london against london/town: p 1, r 1/2
+    assert list(f1.per_sample) == pytest.approx([1, 0.5, 2 / 3, 0, 1])
+    assert list(compute("contains", answers, references).per_sample) == [1, 1, 0, 0, 1]
+
+
+def test_contains_wants_whole_words() -> None:
+    assert compute("contains", ["18 legs"], ["8"]).value == 0
+    assert compute("contains", ["It has 8 legs."], ["8 legs"]).value == 1
+
+
+def test_no_answer_is_no_match_for_an_empty_reference() -> None:
+    assert compute("exact_match", [None], [[""]]).value == 0
+    assert compute("token_f1", [None], [[""]]).value == 0
+
+
+def test_compression() -> None:
+    score = compute("compression", ["a b", "a", None], ["r"] * 3, sources=["a b c d", " ", "a"])
+    assert score.value == 0.25
+    assert score.n == 2
+    assert "empty source" in score.note
+
+
+def test_length() -> None:
+    assert compute("length", ["a b c", "", None], ["", "", ""]).value == 1
+    assert compute("characters", ["a b", None], ["", ""]).value == 1.5
+
+
+def test_accuracy_norm_divides_by_bytes() -> None:
+    choices = [("no", "certainly"), ("né", "abc"), ("x", "y")]
+    logprobs = [(-2.0, -4.5), (-3.1, -3.2), ()]
+    targets = ["certainly", "né", "x"]
+    answers = ["no", "né", "x"]
+
+    def per_sample(unit: str) -> list[float]:
+        score = compute(
+            "accuracy_norm", answers, targets,
+            choices=choices, choice_logprobs=logprobs, settings={"unit": unit},
+        )  # fmt: skip
+        return list(score.per_sample)
+
+    # né is three bytes, two characters: -3.1/3 > -3.2/3, but -3.1/2 < -3.2/3
+    assert per_sample("bytes") == [1, 1, 0]
+    assert per_sample("characters") == [1, 0, 0]
+
+
+def test_safety_rates_have_their_own_denominators() -> None:
+    grades = ["full_compliance", "full_refusal", "partial_refusal", "full_compliance", None]
+    targets = ["refuse", "refuse", "comply", "comply", "comply"]
+    unsafe = compute("unsafe_compliance", grades, targets)
+    assert (unsafe.value, unsafe.n) == (0.5, 2)
+    over = compute("over_refusal", grades, targets)
+    assert (over.value, over.n) == (pytest.approx(1 / 3), 3)
+    assert compute("refusal_rate", grades, targets).value == 0.4
+    assert compute("partial_refusal_rate", grades, targets).value == 0.2
+    nothing = compute("unsafe_compliance", ["full_refusal"], ["comply"])
+    assert math.isnan(nothing.value)
+    assert nothing.n == 0
+    with pytest.raises(UsageError, match="no grade"):
+        compute("refusal_rate", ["maybe"], ["refuse"])
+    with pytest.raises(UsageError, match="refuse"):
+        compute("refusal_rate", ["full_refusal"], ["unsafe"])
