@@ -85,7 +85,7 @@ class SuiteData {
       cells: chunk.cells.map((cell) => {
         const prediction = at(cell.prediction, i);
         const output = at(cell.output, i);
-        return { answer: prediction ?? (output || ""), scores: at(cell.scores, i) };
+        return { answer: prediction ?? (output || "") };
       }),
     };
   }

@@ -27,10 +27,14 @@ class Explorer {
     const names = index.cells.map((cell, k) => el("option", { value: String(k) }, `${cell.model} / ${cell.prompt}`));
     this.cell = el("select", { "aria-label": "In which cell" }, el("option", { value: "" }, "in any cell"), names);
     this.cell.addEventListener("change", () => this.go({ cell: this.cell.value, gold: "", predicted: "" }));
+    const orders = Object.entries(SORTS).filter(([sort]) => sort !== "apart" || index.cells.length > 1);
+    const orderName = (sort) => (sort === "apart" ? SORTS[sort] : `${SORTS[sort]} ${index.score} first`);
+    this.sort = el("select", { "aria-label": "In which order" }, el("option", { value: "" }, "in the data's order"), orders.map(([sort]) => el("option", { value: sort }, orderName(sort))));
+    this.sort.addEventListener("change", () => this.go({ sort: this.sort.value }));
     this.chip = el("button.chip", { type: "button", hidden: true, on: { click: () => this.go({ gold: "", predicted: "" }) } });
     this.shown = el("span.shown", { role: "status" });
     const cells = index.cells.length > 1 ? this.cell : null;
-    this.element.replaceChildren(el(".tools", {}, this.search, this.modes, cells, this.chip, this.shown), this.list.element);
+    this.element.replaceChildren(el(".tools", {}, this.search, this.modes, cells, index.score ? this.sort : null, this.chip, el(".tail", {}, this.shown, exportButtons(this))), this.list.element);
   }
 
   modeButton(mode, name) {
@@ -58,6 +62,7 @@ class Explorer {
       cell: cell !== null && cell < this.data.index.cells.length ? cell : null,
       gold: whole("gold"),
       predicted: whole("predicted"),
+      sort: this.data.index.score && address.get("sort") in SORTS ? address.get("sort") : "",
       query: address.get("q") ?? "",
     };
   }
@@ -75,7 +80,7 @@ class Explorer {
 
   found(rows, before) {
     this.shown.textContent = `${before}${rows.length.toLocaleString("en")} of ${this.data.index.n.toLocaleString("en")}`;
-    this.list.show(rows);
+    this.list.show(sortedRows(this.data.index, rows, this.state));
   }
 
   drawTools(wanted) {
@@ -89,6 +94,7 @@ class Explorer {
     }
     if (document.activeElement !== this.search) this.search.value = wanted.query;
     this.cell.value = wanted.cell === null ? "" : String(wanted.cell);
+    this.sort.value = wanted.sort;
     const confused = wanted.gold !== null && wanted.predicted !== null && wanted.cell !== null;
     this.chip.hidden = !confused;
     if (confused) this.chip.textContent = `${index.labels[wanted.gold]} answered as ${index.labels[wanted.predicted]} ✕`;

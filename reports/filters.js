@@ -4,7 +4,7 @@
 const MODES = [
   ["all", "all"],
   ["wrong", "wrong"],
-  ["errors", "errors and losses"],
+  ["errors", "errors, losses"],
   ["differ", "cells differ"],
   ["checks", "failed checks"],
 ];
@@ -32,6 +32,27 @@ function filteredRows(index, { mode, cell, gold, predicted }) {
     if (test(row)) rows.push(row);
   }
   return rows;
+}
+
+const SORTS = { low: "lowest", high: "highest", apart: "cells farthest apart" };
+
+/** What a row is sorted by: its score in one cell, else the mean or the spread over all. */
+function sortValue(index, { sort, cell }, row) {
+  const cells = cell === null || sort === "apart" ? index.cells : [index.cells[cell]];
+  const values = cells.map((c) => c.scores[row]).filter((value) => value !== null);
+  if (!values.length) return null;
+  if (sort === "apart") return Math.max(...values) - Math.min(...values);
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** The rows in the order asked for; those without a score at the end. */
+function sortedRows(index, rows, filter) {
+  if (!filter.sort) return rows;
+  const sign = filter.sort === "low" ? 1 : -1;
+  const keyed = rows.map((row) => [sortValue(index, filter, row), row]);
+  const last = (value) => (value === null ? Infinity : sign * value);
+  keyed.sort(([a, i], [b, j]) => (last(a) === last(b) ? i - j : last(a) - last(b)));
+  return keyed.map(([, row]) => row);
 }
 
 /** How many rows each mode would show. */

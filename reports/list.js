@@ -84,7 +84,7 @@ class SampleList {
     const cell = this.data.index.cells[k];
     const right = { 1: "right", 0: "wrong" }[cell.correct[row]];
     const lost = LOST_WORDS[cell.status[row]];
-    const score = preview && !right ? Object.values(preview.scores)[0] : undefined;
+    const score = this.data.index.score ? cell.scores[row] : undefined;
     return el(
       "span.answer",
       { role: "gridcell", className: `answer ${right || ""}`, dir: "auto" },

@@ -1,8 +1,9 @@
 "use strict";
 // One sample in full: what was asked, what came back in each cell, and how it was judged.
 
-/** The body of the dialog for a sample. cells: the columns of the suite's index. */
-function sampleBody(sample, cells) {
+/** The body of the dialog for a sample. cells: the columns of the suite's index; base: the text
+ * that outputs are compared with, or null. */
+function sampleBody(sample, cells, base) {
   return [
     el(
       ".given",
@@ -10,7 +11,7 @@ function sampleBody(sample, cells) {
       el("section", {}, el("h3", {}, "Sample"), fields(sample.fields)),
       el("section", {}, el("h3", {}, sample.targets.length > 1 ? "References" : "Reference"), sample.targets.length ? sample.targets.map((target) => el(".field", {}, el(".text", { dir: "auto" }, exact(target)))) : el("p.muted", {}, "none")),
     ),
-    el(".answers", {}, sample.cells.map((answer, k) => answerCard(answer, cells[k]))),
+    el(".answers", {}, sample.cells.map((answer, k) => answerCard(answer, cells[k], base))),
   ];
 }
 
@@ -25,9 +26,9 @@ function field(name, value) {
   return el(".field", {}, el("b", {}, name), el(".text", { dir: "auto" }, value === null ? "–" : exact(shown(value))));
 }
 
-function answerCard(answer, cell) {
+function answerCard(answer, cell, base) {
   const title = el("h3", {}, el("bdi", {}, cell.model), " ", el("small", {}, el("bdi", {}, cell.prompt)));
-  if (!answer) return el("article", {}, title, el("p.muted", {}, "This cell does not have the sample."));
+  if (!answer) return el("article", {}, title, el("p.muted", {}, cell.error ? exact(cell.error) : "This cell does not have the sample."));
   const right = { true: "right", false: "wrong" }[String(answer.correct)];
   const tone = right ? { right: "pass", wrong: "fail" }[right] : "none";
   if (right) title.prepend(mark(right));
@@ -38,7 +39,7 @@ function answerCard(answer, cell) {
     title,
     answer.error ? el("p.notice.error", {}, exact(answer.error)) : null,
     el("h4", {}, "Output"),
-    el("pre", { tabIndex: 0, dir: "auto" }, answer.output ? exact(answer.output) : el("span.muted", {}, "nothing")),
+    el("pre", { tabIndex: 0, dir: "auto" }, written(answer.output, base)),
     taken(answer),
     valuesTable("Scores", answer.scores, false),
     valuesTable("Probabilities", answer.probabilities, true),
@@ -48,6 +49,12 @@ function answerCard(answer, cell) {
     Object.keys(answer.details).length ? el("details", {}, el("summary", {}, "Details of the backend"), el("pre", { tabIndex: 0 }, exact(JSON.stringify(answer.details, null, 1)))) : null,
     el("p.cost", {}, el("small", {}, cost(answer))),
   );
+}
+
+/** An output as it is, or with what sets it apart from another text marked. */
+function written(output, base) {
+  if (base !== null && output !== null) return marked(base, output);
+  return output ? exact(output) : el("span.muted", {}, "nothing");
 }
 
 /** How the answer was taken from the output. */
@@ -88,6 +95,7 @@ function cost(answer) {
 class SampleDialog {
   constructor() {
     this.element = document.querySelector("dialog.sample");
+    this.against = "";
     this.element.addEventListener("keydown", (event) => this.key(event));
     this.element.addEventListener("close", () => this.closed?.());
   }
@@ -105,15 +113,36 @@ class SampleDialog {
       ".sample-bar",
       {},
       el("h2", { id: "sample-title" }, el("bdi", {}, sample.id), el("small", {}, place)),
+      this.comparison(sample, data.index.cells, () => body.replaceChildren(...this.contents(sample, data.index.cells))),
       el("span.hint", {}, el("kbd", {}, "j"), " ", el("kbd", {}, "k"), el("small", {}, "step")),
       button("previous sample", "← previous", () => step(-1), position <= 0),
       button("next sample", "next →", () => step(1), position < 0 || position >= total - 1),
       button("close", "close ✕", () => this.element.close()),
     );
-    const body = el(".sample-body", { tabIndex: 0 }, sampleBody(sample, data.index.cells));
+    const body = el(".sample-body", { tabIndex: 0 }, this.contents(sample, data.index.cells));
     this.element.replaceChildren(bar, body);
     if (!this.element.open) this.element.showModal();
     body.focus();
+  }
+
+  contents(sample, cells) {
+    const against = this.against;
+    const base = against === "" ? null : against === "reference" ? sample.targets[0] : sample.cells[Number(against)]?.output;
+    return sampleBody(sample, cells, base ?? null);
+  }
+
+  /** The choice of what outputs are compared with; it holds while stepping through samples. */
+  comparison(sample, cells, redraw) {
+    const choices = cells.map((cell, k) => el("option", { value: String(k) }, `against ${cell.model} / ${cell.prompt}`));
+    const reference = sample.targets.length ? el("option", { value: "reference" }, "against the reference") : null;
+    const select = el("select", { "aria-label": "Compare outputs" }, el("option", { value: "" }, "compare outputs…"), reference, choices);
+    select.value = this.against;
+    if (select.selectedIndex < 0) select.value = this.against = "";
+    select.addEventListener("change", () => {
+      this.against = select.value;
+      redraw();
+    });
+    return select;
   }
 
   hide() {
@@ -123,7 +152,7 @@ class SampleDialog {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
     const steps = { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 };
     if (!(event.key in steps)) return;
     event.preventDefault();

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -32,24 +33,33 @@ SCRIPTS = (
     "data.js",
     "filters.js",
     "list.js",
+    "diff.js",
     "sample.js",
+    "export.js",
     "explorer.js",
     "main.js",
 )
+
+_ICON_COLOURS = {
+    "fail": "#b3241b",
+    "error": "#6d2a8a",
+    "inconclusive": "#c08a1e",
+    "pass": "#0a6653",
+    "none": "#655f55",
+}
 
 
 def render_html(run: RunRecord) -> str:
     """The report of a run as one HTML document."""
     style, script = _joined(STYLES), _joined(SCRIPTS)
-    html = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            page=page(run),
-            style=Markup(style),
-            script=Markup(script),
-            policy=_policy(style, script),
-        )
+    arranged = page(run)
+    template = _environment().get_template("report.html.j2")
+    html = template.render(
+        page=arranged,
+        icon=_icon(arranged.verdict),
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
     )
     return words.encodable(html)
 
@@ -97,6 +107,13 @@ def _policy(style: str, script: str) -> str:
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "require-trusted-types-for 'script'"
     )
+
+
+def _icon(verdict: str) -> str:
+    """The tab's icon, as the rest of a data address: a square in the colour of the run."""
+    colour = _ICON_COLOURS[verdict]
+    square = f'<rect width="16" height="16" rx="4" fill="{colour}"/>'
+    return quote(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">{square}</svg>')
 
 
 def _hash(block: str) -> str:

@@ -73,12 +73,14 @@ def _index(
     suite: SuiteRecord | None, cells: Sequence[CellRecord], rows: Sequence[_Row], fields: list[str]
 ) -> dict[str, Any]:
     labels = _labels(cells)
+    score = _graded(rows)
     return {
         "n": len(rows),
         "chunk": CHUNK_ROWS,
         "fields": fields,
         "lead": _lead(rows, fields),
         "labels": labels,
+        "score": score,
         "ids": [row.first.id for row in rows],
         "gold": _codes((_gold(row.first, labels) for row in rows), labels),
         "differ": "".join("01"[_differs(row, bool(labels))] for row in rows),
@@ -86,10 +88,12 @@ def _index(
             {
                 "model": cell.model,
                 "prompt": cell.prompt,
+                "error": cell.error,
                 "status": _letters(_status(row.cells[k]) for row in rows),
                 "correct": _letters(_correct(row.cells[k]) for row in rows),
                 "checks": _letters(_checks(row.cells[k]) for row in rows),
                 "predicted": _codes((_predicted(row.cells[k], labels) for row in rows), labels),
+                "scores": [_graded_value(row.cells[k], score) for row in rows] if score else [],
             }
             for k, cell in enumerate(cells)
         ],
@@ -154,6 +158,19 @@ def _differs(row: _Row, labelled: bool) -> bool:
         else:
             answers.add(sample.correct)
     return len(answers) > 1
+
+
+def _graded(rows: Sequence[_Row]) -> str:
+    """The first per-sample score that has values between its extremes, to sort by; else ""."""
+    names = dict.fromkeys(name for row in rows[:100] for s in row.cells if s for name in s.scores)
+    for name in names:
+        if any(s.scores.get(name, 0) not in (0, 1) for row in rows for s in row.cells if s):
+            return name
+    return ""
+
+
+def _graded_value(sample: SampleRecord | None, name: str) -> float | None:
+    return _short(sample.scores.get(name)) if sample else None
 
 
 def _lead(rows: Sequence[_Row], fields: list[str]) -> int:

@@ -120,6 +120,7 @@ class Page:
 
     run: RunRecord
     headline: str
+    verdict: str
     verdicts: Mapping[str, int]
     gates: Sequence[GateRow]
     models: Sequence[str]
@@ -139,6 +140,7 @@ def page(run: RunRecord) -> Page:
     return Page(
         run=run,
         headline=headline(run),
+        verdict=worst(suite.verdict for suite in suites),
         verdicts=run.verdicts,
         gates=_gates(run),
         models=models,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -117,6 +119,76 @@ def test_search_finds_words_in_fields_and_outputs(open_page: Open, run: RunRecor
     shown(page, "150 of 150")
 
 
+def test_rows_can_be_sorted_by_their_score(open_page: Open, run: RunRecord) -> None:
+    scored = [s for s in run.cells[4].samples if s.scores]
+    lowest = sorted(scored, key=lambda s: float(f"{s.scores['token_f1']:.4g}"))
+    page = open_page(QA)
+    lines(page)
+    page.get_by_label("In which order").select_option("low")
+    page.wait_for_function("location.hash.includes('sort=low')")
+    found = lines(page)
+    assert found == [sample.id for sample in lowest[: len(found)]]
+
+
+def test_outputs_can_be_compared_word_by_word(open_page: Open, run: RunRecord) -> None:
+    page = open_page(QA + "&sample=q-5")
+    page.get_by_label("Compare outputs").select_option("reference")
+    output = page.locator("dialog article pre").first
+    assert output.locator("ins").all_inner_texts() == ["The answer is ", "."]
+    assert output.text_content() == run.cells[4].samples[5].output
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="next sample").click()
+    page.locator("#sample-title bdi", has_text="q-6").wait_for()
+    assert page.locator("dialog article pre ins").count() > 0
+
+
+def test_differences_lead_from_one_text_to_the_other(open_page: Open) -> None:
+    page = open_page(FILM)
+    for before, after in [
+        ("a b c d", "a x c d e"),
+        ("", "new"),
+        ("old", ""),
+        ("same", "same"),
+        ("one two three four", "four three two one"),
+        ("word " * 30, "word " * 20 + "other " * 10),
+        ("日本語 é", "日本 é!"),
+        (" ".join(map(str, range(3000))), " ".join(map(str, range(3000, 0, -1)))),
+    ]:
+        pieces = page.evaluate("([a, b]) => differences(a, b)", [before, after])
+        assert "".join(text for kind, text in pieces if kind != "ins") == before
+        assert "".join(text for kind, text in pieces if kind != "del") == after
+    pieces = page.evaluate("differences('the cat sat down', 'the dog sat down')")
+    assert pieces == [["same", "the "], ["del", "cat"], ["ins", "dog"], ["same", " sat down"]]
+
+
+def test_the_rows_in_sight_can_be_saved(open_page: Open, run: RunRecord, tmp_path: Path) -> None:
+    wrong = [s for s in run.cells[1].samples if s.correct is False]
+    page = open_page(FILM + "&show=wrong&cell=1")
+    lines(page)
+    files = {}
+    for kind in ("JSON", "CSV"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=kind).click()
+        files[kind] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[kind])
+    assert files["CSV"].name == "film-sentiment.csv"
+    saved = json.loads(files["JSON"].read_text(encoding="utf-8"))
+    mine = [line for line in saved if (line["model"], line["prompt"]) == ("smollm2", "few-shot")]
+    assert [line["id"] for line in mine] == [s.id for s in wrong]
+    assert [line["prediction"] for line in mine] == [s.prediction for s in wrong]
+    assert mine[0]["fields"] == wrong[0].fields
+    with files["CSV"].open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == [line["id"] for line in saved]
+    assert json.loads(rows[0]["fields"]) == saved[0]["fields"]
+
+
+def test_saved_text_is_no_formula(open_page: Open) -> None:
+    page = open_page(FILM)
+    text = page.evaluate("""asCsv([{ a: '=1+1', b: -2.5, c: 'say "hi"', d: null, e: '@x' }])""")
+    assert text.splitlines()[1] == '"\'=1+1","-2.5","say ""hi""","","\'@x"'
+
+
 def test_a_field_of_the_confusion_matrix_filters(open_page: Open, run: RunRecord) -> None:
     cell = run.cells[2]
     ids = [s.id for s in cell.samples if s.targets == ["negative"] and s.prediction == "neutral"]
@@ -170,7 +242,7 @@ def test_the_keyboard_opens_steps_and_closes(open_page: Open) -> None:
     assert seen[0] == "film-0001"
     page.keyboard.press("Escape")
     page.locator("dialog[open]").wait_for(state="detached")
-    assert "sample=" not in page.url
+    page.wait_for_function("!location.hash.includes('sample=')")
     assert page.evaluate("document.activeElement.className") == "row"
 
 
