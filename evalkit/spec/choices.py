@@ -36,11 +36,13 @@ def settle_choices(
     ]
     if not layout.target:
         return choices, list(targets)
-    told = [
-        i
-        for i, (options, target) in enumerate(zip(choices, targets, strict=True))
-        if options and target
-    ]
+    told = []
+    for i, (options, target) in enumerate(zip(choices, targets, strict=True)):
+        if len(target) > 1:
+            message = f"has {len(target)} targets; multiple choice has one right answer"
+            complaints.add("targets", numbers[i], message)
+        elif options and target:
+            told.append(i)
 
     def misses(read: _Reading) -> list[int]:
         return [i for i in told if read(targets[i][0], choices[i]) is None]
@@ -50,10 +52,8 @@ def settle_choices(
     for i in told:
         text = best(targets[i][0], choices[i])
         if text is None:
-            _complain(targets[i][0], choices[i], numbers[i], complaints)
-        elif len(targets[i]) > 1:
-            message = f"has {len(targets[i])} targets; multiple choice has one right answer"
-            complaints.add("targets", numbers[i], message)
+            message = _why_none(targets[i][0], choices[i], best)
+            complaints.add("choice", numbers[i], message)
         else:
             settled[i] = (text,)
     return choices, settled
@@ -77,17 +77,25 @@ def _by_number(target: str, choices: _Choices) -> str | None:
     return choices[int(target)]
 
 
-_READINGS: tuple[_Reading, ...] = (_by_text, _by_letter, _by_number)
+_READINGS: dict[_Reading, str] = {
+    _by_text: "a choice's text",
+    _by_letter: "a letter",
+    _by_number: "a number",
+}
 
 
-def _complain(target: str, choices: _Choices, number: int, complaints: Complaints) -> None:
+def _why_none(target: str, choices: _Choices, best: _Reading) -> str:
+    """What is wrong with a target that the reading which fits the other rows does not fit."""
+    listed = " | ".join(choices)
+    for reading, name in _READINGS.items():
+        if reading(target, choices) is not None:
+            other = _READINGS[best]
+            return f"the target '{target}' is {name}, those of other rows are {other}; choose one"
     guess = nearest(target, choices)
     hint = f"; did you mean '{guess}'?" if guess else ""
     if target.isascii() and target.isdigit() and int(target) == len(choices):
         hint = "; numbers count from 0"
-    listed = " | ".join(choices)
-    message = f"the target '{target}' is none of the choices{hint} (choices: {listed})"
-    complaints.add("choice", number, message)
+    return f"the target '{target}' is none of the choices{hint} (choices: {listed})"
 
 
 def _choices(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from evalkit.errors import Problem, SpecError, unknown
@@ -40,8 +40,7 @@ class Shots:
         self._balanced = balanced
         self._content = content
         self._same_ids = same_ids
-        self._contents = {id(shot): content(shot) for shot in (*fixed, *spare)}
-        self._fixed_contents = {self._contents[id(shot)] for shot in fixed} - {None}
+        self._fixed_contents = {content(shot) for shot in fixed} - {None}
         self._fixed_ids = {shot.id for shot in fixed} if same_ids else set()
 
     def holds(self, sample: Sample) -> bool:
@@ -56,21 +55,27 @@ class Shots:
 
         def same(shot: Sample) -> bool:
             by_id = self._same_ids and shot.id == sample.id
-            return by_id or (content is not None and self._contents[id(shot)] == content)
+            return by_id or (content is not None and self._content(shot) == content)
 
-        spare = [shot for shot in self._spare if not same(shot)]
-        shots = []
+        shots: list[Sample] = []
         for shot in self.fixed:
             if not same(shot):
                 shots.append(shot)
-            elif spare:
-                shots.append(spare.pop(self._best_spare(shot, spare)))
+                continue
+            free = (other for other in self._spare if not same(other) and other not in shots)
+            instead = self._first(free, shot)
+            if instead is not None:
+                shots.append(instead)
         return tuple(shots)
 
-    def _best_spare(self, shot: Sample, spare: Sequence[Sample]) -> int:
-        """The first spare example; when balanced, the first of the same label."""
-        alike = [i for i, other in enumerate(spare) if other.targets == shot.targets]
-        return alike[0] if self._balanced and alike else 0
+    def _first(self, spare: Iterable[Sample], shot: Sample) -> Sample | None:
+        """The first spare example; when balanced, the first of the same label if there is one."""
+        fallback = None
+        for other in spare:
+            if not self._balanced or other.targets == shot.targets:
+                return other
+            fallback = fallback or other
+        return fallback
 
 
 def read_shots(

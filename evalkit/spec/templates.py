@@ -85,16 +85,22 @@ class Template:
         for name in tree.find_all(nodes.Name):
             if name.name in outside and name.ctx == "load":
                 self.variables.setdefault(name.name, name.lineno)
+        self._constant: str | None = None
 
     def render(self, values: Mapping[str, Any]) -> str:
         """The text with values filled in; values are never templates themselves.
 
         Raises BadTemplateError with the line when a name is missing or an expression fails.
         """
+        if self._constant is not None:
+            return self._constant
         try:
-            return self._template.render(values)
+            text = self._template.render(values)
         except Exception as error:  # an expression may raise anything; the author needs the line
             raise BadTemplateError(_reason(error), _line(error)) from error
+        if not self.variables:  # nothing from outside: the same text for every sample
+            self._constant = text
+        return text
 
 
 @functools.lru_cache(maxsize=1024)
