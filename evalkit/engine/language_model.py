@@ -27,7 +27,8 @@ class LanguageModel:
 
     eos: ids that end an answer. pad: an id to fill rows with (never attended to).
     context_length: tokens it can see at once; None when unlimited. chat_template: used
-    instead of the tokenizer's own.
+    instead of the tokenizer's own. plain_because: why it runs in plain batches; "": it does
+    not, it runs packed.
     """
 
     model: Any
@@ -37,12 +38,31 @@ class LanguageModel:
     context_length: int | None
     chat_template: str | None = None
     limits: Limits = field(default_factory=Limits)
+    plain_because: str = "it was asked for"
+
+    @property
+    def packed(self) -> bool:
+        """True when it runs packed, False when in plain batches."""
+        return not self.plain_because
 
     @property
     def device(self) -> torch.device:
         """Where the inputs go."""
         device: torch.device = self.model.device
         return device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of its computations."""
+        dtype: torch.dtype = self.model.dtype
+        return dtype
+
+    @property
+    def exact(self) -> bool:
+        """True when answers do not depend on how batches are laid out (float32)."""
+        import torch
+
+        return self.dtype in (torch.float32, torch.float64)
 
     def accepts(self, name: str) -> bool:
         """True when the model's forward takes this argument."""

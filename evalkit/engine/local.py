@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
-from evalkit.engine import plain
+from evalkit.engine import packed, plain
 from evalkit.engine.encoding import Encoded, Encoder
-from evalkit.engine.language_model import LanguageModel
-from evalkit.engine.layout import batches
-from evalkit.engine.memory import Backoff, DoesNotFit
-from evalkit.engine.rows import Row
-from evalkit.engine.sampling import NAN
-from evalkit.exchange import Request, Response, Status
+from evalkit.engine.language_model import LanguageModel, Limits, wrap
+from evalkit.engine.outcome import Answers
+from evalkit.engine.schedule import run_packed, run_plain
+from evalkit.exchange import Request, Response
 
 WINDOW = 4096
 """Requests that are tokenised and laid out together: bounds memory on long runs."""
+
+
+def prepare(
+    model: Any,
+    tokenizer: Any,
+    *,
+    engine: str = "auto",
+    context_length: int | None = None,
+    chat_template: str | None = None,
+    limits: Limits | None = None,
+) -> LanguageModel:
+    """A model ready to answer.
+
+    engine: ``auto`` packs rows when the model gives the same logits that way (tried with a
+    few tokens) and else makes plain batches; ``plain`` always does the latter.
+    """
+    lm = wrap(
+        model, tokenizer, context_length=context_length, chat_template=chat_template, limits=limits
+    )
+    return lm if engine == "plain" else replace(lm, plain_because=packed.packable(lm))
 
 
 def respond(
@@ -30,7 +48,8 @@ def respond(
     for start in range(0, len(requests), WINDOW):
         window = range(start, min(start + WINDOW, len(requests)))
         places = _places(requests, window)
-        for batch in _window(lm, list(places), [not set(p) <= answered for p in places.values()]):
+        needed = [not answered.issuperset(where) for where in places.values()]
+        for batch in _window(lm, list(places), needed):
             spread = [
                 (index, response)
                 for request, response in batch
@@ -47,7 +66,7 @@ def _places(requests: Sequence[Request], window: range) -> dict[Request, list[in
     for index in window:
         request = requests[index]
         if request.repeat and (request.choices or request.generation.temperature == 0):
-            request = Request(request.prompt, request.generation, request.choices)
+            request = replace(request, repeat=0)
         places.setdefault(request, []).append(index)
     return places
 
@@ -55,6 +74,7 @@ def _places(requests: Sequence[Request], window: range) -> dict[Request, list[in
 def _window(
     lm: LanguageModel, requests: Sequence[Request], wanted: Sequence[bool]
 ) -> Iterator[list[tuple[Request, Response]]]:
+    """Requests that differ from each other: encode them all, then compute kind by kind."""
     encoder = Encoder(lm.tokenizer, lm.context_length, lm.chat_template)
     encoded: list[Encoded] = []
     needed: list[bool] = []
@@ -67,118 +87,25 @@ def _window(
             needed.append(want)
     if failed:
         yield failed
-    kinds: list[tuple[Compute, list[int]]] = [
-        (_choose, [i for i, e in enumerate(encoded) if e.choices]),
-        (_beams, [i for i, e in enumerate(encoded) if _beamed(e)]),
-        (_generate, [i for i, e in enumerate(encoded) if not e.choices and not _beamed(e)]),
-    ]
-    for compute, members in kinds:
-        yield from _kind(lm, encoded, needed, members, compute)
+    for answers in _computed(lm, encoded, needed):
+        yield [(encoded[i].request, response) for i, response in answers]
 
 
-def _kind(
-    lm: LanguageModel,
-    encoded: Sequence[Encoded],
-    needed: Sequence[bool],
-    members: Sequence[int],
-    compute: Compute,
-) -> Iterator[list[tuple[Request, Response]]]:
-    """Requests of one kind, batch by batch."""
+def _computed(
+    lm: LanguageModel, encoded: Sequence[Encoded], needed: Sequence[bool]
+) -> Iterator[Answers]:
+    def members(kind: str) -> list[int]:
+        return [i for i, e in enumerate(encoded) if _kind(e) == kind]
 
-    def run(part: Sequence[int]) -> Outcome:
-        return compute(lm, [encoded[i] for i in part])
-
-    backoff = Backoff(lambda part: _weight([encoded[i] for i in part]))
-    for batch in _layout(lm, encoded, members):
-        if not any(needed[i] for i in batch):
-            continue
-        started = time.perf_counter()
-        for part, result in backoff.run(batch, run):
-            seconds = (time.perf_counter() - started) / len(part)
-            started = time.perf_counter()
-            yield _responses([encoded[i] for i in part], result, seconds)
+    if lm.packed:
+        yield from run_packed(lm, encoded, needed, members("choose"), members("generate"))
+    else:
+        yield from run_plain(lm, encoded, needed, members("choose"), plain.choose)
+        yield from run_plain(lm, encoded, needed, members("generate"), plain.generate)
+    yield from run_plain(lm, encoded, needed, members("beam"), plain.beams)
 
 
-def _layout(
-    lm: LanguageModel, encoded: Sequence[Encoded], members: Sequence[int]
-) -> Iterator[list[int]]:
-    lengths = [encoded[i].length * _width(encoded[i]) for i in members]
-    extra = [_growth(encoded[i]) * _width(encoded[i]) for i in members]
-    for batch in batches(lengths, lm.limits.batch_tokens, lm.limits.batch_rows, extra):
-        yield [members[i] for i in batch]
-
-
-def _width(e: Encoded) -> int:
-    """Rows that a request takes in a batch."""
-    return len(e.choices) or e.request.generation.num_beams
-
-
-def _growth(e: Encoded) -> int:
-    return 0 if e.choices else e.request.generation.max_new_tokens
-
-
-def _beamed(e: Encoded) -> bool:
-    return not e.choices and e.request.generation.num_beams > 1
-
-
-def _weight(batch: Sequence[Encoded]) -> int:
-    return max(e.length + _growth(e) for e in batch) * sum(_width(e) for e in batch)
-
-
-Outcome = Sequence["tuple[float, ...] | Row"]
-Compute = Callable[[LanguageModel, Sequence[Encoded]], Outcome]
-
-
-def _choose(lm: LanguageModel, batch: Sequence[Encoded]) -> Outcome:
-    return plain.choose(lm, batch)
-
-
-def _generate(lm: LanguageModel, batch: Sequence[Encoded]) -> Outcome:
-    rows = [Row(i, e, lm.tokenizer, lm.eos) for i, e in enumerate(batch)]
-    plain.generate(lm, rows)
-    return rows
-
-
-def _beams(lm: LanguageModel, batch: Sequence[Encoded]) -> Outcome:
-    rows = [Row(i, e, lm.tokenizer, lm.eos) for i, e in enumerate(batch)]
-    for row in rows:
-        plain.beam(lm, row)
-    return rows
-
-
-def _responses(
-    batch: Sequence[Encoded], outcome: Outcome | DoesNotFit, seconds: float
-) -> list[tuple[Request, Response]]:
-    if isinstance(outcome, DoesNotFit):
-        return [(e.request, _no_memory(e)) for e in batch]
-    return [
-        (e.request, o.response(seconds) if isinstance(o, Row) else _chosen(e, o, seconds))
-        for e, o in zip(batch, outcome, strict=True)
-    ]
-
-
-def _chosen(e: Encoded, logprobs: tuple[float, ...], seconds: float) -> Response:
-    if any(math.isnan(value) for value in logprobs):
-        return Response(
-            Status.ERROR, sent=e.sent, prompt_tokens=len(e.prompt), seconds=seconds, error=NAN
-        )
-    best = max(range(len(logprobs)), key=logprobs.__getitem__)
-    return Response(
-        Status.OK,
-        text=e.request.choices[best],
-        sent=e.sent,
-        logprobs=logprobs,
-        choice_tokens=tuple(len(c) for c in e.choices),
-        prompt_tokens=len(e.prompt),
-        completion_tokens=sum(len(c) for c in e.choices),
-        seconds=seconds,
-    )
-
-
-def _no_memory(e: Encoded) -> Response:
-    return Response(
-        Status.ERROR,
-        sent=e.sent,
-        prompt_tokens=len(e.prompt),
-        error=f"out of memory with this sample alone ({len(e.prompt)} prompt tokens)",
-    )
+def _kind(encoded: Encoded) -> str:
+    if encoded.choices:
+        return "choose"
+    return "beam" if encoded.request.generation.num_beams > 1 else "generate"

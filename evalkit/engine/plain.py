@@ -42,8 +42,14 @@ def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[tuple[float, ...
     return [tuple(next(totals) for _ in e.choices) for e in batch]
 
 
-def generate(lm: LanguageModel, rows: Sequence[Row]) -> None:
-    """Write every row to its end. Rows that are done leave the batch."""
+def generate(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
+    """Write every request to its end. Rows that are done leave the batch."""
+    rows = _rows(lm, batch)
+    _write(lm, rows)
+    return rows
+
+
+def _write(lm: LanguageModel, rows: Sequence[Row]) -> None:
     import torch
 
     alive = list(rows)
@@ -76,7 +82,19 @@ def generate(lm: LanguageModel, rows: Sequence[Row]) -> None:
                 inputs["position_ids"] = positions
 
 
-def beam(lm: LanguageModel, row: Row) -> None:
+def beams(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
+    """Write every request by beam search, one after the other."""
+    rows = _rows(lm, batch)
+    for row in rows:
+        _beam(lm, row)
+    return rows
+
+
+def _rows(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
+    return [Row(i, encoded, lm.tokenizer, lm.eos) for i, encoded in enumerate(batch)]
+
+
+def _beam(lm: LanguageModel, row: Row) -> None:
     """Write one row by beam search, as transformers does it."""
     import torch
     from transformers import GenerationConfig

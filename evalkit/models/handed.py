@@ -44,11 +44,11 @@ class HandedTransformers:
     """A transformers model with its tokenizer. ``close`` leaves it to its owner."""
 
     def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
-        from evalkit.engine.language_model import wrap as language_model
+        from evalkit.engine.local import prepare
 
         self.name = name
         self.capabilities = Capabilities()
-        self._lm: LanguageModel = language_model(model, tokenizer)
+        self._lm: LanguageModel = prepare(model, tokenizer)
         self._fingerprint: Mapping[str, Any] | None = None
 
     def fingerprint(self) -> Mapping[str, Any]:

@@ -34,7 +34,8 @@ class TransformersOptions(Options):
     attn_implementation: as in transformers (``sdpa``, ``eager``, ``flash_attention_2``).
     chat_template: a Jinja template, or a ``.jinja`` file relative to the project's root.
     context_length: in tokens, instead of what the config states. batch_tokens, batch_rows:
-    the size of a batch. trust_remote_code: run code that comes with the weights.
+    the size of a batch. engine: ``auto`` packs rows where the model allows it, ``plain`` pads
+    them as transformers does. trust_remote_code: run code that comes with the weights.
     """
 
     model: str
@@ -47,6 +48,7 @@ class TransformersOptions(Options):
     context_length: int | None = Field(default=None, ge=1)
     batch_tokens: int | None = Field(default=None, ge=1)
     batch_rows: int | None = Field(default=None, ge=1)
+    engine: Literal["auto", "plain"] = "auto"
     trust_remote_code: bool = False
 
     @field_validator("device")
@@ -85,7 +87,7 @@ class TransformersModel:
             "attn_implementation": self.options.attn_implementation,
             "chat_template": text_digest(template) if template else None,
             "context_length": self.options.context_length,
-            "engine": ENGINE,
+            "engine": f"{self.options.engine}-{ENGINE}",
             **({"date": date.today().isoformat()} if uses_date else {}),
             "versions": hardware.library_versions("torch", "transformers", "tokenizers"),
         }
@@ -176,12 +178,14 @@ class TransformersModel:
         return file.read_text(encoding="utf-8")
 
     def _wrap(self, model: Any, tokenizer: Any) -> LanguageModel:
-        from evalkit.engine.language_model import Limits, default_limits, wrap
+        from evalkit.engine.language_model import Limits, default_limits
+        from evalkit.engine.local import prepare
 
         usual = default_limits(str(model.device.type))
-        return wrap(
+        return prepare(
             model,
             tokenizer,
+            engine=self.options.engine,
             context_length=self.options.context_length,
             chat_template=self._template(),
             limits=Limits(
@@ -202,6 +206,7 @@ def facts(lm: LanguageModel) -> dict[str, Any]:
         "vocabulary": getattr(text, "vocab_size", None),
         "context_length": lm.context_length,
         "attn_implementation": getattr(config, "_attn_implementation", None),
+        "engine": "packed" if lm.packed else f"plain batches, because {lm.plain_because}",
         "batch_tokens": lm.limits.batch_tokens,
         "batch_rows": lm.limits.batch_rows,
     }

@@ -1,0 +1,268 @@
+"""Packed batches: no token twice, no padding in the linear layers, nobody waits.
+
+Prefixes that requests share are computed once. Choices of a request share its prompt and
+are compared in the same forward. When generating, a row that is done leaves at once and a
+waiting one takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from evalkit.engine import prefixes
+from evalkit.engine.attention import Prefix, Segments, forward
+from evalkit.engine.encoding import Encoded
+from evalkit.engine.language_model import LanguageModel
+from evalkit.engine.rows import Row
+from evalkit.engine.sampling import advance
+from evalkit.engine.slots import Slots
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Prefixes:
+    """Shared beginnings, computed when first wanted and let go after their last use.
+
+    uses: the nodes that will be wanted, as often as they will be.
+    """
+
+    def __init__(
+        self, lm: LanguageModel, sharing: prefixes.Sharing, uses: Sequence[int | None]
+    ) -> None:
+        self._lm = lm
+        self._nodes = sharing.nodes
+        self._held: dict[int, Prefix] = {}
+        self._left = [0] * len(sharing.nodes)
+        for node in uses:
+            for ancestor in self._chain(node):
+                self._left[ancestor] += 1
+
+    def get(self, node: int | None) -> Prefix | None:
+        """Keys and values of a shared beginning, those of its parents in front."""
+        if node is None:
+            return None
+        if node not in self._held:
+            self._held[node] = self._computed(node, self.get(self._nodes[node].parent))
+        return self._held[node]
+
+    def used(self, node: int | None) -> None:
+        """One of the uses is over."""
+        for ancestor in self._chain(node):
+            self._left[ancestor] -= 1
+            if not self._left[ancestor]:
+                self._held.pop(ancestor, None)
+
+    def _chain(self, node: int | None) -> Iterator[int]:
+        while node is not None:
+            yield node
+            node = self._nodes[node].parent
+
+    def _computed(self, index: int, parent: Prefix | None) -> Prefix:
+        import torch
+
+        lm, node = self._lm, self._nodes[index]
+        whole = Prefix(node.end)
+
+        def store(layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
+            whole.keys.append(k)
+            whole.values.append(v)
+
+        plan = Segments([len(node.ids)], lm.device, lm.dtype, prefix=parent, store=store)
+        with torch.inference_mode():
+            forward(lm, node.ids, range(node.start, node.end), plan, read=[len(node.ids) - 1])
+        return whole
+
+
+def choose(
+    lm: LanguageModel, batch: Sequence[Encoded], prefix: Prefix | None
+) -> list[tuple[float, ...]]:
+    """Log-likelihoods (nats) of every choice of every request, in one forward.
+
+    All requests begin with ``prefix``. The first token of a choice is read where the prompt
+    ends, so a choice of one token costs nothing beyond the prompt.
+    """
+    import torch
+
+    packing = _Packing(prefix.length if prefix else 0)
+    for encoded in batch:
+        packing.add(encoded)
+    with torch.inference_mode():
+        plan = Segments(
+            packing.lengths, lm.device, lm.dtype, prefix=prefix, branches=packing.branches
+        )
+        logits = forward(lm, packing.ids, packing.positions, plan, packing.read).float()
+        places = torch.tensor(packing.places, device=logits.device)
+        targets = torch.tensor(packing.targets, device=logits.device)
+        scores = logits[places, targets] - logits.logsumexp(-1)[places]
+        owners = torch.tensor(packing.owners, device=logits.device)
+        sums = scores.new_zeros(packing.choices, dtype=torch.float64)
+        totals = iter(sums.index_add_(0, owners, scores.double()).tolist())
+    return [tuple(next(totals) for _ in encoded.choices) for encoded in batch]
+
+
+class _Packing:
+    """The tokens of a batch of choices in one row, and where each choice's tokens are read."""
+
+    def __init__(self, before: int) -> None:
+        self.before = before
+        self.ids: list[int] = []
+        self.positions: list[int] = []
+        self.lengths: list[int] = []
+        self.branches: list[list[tuple[int, int, int]]] = []
+        self.read: list[int] = []
+        self.places: list[int] = []
+        self.targets: list[int] = []
+        self.owners: list[int] = []
+        self.choices = 0
+
+    def add(self, encoded: Encoded) -> None:
+        first = len(self.ids)
+        own = encoded.prompt[self.before :]
+        self.ids.extend(own)
+        self.positions.extend(range(self.before, len(encoded.prompt)))
+        ends_at = self._reading(len(self.ids) - 1)
+        branches: list[tuple[int, int, int]] = []
+        for choice in encoded.choices:
+            self._target(ends_at, choice[0])
+            start = len(self.ids) - first
+            for k, token in enumerate(choice[:-1]):
+                self.ids.append(token)
+                self.positions.append(len(encoded.prompt) + k)
+                self._target(self._reading(len(self.ids) - 1), choice[k + 1])
+            if len(choice) > 1:
+                branches.append((start, len(self.ids) - first, len(own)))
+            self.choices += 1
+        self.branches.append(branches)
+        self.lengths.append(len(self.ids) - first)
+
+    def _reading(self, token: int) -> int:
+        self.read.append(token)
+        return len(self.read) - 1
+
+    def _target(self, place: int, token: int) -> None:
+        self.places.append(place)
+        self.targets.append(token)
+        self.owners.append(self.choices)
+
+
+def generate(
+    lm: LanguageModel,
+    rows: Sequence[Row],
+    leaves: Sequence[int | None],
+    store: Prefixes,
+    slots: int,
+) -> Iterator[list[Row]]:
+    """Write every row to its end; rows come out as they finish.
+
+    leaves: per row, the shared beginning that its prompt continues, a node of ``store``.
+    slots: rows that are written at a time. Rows are taken in the given order.
+    """
+    import torch
+
+    waiting = list(zip(rows, leaves, strict=True))[::-1]
+    active: list[Row] = []
+    held = Slots(min(slots, len(rows)))
+    while waiting or active:
+        with torch.inference_mode():
+            free = held.rows - len(active)
+            if waiting and (not active or free >= max(1, held.rows // 8)):
+                entering = [waiting.pop() for _ in range(min(free, len(waiting)))]
+                for leaf, part in _by_leaf(entering).items():
+                    _enter(lm, held, part, store.get(leaf))
+                    active.extend(part)
+                    for _ in part:
+                        store.used(leaf)
+            else:
+                _step(lm, held, active)
+            finished = _leave(held, active)
+        if finished:
+            yield finished
+
+
+def _leave(held: Slots, active: list[Row]) -> list[Row]:
+    """Take the rows that are done out of their slots; the last rows move into the gaps."""
+    done = [slot for slot, row in enumerate(active) if row.done]
+    finished = [active[slot] for slot in done]
+    for slot in reversed(done):
+        held.remove(slot)
+        active[slot] = active[-1]
+        active.pop()
+    return finished
+
+
+def _by_leaf(entering: Sequence[tuple[Row, int | None]]) -> dict[int | None, list[Row]]:
+    groups: dict[int | None, list[Row]] = {}
+    for row, leaf in entering:
+        groups.setdefault(leaf, []).append(row)
+    return groups
+
+
+def _enter(lm: LanguageModel, held: Slots, rows: Sequence[Row], prefix: Prefix | None) -> None:
+    """Compute the prompts of new rows, keep their keys and values, write their first token."""
+    before = prefix.length if prefix else 0
+    own = [row.encoded.prompt[before:] for row in rows]
+    lengths = [len(ids) for ids in own]
+    held.reserve(before + max(lengths))
+    plan = Segments(lengths, lm.device, lm.dtype, prefix=prefix, store=held.put)
+    ids = [token for part in own for token in part]
+    positions = [before + k for length in lengths for k in range(length)]
+    ends = [sum(lengths[: i + 1]) - 1 for i in range(len(lengths))]
+    logits = forward(lm, ids, positions, plan, ends)
+    held.add([before + length for length in lengths])
+    advance(logits, rows)
+
+
+def _step(lm: LanguageModel, held: Slots, rows: Sequence[Row]) -> None:
+    """One more token for every row."""
+    plan = held.step(lm.device, lm.dtype)
+    logits = forward(lm, [row.ids[-1] for row in rows], list(held.lengths), plan)
+    held.lengths = [length + 1 for length in held.lengths]
+    advance(logits, rows)
+
+
+def packable(lm: LanguageModel) -> str:
+    """Why this model cannot run packed, or "" when it gives the same logits as plain batches.
+
+    Asked of the model itself, once, with a few tokens: some models attend through a sliding
+    window, carry a recurrent state or add a bias by position.
+    """
+    import torch
+
+    if not (lm.accepts("logits_to_keep") and lm.accepts("position_ids")):
+        return "its forward takes no position_ids or logits_to_keep"
+    if not getattr(lm.model, "_supports_attention_backend", False):
+        return "its attention cannot be replaced"
+    size = int(lm.model.get_input_embeddings().weight.shape[0])
+    ids = [(7 * k + 3) % min(size, 97) for k in range(14)]
+    try:
+        with torch.inference_mode():
+            plain = lm.model(torch.tensor([ids], device=lm.device), use_cache=False).logits[0]
+            packed = _trial(lm, ids)
+    except Exception as error:  # the model's own code may raise anything here
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    plain = plain[[11, 12, 13, 8]].float()
+    spread = float(plain.std()) or 1.0
+    allowed = 1e-3 if lm.dtype == torch.float32 else 5e-2
+    off = float((packed.float() - plain).abs().mean()) / spread
+    return "" if off <= allowed else f"its logits differ by {off:.1%} from those of plain batches"
+
+
+def _trial(lm: LanguageModel, ids: Sequence[int]) -> torch.Tensor:
+    """Logits at positions 11, 12, 13 and 8, by way of a prefix, two rows and two steps."""
+    import torch
+
+    node = prefixes.Node(tuple(ids[:5]), 0, 5, None)
+    prefix = Prefixes(lm, prefixes.Sharing((node,), ()), [0]).get(0)
+    held = Slots(2)
+    held.reserve(12)
+    plan = Segments([7, 4], lm.device, lm.dtype, prefix=prefix, store=held.put)
+    both = forward(lm, [*ids[5:12], *ids[5:9]], [*range(5, 12), *range(5, 9)], plan, read=[6, 10])
+    held.add([12, 9])
+    found = [both[0]]
+    for k in (12, 13):
+        step = forward(lm, [ids[k], 0], list(held.lengths), held.step(lm.device, lm.dtype))
+        held.lengths = [length + 1 for length in held.lengths]
+        found.append(step[0])
+    return torch.stack([*found, both[1]])

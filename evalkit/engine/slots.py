@@ -1,0 +1,102 @@
+"""Keys and values of the rows that are being written, one slot per row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from evalkit.engine.attention import grouped_attention
+
+if TYPE_CHECKING:
+    import torch
+
+GROWTH = 64
+"""Columns that are added when a row grows beyond the end."""
+
+
+class Slots:
+    """Room for ``rows`` rows; the rows in use are always the first ones.
+
+    lengths: tokens of each row in use. Keys and values are allocated when first stored, per
+    layer (rows, key-value heads, columns, d), and grow with the longest row.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.lengths: list[int] = []
+        self.columns = 0
+        self._keys: dict[int, torch.Tensor] = {}
+        self._values: dict[int, torch.Tensor] = {}
+
+    def reserve(self, columns: int) -> None:
+        """Make sure that rows of this many tokens fit."""
+        if columns <= self.columns:
+            return
+        self.columns = columns + GROWTH
+        for held in (self._keys, self._values):
+            for layer, old in held.items():
+                new = old.new_zeros(*old.shape[:2], self.columns, old.shape[3])
+                new[:, :, : old.shape[2]] = old
+                held[layer] = new
+
+    def put(self, layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
+        """Store new rows after those in use: (new rows, key-value heads, width, d).
+
+        What a row has beyond its own length is padding; it is overwritten or never seen.
+        """
+        first = len(self.lengths)
+        for held, new in ((self._keys, k), (self._values, v)):
+            if layer not in held:
+                held[layer] = new.new_zeros(self.rows, new.shape[1], self.columns, new.shape[3])
+            held[layer][first : first + new.shape[0], :, : new.shape[2]] = new
+
+    def add(self, lengths: Sequence[int]) -> None:
+        """The rows just put are in use from now on."""
+        self.lengths.extend(lengths)
+
+    def remove(self, slot: int) -> None:
+        """Free a slot; the last row in use moves there."""
+        last = len(self.lengths) - 1
+        if slot != last:
+            size = self.lengths[last]
+            for held in (self._keys, self._values):
+                for tensor in held.values():
+                    tensor[slot, :, :size] = tensor[last, :, :size]
+            self.lengths[slot] = self.lengths[last]
+        self.lengths.pop()
+
+    def step(self, device: torch.device, dtype: torch.dtype) -> Step:
+        """The plan by which every row in use takes one more token."""
+        return Step(self, device, dtype)
+
+    def layer(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of a layer, every slot and column."""
+        return self._keys[layer], self._values[layer]
+
+
+class Step:
+    """One token for every row in use (see evalkit.engine.attention.Plan)."""
+
+    def __init__(self, slots: Slots, device: torch.device, dtype: torch.dtype) -> None:
+        import torch
+
+        self._slots = slots
+        self.longest = max(slots.lengths) + 1
+        slots.reserve(self.longest)
+        self._rows = torch.arange(len(slots.lengths), device=device)
+        self._ends = torch.tensor(slots.lengths, device=device)
+        seen = torch.arange(self.longest, device=device) <= self._ends[:, None]
+        bias = torch.zeros(seen.shape, dtype=dtype, device=device)
+        self._mask = bias.masked_fill_(~seen, torch.finfo(dtype).min)[:, None, None]
+
+    def attend(
+        self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
+    ) -> torch.Tensor:
+        """See Plan."""
+        keys, values = self._slots.layer(layer)
+        keys[self._rows, :, self._ends] = k[0].transpose(0, 1)
+        values[self._rows, :, self._ends] = v[0].transpose(0, 1)
+        count = len(self._slots.lengths)
+        keys, values = keys[:count, :, : self.longest], values[:count, :, : self.longest]
+        out = grouped_attention(q[0].transpose(0, 1)[:, :, None], keys, values, self._mask, scale)
+        return out[:, :, 0][None]
