@@ -75,12 +75,15 @@ function codePoint(character) {
 function number(value) {
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number") return String(value);
-  const size = Math.abs(value);
-  if (size >= 1000) return Math.round(value).toLocaleString("en");
-  if (size >= 100) return value.toFixed(1);
-  if (size >= 10) return value.toFixed(2);
-  if (size > 0 && size < 0.0005) return value.toExponential(1);
-  return value.toFixed(3);
+  return (value < 0 ? "−" : "") + digits(Math.abs(value));
+}
+
+function digits(size) {
+  if (size >= 1000) return Math.round(size).toLocaleString("en");
+  if (size >= 100) return size.toFixed(1);
+  if (size >= 10) return size.toFixed(2);
+  if (size > 0 && size < 0.0005) return size.toExponential(1);
+  return size.toFixed(3);
 }
 
 /** A value of a sample's row: text as it is, the rest as JSON. */

@@ -23,7 +23,7 @@ from markupsafe import Markup
 from evalkit.content import folder
 from evalkit.records import RunRecord
 from evalkit.reporting import words
-from evalkit.reporting.page import page
+from evalkit.reporting.page import moment, page
 from evalkit.reporting.summary import limited
 
 STYLES = ("base.css", "overview.css", "suite.css", "samples.css", "print.css")
@@ -86,8 +86,8 @@ def _environment() -> Environment:
         interval=words.interval,
         signed=words.signed,
         percent=words.percent,
-        threshold=words.threshold,
         duration=words.duration,
+        moment=moment,
         count=lambda value: f"{value:,}",
         pretty=_pretty,
     )
@@ -122,8 +122,9 @@ def _hash(block: str) -> str:
 
 
 def _settings(parameters: Mapping[str, Any]) -> str:
-    """Parameters in one line: ``max_new_tokens 8, stop ["\\n"]``."""
-    named = [f"{name} {_pretty(value)}" for name, value in parameters.items()]
+    """The parameters that were set, in one line: ``max_new_tokens 8, stop ["\\n"]``."""
+    given = {name: value for name, value in parameters.items() if value not in (None, [], "")}
+    named = [f"{name} {_pretty(value)}" for name, value in given.items()]
     return ", ".join(named) or words.ABSENT
 
 

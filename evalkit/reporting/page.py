@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
@@ -264,7 +264,7 @@ def _facts(run: RunRecord) -> list[tuple[str, str]]:
     suites = len({cell.suite for cell in run.cells})
     models = len({cell.model for cell in run.cells})
     facts = [
-        ("started", run.started.replace("T", " ").replace("Z", " UTC")),
+        ("started", moment(run.started)),
         ("took", words.duration(wall) if (wall := wall_seconds(run)) is not None else words.ABSENT),
         ("suites", f"{suites:,}"),
         ("models", f"{models:,}"),
@@ -282,6 +282,14 @@ def wall_seconds(run: RunRecord) -> float | None:
     except ValueError:
         return None
     return (end - start).total_seconds()
+
+
+def moment(text: str | None) -> str:
+    """ISO 8601 as people read it: ``2026-11-21 22:00:00 UTC``; a dash where there is none."""
+    try:
+        return _moment(text or "").astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except ValueError:
+        return text or words.ABSENT
 
 
 def _moment(text: str) -> datetime:

@@ -52,8 +52,8 @@ def _row(run: RunRecord, cell: CellRecord) -> tuple[str, ...]:
         _MARKS[cell_verdict(cell)],
         _clean(cell_name(cell)),
         _clean(score.name) if score else "",
-        words.number(score.value) if score else "",
-        words.interval(score.low, score.high) if score else "",
+        _plain(words.number(score.value)) if score else "",
+        _plain(words.interval(score.low, score.high)) if score else "",
         str(cell.n) if cell.scored == cell.n else f"{cell.scored}/{cell.n}",
         f"{passed} of {len(cell.gates)}" if cell.gates else "none",
     )
@@ -90,6 +90,11 @@ def _fit(text: str, size: int) -> str:
         return text
     end = (size - 2) // 2
     return f"{text[: size - 2 - end]}..{text[len(text) - end :]}"
+
+
+def _plain(number: str) -> str:
+    """Dash and minus as every terminal can write them."""
+    return number.replace(words.ABSENT, "-").replace(words.MINUS, "-")
 
 
 def _clean(text: str) -> str:

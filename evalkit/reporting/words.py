@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 ABSENT = "–"
+MINUS = "−"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def number(value: float | None) -> str:
     """A score: three decimals below ten, fewer above; a dash where it is undefined."""
-    if value is None:
+    if value is None or not math.isfinite(value):
         return ABSENT
-    size = abs(value)
+    return (MINUS if value < 0 else "") + _digits(abs(value))
+
+
+def _digits(size: float) -> str:
     if size >= 1000:
-        return f"{value:,.0f}"
+        return f"{size:,.0f}"
     if size >= 100:
-        return f"{value:.1f}"
+        return f"{size:.1f}"
     if size >= 10:
-        return f"{value:.2f}"
+        return f"{size:.2f}"
     if 0 < size < 0.0005:
-        return f"{value:.1e}"
-    return f"{value:.3f}"
-
-
-def threshold(value: float) -> str:
-    """A threshold as its author would write it: no digits that say nothing."""
-    return f"{value:g}"
+        return f"{size:.1e}"
+    return f"{size:.3f}"
 
 
 def interval(low: float | None, high: float | None) -> str:
     """``[0.530, 0.690]``, or nothing where there is no interval."""
-    return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{number(low)}, {number(high)}]"
 
 
 def signed(value: float | None) -> str:
     """A margin with its sign, the minus a true minus."""
     if value is None:
         return ABSENT
-    return ("+" if value >= 0 else "−") + number(abs(value))
+    return ("+" if value >= 0 else MINUS) + number(abs(value))
 
 
 def percent(share: float) -> str:
