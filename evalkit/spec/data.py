@@ -97,14 +97,14 @@ def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
     file = suite.source.file
 
     def failed(key: str, message: str) -> tuple[None, list[Problem]]:
-        return None, [Problem(file, suite.line("data", key), f"data.{key}", message)]
+        return None, [suite.problem(("data", key), message)]
 
     if data.rows is not None:
         complaints = Complaints(file)
         rows = [(suite.line("data", "rows", i), row) for i, row in enumerate(data.rows)]
         table, digest = Table(iter(rows)), _digest_rows(data.rows)
         if not rows:
-            return failed("rows", "holds no rows")
+            return (None, []) if "data" in suite.pruned else failed("rows", "holds no rows")
     elif data.file is not None:
         try:
             path = locate(
@@ -182,9 +182,8 @@ def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
     for key, names in named:
         for i, name in enumerate(names):
             if name not in columns:
-                line = suite.line("data", key, i) if len(names) > 1 else suite.line("data", key)
-                message = unknown("column", name, columns)
-                problems.append(Problem(suite.source.file, line, f"data.{key}", message))
+                path = ("data", key, i) if len(names) > 1 else ("data", key)
+                problems.append(suite.problem(path, unknown("column", name, columns)))
     return problems
 
 

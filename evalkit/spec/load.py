@@ -20,8 +20,8 @@ from evalkit.spec.files import project_root
 from evalkit.spec.parts import shown
 from evalkit.spec.problems import guessed_key, sentence
 from evalkit.spec.prompts import Variant, check_variants
-from evalkit.spec.source import Source, as_source, scan_yaml
-from evalkit.spec.suite import Suite, consistency
+from evalkit.spec.source import as_source, scan_yaml
+from evalkit.spec.suite import Suite, key_rules, task_rules
 
 SUFFIX = ".eval.yaml"
 
@@ -157,11 +157,13 @@ def _parse(
         allow_outside=allow_outside,
         pruned=frozenset(str(lost[0]) for lost in gone) | stand_ins,
     )
-    for where, message in consistency(suite):
-        if not _follows(where, gone) and not stand_ins:
-            problems.append(_problem(source, where, message))
+    findings = list(key_rules(suite))
     if "task" not in stand_ins:
+        findings += task_rules(suite)
         problems += _check_names(suite, vocabulary)
+    for where, message in findings:
+        if not _follows(where, gone):
+            problems.append(source.problem(where, message))
     return _Parsed(suite, tuple(problems), stand_ins)
 
 
@@ -200,7 +202,7 @@ def _structure(draft: Draft) -> tuple[Suite | None, list[Problem], list[_Path], 
             if error["type"] == "missing" and path in renamed:
                 continue
             if not _follows(path, gone):
-                problems.append(_problem(draft.source, path, sentence(error, Suite)))
+                problems.append(draft.source.problem(path, sentence(error, Suite)))
             if error["type"] == "missing" and len(path) == 1:
                 stand_ins.add(path[0])
                 draft.put(path[0], _STAND_INS[path[0]])
@@ -229,10 +231,10 @@ def _repair_keys(
             continue
         if path == ("prompt",):
             message = "write either 'prompt' or 'prompts', not both"
-            problems.append(_problem(draft.source, path, message))
+            problems.append(draft.source.problem(path, message))
             draft.remove(path)
             continue
-        problems.append(_problem(draft.source, path, sentence(error, Suite)))
+        problems.append(draft.source.problem(path, sentence(error, Suite)))
         if draft.reach(path) != path:
             continue
         guess = guessed_key(path, Suite)
@@ -260,10 +262,6 @@ def _follows(path: _Path, gone: Sequence[_Path]) -> bool:
     return any(lost[: len(path)] == path or path[: len(lost)] == lost for lost in gone)
 
 
-def _problem(source: Source, path: _Path, message: str) -> Problem:
-    return Problem(source.file, source.line(*path), source.where(*path), message)
-
-
 def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:
     """Metrics and gates, as those who know them judge them."""
     problems = []
@@ -271,7 +269,7 @@ def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:
     for i, metric in enumerate(suite.metrics):
         message = vocabulary.check_metric(metric.name, suite.task, suite.label_names)
         if message:
-            problems.append(_problem(suite.source, ("metrics", i), message))
+            problems.append(suite.problem(("metrics", i), message))
         else:
             good.append(metric)
     if "labels" in suite.pruned:
@@ -284,5 +282,5 @@ def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:
     for i, rule in enumerate(suite.gates):
         messages = [vocabulary.check_gate(rule, view) for view in views]
         if messages[-1] and all(messages):
-            problems.append(_problem(suite.source, ("gates", i), messages[-1]))
+            problems.append(suite.problem(("gates", i), messages[-1]))
     return problems

@@ -78,7 +78,7 @@ def read_project(file: Path) -> Project:
         raise SpecError([Problem(source.file, 1, "", message)])
     for key in value:
         if key not in _KEYS:
-            problems.append(_problem(source, (key,), unknown("key", str(key), _KEYS)))
+            problems.append(source.problem((key,), unknown("key", str(key), _KEYS)))
     models: dict[str, ModelDeclaration] = {}
     for name, declared in _mapping(source, "models", problems).items():
         found = _declared(source, str(name), declared, root, problems)
@@ -139,7 +139,7 @@ def _mapping(source: Source, key: str, problems: list[Problem]) -> Mapping[str, 
         return {}
     if not isinstance(value, dict):
         message = f"expected a mapping of names, found {shown(value)}"
-        problems.append(_problem(source, (key,), message))
+        problems.append(source.problem((key,), message))
         return {}
     return value
 
@@ -152,28 +152,28 @@ def _declared(
     line = source.line(*path)
     if not re.fullmatch(r"\w[\w.+:@-]*", name):
         message = f"'{name}' is no name: use letters, digits and . _ + - : @"
-        problems.append(_problem(source, path, message))
+        problems.append(source.problem(path, message))
         return None
     if isinstance(declared, str):
         try:
             short = parse_model(declared, root)
         except UsageError as error:
-            problems.append(_problem(source, path, str(error)))
+            problems.append(source.problem(path, str(error)))
             return None
         return ModelDeclaration(name, short.backend, short.options, source.file, line, root)
     if not isinstance(declared, dict):
         message = f"expected {{backend: …, model: …}}, found {shown(declared)}"
-        problems.append(_problem(source, path, message))
+        problems.append(source.problem(path, message))
         return None
     backend = declared.get("backend")
     if not isinstance(backend, str) or not backend.strip():
         message = "needs 'backend:', how it is reached: transformers, callable, openai, ollama, …"
-        problems.append(_problem(source, (*path, "backend"), message))
+        problems.append(source.problem((*path, "backend"), message))
         return None
     options = {str(key): value for key, value in declared.items() if key != "backend"}
     found = list(secrets(options))
     for secret in found:
-        problems.append(_problem(source, (*path, *secret), _secret_message(secret, name)))
+        problems.append(source.problem((*path, *secret), _secret_message(secret, name)))
     return ModelDeclaration(name, backend, _with_paths(options, root), source.file, line, root)
 
 
@@ -184,7 +184,7 @@ def _default(source: Source, problems: list[Problem]) -> tuple[str, ...]:
         return ()
     if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
         message = f"expected the name of a model or a list of names, found {shown(value)}"
-        problems.append(_problem(source, ("default",), message))
+        problems.append(source.problem(("default",), message))
         return ()
     return tuple(names)
 
@@ -237,7 +237,3 @@ def _secret_message(path: tuple[Any, ...], model: str) -> str:
         f"'{'.'.join(map(str, path))}' looks like a secret, and a secret has no place here: put it "
         f"in an environment variable and name that, e.g. {wanted}_env: {variable}_KEY"
     )
-
-
-def _problem(source: Source, path: tuple[Any, ...], message: str) -> Problem:
-    return Problem(source.file, source.line(*path), source.where(*path), message)

@@ -108,11 +108,14 @@ class Variant:
         return (*(Message(role, text) for role, text in turns), Message("assistant", answer))
 
     def _values(self, sample: Sample) -> dict[str, Any]:
-        values: dict[str, Any] = {"row": sample.fields, "labels": self._labels}
-        values.update(sample.fields)
+        """The row, and beside it the extras; a column called like an extra wins."""
+        values = dict(sample.fields)
+        if self._labels:
+            values.setdefault("labels", self._labels)
         if sample.choices:
             values["choices"] = list(sample.choices)
             values.setdefault("letters", list(LETTERS[: len(sample.choices)]))
+        values.setdefault("row", sample.fields)
         return values
 
     def _fill(self, path: _Path, values: Mapping[str, Any], sample: Sample) -> str:

@@ -90,8 +90,7 @@ def read_shots(
     path = ("prompts", name, "shots")
 
     def problem(key: str, message: str) -> Problem:
-        line = suite.line(*path, key)
-        return Problem(suite.source.file, line, f"prompts.{name}.shots.{key}", message)
+        return suite.problem((*path, key), message)
 
     pool, columns, problems = _pool(suite, name, spec, dataset)
     if problems:
@@ -102,8 +101,8 @@ def read_shots(
             problems.append(problem(origin, unknown("column", column, columns)))
     if problems:
         return None, problems
-    own = spec.from_ == "data"
-    seed = spec.seed if spec.seed is not None else 0 if own else None
+    own = spec.from_ == "data" or (spec.file is not None and spec.file == suite.data.file)
+    seed = 0 if spec.seed is None and spec.from_ else spec.seed
     if seed is not None:
         pool = shuffled(pool, seed)
     count = spec.count or len(pool)
@@ -122,7 +121,7 @@ def read_shots(
         summary=_summary(spec, count),
         balanced=spec.balanced,
         content=content,
-        same_ids=own or spec.file == suite.data.file or suite.data.id in columns,
+        same_ids=own or suite.data.id in columns,
     )
     short = _short_of(shots, dataset) if len(pool) == count else None
     if short is not None:
@@ -154,9 +153,7 @@ def _pool(
                 spec.file, suite.path.parent, suite.root, allow_outside=suite.allow_outside
             )
         except ValueError as error:
-            line = suite.line("prompts", name, "shots", "file")
-            where = f"prompts.{name}.shots.file"
-            return [], (), [Problem(suite.source.file, line, where, str(error))]
+            return [], (), [suite.problem(("prompts", name, "shots", "file"), str(error))]
         complaints = Complaints(display(file))
         try:
             table = open_table(file, complaints)

@@ -143,6 +143,10 @@ class Source:
         steps = [place.step for place in self.places(path)[1:]]
         return dotted(tuple(step for step in steps if step is not None))
 
+    def problem(self, path: tuple[Any, ...], message: str) -> Problem:
+        """Something wrong at a path, with its place in the file."""
+        return Problem(self.file, self.line(*path), self.where(*path), message)
+
 
 def display(path: Path) -> str:
     """A path as people want to read it: relative to the working directory when inside it."""

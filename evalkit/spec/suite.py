@@ -1,8 +1,8 @@
 """What a suite is: frozen models with the names of the YAML keys.
 
 These say what one key may hold. Rules between keys (a classification needs labels) are in
-``consistency``; names that other rooms define (metrics, gates) are checked through callbacks by
-``evalkit.spec.load``.
+``task_rules`` and ``key_rules``; names that other rooms define (metrics, gates) are checked
+through callbacks by ``evalkit.spec.load``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from evalkit.errors import Problem
 from evalkit.spec.parts import (
     CHOOSING,
     Answer,
@@ -426,6 +427,10 @@ class Suite(Part):
         """The line of a key in the suite's file: ``suite.line("gates", 1)``."""
         return self._source.line(*path)
 
+    def problem(self, path: tuple[Any, ...], message: str) -> Problem:
+        """Something wrong at a path of the suite, with its place in the file."""
+        return self._source.problem(path, message)
+
     @property
     def hash(self) -> str:
         """SHA-256 of everything the suite declares, whatever its layout and comments."""
@@ -448,8 +453,12 @@ def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def consistency(suite: Suite) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """Rules between keys: yields the path of the key to look at, and what is wrong."""
+Finding = tuple[tuple[Any, ...], str]
+"""The path of the key to look at, and what is wrong."""
+
+
+def task_rules(suite: Suite) -> Iterator[Finding]:
+    """What the task asks of the other keys."""
     task, data, answer = suite.task, suite.data, suite.answer
     if task == "classification" and not suite.labels:
         yield ("labels",), "a classification needs 'labels:', the list of labels to choose from"
@@ -468,9 +477,14 @@ def consistency(suite: Suite) -> Iterator[tuple[tuple[Any, ...], str]]:
             ("answer",),
             f"'{answer.method}' needs labels or choices, which the task {task} has not; use text",
         )
-    if answer.form == "letter" and task != "multiple-choice":
+    elif answer.form == "letter" and task != "multiple-choice":
         yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
     yield from _target_rules(suite)
+
+
+def key_rules(suite: Suite) -> Iterator[Finding]:
+    """What keys ask of each other, whatever the task."""
+    data = suite.data
     for key in ("split", "name", "revision"):
         if getattr(data, key) is not None and data.hf is None:
             yield ("data", key), f"'{key}' goes with 'hf:' only"
@@ -481,7 +495,7 @@ def consistency(suite: Suite) -> Iterator[tuple[tuple[Any, ...], str]]:
         seen[metric.name] = i
 
 
-def _target_rules(suite: Suite) -> Iterator[tuple[tuple[Any, ...], str]]:
+def _target_rules(suite: Suite) -> Iterator[Finding]:
     task, data = suite.task, suite.data
     if not data.target and task not in _WITHOUT_TARGET:
         yield (

@@ -206,7 +206,7 @@ def test_columns_that_are_not_there(write: Write) -> None:
     write("d.csv", "question,answer,topic\n1,1,t\n")
     found = problems({"file": "d.csv", "target": "anser", "group": ["topic", "hazard"], "id": "n"})
     assert [message.partition(": ")[2] for message in found] == [
-        "data.group: unknown column 'hazard' (known: question, answer, topic)",
+        "data.group[1]: unknown column 'hazard' (known: question, answer, topic)",
         "data.id: unknown column 'n' (known: question, answer, topic)",
         "data.target: unknown column 'anser'; did you mean 'answer'? (known: question, answer, "
         "topic)",

@@ -1,0 +1,501 @@
+"""A broken suite is told everything that is wrong with it, at once, where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalkit.errors import SpecError, unknown
+from evalkit.spec.load import Vocabulary, load_checked, load_suite, suite_name
+from evalkit.spec.suite import TASKS, Suite
+from tests.spec.conftest import Write
+
+METRICS = ("accuracy", "macro_f1", "recall")
+
+
+def check_metric(name: str, task: str, labels: Sequence[str]) -> str | None:
+    return None if name in METRICS else unknown("metric", name, METRICS)
+
+
+def check_gate(rule: object, suite: Suite) -> str | None:
+    """A rule on a score that the suite's metrics (or by default: all of them) yield."""
+    names = [metric.name for metric in suite.metrics] or list(METRICS)
+    scores = [n for n in names if n != "recall"]
+    scores += [f"recall[{label}]" for label in suite.labels if "recall" in names]
+    score = str(rule.get("metric") if isinstance(rule, dict) else rule).split(" ")[0]
+    return None if score in scores else unknown("score", score, scores)
+
+
+VOCABULARY = Vocabulary(check_metric, check_gate)
+
+
+def lines(path: Path, vocabulary: Vocabulary = VOCABULARY) -> list[str]:
+    """Every problem of a suite as people see it, without the lists of known names."""
+    with pytest.raises(SpecError) as caught:
+        load_checked(path, vocabulary)
+    return [str(problem).split(" (known")[0] for problem in caught.value.problems]
+
+
+REVIEWS = "id,text,label,topic\na,good film,positive,art\nb,bad film,negative,art\n"
+
+
+def test_a_right_suite(write: Write, project: Path) -> None:
+    write("suites/data/reviews.csv", REVIEWS)
+    path = write(
+        "suites/film.eval.yaml",
+        """\
+        description: Reviews
+        licence: CC0-1.0
+        task: classification
+        tags: [film, fast]
+        data:
+          file: data/reviews.csv
+          target: label
+          group: topic
+          limit: 1
+        labels: [positive, negative]
+        prompts:
+          plain: "{{ text }}"
+          system: {system: Be brief., user: "{{ text }}"}
+        generation: {max_new_tokens: 8, stop: "\\n"}
+        metrics: [accuracy, macro_f1: {}]
+        gates:
+          - accuracy >= 0.6
+          - metric: macro_f1
+            min: 0.5
+        checks:
+          - max_words: 3
+        on_unparsed: exclude
+        max_errors: 2
+        limit: 5
+        """,
+    )
+    found = load_checked(path, VOCABULARY)
+    suite = found.suite
+    assert (suite.suite, suite.name, suite.path) == ("film", "film", path)
+    assert suite.root == project.resolve()
+    assert suite.labels == {"positive": ("positive",), "negative": ("negative",)}
+    assert suite.answer.method == "choice"
+    assert suite.gates == ("accuracy >= 0.6", {"metric": "macro_f1", "min": 0.5})
+    assert [suite.line("gates", i) for i in range(2)] == [17, 18]
+    assert [check.rule for check in suite.checks] == ["max_words: 3"]
+    assert suite.data.group == ("topic",)
+    assert (len(found.dataset), found.dataset.total) == (2, 2)
+    assert len(found.selected()) == 1, "the smaller of the suite's limits"
+    assert len(found.selected(10)) == 1
+    assert list(found.variants) == ["plain", "system"]
+
+
+def test_four_mistakes_are_reported_at_once(write: Write) -> None:
+    """A misspelt metric, an unknown key, a missing column, an unknown variable."""
+    write("reviews.csv", REVIEWS)
+    path = write(
+        "film.eval.yaml",
+        """\
+        task: classification
+        data:
+          file: reviews.csv
+          target: lable
+        labels: [positive, negative]
+        on_unparse: exclude
+        prompts:
+          plain: "{{ text }}"
+          long:
+            user: |
+              Review:
+              {{ txt }}
+        metrics:
+          - accuracy
+          - acuracy
+        gates:
+          - accuracy >= 0.6
+        """,
+    )
+    assert lines(path) == [
+        "film.eval.yaml:4: data.target: unknown column 'lable'; did you mean 'label'?",
+        "film.eval.yaml:6: on_unparse: unknown key 'on_unparse'; did you mean 'on_unparsed'?",
+        "film.eval.yaml:12: prompts.long.user: unknown variable 'txt'; did you mean 'text'?",
+        "film.eval.yaml:15: metrics[1]: unknown metric 'acuracy'; did you mean 'accuracy'?",
+    ]
+
+
+def test_what_stands_under_a_misspelt_key_is_checked_too(write: Write) -> None:
+    write("reviews.csv", REVIEWS)
+    path = write(
+        "film.eval.yaml",
+        """\
+        task: classification
+        dta:
+          fil: reviews.csv
+          taget: lable
+        lables: [positive, negative]
+        promts:
+          plain: "{{ txt }}"
+        metric: [acuracy]
+        gate:
+          - recall[negativ] >= 0.6
+        """,
+    )
+    assert lines(path) == [
+        "film.eval.yaml:2: dta: unknown key 'dta'; did you mean 'data'?",
+        "film.eval.yaml:3: dta.fil: unknown key 'fil'; did you mean 'file'?",
+        "film.eval.yaml:4: dta.taget: unknown column 'lable'; did you mean 'label'?",
+        "film.eval.yaml:4: dta.taget: unknown key 'taget'; did you mean 'target'?",
+        "film.eval.yaml:5: lables: unknown key 'lables'; did you mean 'labels'?",
+        "film.eval.yaml:6: promts: unknown key 'promts'; did you mean 'prompts'?",
+        "film.eval.yaml:7: promts.plain: unknown variable 'txt'; did you mean 'text'?",
+        "film.eval.yaml:8: metric: unknown key 'metric'; did you mean 'metrics'?",
+        "film.eval.yaml:8: metric[0]: unknown metric 'acuracy'; did you mean 'accuracy'?",
+        "film.eval.yaml:9: gate: unknown key 'gate'; did you mean 'gates'?",
+        "film.eval.yaml:10: gate[0]: unknown score 'recall[negativ]'; did you mean "
+        "'recall[negative]'?",
+    ]
+
+
+def test_wrong_values_do_not_hide_others_nor_cause_echoes(write: Write) -> None:
+    write("reviews.csv", REVIEWS)
+    path = write(
+        "film.eval.yaml",
+        """\
+        suite: 2026
+        task: clasification
+        tags: [fast, skip, "two words"]
+        data:
+          file: reviews.csv
+          target: label
+          limit: 0
+          split: test
+        labels: positive
+        prompts:
+          plain: "{{ txt }}"
+          other: {usr: hello}
+          "a/b": hello
+        answer: {number: middle}
+        generation: {temperature: hot, top_k: -1}
+        metrics: [3, acuracy]
+        checks: [{max_words: many}, {max_word: 3}]
+        on_unparsed: ignore
+        max_errors: 1.5
+        gates: []
+        limit:
+        """,
+    )
+    assert lines(path) == [
+        "film.eval.yaml:1: suite: expected a text, found the number 2026; put it in quotes",
+        "film.eval.yaml:2: task: unknown value 'clasification'; did you mean 'classification'?",
+        "film.eval.yaml:3: tags[1]: 'skip' means something else to pytest; choose another tag",
+        "film.eval.yaml:3: tags[2]: 'two words' is no tag: begin with a letter, then letters, "
+        "digits, . _ -",
+        "film.eval.yaml:7: data.limit: must be at least 1, found 0",
+        "film.eval.yaml:8: data.split: 'split' goes with 'hf:' only",
+        "film.eval.yaml:9: labels: expected a list of labels, found the text 'positive'",
+        "film.eval.yaml:11: prompts.plain: unknown variable 'txt'; did you mean 'text'?",
+        "film.eval.yaml:12: prompts.other.usr: unknown key 'usr'; did you mean 'user'?",
+        "film.eval.yaml:13: prompts.a/b: 'a/b' is no name: use letters, digits, spaces and "
+        ". _ + - (tests are named by it)",
+        "film.eval.yaml:14: answer: 'number' takes first or last, found the text 'middle'",
+        "film.eval.yaml:15: generation.temperature: expected a number, found the text 'hot'",
+        "film.eval.yaml:15: generation.top_k: must be at least 1, found -1",
+        "film.eval.yaml:16: metrics[0]: expected a metric's name or one 'name: {settings}', "
+        "found the number 3",
+        "film.eval.yaml:17: checks[0]: 'max_words' takes a whole number from 0, found the text "
+        "'many'",
+        "film.eval.yaml:17: checks[1]: unknown check 'max_word'; did you mean 'max_words'?",
+        "film.eval.yaml:18: on_unparsed: unknown value 'ignore'",
+        "film.eval.yaml:19: max_errors: expected a whole number, found the number 1.5",
+    ]
+
+
+def test_an_empty_limit_is_none(write: Write) -> None:
+    """`limit:` with nothing after it is no limit, `metrics:` with nothing after it is a slip."""
+    base = {"task": "qa", "data": {"rows": [{"q": "x", "a": "y"}], "target": "a"}, "prompt": "x"}
+    assert load_suite({**base, "limit": None}).limit is None
+    with pytest.raises(SpecError, match="metrics: is empty; give it a value or remove the key"):
+        load_suite({**base, "metrics": None})
+
+
+def test_missing_keys_are_named_with_what_they_are_for(write: Write) -> None:
+    path = write("a.eval.yaml", "suite: a\n")
+    assert lines(path) == [
+        "a.eval.yaml:1: the key 'data' is missing: Where the samples come from.",
+        "a.eval.yaml:1: the key 'prompts' is missing: Prompt variants by name.",
+        f"a.eval.yaml:1: the key 'task' is missing; one of {', '.join(TASKS)}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "1: a suite is a mapping of keys (suite, task, data, prompts, …); it is empty"),
+        ("- 1\n", "1: a suite is a mapping of keys (suite, task, data, prompts, …); found a list"),
+        ("a: [\n", "2: not valid YAML"),
+    ],
+)
+def test_files_that_are_no_suite(write: Write, text: str, expected: str) -> None:
+    assert lines(write("a.eval.yaml", text))[0].startswith(f"a.eval.yaml:{expected}")
+
+
+BASE: dict[str, Any] = {
+    "task": "qa",
+    "data": {"rows": [{"q": "x", "a": "y", "c": ["y", "z"]}], "target": "a"},
+    "prompts": {"p": "{{ q }}"},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"task": "classification"}, "labels: a classification needs 'labels:'"),
+        ({"labels": ["y", "n"]}, "labels: labels mean nothing for the task qa"),
+        ({"task": "multiple-choice"}, "data.choices: multiple choice needs 'choices:'"),
+        (
+            {"data": {**BASE["data"], "choices": "c"}},
+            "data.choices: choices mean nothing for the task qa",
+        ),
+        ({"answer": "choice"}, "answer: 'choice' needs labels or choices, which the task qa has"),
+        (
+            {"task": "classification", "labels": ["y", "n"], "answer": {"choice": "letter"}},
+            "answer: letters are for multiple choice",
+        ),
+        ({"data": {"rows": BASE["data"]["rows"]}}, "data.target: the task qa needs 'target:'"),
+        (
+            {"task": "summarisation", "data": {"rows": BASE["data"]["rows"]}},
+            "data.target: a summarisation needs 'target:'",
+        ),
+        ({"data": {"target": "a"}}, "data: says not where the samples are"),
+        ({"data": {"rows": [], "file": "x"}}, "data: takes one of file and rows, not both"),
+        ({"data": {"rows": [], "target": "a"}}, "data.rows: holds no rows"),
+        ({"data": {"rows": [3], "target": "a"}}, "data.rows[0]: expected a mapping, found the num"),
+        ({"data": 5}, "data: expected a mapping, found the number 5"),
+        ({"prompts": "{{ q }}"}, "prompts: expected prompts by name; a single prompt stands under"),
+        ({"prompts": {}}, "prompts: expected prompts by name"),
+        ({"prompts": {"p": None}}, "prompts.p: is empty; write the text of the message"),
+        ({"prompts": {"p": " "}}, "prompts.p.user: must not be empty"),
+        ({"prompts": {"p": {}}}, "prompts.p: asks nothing: add 'user:', 'messages:' or 'text:'"),
+        ({"prompts": {"p": {"user": "a", "text": "b"}}}, "takes one of user and text, not both"),
+        ({"prompts": {"p": {"system": "a", "text": "b"}}}, "'system' goes with 'user', not with"),
+        ({"prompts": {"p": {"messages": []}}}, "the last of 'messages' must be the user's"),
+        (
+            {"prompts": {"p": {"messages": [{"role": "usr", "content": "a"}]}}},
+            "prompts.p.messages[0].role: unknown value 'usr'; did you mean 'user'?",
+        ),
+        (
+            {"prompts": {"p": {"messages": [{"role": "user"}]}}},
+            "the key 'content' is missing: A template.",
+        ),
+        ({"prompt": "x"}, "prompt: write either 'prompt' or 'prompts', not both"),
+        (
+            {"temperature": 1},
+            "unknown key 'temperature' here; did you mean 'temperature' under 'ge",
+        ),
+        (
+            {"data": {**BASE["data"], "metrics": []}},
+            "unknown key 'metrics' here; 'metrics' stands at the top of the file, not under 'data'",
+        ),
+        ({"gates": [3]}, "gates[0]: expected a rule such as 'accuracy >= 0.8', found the number 3"),
+        ({"metrics": ["accuracy", "accuracy"]}, "metrics[1]: 'accuracy' is listed twice"),
+        (
+            {"task": "classification", "labels": ["y", "y"]},
+            "labels: named twice: y",
+        ),
+        ({"task": "classification", "labels": ["y"]}, "labels: a choice needs at least two labels"),
+        (
+            {"task": "classification", "labels": {"y": ["yes", "Ja"], "n": ["no", "ja"]}},
+            "labels: 'ja' is written for both 'y' and 'n'",
+        ),
+        (
+            {"task": "classification", "labels": {"y": [], "n": "no"}},
+            "labels: label 'y' needs at least one way to be written",
+        ),
+        ({"tags": ["not"]}, "'not' is no tag"),
+    ],
+)
+def test_what_a_suite_may_not_say(change: dict[str, Any], expected: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        load_checked({**BASE, **change}, VOCABULARY)
+    assert expected in str(caught.value)
+    assert len(caught.value.problems) == 1, str(caught.value)
+
+
+def test_labels_are_what_is_written(write: Write) -> None:
+    path = write(
+        "a.eval.yaml",
+        """\
+        task: classification
+        data: {rows: [{x: a, y: "1.50"}, {x: b, y: "True"}, {x: c, y: "no"}], target: y}
+        labels: [1.50, True, no]
+        prompt: "{{ x }}"
+        """,
+    )
+    assert load_checked(path).suite.label_names == ("1.50", "True", "no")
+
+
+def test_one_element_may_stand_without_a_list() -> None:
+    found = load_suite({**BASE, "tags": "fast", "metrics": "accuracy", "gates": "accuracy > 0"})
+    assert found.tags == ("fast",)
+    assert [metric.name for metric in found.metrics] == ["accuracy"]
+    assert found.gates == ("accuracy > 0",)
+    assert load_suite({**BASE, "checks": {"max_words": 3}}).checks[0].rule == "max_words: 3"
+
+
+def test_one_unnamed_prompt(write: Write) -> None:
+    path = write(
+        "a.eval.yaml",
+        "task: qa\ndata: {rows: [{q: x, a: y}], target: a}\nprompt: |\n  Hello\n  {{ p }}\n",
+    )
+    assert lines(path) == ["a.eval.yaml:5: prompt: unknown variable 'p'"]
+    path.write_text(path.read_text().replace("{{ p }}", "{{ q }}"))
+    assert list(load_checked(path).variants) == ["default"]
+
+
+def test_gates_are_not_blamed_for_misspelt_labels(write: Write) -> None:
+    path = write(
+        "a.eval.yaml",
+        """\
+        task: classification
+        data: {rows: [{x: a, y: p}], target: y}
+        labels: 5
+        prompt: "{{ x }}"
+        gates: ["recall[p] > 0.5"]
+        """,
+    )
+    assert lines(path) == ["a.eval.yaml:3: labels: expected a list of labels, found the number 5"]
+
+
+def test_every_problem_of_yaml_joins_the_others(write: Write) -> None:
+    path = write(
+        "a.eval.yaml",
+        """\
+        task: qa
+        data: {rows: [{q: x, a: y}], target: a, target: q}
+        prompt: "{{ z }}"
+        """,
+    )
+    assert lines(path) == [
+        "a.eval.yaml:2: data: 'target' is written twice, here and in line 2; keep one",
+        "a.eval.yaml:3: prompt: unknown variable 'z'",
+    ]
+
+
+def test_hashes(write: Write) -> None:
+    path = write(
+        "a.eval.yaml",
+        """\
+        task: qa   # what
+        suite: a
+        data: {rows: [{q: x, a: y}], target: a}
+        prompt: "{{ q }}"
+        gates: [accuracy > 0]
+        """,
+    )
+    same = {
+        "prompts": {"default": {"user": "{{ q }}"}},
+        "data": {"target": ["a"], "rows": [{"a": "y", "q": "x"}]},
+        "task": "qa",
+        "suite": "a",
+        "gates": ["accuracy > 0"],
+        "answer": "text",
+    }
+    first = load_suite(path)
+    assert load_suite(same).hash == first.hash, "layout, comments and short forms do not count"
+    other_gate = load_suite({**same, "gates": ["accuracy > 1"]})
+    assert other_gate.hash != first.hash
+    assert other_gate.scoring_hash == first.scoring_hash
+    other_prompt = load_suite({**same, "prompts": {"default": "{{ q }}!"}})
+    assert other_prompt.scoring_hash != first.scoring_hash
+
+
+def test_the_order_of_labels_counts() -> None:
+    def digest(labels: list[str]) -> str:
+        suite = {**BASE, "task": "classification", "labels": labels}
+        return load_suite(suite).hash
+
+    assert digest(["y", "n"]) != digest(["n", "y"])
+
+
+def test_a_suite_never_changes() -> None:
+    suite = load_suite(BASE)
+    with pytest.raises(Exception, match="frozen"):
+        suite.limit = 3  # type: ignore[misc]
+
+
+def test_names_come_from_files() -> None:
+    found = [suite_name(Path(name)) for name in ("a.eval.yaml", "b.c.eval.yml", "d.yaml", "e")]
+    assert found == ["a", "b.c", "d", "e"]
+
+
+def test_a_suite_from_outside_the_root_brings_its_own_project(write: Write, tmp_path: Path) -> None:
+    write("d.csv", "q,a\n1,1\n")
+    path = write("s.eval.yaml", 'task: qa\ndata: {file: d.csv, target: a}\nprompt: "{{ q }}"\n')
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert len(load_checked(path, root=elsewhere).dataset) == 1
+
+
+def test_no_heavy_import() -> None:
+    """Collecting suites must stay cheap."""
+    import subprocess
+    import sys
+
+    program = (
+        "import sys, evalkit.spec.load, evalkit.spec.project, evalkit.spec.schema;"
+        "print([m for m in ('torch', 'transformers', 'pandas', 'numpy', 'scipy', 'sklearn',"
+        "'pyarrow', 'datasets') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+VALUES = [
+    "",
+    " ",
+    "accuracy",
+    "choice",
+    "text",
+    "{{ q }}",
+    "{% if %}",
+    "a",
+    "x.csv",
+    "user",
+    "data",
+]
+KEYS = ["rows", "file", "from", "count", "target", "user", "system", "messages", "text", "role"]
+KEYS += ["content", "shots", "regex", "json", "max_words", "a", "q", "choices", "labels", "seed"]
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-1, 2) | st.sampled_from(VALUES),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([*Suite.model_fields, "prompt", "gate", "metric", "x"]), junk, max_size=8
+    ),
+    st.sampled_from(TASKS),
+)
+def test_whatever_is_written_ends_in_a_suite_or_in_problems(
+    keys: dict[str, Any], task: str
+) -> None:
+    """No input may end in any other exception, and no problem is without a message."""
+    for suite in (keys, {**BASE, **keys}, {**BASE, "task": task, **keys}):
+        try:
+            found = load_checked(suite, VOCABULARY)
+            for variant in found.variants.values():
+                for sample in found.dataset:
+                    variant.render(sample)
+        except SpecError as error:
+            messages = [problem.message for problem in error.problems]
+        else:
+            continue
+        assert messages
+        assert all(messages)

@@ -1,0 +1,402 @@
+"""From a sample to the exact prompt."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from evalkit.errors import SpecError
+from evalkit.exchange import Message
+from evalkit.spec.load import LoadedSuite, load_checked
+from evalkit.spec.prompts import Variant, continuations, ideal_answer, options
+from tests.spec.conftest import Write
+
+ROWS = [
+    {"text": "fine film", "label": "good"},
+    {"text": "dull film", "label": "bad"},
+    {"text": "great fun", "label": "good"},
+    {"text": "a waste", "label": "bad"},
+    {"text": "lovely", "label": "good"},
+    {"text": "awful", "label": "bad"},
+]
+
+
+def loaded(prompt: Any, **keys: Any) -> LoadedSuite:
+    suite = {
+        "task": "classification",
+        "data": {"rows": ROWS, "target": "label"},
+        "labels": ["good", "bad"],
+        "prompts": {"p": prompt},
+    }
+    return load_checked({**suite, **keys})
+
+
+def first(found: LoadedSuite) -> Any:
+    """The prompt of the first sample."""
+    return found.variants["p"].render(found.dataset.samples[0])
+
+
+def reason(prompt: Any, **keys: Any) -> str:
+    with pytest.raises(SpecError) as caught:
+        first(loaded(prompt, **keys))
+    return str(caught.value)
+
+
+def test_a_string_is_one_user_message() -> None:
+    assert first(loaded("Say: {{ text }}\n")) == (Message("user", "Say: fine film\n"),)
+
+
+def test_system_and_user() -> None:
+    found = first(loaded({"system": "Labels: {{ labels | join('/') }}", "user": "{{ text }}"}))
+    assert found == (Message("system", "Labels: good/bad"), Message("user", "fine film"))
+
+
+def test_messages() -> None:
+    turns = [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": "hi"},
+        {"role": "user", "content": "{{ text | upper }}"},
+    ]
+    found = first(loaded({"messages": turns}))
+    assert [tuple(message) for message in found] == [
+        ("system", "s"),
+        ("user", "hello"),
+        ("assistant", "hi"),
+        ("user", "FINE FILM"),
+    ]
+
+
+def test_raw_text_is_a_string() -> None:
+    assert first(loaded({"text": "Review: {{ text }}\nLabel:"})) == "Review: fine film\nLabel:"
+
+
+def test_values_are_never_templates() -> None:
+    rows = [{"text": "{{ 7 * 7 }} {% for %} <b>&", "label": "good"}, ROWS[1]]
+    found = first(loaded("{{ text }}", data={"rows": rows, "target": "label"}))
+    assert found[0].content == "{{ 7 * 7 }} {% for %} <b>&"
+
+
+def test_any_column_can_be_reached_through_row() -> None:
+    rows = [{"The text": "x", "label": "good"}, {"The text": "y", "label": "bad"}]
+    found = first(loaded("{{ row['The text'] }}", data={"rows": rows, "target": "label"}))
+    assert found[0].content == "x"
+
+
+def test_unknown_variables_are_found_before_anything_is_rendered(write: Write) -> None:
+    path = write(
+        "s.eval.yaml",
+        """\
+        task: qa
+        data: {rows: [{question: a, answer: b}], target: answer}
+        prompts:
+          a: "{{ qestion }}"
+          b:
+            system: |
+              One
+
+              {{ answr }}
+            user: "{% set x = question %}{{ x }} {{ loop }} {{ range(3) }}"
+          c:
+            messages:
+              - {role: user, content: "{{ row.other }} {{ labels }}"}
+        """,
+    )
+    with pytest.raises(SpecError) as caught:
+        load_checked(path)
+    assert [str(problem).split(" (")[0] for problem in caught.value.problems] == [
+        "s.eval.yaml:4: prompts.a: unknown variable 'qestion'; did you mean 'question'?",
+        "s.eval.yaml:9: prompts.b.system: unknown variable 'answr'; did you mean 'answer'?",
+        "s.eval.yaml:10: prompts.b.user: unknown variable 'loop'",
+        "s.eval.yaml:13: prompts.c.messages[0].content: unknown variable 'labels'",
+    ]
+
+
+def test_a_value_missing_in_one_sample_names_it(write: Write) -> None:
+    path = write(
+        "s.eval.yaml",
+        """\
+        task: qa
+        data:
+          target: a
+          rows:
+            - {id: one, q: x, a: b, hint: h}
+            - {id: two, q: x, a: b}
+            - {id: three, q: null, a: b, hint: h}
+        prompt: |
+          {{ q }}
+          {{ hint }}
+        """,
+    )
+    found = load_checked(path)
+    variant = found.variants["default"]
+    one, two, three = found.dataset.samples
+    assert variant.render(one) == (Message("user", "x\nh\n"),)
+    with pytest.raises(SpecError) as caught:
+        variant.render(two)
+    assert str(caught.value) == (
+        "s.eval.yaml:10: prompt: sample 'two': 'hint' is undefined (names: id, q, a, row)"
+    )
+    with pytest.raises(
+        SpecError, match=r"s\.eval\.yaml:9: prompt: sample 'three': a value is null"
+    ):
+        variant.render(three)
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{{ text", "is no valid template: unexpected end of template"),
+        ("{% if text %}", "is no valid template"),
+        ("{{ text | shout }}", "No filter named 'shout'"),
+        ("{% include '/etc/passwd' %}", "a template cannot include other files"),
+        ("{% import 'x' as y %}", "a template cannot include other files"),
+        ("{% extends 'x' %}", "a template cannot include other files"),
+        ("{{ text | random }}", "No filter named 'random'"),
+        ("{{ lipsum() }}", "unknown variable 'lipsum'"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "access to attribute '__class__'"),
+        ("{{ '{0.__class__}'.format(text) }}", "access to attribute '__class__'"),
+        ("{{ row.update({'a': 1}) }}", "access to attribute 'update'"),
+        ("{{ 'x' * 10**9 }}", "the repeated text is too long"),
+        ("{{ 10 ** 10 ** 10 }}", "the power is too large"),
+        ("{{ range(10**9) | list }}", "Range too big"),
+        ("{{ text + 1 }}", "TypeError"),
+    ],
+)
+def test_templates_that_are_refused(template: str, expected: str) -> None:
+    assert expected in reason(template)
+
+
+def test_shots_are_pairs_of_user_and_assistant() -> None:
+    shots = {"rows": [{"text": "x", "label": "good"}, {"text": "y", "label": "bad"}]}
+    found = first(loaded({"system": "s", "shots": shots, "user": "T: {{ text }}"}))
+    assert [tuple(message) for message in found] == [
+        ("system", "s"),
+        ("user", "T: x"),
+        ("assistant", "good"),
+        ("user", "T: y"),
+        ("assistant", "bad"),
+        ("user", "T: fine film"),
+    ]
+
+
+def test_shots_of_a_conversation_repeat_all_its_turns() -> None:
+    turns = [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "ready?"},
+        {"role": "assistant", "content": "yes"},
+        {"role": "user", "content": "{{ text }}"},
+    ]
+    shots = {"rows": [{"text": "x", "label": "good"}]}
+    found = first(loaded({"messages": turns, "shots": shots}))
+    contents = ["s", "ready?", "yes", "x", "good", "ready?", "yes"]
+    assert [message.content for message in found] == [*contents, "fine film"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ({"text": "R: {{ text }}\nL:"}, "R: x\nL: good\n\nR: y\nL: bad\n\nR: fine film\nL:"),
+        ({"text": "{{ text }}\n"}, "x\ngood\n\ny\nbad\n\nfine film\n"),
+    ],
+)
+def test_shots_of_a_raw_text(prompt: dict[str, Any], expected: str) -> None:
+    shots = {"rows": [{"text": "x", "label": "good"}, {"text": "y", "label": "bad"}]}
+    assert first(loaded({**prompt, "shots": shots})) == expected
+
+
+def test_separator_and_answer_of_shots_can_be_set() -> None:
+    shots = {
+        "rows": [{"text": "x", "label": "good"}],
+        "separator": "\n###\n",
+        "assistant": '{"label": "{{ target }}", "of": "{{ text }}"}',
+    }
+    found = first(loaded({"text": "{{ text }}:", "shots": shots}))
+    assert found == 'x: {"label": "good", "of": "x"}\n###\nfine film:'
+
+
+def test_shots_show_what_the_model_should_write() -> None:
+    labels = {"good": ["positive", "pos"], "bad": ["negative"]}
+    shots = {"rows": [{"text": "x", "label": "bad"}]}
+    found = loaded(
+        {"shots": shots, "user": "{{ text }} ({{ labels | join(', ') }})"}, labels=labels
+    )
+    prompt = first(found)
+    assert prompt[0].content == "x (positive, negative)"
+    assert prompt[1].content == "negative"
+    assert continuations(found.suite, found.dataset.samples[0]) == ("positive", "negative")
+    assert options(found.suite, found.dataset.samples[0]) == ("good", "bad")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "ideal"),
+    [
+        ("choice", ("red", "blue"), "blue"),
+        ({"choice": "letter"}, ("A", "B"), "B"),
+        ("text", (), "blue"),
+    ],
+)
+def test_multiple_choice(answer: Any, expected: tuple[str, ...], ideal: str) -> None:
+    found = load_checked(
+        {
+            "task": "multiple-choice",
+            "data": {
+                "rows": [{"q": "?", "c": ["red", "blue"], "t": 1}],
+                "target": "t",
+                "choices": "c",
+            },
+            "answer": answer,
+            "prompts": {
+                "p": "{% for c in choices %}{{ letters[loop.index0] }}) {{ c }} {% endfor %}"
+            },
+        }
+    )
+    [sample] = found.dataset.samples
+    assert first(found)[0].content == "A) red B) blue "
+    assert continuations(found.suite, sample) == expected
+    assert ideal_answer(found.suite, sample) == ideal
+
+
+SHOT_ROWS = [{"text": f"t{i}", "label": "good" if i < 6 else "bad"} for i in range(12)]
+
+
+def shot_texts(variant: Variant, found: LoadedSuite, index: int = 0) -> list[str]:
+    """The user texts of the examples that a sample gets."""
+    prompt = variant.render(found.dataset.samples[index])
+    return [m.content for m in prompt if isinstance(m, Message) and m.role == "user"][:-1]
+
+
+def with_shots(shots: dict[str, Any], **keys: Any) -> tuple[LoadedSuite, Variant]:
+    found = loaded({"shots": shots, "user": "{{ text }}"}, **keys)
+    return found, found.variants["p"]
+
+
+def test_the_first_ones_or_a_seeded_choice() -> None:
+    found, variant = with_shots({"rows": SHOT_ROWS, "count": 3})
+    assert shot_texts(variant, found) == ["t0", "t1", "t2"]
+    chosen = []
+    for seed in range(5):
+        found, variant = with_shots({"rows": SHOT_ROWS, "count": 3, "seed": seed})
+        chosen.append(tuple(shot_texts(variant, found)))
+        again = with_shots({"rows": SHOT_ROWS, "count": 3, "seed": seed})
+        assert tuple(shot_texts(again[1], again[0])) == chosen[-1]
+    assert len(set(chosen)) == 5
+
+
+def test_balanced_shots_take_turns() -> None:
+    found, variant = with_shots({"rows": SHOT_ROWS, "count": 5, "balanced": True})
+    assert shot_texts(variant, found) == ["t0", "t6", "t1", "t7", "t2"]
+    found, variant = with_shots({"rows": SHOT_ROWS, "count": 12, "balanced": True, "seed": 4})
+    labels = [m.content for m in first(found) if m.role == "assistant"]
+    assert labels == ["good", "bad"] * 6
+
+
+def test_shots_of_the_data_never_hold_the_sample_itself() -> None:
+    found, variant = with_shots({"from": "data", "count": 3, "balanced": True, "seed": 2})
+    prompts = [shot_texts(variant, found, i) for i in range(len(ROWS))]
+    usual = max(prompts, key=prompts.count)
+    assert prompts.count(usual) == 3, "every sample that is no example has the same ones"
+    for i, row in enumerate(ROWS):
+        texts = prompts[i]
+        assert len(texts) == 3
+        assert len(set(texts)) == 3
+        assert row["text"] not in texts
+        if row["text"] in usual:
+            assert [a for a, b in zip(texts, usual, strict=True) if b != row["text"]] == [
+                text for text in usual if text != row["text"]
+            ], "only the sample's own place is taken by another"
+            own = usual.index(row["text"])
+            by_text = {r["text"]: r["label"] for r in ROWS}
+            assert by_text[texts[own]] == row["label"], "one of the same label"
+
+
+def test_a_sample_with_the_content_of_a_shot_gets_another() -> None:
+    rows = [{"text": "  Fine   FILM ", "label": "good"}, {"text": "new", "label": "good"}]
+    found, variant = with_shots({"rows": rows, "count": 1})
+    assert shot_texts(variant, found, 0) == ["new"]
+    assert shot_texts(variant, found, 1) == ["  Fine   FILM "]
+
+
+def test_row_numbers_are_no_ids_across_files(write: Write) -> None:
+    """Sample "1" of the data is not the example "1" of another file."""
+    write("shots.csv", "text,label\nother,good\nmore,bad\n")
+    found, variant = with_shots({"file": "shots.csv", "count": 2})
+    assert shot_texts(variant, found) == ["other", "more"]
+
+
+def test_the_same_explicit_id_is_the_same_sample(write: Write) -> None:
+    write("shots.csv", "key,text,label\nk0,edited,good\nz,more,bad\n")
+    rows = [{"key": f"k{i}", **row} for i, row in enumerate(ROWS)]
+    data = {"rows": rows, "target": "label", "id": "key"}
+    found, variant = with_shots({"file": "shots.csv", "count": 1}, data=data)
+    assert shot_texts(variant, found, 0) == ["more"]
+    assert shot_texts(variant, found, 1) == ["edited"]
+
+
+@pytest.mark.parametrize(
+    ("shots", "expected"),
+    [
+        ({"rows": SHOT_ROWS[:2], "count": 3}, "'count: 3' asks for more than the 2 rows"),
+        ({"from": "data", "count": 7}, "asks for 7 examples, there are 6"),
+        ({"from": "data", "count": 6}, "is itself one of the 6 examples"),
+        ({"rows": [ROWS[3]]}, "sample '4' is itself one of the 1 examples"),
+        ({"rows": [{"txt": 1, "label": "good"}]}, "unknown column 'text'; did you mean 'txt'?"),
+        ({"rows": [{"text": 1, "label": "fine"}]}, "the target 'fine' is no label"),
+        ({"rows": [{"text": 1}]}, "unknown column 'label' (known: text)"),
+        ({"rows": [{"text": 1, "label": ""}]}, "the target is missing"),
+        ({"file": "none.csv", "count": 1}, "there is no file 'none.csv'"),
+        ({"file": "none.csv"}, "say not how many examples: add 'count: 5'"),
+        ({"rows": SHOT_ROWS, "file": "x.csv"}, "take one of file and rows, not both"),
+        ({"count": 3}, "say not where the examples are"),
+        ({"rows": SHOT_ROWS[:3], "balanced": True}, "there is no example of the label 'bad'"),
+        ({"rows": SHOT_ROWS, "count": 1, "balanced": True}, "balanced needs one for each of the 2"),
+        ({"rows": SHOT_ROWS, "assistant": "{{ answer }}"}, "unknown variable 'answer'"),
+    ],
+)
+def test_shots_that_cannot_be(shots: dict[str, Any], expected: str, project: Any) -> None:
+    assert expected in reason({"shots": shots, "user": "{{ text }}"})
+
+
+def test_what_the_report_shows() -> None:
+    shots = {"rows": SHOT_ROWS, "count": 2, "balanced": True, "seed": 1}
+    found = loaded({"system": "s", "shots": shots, "user": "{{ text }}"})
+    assert found.variants["p"].template_text == (
+        "[system]\ns\n\n[shots]\n2 from the suite, balanced by label, chosen by seed 1\n\n"
+        "[user]\n{{ text }}"
+    )
+    assert found.variants["p"].variables == ("text",)
+    assert loaded("{{ text }}").variants["p"].template_text == "{{ text }}"
+
+
+def test_the_hash_of_a_prompt_changes_with_what_is_sent() -> None:
+    def prompt(text: str = "{{ text }}", **shots: Any) -> dict[str, Any]:
+        return {"user": text, "shots": {"rows": SHOT_ROWS, "count": 2, **shots}}
+
+    prompts = [
+        prompt(),
+        prompt("{{ text }}!"),
+        prompt(seed=1),
+        prompt(seed=2),
+        prompt(assistant="x"),
+    ]
+    hashes = [loaded(p).variants["p"].hash for p in prompts]
+    assert len(set(hashes)) == 5
+    assert loaded(prompt()).variants["p"].hash == hashes[0]
+
+
+def test_names_of_columns_and_extras_do_not_collide() -> None:
+    """A column called like an extra is the column."""
+    rows = [{"labels": "mine", "label": "good"}, {"labels": "x", "label": "bad"}]
+    found = first(loaded("{{ labels }}", data={"rows": rows, "target": "label"}))
+    assert found[0].content == "mine"
+
+
+def test_rendering_is_the_same_whatever_came_before() -> None:
+    found, variant = with_shots({"from": "data", "count": 2, "seed": 1})
+    samples = found.dataset.samples
+    for order in itertools.islice(itertools.permutations(samples), 0, 720, 97):
+        fresh = with_shots({"from": "data", "count": 2, "seed": 1})[1]
+        rendered = {sample.id: fresh.render(sample) for sample in order}
+        assert rendered == {sample.id: variant.render(sample) for sample in samples}
