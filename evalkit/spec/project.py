@@ -106,7 +106,7 @@ def parse_model(text: str, root: Path | None = None) -> ModelDeclaration:
         raise UsageError(f"'{text}' is no model: declare it in {FILE}, or write backend:name")
     if rest.startswith("//"):
         raise UsageError(f"'{text}' names no backend; a server is openai:NAME?base_url={text}")
-    if len(backend) == 1 or not re.fullmatch(r"[A-Za-z][\w.-]*", backend):
+    if re.match(r"[A-Za-z]:[\\/]", text) or not re.fullmatch(r"[A-Za-z][\w.-]*", backend):
         raise UsageError(f"'{text}' names no backend; a folder is transformers:{text}")
     name, _, query = rest.partition("?")
     options: dict[str, Any] = {"model": name} if name else {}
@@ -116,7 +116,7 @@ def parse_model(text: str, root: Path | None = None) -> ModelDeclaration:
             raise UsageError(f"'{pair}' in '{text}' is no option; write key=value")
         _put(options, key, scalar(unquote(value)), text)
     for path in secrets(options):
-        raise UsageError(_secret_message(path, name or backend))
+        raise UsageError(_secret_message(path, backend))
     return ModelDeclaration(text, backend, _with_paths(options, root), _COMMAND_LINE, 0, root)
 
 
@@ -173,7 +173,7 @@ def _declared(
     options = {str(key): value for key, value in declared.items() if key != "backend"}
     found = list(secrets(options))
     for secret in found:
-        problems.append(source.problem((*path, *secret), _secret_message(secret, name)))
+        problems.append(source.problem((*path, *secret), _secret_message(secret, backend)))
     return ModelDeclaration(name, backend, _with_paths(options, root), source.file, line, root)
 
 
@@ -228,12 +228,10 @@ def secrets(options: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Iterator[
                 yield here
 
 
-def _secret_message(path: tuple[Any, ...], model: str) -> str:
+def _secret_message(path: tuple[Any, ...], backend: str) -> str:
     """What to do about a secret in a declaration; never repeats it."""
-    key = str(path[-1])
-    variable = re.sub(r"\W+", "_", model.rpartition("/")[2]).strip("_").upper() or "MY"
-    wanted = key if re.search(r"key|token", key, re.IGNORECASE) else "api_key"
+    variable = re.sub(r"\W+", "_", backend).upper()
     return (
         f"'{'.'.join(map(str, path))}' looks like a secret, and a secret has no place here: put it "
-        f"in an environment variable and name that, e.g. {wanted}_env: {variable}_KEY"
+        f"in an environment variable and name that, e.g. api_key_env: {variable}_API_KEY"
     )

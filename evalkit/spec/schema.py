@@ -116,6 +116,7 @@ def _answer() -> Schema:
         "anyOf": [
             {"const": "choice", "description": "The most likely of the labels or choices."},
             {"const": "text", "description": "What the model writes (the label it mentions)."},
+            {"type": "null"},
             _form(
                 "The most likely choice, compared by its text or its letter.",
                 "choice",
@@ -159,11 +160,6 @@ def _tidy(schema: Any) -> None:
             del schema["title"]
         if "default" in schema and schema["default"] in (None, [], {}):
             del schema["default"]
-        options = schema.get("anyOf")
-        if isinstance(options, list) and {"type": "null"} in options and len(options) == 2:
-            [only] = [option for option in options if option != {"type": "null"}]
-            del schema["anyOf"]
-            schema.update(only)
         for value in schema.values():
             _tidy(value)
     elif isinstance(schema, list):

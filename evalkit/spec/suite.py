@@ -258,7 +258,7 @@ def _word(value: Any) -> str:
 
 
 def _distinct(value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    if len(value) == 1:
+    if len(value) < 2:
         raise ValueError("a choice needs at least two labels")
     owner: dict[str, str] = {}
     for label, ways in value.items():

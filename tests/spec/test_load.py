@@ -476,13 +476,13 @@ junk = st.recursive(
 )
 
 
-@settings(deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from([*Suite.model_fields, "prompt", "gate", "metric", "x"]), junk, max_size=8
-    ),
-    st.sampled_from(TASKS),
+suites_of_junk = st.dictionaries(
+    st.sampled_from([*Suite.model_fields, "prompt", "gate", "metric", "x"]), junk, max_size=8
 )
+
+
+@settings(deadline=None)
+@given(suites_of_junk, st.sampled_from(TASKS))
 def test_whatever_is_written_ends_in_a_suite_or_in_problems(
     keys: dict[str, Any], task: str
 ) -> None:
