@@ -13,6 +13,7 @@ class SampleList {
     this.rows = [];
     this.columns = data.index.cells.map((_, k) => k);
     this.active = 0;
+    this.lines = new Map(); // place in the list → the line drawn for it
     this.body = el(".body", { role: "rowgroup" });
     this.head = el(".head", { role: "row" });
     this.element = el(".grid", { role: "grid", "aria-label": "Samples", tabIndex: -1 }, el("", { role: "rowgroup" }, this.head), this.body);
@@ -53,11 +54,19 @@ class SampleList {
     const first = Math.max(Math.floor(top / ROW_HEIGHT) - SPARE_ROWS, 0);
     const last = Math.min(Math.ceil((top + height) / ROW_HEIGHT) + SPARE_ROWS, this.rows.length);
     const focused = this.body.contains(document.activeElement);
-    const lines = [];
-    for (let i = first; i < last; i++) lines.push(this.line(i));
-    if (!this.rows.length) lines.push(el(".empty", {}, "No sample is like that."));
-    this.body.replaceChildren(...lines);
+    const lines = new Map();
+    for (let i = first; i < last; i++) lines.set(i, this.kept(i) ?? this.line(i));
+    for (const [i, line] of lines) line.tabIndex = i === this.active ? 0 : -1;
+    this.lines = lines;
+    this.body.replaceChildren(...lines.values());
+    if (!this.rows.length) this.body.append(el(".empty", {}, "No sample is like that."));
     if (focused) this.body.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
+  }
+
+  /** The line drawn before, unless it shows another row or was drawn without its text. */
+  kept(i) {
+    const line = this.lines.get(i);
+    return line && line.dataset.row === String(this.rows[i]) ? line : undefined;
   }
 
   line(i) {
@@ -68,7 +77,6 @@ class SampleList {
       ".row",
       {
         role: "row",
-        tabIndex: i === this.active ? 0 : -1,
         "aria-rowindex": i + 2,
         on: { click: () => this.choose(i) },
       },
@@ -76,6 +84,7 @@ class SampleList {
       el("span.gold", { role: "gridcell", dir: "auto" }, preview ? preview.targets.join(" | ").slice(0, 120) : ""),
       this.columns.map((k) => this.answer(row, k, preview?.cells[k])),
     );
+    if (preview) line.dataset.row = String(row);
     line.style.top = `${i * ROW_HEIGHT}px`;
     return line;
   }

@@ -172,10 +172,15 @@ def _gates(run: RunRecord) -> list[GateRow]:
             cell.suite,
             cell_name(cell),
             gate_bar(gate, cell.scores.get(gate.score)),
-            _href(cell.suite, cell=places[id(cell)], show="wrong"),
+            _href(cell.suite, cell=places[id(cell)], **_wrong(cell)),
         )
         for cell, gate in judged_gates(run)
     ]
+
+
+def _wrong(cell: CellRecord) -> dict[str, str]:
+    """The filter for wrong samples, where the task has such and there are some."""
+    return {"show": "wrong"} if any(s.correct is False for s in cell.samples) else {}
 
 
 def _suite(run: RunRecord, name: str, number: int) -> SuitePage:

@@ -13,10 +13,11 @@ from evalkit.content import folder
 from evalkit.records import RunRecord
 from evalkit.reporting.bars import Axis, axis, gate_bar
 from evalkit.reporting.html import SCRIPTS, STYLES, render_html, write_html
+from evalkit.reporting.page import page
 
 from .runs import HOSTILE, empty_run, failed_cell, gate, large_run, proportion, suite_record
 
-VOID = {"meta", "link", "br", "img", "input", "hr"}
+VOID = {"meta", "link", "br", "img", "input", "hr", "col"}
 
 
 class Parsed(HTMLParser):
@@ -147,6 +148,17 @@ def test_a_file_is_written_whole_and_the_same_each_time(run: RunRecord, tmp_path
 
 def test_an_empty_run_has_a_page() -> None:
     assert "No gates were set" in render_html(empty_run())
+
+
+def test_a_suite_that_has_no_cells_yet_has_its_page() -> None:
+    waiting = empty_run(suites={"later": suite_record("later", "qa", {"plain": "{{ x }}"})})
+    assert "What later asks, &amp; &lt;why&gt;." in render_html(waiting)
+
+
+def test_a_gate_leads_to_the_wrong_samples_where_there_are_such(run: RunRecord) -> None:
+    hrefs = [row.href for row in page(run).gates]
+    assert hrefs[0] == "#suite=film-sentiment&cell=0&show=wrong"
+    assert "#suite=short-qa&cell=1" in hrefs  # no answers, so none is wrong
 
 
 def test_an_interrupted_run_says_so(run: RunRecord) -> None:
