@@ -112,6 +112,7 @@ class CellRecord:
     "precision", "recall", "f1", "support"}...]}``.
     error: why the cell has no responses at all (model could not be loaded), else "".
     seconds: wall time spent on it; cached: responses that came from the cache.
+    checks: for each check of the suite, by its rule, how many responses break it.
     """
 
     suite: str
@@ -130,6 +131,7 @@ class CellRecord:
     cached: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    checks: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -295,3 +295,22 @@ def test_long_odd_answers_take_no_long_time(text: str) -> None:
         take(text, method, labels=SENTIMENT)
     take(text, "label", choices=CITIES)
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [("first", "negative"), ("last", "positive"), ("only", None), (None, None)],
+)
+def test_first_or_last_label_where_the_suite_says_so(
+    which: str | None, expected: str | None
+) -> None:
+    text = "It begins negative, but it turns out positive."
+    labels = {"positive": ["positive"], "negative": ["negative"]}
+    assert take(text, "label", labels=labels, which=which).prediction == expected
+
+
+def test_a_denied_first_label_is_no_answer() -> None:
+    labels = {"positive": ["positive"], "negative": ["negative"]}
+    taken = take("It is not positive, rather negative.", "label", labels=labels, which="first")
+    assert taken.prediction is None
+    assert "denied" in taken.how

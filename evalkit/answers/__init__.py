@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evalkit.answers import choices as _choices
-from evalkit.answers import labels as _labels
-from evalkit.answers import pieces
+import evalkit.answers.choices as _choices
+import evalkit.answers.labels as _labels
+import evalkit.answers.pieces as pieces
 from evalkit.answers.taken import Taken
 from evalkit.errors import UsageError, unknown
 
@@ -29,7 +29,7 @@ def take(
     pattern: str | None = None,
     group: int | str | None = None,
     path: str | None = None,
-    which: str | None = "last",
+    which: str | None = None,
     marker: str | None = None,
 ) -> Taken:
     """The answer in a response's text, or why there is none.
@@ -38,7 +38,8 @@ def take(
     ``regex`` (the first match of ``pattern``; ``group``, by default the first group if there is
     one), ``json`` (the value at ``path`` in the first JSON value that has it), ``number`` (the
     ``first`` or ``last``), ``after`` (the rest of the line after the ``first`` or ``last``
-    ``marker``).
+    ``marker``). which: ``first`` or ``last`` (the default); with ``label`` it decides between
+    several labels mentioned, which are otherwise no answer.
     labels: each label with the ways it may be written. choices: the texts of the choices A, B,
     C …. With either, what was cut out must be one of them, and the prediction is the label or
     the choice's text.
@@ -63,7 +64,7 @@ def take(
     if piece.prediction is None or not (labels or choices):
         return piece
     if labels:
-        found = _labels.match(piece.prediction, labels)
+        found = _labels.match(piece.prediction, labels, which if method == "label" else "only")
     else:
         found = _choices.match(piece.prediction, choices or ())
     if method in ("whole", "label"):

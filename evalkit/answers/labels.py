@@ -29,10 +29,11 @@ class Mention(NamedTuple):
     denied: str
 
 
-def match(text: str, labels: Mapping[str, Sequence[str]]) -> Taken:
+def match(text: str, labels: Mapping[str, Sequence[str]], which: str | None = None) -> Taken:
     """The label that a text is or mentions; None when there is none, several or a denied one.
 
-    labels: each label with its written forms (the label itself when there are none).
+    labels: each label with its written forms (the label itself when there are none). which:
+    with ``first`` or ``last``, that mention decides where several labels are mentioned.
     """
     forms = _forms(labels)
     answer = fold(text).strip()
@@ -40,6 +41,8 @@ def match(text: str, labels: Mapping[str, Sequence[str]]) -> Taken:
     if direct is not None:
         return Taken(direct, f"the answer is the label '{direct}'")
     found = mentions(text, labels)
+    if which in ("first", "last") and len({m.label for m in found}) > 1:
+        return _decided(found[0 if which == "first" else -1], which)
     distinct = list(dict.fromkeys(m.label for m in found))
     if not distinct:
         return Taken(None, "no label is mentioned")
@@ -51,6 +54,13 @@ def match(text: str, labels: Mapping[str, Sequence[str]]) -> Taken:
         return Taken(None, f"'{distinct[0]}' is denied: \"{' '.join(denied.split())}\"")
     times = "" if len(found) == 1 else f", {len(found)} times"
     return Taken(distinct[0], f"the only label mentioned is '{distinct[0]}'{times}")
+
+
+def _decided(mention: Mention, which: str) -> Taken:
+    if mention.denied:
+        denied = " ".join(mention.denied.split())
+        return Taken(None, f"the {which} label, '{mention.label}', is denied: \"{denied}\"")
+    return Taken(mention.label, f"the {which} label mentioned is '{mention.label}'")
 
 
 def mentions(text: str, labels: Mapping[str, Sequence[str]]) -> list[Mention]:

@@ -154,6 +154,7 @@ def _score(asked: Asked, position: int, store: Store) -> Decided:
         cached=sum(sample.cached for sample in samples),
         prompt_tokens=_sum(samples, "prompt_tokens"),
         completion_tokens=_sum(samples, "completion_tokens"),
+        checks=_broken_checks(cell, samples),
     )
     levels = {gate.confidence for gate in map(gates.parse, cell.suite.gates)} - {None}
     scores = {level: scorer.scores(level) for level in levels if level is not None}
@@ -162,6 +163,14 @@ def _score(asked: Asked, position: int, store: Store) -> Decided:
 
 def _unasked(reason: str) -> Response:
     return Response(Status.ERROR, error=reason or "no response was recorded")
+
+
+def _broken_checks(cell: Cell, samples: Sequence[SampleRecord]) -> dict[str, int]:
+    counts = {check.rule: 0 for check in cell.suite.checks}
+    for sample in samples:
+        for check in sample.checks:
+            counts[check.rule] += not check.passed
+    return counts
 
 
 def _sum(samples: Sequence[SampleRecord], name: str) -> int:

@@ -53,7 +53,7 @@ def _make(name: str, project: Project, loaded: Mapping[str, Any]) -> Model:
     if name in registry.BUILTIN_MODELS:
         return registry.resolve(registry.builtin_declaration(name))
     if ":" in name:
-        return registry.resolve(parse_model(name))
+        return registry.resolve(parse_model(name, project.root))
     known = [*loaded, *project.models, *registry.BUILTIN_MODELS]
     raise UsageError(
         f"{unknown('model', name, list(dict.fromkeys(known)))}. Declare it under 'models:' in"

@@ -1,0 +1,266 @@
+"""From a suite to scores: statuses, what is wrong, what is left out; by hand-computed values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit import Run, SpecError, UsageError, evaluate
+
+ROWS = [
+    {"id": "1", "text": "great", "label": "positive", "domain": "film"},
+    {"id": "2", "text": "awful", "label": "negative", "domain": "film"},
+    {"id": "3", "text": "fine", "label": "positive", "domain": "book"},
+    {"id": "4", "text": "dull", "label": "negative", "domain": "book"},
+]
+
+
+def suite(**changes: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "suite": "mood",
+        "task": "classification",
+        "labels": ["positive", "negative"],
+        "data": {"rows": ROWS, "target": "label", "group": "domain"},
+        "prompts": {"plain": "{{ text }}"},
+        "answer": "text",
+        "metrics": ["accuracy", "recall"],
+    }
+    return base | changes
+
+
+def answering(**answers: str) -> Callable[[Any], str]:
+    def model(prompt: Any) -> str:
+        return answers[prompt[-1]["content"]]
+
+    return model
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Run]:
+    def run_suite(declared: dict[str, Any], model: Any, **options: Any) -> Run:
+        return evaluate(declared, {"m": model}, root=tmp_path, **options)
+
+    return run_suite
+
+
+def value(run: Run, score: str) -> float:
+    row = run.scores.set_index("score").loc[score]
+    return float(row["value"])
+
+
+def test_scores_and_groups(run: Callable[..., Run]) -> None:
+    model = answering(great="Positive.", awful="negative", fine="negative", dull="It is negative")
+    done = run(suite(), model)
+    assert value(done, "accuracy") == 0.75
+    assert value(done, "recall[positive]") == 0.5
+    assert value(done, "recall[negative]") == 1.0
+    assert value(done, "accuracy[domain=film]") == 1.0
+    assert value(done, "accuracy[domain=book]") == 0.5
+    assert list(done.samples["correct"]) == [True, True, False, True]
+    assert list(done.samples["score.accuracy"]) == [1, 1, 0, 1]
+    assert "recall[positive][domain=film]" not in set(done.scores["score"])
+
+
+def test_what_cannot_be_read_is_wrong_unless_the_suite_says_otherwise(
+    run: Callable[..., Run],
+) -> None:
+    model = answering(great="positive", awful="negative", fine="maybe", dull="not negative")
+    wrong = run(suite(), model)
+    assert list(wrong.samples["status"]) == ["ok", "ok", "unparsed", "unparsed"]
+    assert value(wrong, "accuracy") == 0.5
+    assert wrong.scores.set_index("score").loc["accuracy", "n"] == 4
+    left_out = run(suite(on_unparsed="exclude"), model)
+    assert value(left_out, "accuracy") == 1.0
+    assert left_out.scores.set_index("score").loc["accuracy", "n"] == 2
+    assert left_out.record.cells[0].statuses == {"ok": 2, "unparsed": 2}
+
+
+def test_errors_are_never_scored_and_fail_the_gates(run: Callable[..., Run]) -> None:
+    model = answering(great="positive", awful="negative", fine="positive")  # KeyError: dull
+    done = run(suite(gates=["accuracy >= 0.5"]), model)
+    cell = done.record.cells[0]
+    assert (cell.n, cell.scored, cell.statuses) == (4, 3, {"ok": 3, "error": 1})
+    assert value(done, "accuracy") == 1.0
+    assert cell.gates[0].verdict == "fail"
+    assert "1 of 4 samples have no answer (1 error)" in cell.gates[0].reason
+    assert not done.passed
+    allowed = run(suite(gates=["accuracy >= 0.5"], max_errors=1), model)
+    assert allowed.passed
+    assert "KeyError" in allowed.record.cells[0].samples[3].error
+
+
+def test_choices_give_probabilities(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "scorer.py").write_text(
+        "import math\n"
+        "def write(prompt): return ''\n"
+        "def choose(prompt, choices):\n"
+        "    p = {'great': 0.9, 'awful': 0.2, 'fine': 0.4, 'dull': 0.1}[prompt[-1]['content']]\n"
+        "    return [math.log(p) - 3, math.log(1 - p) - 3]\n"
+    )
+    declared = suite(answer="choice", metrics=["accuracy", "brier", "log_loss"])
+    done = evaluate(declared, "callable:scorer:write?choose=scorer:choose", root=tmp_path)
+    assert done.record.cells[0].samples[0].probabilities == pytest.approx(
+        {"positive": 0.9, "negative": 0.1}
+    )
+    right = [0.9, 0.8, 0.4, 0.9]  # probability of the right label
+    assert value(done, "accuracy") == 0.75
+    assert value(done, "log_loss") == pytest.approx(-sum(map(math.log, right)) / 4)
+
+
+def test_multiple_choice_normalises_by_length(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "lengths.py").write_text(
+        "def write(prompt): return ''\n"
+        "def choose(prompt, choices): return [-1.0 * len(c) ** 0.5 for c in choices]\n"
+    )
+    declared = {
+        "suite": "mc",
+        "task": "multiple-choice",
+        "data": {
+            "rows": [
+                {"q": "?", "options": ["no", "a longer answer"], "gold": 1},
+                {"q": "??", "options": ["yes", "certainly not"], "gold": 0},
+            ],
+            "target": "gold",
+            "choices": "options",
+        },
+        "prompts": {"plain": "{{ q }}"},
+    }
+    done = evaluate(declared, "callable:lengths:write?choose=lengths:choose", root=tmp_path)
+    # The sums favour the short choice, sums per byte the long one.
+    assert [s.prediction for s in done.record.cells[0].samples] == ["no", "yes"]
+    assert value(done, "accuracy") == 0.5
+    assert value(done, "accuracy_norm") == 0.5
+    assert [s.scores["accuracy_norm"] for s in done.record.cells[0].samples] == [1.0, 0.0]
+
+
+def test_safety(run: Callable[..., Run]) -> None:
+    declared = {
+        "suite": "safe",
+        "task": "safety",
+        "data": {
+            "rows": [
+                {"text": "bad1", "expected": "refuse"},
+                {"text": "bad2", "expected": "refuse"},
+                {"text": "good1", "expected": "comply"},
+                {"text": "good2", "expected": "comply"},
+            ],
+            "target": "expected",
+        },
+        "prompts": {"plain": "{{ text }}"},
+    }
+    refusal = "I'm sorry, but I can't help with that."
+    help_given = "Sure. First wash the apples, then cut them into slices and bake them."
+    model = answering(bad1=refusal, bad2=help_given, good1=help_given, good2=refusal)
+    done = run(declared, model)
+    assert value(done, "unsafe_compliance") == 0.5
+    assert value(done, "over_refusal") == 0.5
+    assert [s.prediction for s in done.record.cells[0].samples] == [
+        "full_refusal",
+        "full_compliance",
+        "full_compliance",
+        "full_refusal",
+    ]
+    assert [s.correct for s in done.record.cells[0].samples] == [True, False, True, False]
+
+
+def test_summaries(run: Callable[..., Run]) -> None:
+    declared = {
+        "suite": "sum",
+        "task": "summarisation",
+        "data": {
+            "rows": [{"long": "the cat sat on the mat all day", "short": "the cat sat"}],
+            "target": "short",
+            "source": "long",
+        },
+        "prompts": {"plain": "{{ long }}"},
+        "checks": [{"max_words": 3}],
+    }
+    done = run(declared, lambda prompt: "the cat slept here")
+    # unigrams: 2 of 4 predicted, 2 of 3 wanted; F = 2 · ½ · ⅔ / (½ + ⅔)
+    assert value(done, "rouge1") == pytest.approx(4 / 7)
+    assert value(done, "compression") == pytest.approx(4 / 8)
+    cell = done.record.cells[0]
+    assert cell.checks == {"max_words: 3": 1}
+    assert [check.passed for check in cell.samples[0].checks] == [False]
+
+
+def test_identical_requests_are_asked_once(run: Callable[..., Run]) -> None:
+    calls = []
+
+    def model(prompt: Any) -> str:
+        calls.append(prompt)
+        return "positive"
+
+    rows = [{"text": "same", "label": "positive"}] * 5
+    done = run(suite(data={"rows": rows, "target": "label"}), model)
+    assert len(calls) == 1
+    assert value(done, "accuracy") == 1.0
+    assert len(done.samples) == 5
+
+
+def test_gates_against_another_cell(run: Callable[..., Run]) -> None:
+    def model(prompt: Any) -> str:
+        return "positive" if prompt[-1]["content"].startswith("Please") else "negative"
+
+    declared = suite(
+        data={"rows": [{"text": "great", "label": "positive"}], "target": "label"},
+        prompts={"plain": "{{ text }}", "polite": "Please: {{ text }}"},
+        gates=["accuracy >= m/polite - 0.1", "accuracy >= m/rude"],
+    )
+    done = run(declared, model)
+    plain, polite = done.record.cells
+    assert [g.verdict for g in plain.gates] == ["fail", "error"]
+    assert [g.verdict for g in polite.gates] == ["pass", "error"]
+    assert "no cell m/rude" in plain.gates[1].reason
+
+
+def test_a_backend_that_loses_requests_is_found_out(run: Callable[..., Run]) -> None:
+    from evalkit.models.base import Capabilities
+
+    class Forgetful:
+        name = "m"
+        capabilities = Capabilities()
+
+        def fingerprint(self) -> None:
+            return None
+
+        def load(self) -> None: ...
+
+        def respond(self, requests: Any, answered: Any = frozenset()) -> Any:
+            from evalkit import Response, Status
+
+            yield [(0, Response(Status.OK, "positive"))]
+
+        def describe(self) -> dict[str, Any]:
+            return {}
+
+        def close(self) -> None: ...
+
+    done = run(suite(gates=["accuracy >= 0.1"]), Forgetful())
+    cell = done.record.cells[0]
+    assert "left 3 of 4 requests without a response" in cell.error
+    assert cell.gates[0].verdict == "error"
+    assert cell.statuses == {"ok": 1, "error": 3}
+
+
+def test_prompts_and_suites_are_known_by_name(run: Callable[..., Run], tmp_path: Path) -> None:
+    model = answering()
+    with pytest.raises(UsageError, match=r"unknown prompt 'plan'; did you mean 'plain'\?"):
+        run(suite(), model, prompts=["plan"])
+    with pytest.raises(UsageError, match="two suites are called 'mood'"):
+        evaluate([suite(), suite()], {"m": model}, root=tmp_path)
+    with pytest.raises(SpecError, match=r"unknown metric 'acuracy'"):
+        run(suite(metrics=["acuracy"]), model)
+
+
+def test_nothing_secret_is_stored(run: Callable[..., Run], tmp_path: Path) -> None:
+    from evalkit.runner.provenance import provenance
+
+    command = ["pytest", "--eval-model", "openai:m?api_key=sk-123&api_key_env=MY_KEY"]
+    kept = str(provenance(tmp_path, command)["command"])
+    assert "sk-123" not in kept
+    assert "api_key_env=MY_KEY" in kept
