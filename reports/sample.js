@@ -8,22 +8,24 @@ function sampleBody(sample, cells, base) {
     el(
       ".given",
       {},
-      el("section", {}, el("h3", {}, "Sample"), fields(sample.fields)),
+      el("section", {}, el("h3", {}, "Sample"), fields(sample)),
       el("section", {}, el("h3", {}, sample.targets.length > 1 ? "References" : "Reference"), sample.targets.length ? sample.targets.map((target) => el(".field", {}, el(".text", { dir: "auto" }, exact(target)))) : el("p.muted", {}, "none")),
     ),
     el(".answers", {}, sample.cells.map((answer, k) => answerCard(answer, cells[k], base))),
   ];
 }
 
-/** The fields of the row: long ones each on its own, short ones together. */
-function fields(entries) {
+/** The fields of the row: long ones each on its own, short ones together. The id and the
+ * references have their own place and are not said twice. */
+function fields({ id, targets, fields: row }) {
+  const entries = row.filter(([name, value]) => !(name === "id" && value === id) && !(Array.isArray(value) && shown(value) === shown(targets)));
   const isShort = ([, value]) => shown(value).length < 40;
   const long = entries.filter((entry) => !isShort(entry));
   return [...long.map((entry) => field(...entry)), el(".short", {}, entries.filter(isShort).map((entry) => field(...entry)))];
 }
 
 function field(name, value) {
-  return el(".field", {}, el("b", {}, name), el(".text", { dir: "auto" }, value === null ? "–" : exact(shown(value))));
+  return el(".field", {}, el("b", {}, name), el(".text", { dir: "auto", tabIndex: shown(value).length > 600 ? 0 : -1 }, value === null ? "–" : exact(shown(value))));
 }
 
 function answerCard(answer, cell, base) {
@@ -59,6 +61,8 @@ function written(output, base) {
 
 /** How the answer was taken from the output. */
 function taken(answer) {
+  const whole = answer.prediction !== null && answer.prediction.trim() === (answer.output || "").trim();
+  if (whole && answer.prediction.length > 80) return el("p.how", {}, `Taken as it is${answer.how ? `: ${answer.how}` : ""}`);
   const found = answer.prediction === null ? el("i", {}, "no answer") : el("b", { dir: "auto" }, exact(answer.prediction.slice(0, 400)));
   return el("p.how", {}, "Taken as ", found, answer.how ? `: ${answer.how}` : "");
 }

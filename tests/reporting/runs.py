@@ -227,7 +227,7 @@ def suite_record(name: str, task: str, prompts: dict[str, str], **more: Any) -> 
 def model_record(name: str, **more: Any) -> ModelRecord:
     return ModelRecord(
         name, "transformers", {"backend": "transformers", "model": f"org/{name}", "dtype": "auto"},
-        {"weights": "sha256:" + "0d" * 32, "dtype": "bfloat16"},
+        {"weights": {"file": {"sha256": "0d" * 32}}, "dtype": "bfloat16", "adapter": None},
         {"device": "cpu", "dtype": "bfloat16", "context": 2048}, load_seconds=1.9, **more,
     )  # fmt: skip
 

@@ -313,6 +313,15 @@ def test_nothing_overlaps(open_page: Open, address: str) -> None:
         assert scroll <= room
 
 
+@pytest.mark.parametrize("width", [380, 1280])
+def test_nested_provenance_keeps_room_to_be_read(open_page: Open, width: int) -> None:
+    page = open_page("#view=run")
+    page.set_viewport_size({"width": width, "height": 900})
+    widths = page.evaluate("[...document.querySelectorAll('#run .tree dd')].map(e => e.clientWidth)")
+    assert len(widths) > 20
+    assert min(widths) >= 140
+
+
 def test_colours_can_be_chosen_and_read(open_page: Open) -> None:
     page = open_page(color_scheme="dark")
     paper = "getComputedStyle(document.body).backgroundColor"
