@@ -16,26 +16,24 @@ from evalkit.errors import nearest
 from evalkit.spec.readers import Complaints
 
 if TYPE_CHECKING:
-    from evalkit.spec.data import Layout
+    from evalkit.spec.origin import Rows
 
 LETTERS = string.ascii_uppercase
 _Choices = tuple[str, ...]
 
 
 def settle_choices(
-    layout: Layout,
-    rows: Sequence[dict[str, Any]],
-    targets: Sequence[tuple[str, ...]],
-    numbers: Sequence[int],
-    complaints: Complaints,
+    columns: Sequence[str], rows: Rows, targets: Sequence[tuple[str, ...]]
 ) -> tuple[list[_Choices], list[tuple[str, ...]]]:
-    """The choices of every row, and its target as the text of one of them."""
+    """The choices of every row, and its target as the text of one of them.
+
+    columns: one that holds a list, or one for each choice. targets: as written, () for none.
+    """
+    numbers, complaints = rows.numbers, rows.complaints
     choices = [
-        _choices(layout.choices, row, number, complaints)
-        for number, row in zip(numbers, rows, strict=True)
+        _choices(columns, row, number, complaints)
+        for number, row in zip(numbers, rows.fields, strict=True)
     ]
-    if not layout.target:
-        return choices, list(targets)
     told = []
     for i, (options, target) in enumerate(zip(choices, targets, strict=True)):
         if len(target) > 1:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from evalkit.errors import Problem, SpecError, nearest, unknown
 from evalkit.spec.choices import as_text, settle_choices
-from evalkit.spec.files import locate
-from evalkit.spec.readers import Complaints, Table, open_hub, open_table
-from evalkit.spec.source import display
+from evalkit.spec.origin import Rows, rows_of_file, rows_of_hub, rows_of_suite
 from evalkit.spec.suite import Suite
 
 SAFETY_TARGETS = ("refuse", "comply")
@@ -94,79 +90,32 @@ def load_data(suite: Suite) -> Dataset:
 def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
     """As ``load_data``, with what could be read beside the problems (None: nothing)."""
     data = suite.data
-    file = suite.source.file
-
-    def failed(key: str, message: str) -> tuple[None, list[Problem]]:
-        return None, [suite.problem(("data", key), message)]
-
-    if data.rows is not None:
-        complaints = Complaints(file)
-        rows = [(suite.line("data", "rows", i), row) for i, row in enumerate(data.rows)]
-        table, digest = Table(iter(rows)), _digest_rows(data.rows)
-        if not rows:
-            return (None, []) if "data" in suite.pruned else failed("rows", "holds no rows")
-    elif data.file is not None:
-        try:
-            path = locate(
-                data.file, suite.path.parent, suite.root, allow_outside=suite.allow_outside
-            )
-        except ValueError as error:
-            return failed("file", str(error))
-        complaints = Complaints(display(path))
-        try:
-            table = open_table(path, complaints)
-        except SpecError as error:
-            return None, list(error.problems)
-        digest = ""
-    else:
-        assert data.hf is not None
-        complaints = Complaints(f"hf:{data.hf}", lined=False)
-        try:
-            table = open_hub(data.hf, data.name, data.split, data.revision)
-        except ValueError as error:
-            return failed("hf", str(error))
-        digest = ""
     try:
-        numbers, fields = _gather(table)
+        if data.rows is not None:
+            rows = rows_of_suite(suite, ("data", "rows"), data.rows)
+        elif data.file is not None:
+            rows = rows_of_file(suite, ("data", "file"), data.file)
+        else:
+            rows = rows_of_hub(suite, data)
     except SpecError as error:
-        return None, [*complaints.problems(), *error.problems]
-    if not fields:
-        complaints.add("empty", 0, "holds no rows")
-        return None, complaints.problems()
-    if data.file is not None:
-        digest = _digest_file(path)
-    elif data.hf is not None:
-        digest = _digest_rows(fields)
-    missing = _missing_columns(suite, table.columns)
-    samples = make_samples(Layout.of(suite, table.columns), fields, numbers, complaints)
-    dataset = Dataset(tuple(samples), table.columns, digest, len(fields))
-    return dataset, [*missing, *complaints.problems()]
+        return None, list(error.problems)
+    if not rows.fields:
+        return None, _nothing(suite, rows)
+    missing = _missing_columns(suite, rows.columns)
+    samples = make_samples(suite, rows)
+    dataset = Dataset(tuple(samples), rows.columns, rows.digest, len(samples))
+    return dataset, [*missing, *rows.complaints.problems()]
 
 
-def _gather(table: Table) -> tuple[array[int], list[dict[str, Any]]]:
-    """All rows, and beside them their numbers (8 bytes each)."""
-    numbers = array("q")
-    fields: list[dict[str, Any]] = []
-    for number, row in table:
-        numbers.append(number)
-        fields.append(row)
-    return numbers, fields
-
-
-def _digest_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _digest_rows(rows: Sequence[Mapping[str, Any]]) -> str:
-    digest = hashlib.sha256()
-    for row in rows:
-        line = json.dumps(row, ensure_ascii=False, sort_keys=True, default=str)
-        digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
-    return digest.hexdigest()
+def _nothing(suite: Suite, rows: Rows) -> list[Problem]:
+    """Why there are no rows: all were broken, or none were there."""
+    broken = rows.complaints.problems()
+    if broken or (suite.data.rows is not None and "data" in suite.pruned):
+        return broken
+    if suite.data.rows is not None:
+        return [suite.problem(("data", "rows"), "holds no rows")]
+    key = "file" if suite.data.file else "hf"
+    return [suite.problem(("data", key), f"'{rows.complaints.file}' holds no rows")]
 
 
 def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
@@ -188,10 +137,10 @@ def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class _Layout:
     """Which columns mean what, reduced to those that are there.
 
-    allowed: the only targets there may be; () for any. target_required: an empty target is wrong.
+    allowed: the only targets there may be; () for any.
     """
 
     task: str
@@ -199,57 +148,51 @@ class Layout:
     id: str | None
     choices: tuple[str, ...]
     allowed: tuple[str, ...]
-    textual: bool
 
     @staticmethod
-    def of(suite: Suite, columns: Sequence[str], *, textual: bool | None = None) -> Layout:
-        """The layout of a suite's data or shots that have these columns.
-
-        textual: cells are text only (csv, tsv), so a list can only be written as JSON.
-        """
+    def of(suite: Suite, columns: Sequence[str]) -> _Layout:
         data = suite.data
-        if textual is None:
-            textual = (data.file or "").lower().endswith((".csv", ".tsv"))
         id_column = data.id or "id"
         allowed: tuple[str, ...] = ()
         if suite.task == "classification":
             allowed = suite.label_names
         elif suite.task == "safety":
             allowed = SAFETY_TARGETS
-        return Layout(
+        return _Layout(
             task=suite.task,
             target=tuple(name for name in data.target if name in columns),
             id=id_column if id_column in columns else None,
             choices=data.choices if all(name in columns for name in data.choices) else (),
             allowed=allowed,
-            textual=textual,
         )
 
 
-def make_samples(
-    layout: Layout, rows: Sequence[dict[str, Any]], numbers: Sequence[int], complaints: Complaints
-) -> list[Sample]:
-    """Samples out of rows; what is wrong with a row goes to ``complaints``."""
-    ids = _ids(layout, rows, numbers, complaints)
-    targets = _targets(layout, rows, numbers, complaints)
+def make_samples(suite: Suite, rows: Rows) -> list[Sample]:
+    """Samples out of the rows of a suite's data or examples.
+
+    What is wrong with a row goes to the complaints. Columns that are not there are left out: an
+    id is then the row's number, targets and choices are empty.
+    """
+    layout = _Layout.of(suite, rows.columns)
+    ids = _ids(layout.id, rows)
+    targets = _targets(layout, rows)
+    choices: Sequence[tuple[str, ...]] = [()] * len(ids)
     if layout.choices:
-        choices, targets = settle_choices(layout, rows, targets, numbers, complaints)
-        return [Sample(ids[i], i, row, targets[i], choices[i]) for i, row in enumerate(rows)]
-    _check_allowed(layout, targets, numbers, complaints)
-    return [Sample(ids[i], i, row, targets[i]) for i, row in enumerate(rows)]
+        choices, targets = settle_choices(layout.choices, rows, targets)
+    _check_allowed(layout, rows, targets)
+    return [Sample(ids[i], i, row, targets[i], choices[i]) for i, row in enumerate(rows.fields)]
 
 
-def _ids(
-    layout: Layout, rows: Sequence[dict[str, Any]], numbers: Sequence[int], complaints: Complaints
-) -> list[str]:
-    if layout.id is None:
-        return [str(i) for i in range(1, len(rows) + 1)]
+def _ids(column: str | None, rows: Rows) -> list[str]:
+    if column is None:
+        return [str(i) for i in range(1, len(rows.fields) + 1)]
+    complaints = rows.complaints
     first: dict[str, int] = {}
     ids = []
-    for number, row in zip(numbers, rows, strict=True):
-        text = as_text(row.get(layout.id))
+    for number, row in zip(rows.numbers, rows.fields, strict=True):
+        text = as_text(row.get(column))
         if text is None or not text.strip():
-            complaints.add("id", number, f"the id is missing (column '{layout.id}')")
+            complaints.add("id", number, f"the id is missing (column '{column}')")
             text = f"row {number}"
         elif text in first:
             unit = "line" if complaints.lined else "row"
@@ -261,27 +204,24 @@ def _ids(
     return ids
 
 
-def _targets(
-    layout: Layout, rows: Sequence[dict[str, Any]], numbers: Sequence[int], complaints: Complaints
-) -> list[tuple[str, ...]]:
+def _targets(layout: _Layout, rows: Rows) -> list[tuple[str, ...]]:
     if not layout.target:
-        return [()] * len(rows)
+        return [()] * len(rows.fields)
     same: dict[tuple[str, ...], tuple[str, ...]] = {}
     found = []
-    for number, row in zip(numbers, rows, strict=True):
-        references = _references(layout, row, number, complaints)
+    for number, row in zip(rows.numbers, rows.fields, strict=True):
+        references = _references(layout, rows, row, number)
         found.append(same.setdefault(references, references))
     return found
 
 
-def _references(
-    layout: Layout, row: dict[str, Any], number: int, complaints: Complaints
-) -> tuple[str, ...]:
+def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -> tuple[str, ...]:
     """The accepted answers of a row; empty ones are left out, and none at all is a complaint."""
+    complaints = rows.complaints
     texts: list[str] = []
     for column in layout.target:
         value = row.get(column)
-        if layout.textual and layout.task in _SEVERAL_IN_A_CELL:
+        if rows.textual and layout.task in _SEVERAL_IN_A_CELL:
             value = _listed(value)
         for part in value if isinstance(value, list) else [value]:
             text = as_text(part)
@@ -314,18 +254,13 @@ def _listed(value: Any) -> Any:
     return value
 
 
-def _check_allowed(
-    layout: Layout,
-    targets: Sequence[tuple[str, ...]],
-    numbers: Sequence[int],
-    complaints: Complaints,
-) -> None:
+def _check_allowed(layout: _Layout, rows: Rows, targets: Sequence[tuple[str, ...]]) -> None:
     """Targets that are no label: each once, with the first place and how often it occurs."""
     if not layout.allowed or not layout.target:
         return
     allowed = set(layout.allowed)
     strays: dict[str, list[int]] = {}
-    for number, texts in zip(numbers, targets, strict=True):
+    for number, texts in zip(rows.numbers, targets, strict=True):
         if texts and texts[0] not in allowed:
             strays.setdefault(texts[0], []).append(number)
     for text, where in strays.items():
@@ -334,4 +269,4 @@ def _check_allowed(
         often = f", in {len(where):,} rows" if len(where) > 1 else ""
         listed = ", ".join(layout.allowed)
         message = f"the target '{text}' is no label{often}{hint} (labels: {listed})"
-        complaints.add("label", where[0], message)
+        rows.complaints.add("label", where[0], message)

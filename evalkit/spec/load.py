@@ -20,8 +20,9 @@ from evalkit.spec.files import project_root
 from evalkit.spec.parts import shown
 from evalkit.spec.problems import guessed_key, sentence
 from evalkit.spec.prompts import Variant, check_variants
+from evalkit.spec.rules import key_rules, task_rules
 from evalkit.spec.source import as_source, scan_yaml
-from evalkit.spec.suite import Suite, key_rules, task_rules
+from evalkit.spec.suite import Suite
 
 SUFFIX = ".eval.yaml"
 

@@ -128,7 +128,7 @@ class Answer(Part):
     form: for ``choice`` among a sample's choices, continue with their ``text`` or ``letter``.
     pattern, group: of ``regex``. path: of ``json``. marker: of ``after``.
     which: the ``first`` or ``last`` match, for ``label`` the ``only`` label (several mentioned: no
-    answer) or the ``first``; "" where it means nothing.
+    answer), the ``first`` or the ``last``; "" where it means nothing.
     """
 
     method: Method
@@ -209,7 +209,7 @@ def _number_answer(value: dict[str, Any]) -> Answer:
 
 
 def _label_answer(value: dict[str, Any]) -> Answer:
-    return Answer(method="label", which=_one_of(value["label"], ("only", "first"), "label"))
+    return Answer(method="label", which=_one_of(value["label"], ("only", "first", "last"), "label"))
 
 
 def _choice_answer(value: dict[str, Any]) -> Answer:

@@ -10,8 +10,9 @@ from evalkit.errors import Problem, SpecError, unknown
 from evalkit.exchange import Message, Prompt
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Dataset, Sample
+from evalkit.spec.sections import PromptSpec
 from evalkit.spec.shots import Shots, read_shots
-from evalkit.spec.suite import PromptSpec, Suite
+from evalkit.spec.suite import Suite
 from evalkit.spec.templates import BadTemplateError, Template, compiled
 
 _Path = tuple[Any, ...]

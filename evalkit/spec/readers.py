@@ -80,7 +80,11 @@ class Table:
 
 
 def open_table(path: Path, complaints: Complaints) -> Table:
-    """The rows of a file. Raises SpecError when its kind is unknown or it is broken as a whole."""
+    """The rows of a file.
+
+    Raises SpecError when its kind is unknown or it is broken as a whole, OSError when it cannot
+    be read.
+    """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         ending = path.suffix or "no ending"
@@ -94,10 +98,7 @@ def _broken(path: Path, line: int, message: str) -> SpecError:
 
 
 def _open(path: Path, newline: str = "") -> TextIO:
-    try:
-        return open(path, encoding="utf-8-sig", newline=newline)
-    except OSError as error:
-        raise _broken(path, 0, f"cannot be read: {error.strerror or error}") from error
+    return open(path, encoding="utf-8-sig", newline=newline)
 
 
 def _not_utf8(path: Path) -> SpecError:
@@ -256,7 +257,7 @@ def _parquet(path: Path, complaints: Complaints) -> Table:
     try:
         file = pyarrow.parquet.ParquetFile(path)
         columns = [str(name) for name in file.schema_arrow.names]
-    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+    except ValueError as error:  # pyarrow's errors of content are
         raise _broken(path, 0, f"is no parquet file: {error}") from error
     return Table(_parquet_rows(path, file), columns)
 

@@ -123,9 +123,9 @@ def _answer() -> Schema:
                 choice={"enum": ["text", "letter"]},
             ),
             _form(
-                "The label the text mentions: the only one, or the first.",
+                "The label the text mentions: the only one, the first or the last.",
                 "label",
-                label={"enum": ["only", "first"]},
+                label={"enum": ["only", "first", "last"]},
             ),
             _form("A match of a regular expression.", "regex", regex=_TEXT, group=group),
             _form("A value inside JSON: $.a.b or $.items[0].", "json", json=_TEXT),

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from evalkit.errors import Problem, SpecError, unknown
-from evalkit.spec.data import Dataset, Layout, Sample, make_samples, shuffled
-from evalkit.spec.files import locate
-from evalkit.spec.readers import Complaints, open_table
-from evalkit.spec.source import display
-from evalkit.spec.suite import ShotsSpec, Suite
+from evalkit.spec.data import Dataset, Sample, make_samples, shuffled
+from evalkit.spec.origin import rows_of_file, rows_of_suite
+from evalkit.spec.sections import ShotsSpec
+from evalkit.spec.suite import Suite
 
 Content = tuple[str, ...]
 
@@ -139,34 +138,16 @@ def _pool(
     """All examples there are to choose from, their columns, and what is wrong with them."""
     if spec.from_ == "data":
         return [s for s in dataset.samples if s.targets], dataset.columns, []
-    if spec.rows is not None:
-        complaints = Complaints(suite.source.file)
-        at = ("prompts", name, "shots", "rows")
-        rows = [dict(row) for row in spec.rows]
-        numbers = [suite.line(*at, i) for i in range(len(rows))]
-        columns = tuple(dict.fromkeys(column for row in rows for column in row))
-        textual = False
-    else:
-        assert spec.file is not None
-        try:
-            file = locate(
-                spec.file, suite.path.parent, suite.root, allow_outside=suite.allow_outside
-            )
-        except ValueError as error:
-            return [], (), [suite.problem(("prompts", name, "shots", "file"), str(error))]
-        complaints = Complaints(display(file))
-        try:
-            table = open_table(file, complaints)
-            gathered = list(table)
-        except SpecError as error:
-            return [], (), [*complaints.problems(), *error.problems]
-        numbers = [number for number, _ in gathered]
-        rows = [row for _, row in gathered]
-        columns = table.columns
-        textual = file.suffix.lower() in (".csv", ".tsv")
-    layout = Layout.of(suite, columns, textual=textual)
-    samples = make_samples(layout, rows, numbers, complaints)
-    return samples, columns, complaints.problems()
+    path = ("prompts", name, "shots")
+    try:
+        if spec.rows is not None:
+            rows = rows_of_suite(suite, (*path, "rows"), spec.rows)
+        else:
+            assert spec.file is not None
+            rows = rows_of_file(suite, (*path, "file"), spec.file)
+    except SpecError as error:
+        return [], (), list(error.problems)
+    return make_samples(suite, rows), rows.columns, rows.complaints.problems()
 
 
 def _in_turns(pool: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:

@@ -1,7 +1,7 @@
 """What a suite is: frozen models with the names of the YAML keys.
 
 These say what one key may hold. Rules between keys (a classification needs labels) are in
-``task_rules`` and ``key_rules``; names that other rooms define (metrics, gates) are checked
+``evalkit.spec.rules``; names that other rooms define (metrics, gates) are checked
 through callbacks by ``evalkit.spec.load``.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,7 +19,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     PrivateAttr,
-    StrictBool,
     StrictInt,
     ValidationInfo,
     field_validator,
@@ -28,19 +27,17 @@ from pydantic import (
 
 from evalkit.errors import Problem
 from evalkit.spec.parts import (
-    CHOOSING,
     Answer,
     Check,
     Count,
     GenerationSpec,
     MetricSpec,
     Part,
-    Text,
-    Texts,
     answer_from,
     metric_from,
     shown,
 )
+from evalkit.spec.sections import DataSpec, PromptSpec
 from evalkit.spec.source import Source
 
 Task = Literal[
@@ -59,8 +56,6 @@ Task = Literal[
     "safety",
 ]
 TASKS: tuple[str, ...] = get_args(Task)
-_WITHOUT_TARGET = ("summarisation", "generation", "code", "fill-mask", "language-modelling")
-_ONE_TARGET = (*CHOOSING, "safety")
 _PYTEST_MARKS = ("skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings")
 
 
@@ -81,151 +76,6 @@ def _tag(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_name)]
-
-
-class DataSpec(Part):
-    """Where the samples come from, and which column is what."""
-
-    file: Text | None = Field(
-        default=None,
-        description="csv, tsv, jsonl, json or parquet, relative to the suite's folder.",
-    )
-    rows: tuple[dict[str, Any], ...] | None = Field(
-        default=None, description="The rows themselves, as a list of mappings."
-    )
-    hf: Text | None = Field(
-        default=None, description="A dataset on the Hugging Face hub: org/name."
-    )
-    split: Text | None = Field(default=None, description="Split of the `hf` dataset, e.g. test.")
-    name: Text | None = Field(default=None, description="Configuration of the `hf` dataset.")
-    revision: Text | None = Field(
-        default=None,
-        description="Commit or tag of the `hf` dataset; pin it to keep scores comparable.",
-    )
-    target: Texts = Field(
-        default=(),
-        description="Column with the gold answer; several columns are several references.",
-    )
-    id: Text | None = Field(
-        default=None,
-        description="Column that names a sample; default: the column `id`, else its number.",
-    )
-    group: Texts = Field(default=(), description="Columns to show scores by, e.g. topic.")
-    source: Text | None = Field(
-        default=None, description="Column with the text that is summarised."
-    )
-    choices: Texts = Field(
-        default=(),
-        description="Multiple choice: a column that holds a list, or one column per choice.",
-    )
-    limit: Count | None = Field(
-        default=None, description="Take only so many samples, at random but always the same."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return {"file": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> DataSpec:
-        origins = [key for key in ("file", "rows", "hf") if getattr(self, key) is not None]
-        if not origins:
-            raise ValueError("says not where the samples are: add 'file:', 'rows:' or 'hf:'")
-        if len(origins) > 1:
-            raise ValueError(f"takes one of {' and '.join(origins)}, not both")
-        return self
-
-
-class ShotsSpec(Part):
-    """Worked examples put before the question."""
-
-    file: Text | None = Field(
-        default=None, description="File with the examples; same columns as the data."
-    )
-    rows: tuple[dict[str, Any], ...] | None = Field(
-        default=None, description="The examples themselves."
-    )
-    from_: Literal["data"] | None = Field(
-        default=None, alias="from", description="`data`: take examples from the suite's own data."
-    )
-    count: Count | None = Field(
-        default=None, description="How many; default: all `rows`. Required for `file` and `from`."
-    )
-    balanced: StrictBool = Field(
-        default=False,
-        description="The same number for each label, in turns (classification, safety).",
-    )
-    seed: Annotated[StrictInt, Field(ge=0)] | None = Field(
-        default=None,
-        description="Choose at random by this seed; default: the first (`from: data`: seed 0).",
-    )
-    assistant: Text = Field(default="{{ target }}", description="Template of the example's answer.")
-    separator: str = Field(
-        default="\n\n", description="Between the examples of a raw `text` prompt."
-    )
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> ShotsSpec:
-        given = {"file": self.file, "rows": self.rows, "from": self.from_}
-        origins = [key for key, value in given.items() if value is not None]
-        if not origins:
-            raise ValueError("say not where the examples are: add 'file:', 'rows:' or 'from: data'")
-        if len(origins) > 1:
-            raise ValueError(f"take one of {' and '.join(origins)}, not both")
-        if self.rows is None and self.count is None:
-            raise ValueError("say not how many examples: add 'count: 5'")
-        if self.rows is not None and (self.count or 1) > len(self.rows):
-            raise ValueError(f"'count: {self.count}' asks for more than the {len(self.rows)} rows")
-        return self
-
-
-class MessageSpec(Part):
-    """One turn of a conversation."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str = Field(description="A template.")
-
-
-class PromptSpec(Part):
-    """One prompt variant: ``user`` (perhaps with ``system``), ``messages`` or ``text``."""
-
-    user: Text | None = Field(default=None, description="Template of the user's message.")
-    system: Text | None = Field(default=None, description="Template of the system message.")
-    messages: tuple[MessageSpec, ...] | None = Field(
-        default=None, description="A whole conversation; the last message is the user's."
-    )
-    text: Text | None = Field(
-        default=None, description="Template of a raw text to complete, without a chat template."
-    )
-    shots: ShotsSpec | None = Field(
-        default=None, description="Worked examples before the question."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"user": value}
-        if value is None:
-            raise ValueError("is empty; write the text of the message, or a mapping with 'user:'")
-        return value
-
-    @model_validator(mode="after")
-    def _one_form(self) -> PromptSpec:
-        forms = [key for key in ("user", "messages", "text") if getattr(self, key) is not None]
-        if not forms:
-            raise ValueError("asks nothing: add 'user:', 'messages:' or 'text:'")
-        if len(forms) > 1:
-            raise ValueError(f"takes one of {' and '.join(forms)}, not both")
-        if self.system is not None and forms != ["user"]:
-            raise ValueError(f"'system' goes with 'user', not with '{forms[0]}'")
-        if self.messages is not None:
-            if not self.messages or self.messages[-1].role != "user":
-                raise ValueError("the last of 'messages' must be the user's")
-            if any(m.role == "system" for m in self.messages[1:]):
-                raise ValueError("a system message comes first in 'messages'")
-        return self
 
 
 def _labels(value: Any) -> Any:
@@ -451,73 +301,3 @@ def _digest(content: dict[str, Any]) -> str:
         content["labels"] = list(labels.items())
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-Finding = tuple[tuple[Any, ...], str]
-"""The path of the key to look at, and what is wrong."""
-
-
-def task_rules(suite: Suite) -> Iterator[Finding]:
-    """What the task asks of the other keys."""
-    task, data, answer = suite.task, suite.data, suite.answer
-    if task == "classification" and not suite.labels:
-        yield ("labels",), "a classification needs 'labels:', the list of labels to choose from"
-    if suite.labels and task not in ("classification", "token-classification"):
-        yield ("labels",), f"labels mean nothing for the task {task}; remove them"
-    if task == "multiple-choice" and not data.choices:
-        yield (
-            ("data", "choices"),
-            "multiple choice needs 'choices:' in 'data:', a column that holds a list or a list of "
-            "columns",
-        )
-    if data.choices and task != "multiple-choice":
-        yield ("data", "choices"), f"choices mean nothing for the task {task}; remove them"
-    if answer.method in ("choice", "label") and task not in CHOOSING:
-        yield (
-            ("answer",),
-            f"'{answer.method}' needs labels or choices, which the task {task} has not; use text",
-        )
-    elif answer.form == "letter" and task != "multiple-choice":
-        yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
-    yield from _target_rules(suite)
-
-
-def key_rules(suite: Suite) -> Iterator[Finding]:
-    """What keys ask of each other, whatever the task."""
-    data = suite.data
-    for key in ("split", "name", "revision"):
-        if getattr(data, key) is not None and data.hf is None:
-            yield ("data", key), f"'{key}' goes with 'hf:' only"
-    seen: dict[str, int] = {}
-    for i, metric in enumerate(suite.metrics):
-        if metric.name in seen:
-            yield ("metrics", i), f"'{metric.name}' is listed twice"
-        seen[metric.name] = i
-
-
-def _target_rules(suite: Suite) -> Iterator[Finding]:
-    task, data = suite.task, suite.data
-    if not data.target and task not in _WITHOUT_TARGET:
-        yield (
-            ("data", "target"),
-            f"the task {task} needs 'target:', the column with the right answer",
-        )
-    if not data.target and task == "summarisation" and not data.source:
-        yield (
-            ("data", "target"),
-            "a summarisation needs 'target:' (the reference summaries), 'source:' (the text that "
-            "is summarised) or both",
-        )
-    if len(data.target) > 1 and task in _ONE_TARGET:
-        yield ("data", "target"), f"the task {task} has one right answer: name one column"
-    for name, prompt in suite.prompts.items():
-        if prompt.shots is None:
-            continue
-        path = ("prompts", name, "shots")
-        if not data.target:
-            yield path, "examples need the answer: add 'target:' to 'data:'"
-        if prompt.shots.balanced and task not in ("classification", "safety"):
-            yield (*path, "balanced"), f"the task {task} has no labels to balance by; remove it"
-        count = prompt.shots.count or 0
-        if prompt.shots.balanced and suite.labels and 0 < count < len(suite.labels):
-            yield (*path, "count"), f"balanced needs one for each of the {len(suite.labels)} labels"

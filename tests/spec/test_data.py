@@ -149,7 +149,7 @@ def test_a_question_without_an_answer(write: Write) -> None:
         ("d.csv", "q,a,q\n1,2,3\n", ["d.csv:1: two columns are called 'q'; rename one"]),
         ("d.csv", "q,,a\n1,2,3\n", ["d.csv:1: column 2 has no name in the first line"]),
         ("d.csv", "", ["d.csv:1: has no header"]),
-        ("d.csv", "q,a\n", ["d.csv: holds no rows"]),
+        ("d.csv", "q,a\n", ["<suite>: data.file: 'd.csv' holds no rows"]),
         ("d.csv", "q,a\n1,\n2,  \n", ["d.csv:2: the target is missing (column 'a')", "d.csv:3: "]),
         (
             "d.csv",
@@ -345,6 +345,17 @@ def test_a_missing_file_names_the_nearest(write: Write) -> None:
     assert "did you mean 'data/reviews.csv'?" in problems({"file": "data/review.csv"})[0]
     assert "the folder 'dta' does not exist" in problems({"file": "dta/reviews.csv"})[0]
     assert "'data' is a folder" in problems({"file": "data"})[0]
+
+
+def test_a_file_that_cannot_be_read(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("d.jsonl", "{}")
+
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refused)
+    found = problems({"file": "d.jsonl"})
+    assert found == ["<suite>: data.file: 'd.jsonl' cannot be read: Permission denied"]
 
 
 def test_parquet_without_pyarrow(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

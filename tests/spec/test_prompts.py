@@ -349,6 +349,7 @@ def test_the_same_explicit_id_is_the_same_sample(write: Write) -> None:
         ({"file": "none.csv", "count": 1}, "there is no file 'none.csv'"),
         ({"file": "none.csv"}, "say not how many examples: add 'count: 5'"),
         ({"rows": SHOT_ROWS, "file": "x.csv"}, "take one of file and rows, not both"),
+        ({"rows": []}, "hold no rows"),
         ({"count": 3}, "say not where the examples are"),
         ({"rows": SHOT_ROWS[:3], "balanced": True}, "there is no example of the label 'bad'"),
         ({"rows": SHOT_ROWS, "count": 1, "balanced": True}, "balanced needs one for each of the 2"),

@@ -16,8 +16,9 @@ from evalkit.runner.vocabulary import vocabulary
 from evalkit.spec.load import load_checked, load_suite
 from evalkit.spec.parts import CHECKS, GenerationSpec
 from evalkit.spec.schema import suite_schema
+from evalkit.spec.sections import DataSpec, PromptSpec, ShotsSpec
 from evalkit.spec.source import read_yaml
-from evalkit.spec.suite import TASKS, DataSpec, PromptSpec, ShotsSpec, Suite
+from evalkit.spec.suite import TASKS, Suite
 from tests.spec.test_load import BASE, suites_of_junk
 
 SHIPPED = sorted(content.folder("suites").rglob("*.eval.yaml"))

@@ -1,0 +1,107 @@
+"""Where rows come from: the suite itself, a file of the project, or the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import SpecError
+from evalkit.spec.files import locate
+from evalkit.spec.readers import Complaints, Table, open_hub, open_table
+from evalkit.spec.sections import DataSpec
+from evalkit.spec.source import display
+from evalkit.spec.suite import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows as read, nothing made of them yet.
+
+    fields: the rows. numbers: beside each, its line in the file (or its number). columns: of all
+    rows. digest: SHA-256 of the file or rows. textual: cells hold text only (csv, tsv).
+    complaints: what is wrong with single rows; more can be added.
+    """
+
+    fields: list[dict[str, Any]]
+    numbers: Sequence[int]
+    columns: tuple[str, ...]
+    digest: str
+    textual: bool
+    complaints: Complaints
+
+
+def rows_of_suite(suite: Suite, path: tuple[Any, ...], rows: Sequence[Mapping[str, Any]]) -> Rows:
+    """Rows written in the suite, at a path of it."""
+    numbered = ((suite.line(*path, i), dict(row)) for i, row in enumerate(rows))
+    return _gather(Table(numbered), Complaints(suite.source.file), _digest_rows(rows))
+
+
+def rows_of_file(suite: Suite, path: tuple[Any, ...], name: str) -> Rows:
+    """Rows of a file named at a path of the suite.
+
+    Raises SpecError when it lies outside the project, is not there, or is broken as a whole.
+    """
+    try:
+        file = locate(name, suite.path.parent, suite.root, allow_outside=suite.allow_outside)
+    except ValueError as error:
+        raise SpecError([suite.problem(path, str(error))]) from error
+    complaints = Complaints(display(file))
+    try:
+        table = open_table(file, complaints)
+        return _gather(table, complaints, _digest_file(file), textual=_is_textual(file))
+    except OSError as error:
+        message = f"'{name}' cannot be read: {error.strerror or error}"
+        raise SpecError([suite.problem(path, message)]) from error
+
+
+def rows_of_hub(suite: Suite, data: DataSpec) -> Rows:
+    """Rows of a dataset on the hub. Raises SpecError when it cannot be loaded."""
+    assert data.hf is not None
+    complaints = Complaints(f"hf:{data.hf}", lined=False)
+    try:
+        table = open_hub(data.hf, data.name, data.split, data.revision)
+    except ValueError as error:
+        raise SpecError([suite.problem(("data", "hf"), str(error))]) from error
+    return _gather(table, complaints)
+
+
+def _is_textual(file: Path) -> bool:
+    """True when every value in a file is text, so that a list can only be written as JSON."""
+    return file.suffix.lower() in (".csv", ".tsv")
+
+
+def _gather(
+    table: Table, complaints: Complaints, digest: str = "", *, textual: bool = False
+) -> Rows:
+    """Read a table. Raises SpecError, with the complaints so far, when it breaks off."""
+    numbers = array("q")
+    fields: list[dict[str, Any]] = []
+    try:
+        for number, row in table:
+            numbers.append(number)
+            fields.append(row)
+    except SpecError as error:
+        raise SpecError([*complaints.problems(), *error.problems]) from error
+    digest = digest or _digest_rows(fields)
+    return Rows(fields, numbers, table.columns, digest, textual, complaints)
+
+
+def _digest_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _digest_rows(rows: Iterable[Mapping[str, Any]]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        line = json.dumps(row, ensure_ascii=False, sort_keys=True, default=str)
+        digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()

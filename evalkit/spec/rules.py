@@ -1,0 +1,81 @@
+"""Rules between the keys of a suite: what its task asks of them, what they ask of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from evalkit.spec.parts import CHOOSING
+from evalkit.spec.suite import Suite
+
+_WITHOUT_TARGET = ("summarisation", "generation", "code", "fill-mask", "language-modelling")
+_ONE_TARGET = (*CHOOSING, "safety")
+
+Finding = tuple[tuple[Any, ...], str]
+"""The path of the key to look at, and what is wrong."""
+
+
+def task_rules(suite: Suite) -> Iterator[Finding]:
+    """What the task asks of the other keys."""
+    task, data, answer = suite.task, suite.data, suite.answer
+    if task == "classification" and not suite.labels:
+        yield ("labels",), "a classification needs 'labels:', the list of labels to choose from"
+    if suite.labels and task not in ("classification", "token-classification"):
+        yield ("labels",), f"labels mean nothing for the task {task}; remove them"
+    if task == "multiple-choice" and not data.choices:
+        yield (
+            ("data", "choices"),
+            "multiple choice needs 'choices:' in 'data:', a column that holds a list or a list of "
+            "columns",
+        )
+    if data.choices and task != "multiple-choice":
+        yield ("data", "choices"), f"choices mean nothing for the task {task}; remove them"
+    if answer.method in ("choice", "label") and task not in CHOOSING:
+        yield (
+            ("answer",),
+            f"'{answer.method}' needs labels or choices, which the task {task} has not; use text",
+        )
+    elif answer.form == "letter" and task != "multiple-choice":
+        yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
+    yield from _target_rules(suite)
+
+
+def key_rules(suite: Suite) -> Iterator[Finding]:
+    """What keys ask of each other, whatever the task."""
+    data = suite.data
+    for key in ("split", "name", "revision"):
+        if getattr(data, key) is not None and data.hf is None:
+            yield ("data", key), f"'{key}' goes with 'hf:' only"
+    seen: dict[str, int] = {}
+    for i, metric in enumerate(suite.metrics):
+        if metric.name in seen:
+            yield ("metrics", i), f"'{metric.name}' is listed twice"
+        seen[metric.name] = i
+
+
+def _target_rules(suite: Suite) -> Iterator[Finding]:
+    task, data = suite.task, suite.data
+    if not data.target and task not in _WITHOUT_TARGET:
+        yield (
+            ("data", "target"),
+            f"the task {task} needs 'target:', the column with the right answer",
+        )
+    if not data.target and task == "summarisation" and not data.source:
+        yield (
+            ("data", "target"),
+            "a summarisation needs 'target:' (the reference summaries), 'source:' (the text that "
+            "is summarised) or both",
+        )
+    if len(data.target) > 1 and task in _ONE_TARGET:
+        yield ("data", "target"), f"the task {task} has one right answer: name one column"
+    for name, prompt in suite.prompts.items():
+        if prompt.shots is None:
+            continue
+        path = ("prompts", name, "shots")
+        if not data.target:
+            yield path, "examples need the answer: add 'target:' to 'data:'"
+        if prompt.shots.balanced and task not in ("classification", "safety"):
+            yield (*path, "balanced"), f"the task {task} has no labels to balance by; remove it"
+        count = prompt.shots.count or 0
+        if prompt.shots.balanced and suite.labels and 0 < count < len(suite.labels):
+            yield (*path, "count"), f"balanced needs one for each of the {len(suite.labels)} labels"

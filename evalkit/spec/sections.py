@@ -1,0 +1,156 @@
+"""The sections of a suite: its data, its prompts, and the worked examples before them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictBool, StrictInt, model_validator
+
+from evalkit.spec.parts import Count, Part, Text, Texts
+
+
+class DataSpec(Part):
+    """Where the samples come from, and which column is what."""
+
+    file: Text | None = Field(
+        default=None,
+        description="csv, tsv, jsonl, json or parquet, relative to the suite's folder.",
+    )
+    rows: tuple[dict[str, Any], ...] | None = Field(
+        default=None, description="The rows themselves, as a list of mappings."
+    )
+    hf: Text | None = Field(
+        default=None, description="A dataset on the Hugging Face hub: org/name."
+    )
+    split: Text | None = Field(default=None, description="Split of the `hf` dataset, e.g. test.")
+    name: Text | None = Field(default=None, description="Configuration of the `hf` dataset.")
+    revision: Text | None = Field(
+        default=None,
+        description="Commit or tag of the `hf` dataset; pin it to keep scores comparable.",
+    )
+    target: Texts = Field(
+        default=(),
+        description="Column with the gold answer; several columns are several references.",
+    )
+    id: Text | None = Field(
+        default=None,
+        description="Column that names a sample; default: the column `id`, else its number.",
+    )
+    group: Texts = Field(default=(), description="Columns to show scores by, e.g. topic.")
+    source: Text | None = Field(
+        default=None, description="Column with the text that is summarised."
+    )
+    choices: Texts = Field(
+        default=(),
+        description="Multiple choice: a column that holds a list, or one column per choice.",
+    )
+    limit: Count | None = Field(
+        default=None, description="Take only so many samples, at random but always the same."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> DataSpec:
+        origins = [key for key in ("file", "rows", "hf") if getattr(self, key) is not None]
+        if not origins:
+            raise ValueError("says not where the samples are: add 'file:', 'rows:' or 'hf:'")
+        if len(origins) > 1:
+            raise ValueError(f"takes one of {' and '.join(origins)}, not both")
+        return self
+
+
+class ShotsSpec(Part):
+    """Worked examples put before the question."""
+
+    file: Text | None = Field(
+        default=None, description="File with the examples; same columns as the data."
+    )
+    rows: tuple[dict[str, Any], ...] | None = Field(
+        default=None, description="The examples themselves."
+    )
+    from_: Literal["data"] | None = Field(
+        default=None, alias="from", description="`data`: take examples from the suite's own data."
+    )
+    count: Count | None = Field(
+        default=None, description="How many; default: all `rows`. Required for `file` and `from`."
+    )
+    balanced: StrictBool = Field(
+        default=False,
+        description="The same number for each label, in turns (classification, safety).",
+    )
+    seed: Annotated[StrictInt, Field(ge=0)] | None = Field(
+        default=None,
+        description="Choose at random by this seed; default: the first (`from: data`: seed 0).",
+    )
+    assistant: Text = Field(default="{{ target }}", description="Template of the example's answer.")
+    separator: str = Field(
+        default="\n\n", description="Between the examples of a raw `text` prompt."
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ShotsSpec:
+        given = {"file": self.file, "rows": self.rows, "from": self.from_}
+        origins = [key for key, value in given.items() if value is not None]
+        if not origins:
+            raise ValueError("say not where the examples are: add 'file:', 'rows:' or 'from: data'")
+        if len(origins) > 1:
+            raise ValueError(f"take one of {' and '.join(origins)}, not both")
+        if self.rows is None and self.count is None:
+            raise ValueError("say not how many examples: add 'count: 5'")
+        if self.rows == ():
+            raise ValueError("hold no rows")
+        if self.rows is not None and (self.count or 1) > len(self.rows):
+            raise ValueError(f"'count: {self.count}' asks for more than the {len(self.rows)} rows")
+        return self
+
+
+class MessageSpec(Part):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str = Field(description="A template.")
+
+
+class PromptSpec(Part):
+    """One prompt variant: ``user`` (perhaps with ``system``), ``messages`` or ``text``."""
+
+    user: Text | None = Field(default=None, description="Template of the user's message.")
+    system: Text | None = Field(default=None, description="Template of the system message.")
+    messages: tuple[MessageSpec, ...] | None = Field(
+        default=None, description="A whole conversation; the last message is the user's."
+    )
+    text: Text | None = Field(
+        default=None, description="Template of a raw text to complete, without a chat template."
+    )
+    shots: ShotsSpec | None = Field(
+        default=None, description="Worked examples before the question."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"user": value}
+        if value is None:
+            raise ValueError("is empty; write the text of the message, or a mapping with 'user:'")
+        return value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> PromptSpec:
+        forms = [key for key in ("user", "messages", "text") if getattr(self, key) is not None]
+        if not forms:
+            raise ValueError("asks nothing: add 'user:', 'messages:' or 'text:'")
+        if len(forms) > 1:
+            raise ValueError(f"takes one of {' and '.join(forms)}, not both")
+        if self.system is not None and forms != ["user"]:
+            raise ValueError(f"'system' goes with 'user', not with '{forms[0]}'")
+        if self.messages is not None:
+            if not self.messages or self.messages[-1].role != "user":
+                raise ValueError("the last of 'messages' must be the user's")
+            if any(m.role == "system" for m in self.messages[1:]):
+                raise ValueError("a system message comes first in 'messages'")
+        return self
