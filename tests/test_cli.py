@@ -1,0 +1,107 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalkit import content
+from evalkit.cli import main
+
+SUITE = """\
+suite: sums
+task: qa
+licence: CC0-1.0
+data:
+  target: answer
+  rows: [{id: a, q: 1 + 1, answer: "2"}, {id: b, q: 2 + 2, answer: "4"}]
+prompts: {plain: "{{ q }}"}
+metrics: [exact_match]
+gates: [exact_match >= 0.9]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "sums_app", raising=False)
+    (tmp_path / "sums.eval.yaml").write_text(SUITE)
+    (tmp_path / "sums_app.py").write_text("def answer(prompt): return '2'\n")
+    (tmp_path / "evalkit.yaml").write_text(
+        "models:\n  app: {backend: callable, model: 'sums_app:answer'}\n"
+    )
+    return tmp_path
+
+
+def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert {"task", "data", "prompts", "gates"} <= set(schema["properties"])
+
+
+def test_validate(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "."]) == 0
+    assert "sums.eval.yaml: ok (qa, 2 samples, 1 prompts, 1 gates)" in capsys.readouterr().out
+    (project / "bad.eval.yaml").write_text(SUITE.replace("exact_match]", "exact_mach]"))
+    assert main(["validate", "."]) == 2
+    said = capsys.readouterr()
+    assert "bad.eval.yaml:8: metrics[0]: unknown metric 'exact_mach'" in said.err
+    assert "sums.eval.yaml: ok" in said.out
+    assert main(["validate", "nowhere"]) == 2
+    assert "nowhere: no such file or folder" in capsys.readouterr().err
+
+
+def test_list_shows_the_shipped_suites(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    shown = capsys.readouterr().out
+    for path in content.folder("suites").glob("*.eval.yaml"):
+        assert path.name in shown
+    assert "CC0-1.0" in shown
+
+
+def test_runs_report_and_cache(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from evalkit import evaluate
+
+    assert main(["runs"]) == 2
+    assert "no run store here" in capsys.readouterr().err
+    run = evaluate("sums.eval.yaml", "app")
+
+    assert main(["runs"]) == 0
+    assert run.id in capsys.readouterr().out
+
+    assert main(["report", "-o", "again.html"]) == 0
+    assert "<html" in (project / "again.html").read_text()
+    assert main(["report", run.id, "-o", "again.json"]) == 0
+    again = json.loads((project / "again.json").read_text())
+    assert again["cells"][0]["scores"]["exact_match"]["value"] == 0.5
+    assert main(["report", "-o", "again.pdf"]) == 2
+    assert "ending in .html, .json, .md" in capsys.readouterr().err
+    assert main(["report", "nothing"]) == 2
+    assert "no run 'nothing'" in capsys.readouterr().err
+
+
+def test_cache_explain(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from evalkit import evaluate
+
+    evaluate("sums.eval.yaml", "app")
+    explain = ["cache", "explain", "sums.eval.yaml", "--model", "app"]
+    assert main(explain) == 0
+    assert "sums app/plain: 2 of 2 samples cached" in capsys.readouterr().out
+
+    (project / "sums.eval.yaml").write_text(SUITE.replace("q: 2 + 2", "q: 3 + 1"))
+    assert main(explain) == 0
+    assert "b: its final prompt has changed" in capsys.readouterr().out
+
+    (project / "sums.eval.yaml").write_text(SUITE + "generation: {max_new_tokens: 7}\n")
+    assert main(explain) == 0
+    assert "max_new_tokens: 256 → 7" in capsys.readouterr().out
+
+    (project / "sums.eval.yaml").write_text(SUITE)
+    (project / "sums_app.py").write_text("def answer(prompt): return '3'\n")
+    assert main(explain) == 0
+    said = capsys.readouterr().out
+    assert "0 of 2 samples cached" in said
+    assert "the model differs from when it last answered" in said
