@@ -120,6 +120,13 @@ _ENTRIES: tuple[Metric, ...] = (
         "mean F1 of the words shared with the best reference (SQuAD)",
         WRITING,
     ),
+    *(
+        Metric(name, f"evalkit.metrics.qa:{name}", f"mean token F1 of {which}", ("extractive-qa",))
+        for name, which in (
+            ("answerable_f1", "the questions that have an answer"),
+            ("no_answer_f1", "the questions without one (1 where the answer is empty)"),
+        )
+    ),
     Metric(
         "contains",
         "evalkit.metrics.qa:contains",
@@ -139,6 +146,25 @@ _ENTRIES: tuple[Metric, ...] = (
             ("rouge2", "mean F-measure of shared word pairs (ROUGE-2)"),
             ("rougeL", "mean F-measure of the longest common subsequence (ROUGE-L)"),
             ("rougeLsum", "mean F-measure of the common subsequences line by line (ROUGE-Lsum)"),
+        )
+    ),
+    *(
+        Metric(
+            name,
+            f"evalkit.metrics.summarisation:{name}",
+            summary,
+            ("summarisation",),
+            ("sources",),
+            better="",
+            high=high,
+        )
+        for name, summary, high in (
+            (
+                "coverage",
+                "mean share of a summary's words that lie in fragments of its source",
+                1.0,
+            ),
+            ("density", "mean squared length of those fragments over the summary's words", INF),
         )
     ),
     Metric(
@@ -173,6 +199,27 @@ _ENTRIES: tuple[Metric, ...] = (
         ("translation", "generation", "summarisation"),
         better="lower",
         high=INF,
+    ),
+    Metric(
+        "meteor",
+        "evalkit.metrics.translation:meteor",
+        "mean METEOR (nltk; needs WordNet's data)",
+        ("translation", "generation", "summarisation"),
+    ),
+    Metric(
+        "edit_similarity",
+        "evalkit.metrics.similarity:edit_similarity",
+        "mean share of characters that need no edit to become the best reference (Levenshtein)",
+    ),
+    *(
+        Metric(
+            f"distinct_{n}",
+            f"evalkit.metrics.text:distinct_{n}",
+            f"distinct {what} over all {what} of all answers",
+            ("generation", "summarisation", "translation", "qa"),
+            better="",
+        )
+        for n, what in ((1, "words"), (2, "word pairs"))
     ),
     Metric(
         "length",
@@ -215,7 +262,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "classification": tuple(m.name for m in _ENTRIES if "classification" in m.tasks),
         "multiple-choice": ("accuracy", "accuracy_norm"),
         "qa": ("exact_match", "token_f1", "contains"),
-        "extractive-qa": ("exact_match", "token_f1"),
+        "extractive-qa": ("exact_match", "token_f1", "no_answer_f1"),
         "summarisation": ("rouge1", "rouge2", "rougeL", "rougeLsum", "compression"),
         "translation": ("bleu", "chrf", "ter"),
         "generation": ("length",),

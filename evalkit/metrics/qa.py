@@ -13,6 +13,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result
@@ -42,6 +43,27 @@ def token_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Re
     return build.single(
         "token_f1", build.mean("token_f1", values, confidence=confidence, seed=seed)
     )
+
+
+def answerable_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Token F1 over the questions that have an answer (SQuAD 2.0's HasAns_f1)."""
+    return _part("answerable_f1", columns, True, confidence, seed)
+
+
+def no_answer_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Token F1 over the questions without an answer (SQuAD 2.0's NoAns_f1).
+
+    Such a question's references are empty; it scores 1 where the prediction is empty too.
+    """
+    return _part("no_answer_f1", columns, False, confidence, seed)
+
+
+def _part(name: str, columns: Columns, answerable: bool, confidence: float, seed: int) -> Result:
+    index = [i for i, t in enumerate(columns.targets) if any(map(normalise, t)) == answerable]
+    part = columns.subset(index)
+    part = replace(part, targets=[t or ("",) for t in part.targets])
+    score = build.mean(name, _best(part, _overlap), confidence=confidence, seed=seed)
+    return build.single(name, score)
 
 
 def contains(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:

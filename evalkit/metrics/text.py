@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import nan
+
 from evalkit.metrics import build
-from evalkit.metrics.base import Columns, Result
+from evalkit.metrics.base import Columns, Result, Score
 
 
 def length(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -17,3 +20,33 @@ def characters(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> 
     values = [len(t) for t in build.texts(columns.predictions)]
     score = build.mean("characters", values, confidence=confidence, seed=seed)
     return build.single("characters", score)
+
+
+def _distinct(n: int) -> Callable[..., Result]:
+    name = f"distinct_{n}"
+
+    def metric(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+        seen: set[tuple[str, ...]] = set()
+        total = 0
+        for answer in build.texts(columns.predictions):
+            words = answer.lower().split()
+            grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+            seen.update(grams)
+            total += len(grams)
+        if total == 0:
+            note = "undefined: no answer is long enough"
+            return build.single(name, build.undefined(len(columns), confidence, note))
+        note = "no interval: falls as answers are added, so compare equal numbers of answers"
+        score = Score(len(seen) / total, nan, nan, len(columns), confidence, note=note)
+        return build.single(name, score)
+
+    metric.__name__ = metric.__qualname__ = name
+    metric.__doc__ = (
+        f"Distinct word {n}-grams over all word {n}-grams of all answers, lower case. Range 0 … 1."
+        " Source: J. Li et al., A Diversity-Promoting Objective Function, NAACL 2016."
+    )
+    return metric
+
+
+distinct_1 = _distinct(1)
+distinct_2 = _distinct(2)

@@ -1,6 +1,6 @@
-"""Corpus BLEU, chrF and TER, computed by sacrebleu.
+"""Corpus BLEU, chrF and TER, computed by sacrebleu, and METEOR by nltk.
 
-A corpus score is a function of counts summed over samples (n-gram matches, lengths, edits),
+A score of sacrebleu's is a function of counts summed over samples (n-gram matches, lengths, edits),
 which are taken from sacrebleu once; intervals resample those counts. There is no per-sample
 value whose mean is the score. The note of a score is sacrebleu's signature. A missing answer
 is an empty translation.
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.stats.bootstrap import bootstrap_sums
@@ -54,6 +55,50 @@ def ter(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     from sacrebleu.metrics import TER
 
     return _corpus("ter", TER(), ter_of_sums, columns, confidence, seed)
+
+
+def meteor(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Mean METEOR of the best reference, 0 … 1; bootstrap interval (nltk's meteor_score).
+
+    Words by nltk's ``wordpunct_tokenize``; matches of equal words, stems and WordNet synonyms.
+    Raises UsageError, naming the step, when WordNet's data is not installed.
+
+    Source: S. Banerjee and A. Lavie, METEOR, ACL 2005 workshop on evaluation measures.
+    """
+    from nltk.tokenize import wordpunct_tokenize
+    from nltk.translate.meteor_score import meteor_score
+
+    if not len(columns):
+        return build.single("meteor", build.undefined(0, confidence, build.NOTHING))
+    wordnet = load_wordnet()
+    values = [
+        meteor_score(
+            [wordpunct_tokenize(r) for r in references],
+            wordpunct_tokenize(answer),
+            wordnet=wordnet,
+        )
+        if references
+        else 0.0
+        for answer, references in zip(
+            build.texts(columns.predictions), columns.targets, strict=True
+        )
+    ]
+    score = build.mean("meteor", values, confidence=confidence, seed=seed)
+    return build.single("meteor", score)
+
+
+def load_wordnet() -> Any:
+    """nltk's WordNet reader. Raises UsageError when its data is missing; downloads nothing."""
+    from nltk.corpus import wordnet
+
+    try:
+        wordnet.ensure_loaded()
+    except LookupError:
+        raise UsageError(
+            "METEOR needs the data of WordNet, which is not installed: run"
+            " `python -m nltk.downloader wordnet` once, or leave `meteor` out"
+        ) from None
+    return wordnet
 
 
 def _corpus(

@@ -16,6 +16,18 @@ WORDS = [
 ]
 
 
+class NoSynonyms:
+    """In place of WordNet, whose data is not part of any package: no word has a synonym."""
+
+    def synsets(self, word: str) -> list[str]:
+        return []
+
+
+@pytest.fixture(autouse=True)
+def wordnet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalkit.metrics.translation.load_wordnet", NoSynonyms)
+
+
 @pytest.fixture
 def no_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave intervals out, which cost most of the time and are tested in tests/stats."""

@@ -8,13 +8,18 @@ import random
 import numpy as np
 import pytest
 import sacrebleu
+from nltk.corpus.reader.wordnet import WordNetCorpusReader
+from nltk.tokenize import wordpunct_tokenize
+from nltk.translate.meteor_score import meteor_score
 from rouge_score.rouge_scorer import RougeScorer
 
 from evalkit.errors import UsageError
 from evalkit.metrics import compute
 from evalkit.metrics.qa import normalise
-from evalkit.metrics.translation import bleu_of_sums, chrf_of_sums, ter_of_sums
-from tests.metrics.conftest import random_references, random_text
+from evalkit.metrics.similarity import levenshtein
+from evalkit.metrics.summarisation import fragments
+from evalkit.metrics.translation import bleu_of_sums, chrf_of_sums, load_wordnet, ter_of_sums
+from tests.metrics.conftest import NoSynonyms, random_references, random_text
 
 ADVERSARIAL = [
     ("", [""]),
@@ -138,6 +143,79 @@ def test_compression() -> None:
     assert score.value == 0.25
     assert score.n == 2
     assert "empty source" in score.note
+
+
+def test_extractive_fragments_by_hand() -> None:
+    source = "the cat sat on the mat near the cat flap"
+    summary = ["the", "cat", "flap", "sat", "on", "the", "roof"]
+    assert fragments(summary, source.split()) == [3, 3]
+    score = compute(
+        "coverage", ["The cat flap sat on the roof!", ""], ["", ""], sources=[source] * 2
+    )
+    assert score.value == pytest.approx(6 / 7)
+    assert score.n == 1
+    assert "empty summary" in score.note
+    density = compute("density", ["The cat flap sat on the roof!"], [""], sources=[source])
+    assert density.value == pytest.approx(18 / 7)
+    assert compute("coverage", ["dog"], [""], sources=[source]).value == 0
+
+
+def test_distinct_by_hand() -> None:
+    answers = ["a b A b", "a c", None]
+    assert compute("distinct_1", answers, [""] * 3).value == pytest.approx(3 / 6)
+    assert compute("distinct_2", answers, [""] * 3).value == pytest.approx(3 / 4)  # ab ba ab ac
+    assert math.isnan(compute("distinct_2", ["a"], [""]).value)
+
+
+def slow_levenshtein(a: str, b: str) -> int:
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        above, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (x != y))
+    return row[-1]
+
+
+def test_levenshtein_equals_the_table_on_1000_cases() -> None:
+    rng = random.Random(9)
+    assert levenshtein("kitten", "sitting") == 3
+    for _ in range(1000):
+        a = "".join(rng.choices("abcé ", k=rng.randint(0, 90)))
+        b = "".join(rng.choices("abcé ", k=rng.randint(0, 90)))
+        assert levenshtein(a, b) == slow_levenshtein(a, b)
+
+
+def test_edit_similarity() -> None:
+    answers = ["kitten", "", None, "abc"]
+    references = [["sitting", "x"], [""], ["a"], ["ABC", "abd"]]
+    score = compute("edit_similarity", answers, references)
+    assert list(score.per_sample) == pytest.approx([1 - 3 / 7, 1, 0, 2 / 3])
+
+
+def test_meteor_equals_nltks() -> None:
+    for answer, references in cases(10, 100):
+        words = [wordpunct_tokenize(r) for r in references]
+        expected = meteor_score(words, wordpunct_tokenize(answer), wordnet=NoSynonyms())
+        assert compute("meteor", [answer], [references]).value == pytest.approx(expected)
+
+
+def test_meteor_names_the_step_when_wordnet_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nltk.data.path", [])
+    from nltk.corpus.util import LazyCorpusLoader
+
+    missing = LazyCorpusLoader("wordnet", WordNetCorpusReader, None)
+    monkeypatch.setattr("nltk.corpus.wordnet", missing)
+    with pytest.raises(UsageError, match=r"nltk\.downloader wordnet"):
+        load_wordnet()
+
+
+def test_f1_with_and_without_an_answer() -> None:
+    answers = ["paris", "", "rome", "", None]
+    references = [["Paris"], [""], [""], ["x"], [""]]
+    no_answer = compute("no_answer_f1", answers, references)
+    assert (no_answer.value, no_answer.n) == (pytest.approx(1 / 3), 3)
+    answerable = compute("answerable_f1", answers, references)
+    assert (answerable.value, answerable.n) == (0.5, 2)
 
 
 def test_length() -> None:
