@@ -5,7 +5,9 @@ const KEPT_CHUNKS = 60;
 
 async function unpacked(id) {
   const text = byId(id).textContent;
-  const bytes = Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const bytes = Uint8Array.fromBase64
+    ? Uint8Array.fromBase64(text)
+    : Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).json();
 }
@@ -13,7 +15,8 @@ async function unpacked(id) {
 /** The value of a packed column in one row. */
 function at(column, row) {
   if (Array.isArray(column)) return column[row];
-  if ("k" in column) return Object.fromEntries(column.k.map((name, i) => [name, at(column.v[i], row)]));
+  if ("k" in column)
+    return Object.fromEntries(column.k.map((name, i) => [name, at(column.v[i], row)]));
   return "i" in column ? column.d[column.i[row]] : column.c;
 }
 
@@ -22,7 +25,9 @@ function joined(parts, values) {
   return parts
     .map((part) => {
       if (typeof part === "string") return part;
-      return Array.isArray(part) ? values[part[0]].replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "") : values[part];
+      return Array.isArray(part)
+        ? values[part[0]].replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "")
+        : values[part];
     })
     .join("");
 }
@@ -100,15 +105,21 @@ class SuiteData {
       id: this.index.ids[row],
       fields: present.map((k) => [this.index.fields[k], values[k]]),
       targets: at(chunk.targets, i),
-      cells: chunk.cells.map((cell) => (at(cell.prompt, i) === null ? null : this.answer(chunk, cell, i, values))),
+      cells: chunk.cells.map((cell) =>
+        at(cell.prompt, i) === null ? null : this.answer(chunk, cell, i, values),
+      ),
     };
   }
 
   answer(chunk, cell, i, values) {
-    const messages = chunk.templates[at(cell.prompt, i)].map(([role, parts]) => ({ role, content: joined(parts, values) }));
+    const messages = chunk.templates[at(cell.prompt, i)].map(([role, parts]) => ({
+      role,
+      content: joined(parts, values),
+    }));
     const contents = messages.map((message) => message.content);
     const answer = { messages, sent: joined(chunk.templates[at(cell.sent, i)], contents) };
-    for (const name of Object.keys(cell)) if (!(name in answer) && name !== "prompt") answer[name] = at(cell[name], i);
+    for (const name of Object.keys(cell))
+      if (!(name in answer) && name !== "prompt") answer[name] = at(cell[name], i);
     if (answer.output === 0) answer.output = answer.prediction;
     return answer;
   }
@@ -121,8 +132,13 @@ class SuiteData {
     const count = Math.min(this.index.chunk, this.index.n - first);
     const texts = [];
     for (let i = 0; i < count; i++) {
-      const parts = [this.index.ids[first + i], ...chunk.fields.map((column) => shown(at(column, i) ?? "")), ...at(chunk.targets, i)];
-      for (const cell of chunk.cells) parts.push(at(cell.output, i) || "", at(cell.prediction, i) || "", at(cell.error, i) || "");
+      const parts = [
+        this.index.ids[first + i],
+        ...chunk.fields.map((column) => shown(at(column, i) ?? "")),
+        ...at(chunk.targets, i),
+      ];
+      for (const cell of chunk.cells)
+        parts.push(at(cell.output, i) || "", at(cell.prediction, i) || "", at(cell.error, i) || "");
       texts.push(parts.join("\n").toLowerCase());
     }
     return (this.haystacks[number] = texts);

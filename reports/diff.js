@@ -12,19 +12,35 @@ function differences(before, after) {
   let start = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start++;
   let end = 0;
-  while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
+  while (
+    end < a.length - start &&
+    end < b.length - start &&
+    a[a.length - 1 - end] === b[b.length - 1 - end]
+  )
+    end++;
   const middle = between(a.slice(start, a.length - end), b.slice(start, b.length - end));
-  return merged([["same", a.slice(0, start).join("")], ...middle, ["same", a.slice(a.length - end).join("")]]);
+  return merged([
+    ["same", a.slice(0, start).join("")],
+    ...middle,
+    ["same", a.slice(a.length - end).join("")],
+  ]);
 }
 
 function between(a, b) {
-  if (a.length * b.length > MOST_STEPS) return [["del", a.join("")], ["ins", b.join("")]];
+  if (a.length * b.length > MOST_STEPS)
+    return [
+      ["del", a.join("")],
+      ["ins", b.join("")],
+    ];
   const width = b.length + 1;
   const common = new Uint16Array((a.length + 1) * width); // of the words from i and j to the ends
   for (let i = a.length - 1; i >= 0; i--) {
     for (let j = b.length - 1; j >= 0; j--) {
       const here = i * width + j;
-      common[here] = a[i] === b[j] ? common[here + width + 1] + 1 : Math.max(common[here + width], common[here + 1]);
+      common[here] =
+        a[i] === b[j]
+          ? common[here + width + 1] + 1
+          : Math.max(common[here + width], common[here + 1]);
     }
   }
   const found = [];
@@ -34,7 +50,8 @@ function between(a, b) {
       found.push(["same", a[i]]);
       i++;
       j++;
-    } else if (common[(i + 1) * width + j] >= common[i * width + j + 1]) found.push(["del", a[i++]]);
+    } else if (common[(i + 1) * width + j] >= common[i * width + j + 1])
+      found.push(["del", a[i++]]);
     else found.push(["ins", b[j++]]);
   }
   return [...found, ["del", a.slice(i).join("")], ["ins", b.slice(j).join("")]];
@@ -53,5 +70,7 @@ function merged(pieces) {
 
 /** A text with what sets it apart from another one marked. */
 function marked(before, after) {
-  return differences(before, after).map(([kind, text]) => (kind === "same" ? exact(text) : el(kind, {}, exact(text))));
+  return differences(before, after).map(([kind, text]) =>
+    kind === "same" ? exact(text) : el(kind, {}, exact(text)),
+  );
 }

@@ -9,11 +9,14 @@ function el(name, properties = {}, ...children) {
   const element = document.createElement(tag || "div");
   if (classes.length) element.classList.add(...classes);
   for (const [key, value] of Object.entries(properties)) {
-    if (key === "on") for (const [event, act] of Object.entries(value)) element.addEventListener(event, act);
+    if (key === "on")
+      for (const [event, act] of Object.entries(value)) element.addEventListener(event, act);
     else if (key.includes("-") || key === "role") element.setAttribute(key, value);
     else element[key] = value;
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined),
+  );
   return element;
 }
 
@@ -33,7 +36,10 @@ function smallBar(share) {
   svg.setAttribute("height", "12");
   svg.setAttribute("aria-hidden", "true");
   const width = 112 * Math.min(Math.max(share, 0), 1);
-  for (const [kind, extent] of [["axis", 112], ["interval", width]]) {
+  for (const [kind, extent] of [
+    ["axis", 112],
+    ["interval", width],
+  ]) {
     const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     rect.setAttribute("class", `share ${kind}`);
     rect.setAttribute("height", "12");
@@ -60,7 +66,10 @@ function exact(text) {
     if (match.index > end) pieces.push(text.slice(end, match.index));
     const [found, token, control] = match;
     if (token) pieces.push(el("span.token", {}, token));
-    if (control) pieces.push(el("span.control", { title: "a character that is not seen" }, codePoint(control)));
+    if (control)
+      pieces.push(
+        el("span.control", { title: "a character that is not seen" }, codePoint(control)),
+      );
     end = match.index + found.length;
   }
   pieces.push(text.slice(end));

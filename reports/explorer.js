@@ -18,27 +18,73 @@ class Explorer {
       return;
     }
     this.list = new SampleList(this.data, (row) => this.go(this.address(row)));
-    this.search = el("input", { type: "search", placeholder: "Search samples and outputs", "aria-label": "Search samples and outputs" });
+    this.search = el("input", {
+      type: "search",
+      placeholder: "Search samples and outputs",
+      "aria-label": "Search samples and outputs",
+    });
     this.search.addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.go({ q: this.search.value }, true), 120);
     });
-    this.modes = el(".modes", { role: "group", "aria-label": "Which samples" }, MODES.map(([mode, name]) => this.modeButton(mode, name)));
-    const names = index.cells.map((cell, k) => el("option", { value: String(k) }, `${cell.model} / ${cell.prompt}`));
-    this.cell = el("select", { "aria-label": "In which cell" }, el("option", { value: "" }, "in any cell"), names);
-    this.cell.addEventListener("change", () => this.go({ cell: this.cell.value, gold: "", predicted: "" }));
-    const orders = Object.entries(SORTS).filter(([sort]) => sort !== "apart" || index.cells.length > 1);
-    const orderName = (sort) => (sort === "apart" ? SORTS[sort] : `${SORTS[sort]} ${index.score} first`);
-    this.sort = el("select", { "aria-label": "In which order" }, el("option", { value: "" }, "in the data's order"), orders.map(([sort]) => el("option", { value: sort }, orderName(sort))));
+    this.modes = el(
+      ".modes",
+      { role: "group", "aria-label": "Which samples" },
+      MODES.map(([mode, name]) => this.modeButton(mode, name)),
+    );
+    const names = index.cells.map((cell, k) =>
+      el("option", { value: String(k) }, `${cell.model} / ${cell.prompt}`),
+    );
+    this.cell = el(
+      "select",
+      { "aria-label": "In which cell" },
+      el("option", { value: "" }, "in any cell"),
+      names,
+    );
+    this.cell.addEventListener("change", () =>
+      this.go({ cell: this.cell.value, gold: "", predicted: "" }),
+    );
+    const orders = Object.entries(SORTS).filter(
+      ([sort]) => sort !== "apart" || index.cells.length > 1,
+    );
+    const orderName = (sort) =>
+      sort === "apart" ? SORTS[sort] : `${SORTS[sort]} ${index.score} first`;
+    this.sort = el(
+      "select",
+      { "aria-label": "In which order" },
+      el("option", { value: "" }, "in the data's order"),
+      orders.map(([sort]) => el("option", { value: sort }, orderName(sort))),
+    );
     this.sort.addEventListener("change", () => this.go({ sort: this.sort.value }));
-    this.chip = el("button.chip", { type: "button", hidden: true, on: { click: () => this.go({ gold: "", predicted: "" }) } });
+    this.chip = el("button.chip", {
+      type: "button",
+      hidden: true,
+      on: { click: () => this.go({ gold: "", predicted: "" }) },
+    });
     this.shown = el("span.shown", { role: "status" });
     const cells = index.cells.length > 1 ? this.cell : null;
-    this.element.replaceChildren(el(".tools", {}, this.search, this.modes, cells, index.score ? this.sort : null, this.chip, el(".tail", {}, this.shown, exportButtons(this))), this.list.element);
+    this.element.replaceChildren(
+      el(
+        ".tools",
+        {},
+        this.search,
+        this.modes,
+        cells,
+        index.score ? this.sort : null,
+        this.chip,
+        el(".tail", {}, this.shown, exportButtons(this)),
+      ),
+      this.list.element,
+    );
   }
 
   modeButton(mode, name) {
-    const button = el("button", { type: "button", on: { click: () => this.go({ show: mode === "all" ? "" : mode }) } }, name, el("small", {}));
+    const button = el(
+      "button",
+      { type: "button", on: { click: () => this.go({ show: mode === "all" ? "" : mode }) } },
+      name,
+      el("small", {}),
+    );
     button.dataset.mode = mode;
     return button;
   }
@@ -54,7 +100,8 @@ class Explorer {
   }
 
   wanted(address) {
-    const whole = (name) => (/^\d+$/.test(address.get(name) ?? "") ? Number(address.get(name)) : null);
+    const whole = (name) =>
+      /^\d+$/.test(address.get(name) ?? "") ? Number(address.get(name)) : null;
     const cell = whole("cell");
     const known = MODES.some(([mode]) => mode === address.get("show"));
     return {
@@ -97,8 +144,10 @@ class Explorer {
     this.sort.value = wanted.sort;
     const confused = wanted.gold !== null && wanted.predicted !== null && wanted.cell !== null;
     this.chip.hidden = !confused;
-    if (confused) this.chip.textContent = `${index.labels[wanted.gold]} answered as ${index.labels[wanted.predicted]} ✕`;
-    for (const link of this.element.parentElement.querySelectorAll(".confusion a")) link.classList.toggle("chosen", confused && this.isField(link, wanted));
+    if (confused)
+      this.chip.textContent = `${index.labels[wanted.gold]} answered as ${index.labels[wanted.predicted]} ✕`;
+    for (const link of this.element.parentElement.querySelectorAll(".confusion a"))
+      link.classList.toggle("chosen", confused && this.isField(link, wanted));
   }
 
   isField(link, wanted) {
@@ -109,7 +158,10 @@ class Explorer {
   /** The part of an address that names a row: its id where that finds it again. */
   address(row) {
     const id = this.data.index.ids[row];
-    const findable = this.data.rowOf(id) === row && new URLSearchParams({ id }).get("id") === id && id.isWellFormed?.() !== false;
+    const findable =
+      this.data.rowOf(id) === row &&
+      new URLSearchParams({ id }).get("id") === id &&
+      id.isWellFormed?.() !== false;
     return findable ? { sample: id, row: "" } : { sample: "", row: String(row) };
   }
 

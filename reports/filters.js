@@ -57,7 +57,9 @@ function sortedRows(index, rows, filter) {
 
 /** How many rows each mode would show. */
 function modeCounts(index, filter) {
-  return Object.fromEntries(MODES.map(([mode]) => [mode, filteredRows(index, { ...filter, mode }).length]));
+  return Object.fromEntries(
+    MODES.map(([mode]) => [mode, filteredRows(index, { ...filter, mode }).length]),
+  );
 }
 
 /** The rows whose text contains every word of a query; ``tell`` hears of those found so far. */

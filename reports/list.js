@@ -16,7 +16,12 @@ class SampleList {
     this.lines = new Map(); // place in the list → the line drawn for it
     this.body = el(".body", { role: "rowgroup" });
     this.head = el(".head", { role: "row" });
-    this.element = el(".grid", { role: "grid", "aria-label": "Samples", tabIndex: -1 }, el("", { role: "rowgroup" }, this.head), this.body);
+    this.element = el(
+      ".grid",
+      { role: "grid", "aria-label": "Samples", tabIndex: -1 },
+      el("", { role: "rowgroup" }, this.head),
+      this.body,
+    );
     this.element.addEventListener("scroll", () => this.later(), { passive: true });
     this.element.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.later()).observe(this.element);
@@ -28,9 +33,14 @@ class SampleList {
     const cells = this.columns.map((k) => this.data.index.cells[k]);
     const tracks = `minmax(var(--lead), 1.7fr) minmax(var(--gold), 0.5fr) repeat(${cells.length}, minmax(9rem, 1fr))`;
     this.element.style.setProperty("--tracks", tracks);
-    this.element.style.setProperty("--least", `calc(var(--lead) + var(--gold) + ${2 + 10 * cells.length}rem)`);
+    this.element.style.setProperty(
+      "--least",
+      `calc(var(--lead) + var(--gold) + ${2 + 10 * cells.length}rem)`,
+    );
     const names = ["sample", "reference", ...cells.map((cell) => `${cell.model} / ${cell.prompt}`)];
-    this.head.replaceChildren(...names.map((name) => el("span", { role: "columnheader", title: name }, name)));
+    this.head.replaceChildren(
+      ...names.map((name) => el("span", { role: "columnheader", title: name }, name)),
+    );
   }
 
   show(rows) {
@@ -80,8 +90,17 @@ class SampleList {
         "aria-rowindex": i + 2,
         on: { click: () => this.choose(i) },
       },
-      el("span.lead", { role: "gridcell", dir: "auto" }, el("small", {}, this.data.index.ids[row]), preview ? preview.lead.slice(0, 240) : "…"),
-      el("span.gold", { role: "gridcell", dir: "auto" }, preview ? preview.targets.join(" | ").slice(0, 120) : ""),
+      el(
+        "span.lead",
+        { role: "gridcell", dir: "auto" },
+        el("small", {}, this.data.index.ids[row]),
+        preview ? preview.lead.slice(0, 240) : "…",
+      ),
+      el(
+        "span.gold",
+        { role: "gridcell", dir: "auto" },
+        preview ? preview.targets.join(" | ").slice(0, 120) : "",
+      ),
       this.columns.map((k) => this.answer(row, k, preview?.cells[k])),
     );
     if (preview) line.dataset.row = String(row);
@@ -112,7 +131,16 @@ class SampleList {
 
   key(event) {
     const page = Math.floor(this.element.clientHeight / ROW_HEIGHT) - 1;
-    const steps = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const steps = {
+      ArrowDown: 1,
+      j: 1,
+      ArrowUp: -1,
+      k: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Enter" && this.rows.length) this.choose(this.active);
     else if (event.key in steps) this.move(steps[event.key]);

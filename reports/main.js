@@ -23,13 +23,16 @@ function go(changes, replace = false) {
 
 function viewOf(wanted) {
   const suite = wanted.get("suite");
-  const found = [...document.querySelectorAll(".view.suite")].find((view) => view.dataset.suite === suite);
+  const found = [...document.querySelectorAll(".view.suite")].find(
+    (view) => view.dataset.suite === suite,
+  );
   return found ?? (wanted.get("view") === "run" ? byId("run") : byId("overview"));
 }
 
 function showView(view) {
   const changed = !view.classList.contains("current");
-  for (const other of document.querySelectorAll(".view")) other.classList.toggle("current", other === view);
+  for (const other of document.querySelectorAll(".view"))
+    other.classList.toggle("current", other === view);
   for (const link of document.querySelectorAll(".views a")) {
     if (link.dataset.view === view.id) {
       link.setAttribute("aria-current", "page");
@@ -59,14 +62,16 @@ async function route() {
   const title = view.querySelector(".samples-title");
   const before = title.getBoundingClientRect().top;
   await explorers.get(view.id).show(wanted);
-  if (asksForSamples(wanted) && (changed || before > innerHeight * 0.6)) title.scrollIntoView({ block: "start" });
+  if (asksForSamples(wanted) && (changed || before > innerHeight * 0.6))
+    title.scrollIntoView({ block: "start" });
 }
 
 function start() {
   dialog = new SampleDialog();
   startTheme();
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.target.matches("input, select, textarea") || dialog.element.open) return;
+    if (event.key !== "/" || event.target.matches("input, select, textarea") || dialog.element.open)
+      return;
     const search = document.querySelector(".view.current .tools input");
     if (!search) return;
     event.preventDefault();

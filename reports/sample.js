@@ -9,32 +9,78 @@ function sampleBody(sample, cells, base) {
       ".given",
       {},
       el("section", {}, el("h3", {}, "Sample"), fields(sample)),
-      el("section", {}, el("h3", {}, sample.targets.length > 1 ? "References" : "Reference"), sample.targets.length ? sample.targets.map((target) => el(".field", {}, el(".text", { dir: "auto" }, exact(target)))) : el("p.muted", {}, "none")),
+      el(
+        "section",
+        {},
+        el("h3", {}, sample.targets.length > 1 ? "References" : "Reference"),
+        sample.targets.length
+          ? sample.targets.map((target) =>
+              el(".field", {}, el(".text", { dir: "auto" }, exact(target))),
+            )
+          : el("p.muted", {}, "none"),
+      ),
     ),
-    el(".answers", {}, sample.cells.map((answer, k) => answerCard(answer, cells[k], base))),
+    el(
+      ".answers",
+      {},
+      sample.cells.map((answer, k) => answerCard(answer, cells[k], base)),
+    ),
   ];
 }
 
 /** The fields of the row: long ones each on its own, short ones together. The id and the
  * references have their own place and are not said twice. */
 function fields({ id, targets, fields: row }) {
-  const entries = row.filter(([name, value]) => !(name === "id" && value === id) && !(Array.isArray(value) && shown(value) === shown(targets)));
+  const entries = row.filter(
+    ([name, value]) =>
+      !(name === "id" && value === id) &&
+      !(Array.isArray(value) && shown(value) === shown(targets)),
+  );
   const isShort = ([, value]) => shown(value).length < 40;
   const long = entries.filter((entry) => !isShort(entry));
-  return [...long.map((entry) => field(...entry)), el(".short", {}, entries.filter(isShort).map((entry) => field(...entry)))];
+  return [
+    ...long.map((entry) => field(...entry)),
+    el(
+      ".short",
+      {},
+      entries.filter(isShort).map((entry) => field(...entry)),
+    ),
+  ];
 }
 
 function field(name, value) {
-  return el(".field", {}, el("b", {}, name), el(".text", { dir: "auto", tabIndex: shown(value).length > 600 ? 0 : -1 }, value === null ? "–" : exact(shown(value))));
+  return el(
+    ".field",
+    {},
+    el("b", {}, name),
+    el(
+      ".text",
+      { dir: "auto", tabIndex: shown(value).length > 600 ? 0 : -1 },
+      value === null ? "–" : exact(shown(value)),
+    ),
+  );
 }
 
 function answerCard(answer, cell, base) {
-  const title = el("h3", {}, el("bdi", {}, cell.model), " ", el("small", {}, el("bdi", {}, cell.prompt)));
-  if (!answer) return el("article", {}, title, el("p.muted", {}, cell.error ? exact(cell.error) : "This cell does not have the sample."));
+  const title = el(
+    "h3",
+    {},
+    el("bdi", {}, cell.model),
+    " ",
+    el("small", {}, el("bdi", {}, cell.prompt)),
+  );
+  if (!answer)
+    return el(
+      "article",
+      {},
+      title,
+      el("p.muted", {}, cell.error ? exact(cell.error) : "This cell does not have the sample."),
+    );
   const right = { true: "right", false: "wrong" }[String(answer.correct)];
   const tone = right ? { right: "pass", wrong: "fail" }[right] : "none";
   if (right) title.prepend(mark(right));
-  if (answer.status !== "ok") title.append(" ", el("span", { className: `status ${answer.status}` }, answer.status));
+  if (answer.status !== "ok")
+    title.append(" ", el("span", { className: `status ${answer.status}` }, answer.status));
   return el(
     "article",
     { className: tone },
@@ -47,8 +93,20 @@ function answerCard(answer, cell, base) {
     valuesTable("Probabilities", answer.probabilities, true),
     checks(answer.checks),
     messages(answer.messages),
-    el("details", {}, el("summary", {}, `Exact text sent (${answer.sent.length.toLocaleString("en")} characters)`), el("pre", { tabIndex: 0 }, exact(answer.sent))),
-    Object.keys(answer.details).length ? el("details", {}, el("summary", {}, "Details of the backend"), el("pre", { tabIndex: 0 }, exact(JSON.stringify(answer.details, null, 1)))) : null,
+    el(
+      "details",
+      {},
+      el("summary", {}, `Exact text sent (${answer.sent.length.toLocaleString("en")} characters)`),
+      el("pre", { tabIndex: 0 }, exact(answer.sent)),
+    ),
+    Object.keys(answer.details).length
+      ? el(
+          "details",
+          {},
+          el("summary", {}, "Details of the backend"),
+          el("pre", { tabIndex: 0 }, exact(JSON.stringify(answer.details, null, 1))),
+        )
+      : null,
     el("p.cost", {}, el("small", {}, cost(answer))),
   );
 }
@@ -61,105 +119,59 @@ function written(output, base) {
 
 /** How the answer was taken from the output. */
 function taken(answer) {
-  const whole = answer.prediction !== null && answer.prediction.trim() === (answer.output || "").trim();
-  if (whole && answer.prediction.length > 80) return el("p.how", {}, `Taken as it is${answer.how ? `: ${answer.how}` : ""}`);
-  const found = answer.prediction === null ? el("i", {}, "no answer") : el("b", { dir: "auto" }, exact(answer.prediction.slice(0, 400)));
+  const whole =
+    answer.prediction !== null && answer.prediction.trim() === (answer.output || "").trim();
+  if (whole && answer.prediction.length > 80)
+    return el("p.how", {}, `Taken as it is${answer.how ? `: ${answer.how}` : ""}`);
+  const found =
+    answer.prediction === null
+      ? el("i", {}, "no answer")
+      : el("b", { dir: "auto" }, exact(answer.prediction.slice(0, 400)));
   return el("p.how", {}, "Taken as ", found, answer.how ? `: ${answer.how}` : "");
 }
 
 function valuesTable(title, values, bars) {
   const entries = Object.entries(values);
   if (!entries.length) return null;
-  const line = ([name, value]) => el("tr", {}, el("th", { scope: "row" }, el("bdi", {}, name)), el("td.number", {}, number(value)), bars ? el("td", {}, smallBar(value ?? 0)) : null);
+  const line = ([name, value]) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, el("bdi", {}, name)),
+      el("td.number", {}, number(value)),
+      bars ? el("td", {}, smallBar(value ?? 0)) : null,
+    );
   return [el("h4", {}, title), el("table.values", {}, el("tbody", {}, entries.map(line)))];
 }
 
 function checks(results) {
   if (!results.length) return null;
-  const line = ([rule, passed, reason]) => el("p", { className: passed ? "check" : "check failed" }, mark(passed ? "right" : "wrong"), el("code", {}, rule), reason ? ` ${reason}` : "");
+  const line = ([rule, passed, reason]) =>
+    el(
+      "p",
+      { className: passed ? "check" : "check failed" },
+      mark(passed ? "right" : "wrong"),
+      el("code", {}, rule),
+      reason ? ` ${reason}` : "",
+    );
   return [el("h4", {}, "Checks"), ...results.map(line)];
 }
 
 function messages(list) {
   const title = list.length === 1 && !list[0].role ? "Prompt" : `Messages (${list.length})`;
-  const turns = list.map(({ role, content }) => [role ? el(".role", {}, role) : null, el("pre", { tabIndex: 0, dir: "auto" }, exact(content))]);
+  const turns = list.map(({ role, content }) => [
+    role ? el(".role", {}, role) : null,
+    el("pre", { tabIndex: 0, dir: "auto" }, exact(content)),
+  ]);
   return el("details", {}, el("summary", {}, title), turns);
 }
 
 function cost(answer) {
   const words = [`${number(answer.seconds)} s`];
   if (answer.prompt_tokens !== null) words.push(`${answer.prompt_tokens} prompt tokens`);
-  if (answer.completion_tokens !== null) words.push(`${answer.completion_tokens} completion tokens`);
+  if (answer.completion_tokens !== null)
+    words.push(`${answer.completion_tokens} completion tokens`);
   if (answer.finish) words.push(`ended by ${answer.finish}`);
   if (answer.cached) words.push("from cache");
   return words.join(" · ");
-}
-
-/** The dialog that steps through samples. */
-class SampleDialog {
-  constructor() {
-    this.element = document.querySelector("dialog.sample");
-    this.against = "";
-    this.element.addEventListener("keydown", (event) => this.key(event));
-    this.element.addEventListener("close", () => this.closed?.());
-  }
-
-  /** position, total: the place in the filtered list; step(±1) and closed() are the list's. */
-  async show({ data, row, position, total, step, closed }) {
-    this.step = step;
-    this.closed = closed;
-    const ticket = (this.ticket = {});
-    const sample = await data.sample(row);
-    if (this.ticket !== ticket) return;
-    const button = (label, text, act, disabled = false) => el("button", { type: "button", "aria-label": label, disabled, on: { click: act } }, text);
-    const place = position < 0 ? "not in the list" : `${(position + 1).toLocaleString("en")} of ${total.toLocaleString("en")}`;
-    const bar = el(
-      ".sample-bar",
-      {},
-      el("h2", { id: "sample-title" }, el("bdi", {}, sample.id), el("small", {}, place)),
-      this.comparison(sample, data.index.cells, () => body.replaceChildren(...this.contents(sample, data.index.cells))),
-      el("span.hint", {}, el("kbd", {}, "j"), " ", el("kbd", {}, "k"), el("small", {}, "step")),
-      button("previous sample", "← previous", () => step(-1), position <= 0),
-      button("next sample", "next →", () => step(1), position < 0 || position >= total - 1),
-      button("close", "close ✕", () => this.element.close()),
-    );
-    const body = el(".sample-body", { tabIndex: 0 }, this.contents(sample, data.index.cells));
-    this.element.replaceChildren(bar, body);
-    if (!this.element.open) this.element.showModal();
-    body.focus();
-  }
-
-  contents(sample, cells) {
-    const against = this.against;
-    const base = against === "" ? null : against === "reference" ? sample.targets[0] : sample.cells[Number(against)]?.output;
-    return sampleBody(sample, cells, base ?? null);
-  }
-
-  /** The choice of what outputs are compared with; it holds while stepping through samples. */
-  comparison(sample, cells, redraw) {
-    const choices = cells.map((cell, k) => el("option", { value: String(k) }, `against ${cell.model} / ${cell.prompt}`));
-    const reference = sample.targets.length ? el("option", { value: "reference" }, "against the reference") : null;
-    const select = el("select", { "aria-label": "Compare outputs" }, el("option", { value: "" }, "compare outputs…"), reference, choices);
-    select.value = this.against;
-    if (select.selectedIndex < 0) select.value = this.against = "";
-    select.addEventListener("change", () => {
-      this.against = select.value;
-      redraw();
-    });
-    return select;
-  }
-
-  hide() {
-    this.ticket = null;
-    this.closed = null;
-    if (this.element.open) this.element.close();
-  }
-
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
-    const steps = { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 };
-    if (!(event.key in steps)) return;
-    event.preventDefault();
-    this.step(steps[event.key]);
-  }
 }

@@ -13,7 +13,11 @@ function storedTheme() {
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  document.querySelector(".theme").textContent = { auto: "◐ auto", light: "☀ light", dark: "☾ dark" }[theme];
+  document.querySelector(".theme").textContent = {
+    auto: "◐ auto",
+    light: "☀ light",
+    dark: "☾ dark",
+  }[theme];
   try {
     localStorage.setItem("evalkit-theme", theme);
   } catch {

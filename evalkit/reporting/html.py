@@ -35,6 +35,7 @@ SCRIPTS = (
     "list.js",
     "diff.js",
     "sample.js",
+    "dialog.js",
     "export.js",
     "explorer.js",
     "main.js",
