@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from evalkit.exchange import Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.identity import file_digest
 from evalkit.models.modules import import_function, source_file
@@ -132,11 +132,11 @@ class Caller:
         self.function = function
         self.parameters = dict(parameters)
         self._accepts = _accepted(function)
-        self._memory: tuple[Any, dict[str, Any]] | None = None
+        self._memory: tuple[Generation, dict[str, Any]] | None = None
 
     def arguments(self, request: Request) -> dict[str, Any]:
         """The keyword arguments of a call: generation parameters that fit, then declared ones."""
-        if self._memory is not None and self._memory[0] is request.generation:
+        if self._memory is not None and self._memory[0] == request.generation:
             arguments = self._memory[1]
         else:
             every = asdict(request.generation)
