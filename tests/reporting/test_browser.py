@@ -317,7 +317,9 @@ def test_nothing_overlaps(open_page: Open, address: str) -> None:
 def test_nested_provenance_keeps_room_to_be_read(open_page: Open, width: int) -> None:
     page = open_page("#view=run")
     page.set_viewport_size({"width": width, "height": 900})
-    widths = page.evaluate("[...document.querySelectorAll('#run .tree dd')].map(e => e.clientWidth)")
+    widths = page.evaluate(
+        "[...document.querySelectorAll('#run .tree dd')].map(e => e.clientWidth)"
+    )
     assert len(widths) > 20
     assert min(widths) >= 140
 
