@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 import random
+import re
 import subprocess
 import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -171,3 +173,11 @@ def test_the_catalogue_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_metric_and_setting_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`(\w+)", text))
+    for metric in METRICS.values():
+        assert metric.name in documented
+        assert set(metric.settings) <= documented
