@@ -1,4 +1,4 @@
-"""Summaries against references: ROUGE by rouge_score; and how they relate to their sources.
+"""Summaries against references: ROUGE; and how they relate to their sources.
 
 ROUGE values are rouge_score's F-measures; of several references a sample gets the one with
 the highest F-measure, as rouge_score's ``score_multi``. The stemmer is off unless a suite sets
@@ -11,24 +11,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import partial
 from math import nan
-from typing import Any
 
 import numpy as np
 
-from evalkit.metrics import build
+from evalkit.metrics import build, rouge
 from evalkit.metrics.base import Columns, Result
 
 
-def _rouge(kind: str) -> Callable[..., Result]:
+def _rouge(kind: str, measure: Callable[[str, str, bool], float]) -> Callable[..., Result]:
     def metric(
         columns: Columns, *, confidence: float = 0.95, seed: int = 0, use_stemmer: bool = False
     ) -> Result:
-        scorer = _scorer(kind, use_stemmer)
         answers = build.texts(columns.predictions)
         values = [
-            scorer.score_multi(list(references), answer)[kind].fmeasure if references else 0.0
+            max((measure(answer, r, use_stemmer) for r in references), default=0.0)
             for answer, references in zip(answers, columns.targets, strict=True)
         ]
         return build.single(kind, build.mean(kind, values, confidence=confidence, seed=seed))
@@ -38,17 +36,10 @@ def _rouge(kind: str) -> Callable[..., Result]:
     return metric
 
 
-rouge1 = _rouge("rouge1")
-rouge2 = _rouge("rouge2")
-rougeL = _rouge("rougeL")  # noqa: N816 (the field's name)
-rougeLsum = _rouge("rougeLsum")  # noqa: N816
-
-
-@lru_cache(maxsize=8)
-def _scorer(kind: str, use_stemmer: bool) -> Any:
-    from rouge_score.rouge_scorer import RougeScorer
-
-    return RougeScorer([kind], use_stemmer=use_stemmer)
+rouge1 = _rouge("rouge1", partial(rouge.rouge_n, 1))
+rouge2 = _rouge("rouge2", partial(rouge.rouge_n, 2))
+rougeL = _rouge("rougeL", rouge.rouge_l)  # noqa: N816 (the field's name)
+rougeLsum = _rouge("rougeLsum", rouge.rouge_lsum)  # noqa: N816
 
 
 def compression(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
