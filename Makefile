@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format bench clean install
+.PHONY: demo test lint format bench browser clean install
 
 demo: .venv/ready
 	@$(BIN)/python -m pytest suites/ -q --tb=no -rN -p no:cacheprovider \
@@ -15,8 +15,14 @@ demo: .venv/ready
 	echo "The report is report.html: open it in a browser."; \
 	echo "Gates that fail above are the small model's, not an error: that is what gates are for."
 
-test: .venv/ready lint
+test: .venv/ready lint browser
 	$(BIN)/python -m pytest tests
+
+# The tests of the report open it in Chromium; where there is none, and we may, we install it.
+browser:
+	@command -v chromium >/dev/null || test -n "$$EVALKIT_CHROMIUM" || \
+	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium; } || \
+	  echo "No Chromium here: the browser tests will be skipped."
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evalkit.api import AskedModel, Run, new_run
-from evalkit.errors import EvalkitError, Problem, SpecError
+from evalkit.errors import Problem, SpecError
 from evalkit.pytest_plugin import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
@@ -52,7 +52,7 @@ class EvalSession:
         self._names: dict[str, Path] = {}
         self._planned: dict[CellId, Cell] = {}
         self._records: dict[CellId, CellRecord] | None = None
-        self._failure: EvalkitError | None = None
+        self._failure: Exception | None = None
         self._samples: dict[CellId, list[SampleRecord]] = {}
         self._written: list[str] = []
         worker = getattr(config, "workerinput", None)
@@ -140,7 +140,7 @@ class EvalSession:
         if self._records is None:
             try:
                 run = self._run_all()
-            except EvalkitError as error:
+            except Exception as error:  # every item tells it, and none starts all over
                 self._failure = error
                 raise
             self._records = {CellId(c.suite, c.model, c.prompt): c for c in run.cells}
@@ -193,14 +193,14 @@ class EvalSession:
 
     # after the last item
 
-    def _has_run(self) -> bool:
+    def _run_status(self) -> str | None:
         if self.is_worker or not (self._store_folder / "store.sqlite").exists():
-            return False
-        return self.store.run_status(self.run_id) is not None
+            return None
+        return self.store.run_status(self.run_id)
 
     def finish(self) -> None:
-        """Name the run and write what was asked for."""
-        if not self._has_run():
+        """Name the run and write what was asked for; an interrupted run is not reported on."""
+        if self._run_status() != "finished":
             return
         run = Run(self.store.run(self.run_id), self.store)
         if self._option("save"):
@@ -220,9 +220,14 @@ class EvalSession:
         """The cells' scores and verdicts, in the terminal."""
         from evalkit.reporting.terminal import summary_lines
 
-        if not self._has_run():
+        status = self._run_status()
+        if status is None:
             return
         reporter.section("evalkit", sep="=")
+        if status != "finished":
+            reporter.write_line("The run was interrupted. What was answered is kept in")
+            reporter.write_line(f"{self.store.path}: the same command goes on from there.")
+            return
         for line in summary_lines(self.store.run(self.run_id, samples=False)):
             reporter.write_line(line)
         for line in self._written:

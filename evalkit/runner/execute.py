@@ -133,7 +133,9 @@ def _score(asked: Asked, position: int, store: Store) -> Decided:
         if response is None:
             response = asked.failures.get(key) or _unasked(asked.error)
         cached = key in asked.known
-        samples.append(outcome(cell.suite, sample, asked.distinct[key], response, cached=cached))
+        samples.append(
+            outcome(cell.suite, sample, asked.distinct.get(key), response, cached=cached)
+        )
     scorer = Scorer(cell.suite, samples)
     scorer.annotate()
     counts = statuses(samples)

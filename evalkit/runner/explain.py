@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from evalkit.errors import SpecError
+from evalkit.exchange import Request
 from evalkit.models.base import Model
 from evalkit.records import RunRecord, SampleRecord
 from evalkit.runner.outcomes import plain_prompt
@@ -30,8 +32,11 @@ def explain(cells: Sequence[Cell], model: Model, store: Store) -> Iterator[str]:
 def _explain_cell(
     cell: Cell, fingerprint: dict[str, Any], identity: str, store: Store
 ) -> Iterator[str]:
-    requests = requests_of(cell)
-    keys = [response_key(identity, request) for request in requests]
+    requests = list(requests_of(cell))
+    keys = [
+        "" if isinstance(request, SpecError) else response_key(identity, request)
+        for request in requests
+    ]
     known = store.answered(keys)
     suite, model, prompt = cell.id
     missing = [index for index, key in enumerate(keys) if key not in known]
@@ -51,7 +56,11 @@ def _explain_cell(
 
 
 def _explain_samples(
-    cell: Cell, requests: Sequence[Any], missing: Sequence[int], run: RunRecord, store: Store
+    cell: Cell,
+    requests: Sequence[Request | SpecError],
+    missing: Sequence[int],
+    run: RunRecord,
+    store: Store,
 ) -> Iterator[str]:
     before = run.suites[cell.suite.suite]
     changes = _differences(before.generation, asdict(cell.suite.generation.settings()))
@@ -65,7 +74,9 @@ def _explain_samples(
         yield f"  … and {len(missing) - 20} more"
 
 
-def _why(before: SampleRecord | None, request: Any) -> str:
+def _why(before: SampleRecord | None, request: Request | SpecError) -> str:
+    if isinstance(request, SpecError):
+        return f"its prompt cannot be rendered: {request}"
     if before is None:
         return "not among the samples of the last run (new, or beyond its limit)"
     if before.status == "error":

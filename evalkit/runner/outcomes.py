@@ -20,9 +20,13 @@ _MATCHED_TASKS = ("classification", "multiple-choice")
 
 
 def outcome(
-    suite: Suite, sample: Sample, request: Request, response: Response, *, cached: bool
+    suite: Suite, sample: Sample, request: Request | None, response: Response, *, cached: bool
 ) -> SampleRecord:
-    """The record of one sample: what was sent, what came back, what was taken from it."""
+    """The record of one sample: what was sent, what came back, what was taken from it.
+
+    request: None when the prompt could not be rendered.
+    """
+    request = request or Request("")
     status = response.status
     taken = Taken(None, response.error)
     if response.answered:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from evalkit.errors import UsageError, unknown
+from evalkit.errors import SpecError, UsageError, unknown
 from evalkit.exchange import Request
 from evalkit.models.base import Model
 from evalkit.spec.data import Dataset
@@ -81,10 +81,17 @@ def check_prompts(suites: Sequence[LoadedSuite], prompts: Sequence[str]) -> None
             raise UsageError(unknown("prompt", name, known))
 
 
-def requests_of(cell: Cell) -> list[Request]:
-    """One request per sample, in the order of the data. Raises SpecError (undefined variable)."""
+def requests_of(cell: Cell) -> Iterator[Request | SpecError]:
+    """One request per sample, in the order of the data.
+
+    A sample whose prompt cannot be rendered (a variable that only this row lacks) yields the
+    error instead, and stops no other.
+    """
     generation = cell.suite.generation.settings()
-    return [
-        Request(cell.variant.render(sample), generation, continuations(cell.suite, sample))
-        for sample in cell.dataset.samples
-    ]
+    for sample in cell.dataset.samples:
+        try:
+            prompt = cell.variant.render(sample)
+        except SpecError as error:
+            yield error
+        else:
+            yield Request(prompt, generation, continuations(cell.suite, sample))

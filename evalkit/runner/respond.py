@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from evalkit.errors import ModelError
+from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Model
 from evalkit.runner.plan import Cell, requests_of
@@ -19,13 +19,14 @@ class Asked:
     """A cell with its requests: the key of each sample's response, and each distinct request.
 
     Identical requests share a key and are asked once. ``known``: keys answered before this
-    run. ``failures``: responses that are not kept in the store.
+    run. ``failures``: responses that are not kept in the store, those of samples whose prompt
+    could not be rendered among them.
     """
 
     cell: Cell
-    keys: list[str]
-    distinct: dict[str, Request]
-    known: set[str]
+    keys: list[str] = field(default_factory=list)
+    distinct: dict[str, Request] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
     failures: dict[str, Response] = field(default_factory=dict)
     seconds: float = 0.0
     error: str = ""
@@ -42,7 +43,7 @@ def prepare(
     """Render the requests of a model's cells and look up which are answered already.
 
     share: whether answers may be looked up at all (False after ``--eval-no-cache``, with a
-    ``salt`` that keeps this run's answers apart). Raises ModelError, SpecError.
+    ``salt`` that keeps this run's answers apart). Raises ModelError.
     """
     fingerprint = model.fingerprint()
     identity = digest(dict(fingerprint)) if fingerprint is not None else "unknown"
@@ -50,12 +51,24 @@ def prepare(
         store.add_fingerprint(model.name, fingerprint)
     prepared = []
     for cell in cells:
-        requests = requests_of(cell)
-        keys = [response_key(identity, request, salt) for request in requests]
-        distinct = dict(zip(keys, requests, strict=True))
-        known = store.answered(list(distinct)) if share else set()
-        prepared.append(Asked(cell, keys, distinct, known))
+        asked = _rendered(cell, identity, salt)
+        if share:
+            asked.known = store.answered(list(asked.distinct))
+        prepared.append(asked)
     return prepared
+
+
+def _rendered(cell: Cell, identity: str, salt: str) -> Asked:
+    asked = Asked(cell)
+    for index, request in enumerate(requests_of(cell)):
+        if isinstance(request, SpecError):
+            key = f"unrendered {index}"
+            asked.failures[key] = Response(Status.ERROR, error=str(request))
+        else:
+            key = response_key(identity, request, salt)
+            asked.distinct[key] = request
+        asked.keys.append(key)
+    return asked
 
 
 class Respondent:

@@ -202,6 +202,22 @@ def test_identical_requests_are_asked_once(run: Callable[..., Run]) -> None:
     assert len(done.samples) == 5
 
 
+def test_a_prompt_that_cannot_be_rendered_stops_no_other_sample(run: Callable[..., Run]) -> None:
+    rows = [
+        {"id": "whole", "meta": {"text": "great"}, "label": "positive"},
+        {"id": "broken", "meta": {}, "label": "negative"},
+    ]
+    declared = suite(
+        data={"rows": rows, "target": "label"}, prompts={"plain": "{{ meta.text }}"}, max_errors=1
+    )
+    done = run(declared, answering(great="positive"))
+    whole, broken = done.record.cells[0].samples
+    assert (whole.status, broken.status) == ("ok", "error")
+    assert "broken" in broken.error
+    assert "text" in broken.error
+    assert value(done, "accuracy") == 1.0
+
+
 def test_gates_against_another_cell(run: Callable[..., Run]) -> None:
     def model(prompt: Any) -> str:
         return "positive" if prompt[-1]["content"].startswith("Please") else "negative"
