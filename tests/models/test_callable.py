@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import ast
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit.errors import ModelError, SpecError
+from evalkit.exchange import Generation, Message, Request, Response, Status
+from evalkit.models.registry import resolve
+
+Declare = Callable[..., Any]
+
+APP = """
+import helper_of_app
+calls = []
+
+def answer(prompt, max_new_tokens, temperature=0.0, tone="plain"):
+    calls.append((prompt, max_new_tokens, temperature, tone))
+    if "boom" in str(prompt):
+        raise ValueError("no answer to this")
+    return helper_of_app.shout(prompt)
+
+def everything(prompt, **parameters):
+    return repr(sorted(parameters))
+
+def nothing(prompt):
+    return "yes"
+
+def rich(prompt):
+    return {"text": "t", "prompt_tokens": 3, "completion_tokens": 1, "finish": "length",
+            "details": {"cost": 0.5}}
+
+def odd(prompt):
+    return 42
+
+def stop(prompt):
+    raise KeyboardInterrupt
+
+def many(prompts, max_new_tokens):
+    return [f"{p}/{max_new_tokens}" for p in prompts]
+
+def too_few(prompts):
+    return ["one"]
+
+def compare(prompt, choices):
+    return [-float(len(c)) for c in choices]
+
+def late(prompt):
+    import helper_of_app as h
+    return h.shout(prompt)
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module in the project's root under a name that no other test uses."""
+    name = f"app_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(APP)
+    (tmp_path / "helper_of_app.py").write_text("def shout(p): return str(p).upper()\n")
+    return name
+
+
+def answers(model: Any, requests: list[Request], answered: frozenset[int] = frozenset()) -> Any:
+    found: dict[int, Response] = {}
+    for batch in model.respond(requests, answered):
+        for index, response in batch:
+            assert index not in found
+            found[index] = response
+    return found
+
+
+def test_a_text_and_a_chat_reach_the_function_with_the_parameters_it_takes(
+    declare: Declare, app: str
+) -> None:
+    import sys
+
+    model = resolve(declare("callable", model=f"{app}:answer", parameters={"tone": "kind"}))
+    chat = (Message("system", "s"), Message("user", "u"))
+    generation = Generation(max_new_tokens=7, temperature=0.5)
+    got = answers(model, [Request("hi", generation), Request(chat, generation)])
+    assert got[0] == Response(
+        Status.OK, text="HI", sent="hi", finish="stop", seconds=got[0].seconds
+    )
+    turns = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    assert got[1].sent == "system: s\n\nuser: u"
+    assert sys.modules[app].calls == [("hi", 7, 0.5, "kind"), (turns, 7, 0.5, "kind")]
+
+
+def test_what_the_function_does_not_take_is_not_sent(declare: Declare, app: str) -> None:
+    model = resolve(declare("callable", model=f"{app}:nothing"))
+    assert answers(model, [Request("x", Generation(temperature=1.0))])[0].text == "yes"
+    every = resolve(declare("callable", model=f"{app}:everything"))
+    said = answers(every, [Request("x")])[0].text
+    assert {"max_new_tokens", "temperature", "stop", "seed"} <= set(ast.literal_eval(said))
+
+
+def test_an_exception_fails_its_own_sample(declare: Declare, app: str, tmp_path: Path) -> None:
+    model = resolve(declare("callable", model=f"{app}:answer"))
+    got = answers(model, [Request("a"), Request("boom"), Request("c")])
+    assert [got[i].status for i in range(3)] == [Status.OK, Status.ERROR, Status.OK]
+    assert got[1].error.startswith("ValueError: no answer to this (in answer, ")
+    assert f"{app}.py:8)" in got[1].error
+
+
+def test_rich_and_wrong_answers(declare: Declare, app: str) -> None:
+    rich = answers(resolve(declare("callable", model=f"{app}:rich")), [Request("x")])[0]
+    assert rich.status is Status.TRUNCATED
+    assert (rich.text, rich.prompt_tokens, rich.completion_tokens) == ("t", 3, 1)
+    assert rich.details == {"cost": 0.5}
+    odd = answers(resolve(declare("callable", model=f"{app}:odd")), [Request("x")])[0]
+    assert odd.status is Status.ERROR
+    assert "expected a string or a dict with 'text', got int" in odd.error
+
+
+def test_ctrl_c_passes(declare: Declare, app: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        answers(resolve(declare("callable", model=f"{app}:stop")), [Request("x")])
+
+
+def test_batches_group_equal_parameters(declare: Declare, app: str) -> None:
+    model = resolve(declare("callable", model=f"{app}:many", batch=True))
+    requests = [Request(f"p{k}", Generation(max_new_tokens=k % 2 + 1)) for k in range(600)]
+    got = answers(model, requests)
+    assert [got[k].text for k in range(600)] == [f"p{k}/{k % 2 + 1}" for k in range(600)]
+    short = resolve(declare("callable", model=f"{app}:too_few", batch=True))
+    lost = answers(short, [Request("a"), Request("b")])
+    assert "2 prompts went in, 1 answers came back" in lost[0].error
+    assert lost[1].status is Status.ERROR
+
+
+def test_choices_need_a_function_that_compares(declare: Declare, app: str) -> None:
+    request = Request("x", choices=("long one", "b"))
+    model = resolve(declare("callable", model=f"{app}:nothing", choose=f"{app}:compare"))
+    assert model.capabilities.choices
+    got = answers(model, [request])[0]
+    assert (got.text, got.logprobs) == ("b", (-8.0, -1.0))
+    without = resolve(declare("callable", model=f"{app}:nothing"))
+    assert not without.capabilities.choices
+    assert "declare `choose`" in answers(without, [request])[0].error
+
+
+def test_concurrent_calls_overlap(declare: Declare, tmp_path: Path) -> None:
+    (tmp_path / "waiting_app.py").write_text(
+        "import threading\n"
+        "barrier = threading.Barrier(4, timeout=20)\n"
+        "def answer(prompt):\n"
+        "    barrier.wait()\n"
+        "    return prompt\n"
+    )
+    model = resolve(declare("callable", model="waiting_app:answer", concurrency=4))
+    got = answers(model, [Request(f"{k}") for k in range(8)])
+    assert [got[k].text for k in range(8)] == [str(k) for k in range(8)]
+    assert threading.active_count() < 20
+
+
+def test_answered_requests_are_not_asked(declare: Declare, app: str) -> None:
+    model = resolve(declare("callable", model=f"{app}:nothing"))
+    got = answers(model, [Request(f"{k}") for k in range(600)], frozenset(range(0, 600, 2)))
+    assert sorted(got) == list(range(1, 600, 2))
+
+
+def test_the_fingerprint_is_the_source_and_the_parameters(
+    declare: Declare, app: str, tmp_path: Path
+) -> None:
+    import sys
+
+    def fingerprint(**options: Any) -> Any:
+        return resolve(declare("callable", model=f"{app}:answer", **options)).fingerprint()
+
+    first = fingerprint()
+    assert app not in sys.modules, "a fingerprint imports nothing"
+    assert fingerprint() == first
+    assert fingerprint(parameters={"tone": "kind"}) != first
+    assert fingerprint(version=2) != first
+    assert fingerprint(cache=False) is None
+    (tmp_path / f"{app}.py").write_text(APP + "# changed\n")
+    assert fingerprint() != first
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("no_such_app:answer", "there is no module 'no_such_app'"),
+        ("{app}:anwser", "did you mean 'answer'"),
+        ("{app}:calls", "is no function but list"),
+    ],
+)
+def test_a_function_that_is_not_there(
+    declare: Declare, app: str, target: str, message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        resolve(declare("callable", model=target.format(app=app))).load()
+    with pytest.raises(SpecError, match="module:function"):
+        resolve(declare("callable", model="just_a_module"))
+
+
+def test_imports_inside_the_function_work(declare: Declare, app: str) -> None:
+    model = resolve(declare("callable", model=f"{app}:late"))
+    assert answers(model, [Request("x")])[0].text == "X"
+
+
+def test_own_time_per_request_is_small(declare: Declare, app: str) -> None:
+    model = resolve(declare("callable", model=f"{app}:nothing"))
+    requests = [Request(f"{k}") for k in range(20_000)]
+    started = time.perf_counter()
+    answers(model, requests)
+    # measured 4 µs; ten times that still means something was done per request that should not
+    assert (time.perf_counter() - started) / len(requests) < 50e-6
