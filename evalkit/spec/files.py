@@ -32,8 +32,8 @@ def locate(name: str, folder: Path, root: Path, *, allow_outside: bool = False) 
         raise ValueError(f"'{name}' is no path: {error}") from None
     if not allow_outside and not path.is_relative_to(root.resolve()):
         raise ValueError(
-            f"'{name}' lies outside the project ({root}); move the file inside, or allow it on "
-            "the command line with --eval-allow-outside"
+            f"'{name}' lies outside the project, which is the folder {root}; a suite reads only "
+            "files inside it"
         )
     if is_file:
         return path

@@ -1,0 +1,37 @@
+"""What the suite reference shows is what the loader takes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from evalkit.runner.vocabulary import vocabulary
+from evalkit.spec.load import load_suite
+from evalkit.spec.parts import CHECKS, GenerationSpec
+from evalkit.spec.project import read_project
+from evalkit.spec.source import parse_yaml
+from evalkit.spec.suite import TASKS, Suite
+
+PAGE = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+SUITES = [parse_yaml(block, "suites.md").value for block in BLOCKS if "models:" not in block]
+
+
+@pytest.mark.parametrize("block", SUITES, ids=lambda block: ",".join(block))
+def test_examples_are_suites(block: dict[str, object]) -> None:
+    """Whole ones as they are; parts of one with the rest of the first example."""
+    load_suite(block if "task" in block else {**SUITES[0], "gates": [], **block}, vocabulary())
+
+
+def test_the_project_file_is_one(tmp_path: Path) -> None:
+    [block] = [block for block in BLOCKS if "models:" in block]
+    path = tmp_path / "evalkit.yaml"
+    path.write_text(block, encoding="utf-8")
+    assert set(read_project(path).models) == {"smollm2", "tuned", "app", "hosted"}
+
+
+def test_every_key_is_on_the_page() -> None:
+    names = [*Suite.model_fields, "prompt", *TASKS, *CHECKS, *GenerationSpec.model_fields]
+    assert [name for name in names if f"`{name}" not in PAGE] == []
