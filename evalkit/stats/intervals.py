@@ -58,3 +58,17 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * float(x.std(ddof=1)) / sqrt(n)
     mean = float(x.mean())
     return Interval(mean - half, mean + half, "t")
+
+
+def worst_case(
+    value: float, n: int, lost: int, low: float = 0.0, high: float = 1.0
+) -> tuple[float, float]:
+    """Between what a mean over n samples would lie had ``lost`` more samples been scored.
+
+    low, high: the range of a sample's score; all lost ones at one end give one bound.
+    """
+    total = n + lost
+    if total == 0:
+        return nan, nan
+    known = value * n if n else 0.0
+    return (known + low * lost) / total, (known + high * lost) / total

@@ -14,7 +14,7 @@ from evalkit.stats.bootstrap import (
     bootstrap_sums,
     resampling_weights,
 )
-from evalkit.stats.intervals import t_interval, wilson
+from evalkit.stats.intervals import t_interval, wilson, worst_case
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,10 @@ def test_nothing_to_resample() -> None:
 def test_a_statistic_that_is_mostly_undefined_has_no_interval() -> None:
     undefined = bootstrap_counts([5, 5], lambda c: np.where(c[:, 0] > 5, 1.0 * c[:, 0], np.nan))
     assert math.isnan(undefined.low)
+
+
+def test_worst_case_by_hand() -> None:
+    assert worst_case(0.8, 90, 10) == pytest.approx((0.72, 0.82))
+    assert worst_case(0.8, 100, 0) == pytest.approx((0.8, 0.8))
+    assert worst_case(math.nan, 0, 5) == (0.0, 1.0)
+    assert math.isnan(worst_case(math.nan, 0, 0)[0])
