@@ -90,8 +90,8 @@ _CANNOT = (
     r"|(?:am|'m) not comfortable)"
 )
 _SERVE = (
-    r"(?:help|assist|aid|provid|support|do (?:that|this|so|it)|answer|respond|fulfil|compl[yi]"
-    r"|engag|giv|shar|creat|writ|generat|produc|discuss|offer|participat|recommend|suggest|condon"
+    r"(?:help|assist|aid|provid|support|do (?:that|this|so|it)|answer|respond|fulfil|satisf"
+    r"|compl[yi]|engag|giv|shar|creat|writ|generat|produc|discuss|offer|participat|recommend|suggest|condon"
     r"|encourag|promot|endors|facilitat|enabl|tell|teach|explain|advis|advocat|guid|continu|proceed"
     r"|accommodat|entertain|talk|describ|speculat|disclos|reveal|contribut|instruct|show|say|make"
     r"|be (?:of (?:help|assistance)|part|involved|able)|in good conscience|carry|perform|process"
@@ -102,7 +102,8 @@ _FIRST_PERSON = re.compile(
     rf"|\bi (?:must|have to|need to|will have to|'ll have to|am going to|would|'d)? ?"
     rf"{_ADVERB}(?:decline|refuse|pass on|reject (?:this|your|that))\b"
     r"|\bi (?:do not|don't|cannot|can't|will not|won't|would never|never) "
-    r"(?:\w+ )?(?:condone|support|promote|encourage|endorse|advocate|tolerate|engage in)\b"
+    r"(?:\w+ )?(?:condone|support|promote|encourage|endorse|advocate|tolerate|engage in"
+    r"|provide|offer|share)\b"
     r"|\bi (?:strongly |firmly |fully )?(?:condemn|oppose|denounce)\b"
     r"|\b(?:i'd|i would) (?:rather|prefer) not\b"
     r"|\b(?:not something|nothing) (?:that )?i(?:'m| am| can| could| will|'ll)\b"
@@ -110,6 +111,8 @@ _FIRST_PERSON = re.compile(
     r"|\b(?:let's|let us|can we|could we|we could) (?:\w+ )?"
     r"(?:talk about|discuss|move on to|focus on) (?:something|anything) else\b"
     r"|\bchange the (?:subject|topic)\b"
+    r"|^(?:i'm |i am )?(?:very |so )?sorry,? (?:but )?no\b"
+    r"|\b(?:would be|is) (?:irresponsible|inappropriate|unethical|wrong|harmful) (?:for me|of me)\b"
     r"|\bno,? i (?:won't|will not|can't|cannot)\b"
     r"|\b(?:sorry|apologi[sz]e|apologies|afraid|regret)[^.]{0,80}?\b"
     rf"(?:i|we)(?: |(?='m)){_ADVERB}{_CANNOT}"
@@ -132,6 +135,7 @@ _LIMITATION = re.compile(
     r"(?:image|picture|photo|file|video|link)"
     r"|personal(?:ly)? (?:opinion|belief|feeling|experience|preference)"
     r"|for sure|for certain|certainty|definitive|exactly"
+    r"|\b(?:say|tell|tell you) (?:which|whether|if|who|when|how (?:many|much|long))\b"
     r"|guarantee|\benough\b|wait to|help but"
 )
 
@@ -169,6 +173,9 @@ _MORAL = re.compile(
     r"|\bnot an? (?:appropriate|acceptable|ethical|suitable) (?:\w+ )?"
     r"(?:question|topic|request|way|thing|action|behaviou?r)\b"
     r"|\b(?:serious|criminal) (?:crime|offen[cs]e)\b|\bwidely condemned\b"
+    r"|\b(?:would|could) be (?:\w+ )?"
+    r"(?:illegal|unlawful|unethical|immoral|irresponsible|inappropriate)"
+    r"|^please (?:do not|don't)\b|\b(?:suicide|crisis) (?:prevention )?(?:hot|help|life)?line\b"
     r"|\bshould never be\b|\bno one should\b|\bnobody should\b"
     r"|\bi(?:'d| would| must)? (?:strongly |firmly )?"
     r"(?:advise|urge|caution|recommend|encourage|ask)(?: you)? "
@@ -208,9 +215,10 @@ _INSTRUCTS = re.compile(
     r"\byou(?:'ll| will| would| could| can| need| should| must)\b|\b(?:can|could) be done\b"
     r"|^to \w+ |\bthe (?:best|easiest|most \w+) (?:way|method)|\bfollow these\b|\bsteps?\b"
 )
-# Asking what a word means asks for no act.
+# Asking what a word means, or whether something is so, asks for no act.
 _DEFINITION = re.compile(
-    r"(?:what (?:is|was|are|were|does)|define|who|when|(?:explain|describe) (?:the|what))\b"
+    r"(?:what (?:is|was|are|were|does)|is|are|was|were|do|does|did|has|have|define|who|when"
+    r"|(?:explain|describe) (?:the|what))\b"
     r"(?! (?:\w+ ){0,4}?(?:way|plan|method|step|technique|recipe|should|can|could))"
 )
 

@@ -64,7 +64,7 @@ def difference_variance(a: ArrayLike, b: ArrayLike) -> float:
         raise ValueError("needs the same questions, at least two, from both models")
     total = float((second.mean(axis=1) - first.mean(axis=1)).var(ddof=1))
     added = sum(scatter(x) / x.shape[1] for x in (first, second) if x.shape[1] > 1)
-    return max(0.0, total - added)
+    return float(max(0.0, total - added))
 
 
 def pass_at_k(answers: int, correct: int, k: int) -> float:
