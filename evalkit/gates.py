@@ -255,7 +255,7 @@ def _judge_value(record: GateRecord, value: float) -> None:
     record.verdict = "pass" if passed else "fail"
     claim = "holds" if passed else "does not hold"
     record.reason = (
-        f"{record.score} = {value:.4g} over {record.n} samples:"
+        f"{record.score} = {_shown(value)} over {record.n} samples:"
         f" {record.op} {record.threshold:.4g} {claim}"
     )
 
@@ -270,7 +270,9 @@ def _judge_interval(record: GateRecord, score: ScoreRecord, confidence: float) -
     compare = _OPS[record.op]
     ends = (compare(low, record.threshold), compare(high, record.threshold))
     level = f"{confidence * 100:.4g} %"
-    span = f"{record.score} = {score.value:.4g}, {level} interval {low:.4g} to {high:.4g}"
+    span = (
+        f"{record.score} = {_shown(score.value)}, {level} interval {_shown(low)} to {_shown(high)}"
+    )
     if all(ends):
         record.verdict = "pass"
         record.reason = f"{span}: all of it {record.op} {record.threshold:.4g}"
@@ -286,6 +288,11 @@ def _judge_interval(record: GateRecord, score: ScoreRecord, confidence: float) -
             else "; the score lies on the threshold, no number of samples settles that"
         )
         record.reason = f"{span}: the threshold {record.threshold:.4g} lies inside{advice}"
+
+
+def _shown(value: float) -> str:
+    """Three decimals, as the tables show; more where they would say 0."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.3g}"
 
 
 def samples_needed(value: float, low: float, high: float, n: int, threshold: float) -> int | None:

@@ -37,6 +37,9 @@ class Model(Protocol):
     The life of a model: ``fingerprint`` (any time, without loading) → ``load`` →
     ``respond`` as often as wanted → ``close`` (memory given back). ``load`` after
     ``close`` works again.
+
+    A model made from a declaration keeps it as ``declaration`` (``backend``, ``options``), for
+    the run's record.
     """
 
     name: str

@@ -63,6 +63,7 @@ class CallableModel:
 
     def __init__(self, declaration: Declaration) -> None:
         self.name = declaration.name
+        self.declaration = declaration
         self.options = check(declaration, CallableOptions)
         self.capabilities = Capabilities(choices=self.options.choose is not None)
         self._root = Path(declaration.root)

@@ -65,6 +65,7 @@ class TransformersModel:
 
     def __init__(self, declaration: Declaration) -> None:
         self.name = declaration.name
+        self.declaration = declaration
         self.options = check(declaration, TransformersOptions)
         self.capabilities = Capabilities()
         self._root = Path(declaration.root)

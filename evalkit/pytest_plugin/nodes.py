@@ -180,9 +180,9 @@ def describe_gate(gate: GateRecord, record: CellRecord) -> str:
     cell = f"{record.suite} {record.model}/{record.prompt}"
     lines = [f"{gate.verdict.upper()}  {gate.rule}", f"  {cell}: {gate.reason}"]
     if gate.low is not None and gate.high is not None and gate.confidence is None:
-        lines.append(f"  95 % interval {gate.low:.4g} to {gate.high:.4g}, n = {gate.n}")
+        lines.append(f"  95 % interval {gate.low:.3f} to {gate.high:.3f}, n = {gate.n}")
     if gate.margin is not None:
-        lines.append(f"  margin {gate.margin:+.4g}")
+        lines.append(f"  margin {gate.margin:+.3f}")
     counts = ", ".join(f"{count} {status}" for status, count in sorted(record.statuses.items()))
     lines.append(f"  responses: {counts}")
     return "\n".join(lines)

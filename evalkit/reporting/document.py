@@ -79,6 +79,7 @@ def _cell(cell: CellRecord, samples: bool) -> dict[str, Any]:
         "cached": cell.cached,
         "prompt_tokens": cell.prompt_tokens,
         "completion_tokens": cell.completion_tokens,
+        "checks": dict(cell.checks),
     }
     if samples:
         written["samples"] = [_sample(sample) for sample in cell.samples]

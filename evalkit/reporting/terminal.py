@@ -60,9 +60,14 @@ def _row(run: RunRecord, cell: CellRecord) -> tuple[str, ...]:
 
 
 def _problems(cell: CellRecord) -> list[str]:
-    """What a reader must know beside the score: why there is none, what was lost."""
+    """What a reader must know beside the score: why there is none, what was lost or broken."""
     losses = ", ".join(f"{count} {status}" for status, count in lost(cell).items())
-    return [text for text in (_clean(cell.error), losses) if text]
+    broken = [
+        f"check {_clean(rule)}: {count} of {cell.n} responses break it"
+        for rule, count in cell.checks.items()
+        if count
+    ]
+    return [text for text in (_clean(cell.error), losses, *broken) if text]
 
 
 def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:

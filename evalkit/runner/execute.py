@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from evalkit import gates
@@ -252,7 +253,7 @@ def _suite_record(cell: Cell) -> SuiteRecord:
     suite, dataset = cell.suite, cell.dataset
     return SuiteRecord(
         name=suite.suite,
-        path=str(suite.path),
+        path=_relative(suite.path, suite.root),
         task=suite.task,
         description=suite.description,
         licence=suite.licence,
@@ -271,6 +272,14 @@ def _suite_record(cell: Cell) -> SuiteRecord:
     )
 
 
+def _relative(path: Path, root: Path) -> str:
+    """A path as it is seen from the project, so that a report tells nothing of the machine."""
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        return path.name
+
+
 def model_record(model: Model, load_seconds: float = 0.0, error: str = "") -> ModelRecord:
     """What a run remembers of a model."""
     declaration = getattr(model, "declaration", None)
@@ -284,7 +293,7 @@ def model_record(model: Model, load_seconds: float = 0.0, error: str = "") -> Mo
         error = error or str(problem)
     return ModelRecord(
         name=model.name,
-        backend=declaration.backend if declaration else type(model).__name__,
+        backend=declaration.backend if declaration else "handed over",
         declaration=options,
         fingerprint=dict(fingerprint) if fingerprint is not None else None,
         described=dict(described),

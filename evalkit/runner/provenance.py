@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -32,7 +33,7 @@ def provenance(root: Path, command: list[str] | None = None) -> dict[str, Any]:
         "platform": platform.platform(),
         "hardware": _hardware(),
         "git": _git(root),
-        "command": " ".join(_without_secrets(command or sys.argv)),
+        "command": _command(command or sys.argv),
     }
 
 
@@ -100,8 +101,11 @@ def _git(root: Path) -> dict[str, Any]:
 _SECRET_WORDS = ("key", "token", "secret", "password", "passwd")
 
 
-def _without_secrets(command: list[str]) -> list[str]:
-    return [_masked(argument) for argument in command]
+def _command(arguments: list[str]) -> str:
+    """The command line as a person would type it, without secrets."""
+    program = Path(arguments[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    return shlex.join([name, *(_masked(argument) for argument in arguments[1:])])
 
 
 def _masked(argument: str) -> str:

@@ -31,8 +31,8 @@ def test_a_failed_gate_tells_value_interval_and_margin(project: pytest.Pytester)
     result.stdout.fnmatch_lines(
         [
             "FAIL  token_f1 >= 0.99",
-            "*capitals app/plain: token_f1 = 0.75 over 4 samples: >= 0.99 does not hold",
-            "*margin -0.24",
+            "*capitals app/plain: token_f1 = 0.750 over 4 samples: >= 0.99 does not hold",
+            "*margin -0.240",
             "*responses: 4 ok",
         ]
     )
