@@ -12,7 +12,7 @@ from typing import Any
 
 from evalkit.errors import SpecError
 from evalkit.spec.files import locate
-from evalkit.spec.readers import Complaints, Table, open_hub, open_table
+from evalkit.spec.readers import Complaints, Table, open_hub, open_table, plain
 from evalkit.spec.sections import DataSpec
 from evalkit.spec.source import display
 from evalkit.spec.suite import Suite
@@ -37,8 +37,8 @@ class Rows:
 
 def rows_of_suite(suite: Suite, path: tuple[Any, ...], rows: Sequence[Mapping[str, Any]]) -> Rows:
     """Rows written in the suite, at a path of it."""
-    numbered = ((suite.line(*path, i), dict(row)) for i, row in enumerate(rows))
-    return _gather(Table(numbered), Complaints(suite.source.file), _digest_rows(rows))
+    numbered = ((suite.line(*path, i), plain(row)) for i, row in enumerate(rows))
+    return _gather(Table(numbered), Complaints(suite.source.file))
 
 
 def rows_of_file(suite: Suite, path: tuple[Any, ...], name: str) -> Rows:

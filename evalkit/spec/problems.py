@@ -18,7 +18,7 @@ def sentence(error: Mapping[str, Any], model: type[BaseModel]) -> str:
     """What one of pydantic's errors (of ``model``) means and what to do about it."""
     kind, found, context = error["type"], error["input"], error.get("ctx", {})
     path: Path = error["loc"]
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):
         return _unknown_key(model, path)
     if kind == "missing":
         return f"the key '{path[-1]}' is missing{_meaning(model, path)}"

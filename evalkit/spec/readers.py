@@ -310,7 +310,7 @@ def _hub_rows(data: Any, names: dict[str, Callable[[int], str]]) -> Iterator[Row
 
 
 def plain(value: Any) -> Any:
-    """A value of a typed table as a JSON value; not-a-number is how such tables say missing."""
+    """Any value as a JSON value; not-a-number is how tables say that one is missing."""
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
@@ -321,6 +321,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, (bytes, bytearray)):
         return f"<{len(value)} bytes>"
+    if hasattr(value, "item"):  # a scalar of NumPy
+        return plain(value.item())
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 

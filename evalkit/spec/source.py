@@ -8,7 +8,6 @@ such as ``12:30`` and numbers with leading zeros stay text, because labels and i
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 from collections.abc import Mapping
@@ -312,7 +311,7 @@ class _Builder:
             own[key] = line
             values.pop(key, None)
             values[key], place = self.build(value_node, (*path, key))
-            place.line, place.step = line, key
+            place.line, place.step = line, "null" if key is None else key
             places[key] = place
         return values, places
 
@@ -354,7 +353,7 @@ def dotted(path: tuple[Any, ...]) -> str:
     """A path as people write it: ``prompts.few-shot.shots.rows[2]``."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+        text += f"[{step}]" if type(step) is int else f".{step}" if text else str(step)
     return text
 
 
@@ -389,5 +388,14 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
 
 
 def as_source(value: Mapping[str, Any], file: str = "<suite>") -> Source:
-    """A Source of a value that was never in a file."""
-    return Source(copy.deepcopy(dict(value)), file)
+    """A Source of a value that was never in a file; its own copy."""
+    return Source(_copied(value), file)
+
+
+def _copied(value: Any) -> Any:
+    """The same in mappings and lists of its own."""
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(item) for item in value]
+    return value

@@ -175,7 +175,6 @@ def test_a_question_without_an_answer(write: Write) -> None:
         ("d.json", "[\n{,\n]", ["d.json:2: is not JSON: "]),
         ("d.json", '{"q": 1}\n{"q": 2}\n', ["d.json:2: is not JSON: Extra data (column 1); one o"]),
         ("d.xlsx", "PK", ["d.xlsx: unknown kind of file (.xlsx); use .csv, .tsv, .jsonl, .json,"]),
-        ("d.parquet", "PAR", ["d.parquet: is no parquet file: "]),
     ],
 )
 def test_broken_files(write: Write, name: str, text: str, expected: list[str]) -> None:
@@ -358,6 +357,12 @@ def test_a_file_that_cannot_be_read(write: Write, monkeypatch: pytest.MonkeyPatc
     assert found == ["<suite>: data.file: 'd.jsonl' cannot be read: Permission denied"]
 
 
+def test_what_is_no_parquet_file(write: Write) -> None:
+    pytest.importorskip("pyarrow")
+    write("d.parquet", "PAR")
+    assert problems({"file": "d.parquet"})[0].startswith("d.parquet: is no parquet file: ")
+
+
 def test_parquet_without_pyarrow(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("d.parquet", "")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
@@ -370,6 +375,16 @@ def test_values_of_typed_tables_become_json_values() -> None:
 
     value = [float("nan"), datetime.date(2026, 1, 2), decimal.Decimal("1.5"), b"ab", {1: (2,)}]
     assert plain(value) == [None, "2026-01-02", "1.5", "<2 bytes>", {"1": [2]}]
+    assert plain(value) == read({"rows": [{"a": "x", "v": value}]}).samples[0].fields["v"]
+
+
+def test_rows_of_a_data_frame() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"q": ["x", None], "a": [1, 2], "n": [0.5, float("nan")]})
+    samples = read({"rows": frame.to_dict("records")}).samples
+    assert [s.targets for s in samples] == [("1",), ("2",)]
+    assert samples[1].fields["n"] is None
+    assert type(plain(frame["a"].to_numpy()[0])) is int
 
 
 class _Hub(types.ModuleType):

@@ -234,6 +234,8 @@ def test_missing_keys_are_named_with_what_they_are_for(write: Write) -> None:
         ("", "1: a suite is a mapping of keys (suite, task, data, prompts, …); it is empty"),
         ("- 1\n", "1: a suite is a mapping of keys (suite, task, data, prompts, …); found a list"),
         ("a: [\n", "2: not valid YAML"),
+        ("1: a\ntask: qa\ndata: x.csv\nprompt: x\n", "1: [1]: unknown key '1'"),
+        ("~: a\ntask: qa\ndata: x.csv\nprompt: x\n", "1: unknown key 'None'"),
     ],
 )
 def test_files_that_are_no_suite(write: Write, text: str, expected: str) -> None:
