@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from evalkit.answers import take
+from evalkit.answers import METHODS, Taken, take
 from evalkit.errors import UsageError
 
 SENTIMENT = {"positive": ["positive"], "negative": ["negative"], "neutral": ["neutral"]}
@@ -314,3 +317,37 @@ def test_a_denied_first_label_is_no_answer() -> None:
     taken = take("It is not positive, rather negative.", "label", labels=labels, which="first")
     assert taken.prediction is None
     assert "denied" in taken.how
+
+
+ODD_TEXT = st.text(
+    st.sampled_from("ABab .,:()[]{}*'’\"-−½²٣१①\n1234567890%/$e+ſßİ不") | st.characters()
+)
+
+
+@settings(deadline=None)
+@given(ODD_TEXT, st.sampled_from(METHODS), st.sampled_from(["first", "last"]))
+def test_no_text_is_too_odd(text: str, method: str, which: str) -> None:
+    options = {"pattern": r"\w+", "path": "$.a", "marker": "a", "which": which}
+    assert isinstance(take(text, method, **options), Taken)
+    labelled = take(text, method, labels={"a": [], "12": [], "ß": [], "no": []}, **options)
+    assert labelled.prediction in ("a", "12", "ß", "no", None)
+    chosen = take(text, method, choices=CITIES, **options)
+    assert chosen.prediction in (*CITIES, None)
+
+
+@given(
+    st.sampled_from(["", " ", "**", '"', "(", "- ", "\n"]),
+    st.sampled_from(["", ".", "!", "**", '"', ")", "\n"]),
+)
+def test_a_label_in_any_wrapping_is_direct(before: str, after: str) -> None:
+    taken = take(f"{before}Very positive{after}", "label", labels=GRADED)
+    assert taken == Taken("very positive", "the answer is the label 'very positive'")
+
+
+@settings(deadline=None)
+@given(st.decimals(-(10**9), 10**9, allow_nan=False, places=4))
+def test_numbers_survive_their_writing(value: Decimal) -> None:
+    for text in (f"{value:f}", f"about {value:,f} units.", f"= {value:f}%"):
+        taken = take(text, "number").prediction
+        assert taken is not None
+        assert Decimal(taken) == value

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from evalkit.stats.bootstrap import bootstrap_counts
 from evalkit.stats.intervals import Interval
 
 Ratings = Sequence[Hashable]
@@ -26,21 +27,48 @@ def cohen_kappa(a: Ratings, b: Ratings, weights: str = "", order: Ratings = ()) 
 
     Sources: J. Cohen, Educ. Psychol. Meas. 20 (1960) 37-46; Psychol. Bull. 70 (1968) 213-220.
     """
+    return float(_kappa(weights, _joint(a, b, order)[np.newaxis])[0])
+
+
+def cohen_kappa_interval(
+    a: Ratings,
+    b: Ratings,
+    weights: str = "",
+    order: Ratings = (),
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Interval of kappa: BCa bootstrap over the joint counts of the two raters' ratings."""
+    table = _joint(a, b, order)
+    return bootstrap_counts(
+        table, lambda counts: _kappa(weights, counts), confidence=confidence, seed=seed
+    )
+
+
+def _joint(a: Ratings, b: Ratings, order: Ratings) -> NDArray[np.int64]:
+    """How often each pair of ratings occurs, shape (k, k)."""
     if len(a) != len(b):
         raise ValueError(f"two raters with {len(a)} and {len(b)} ratings")
     scale: list[Any] = list(order) or sorted({*a, *b}, key=lambda r: (str(type(r)), r))
     place = {rating: i for i, rating in enumerate(scale)}
-    k, n = len(scale), len(a)
-    if n == 0:
-        return nan
-    observed = np.zeros((k, k))
+    table = np.zeros((len(scale), len(scale)), dtype=np.int64)
     for x, y in zip(a, b, strict=True):
-        observed[place[x], place[y]] += 1
-    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / n
+        table[place[x], place[y]] += 1
+    return table
+
+
+def _kappa(weights: str, tables: NDArray[Any]) -> NDArray[np.float64]:
+    """Kappa of joint counts of shape (r, k, k)."""
+    k = tables.shape[-1]
     distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64)
     cost = {"": (distance > 0) * 1.0, "linear": distance, "quadratic": distance**2}[weights]
-    chance = float((cost * expected).sum())
-    return 1 - float((cost * observed).sum()) / chance if chance else nan
+    n = np.maximum(tables.sum(axis=(1, 2)), 1)
+    expected = np.einsum("ri,rj,ij->r", tables.sum(axis=2), tables.sum(axis=1), cost) / n
+    observed = np.einsum("rij,ij->r", tables, cost)
+    kappa = np.full(len(tables), nan)
+    np.divide(observed, expected, out=kappa, where=expected > 0)
+    return 1 - kappa
 
 
 def fleiss_kappa(counts: ArrayLike) -> float:

@@ -11,6 +11,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from evalkit.stats.agreement import (
     cohen_kappa,
+    cohen_kappa_interval,
     fleiss_kappa,
     kendall,
     krippendorff_alpha,
@@ -73,6 +74,27 @@ def test_kappa_on_a_scale_with_unused_steps() -> None:
     expected = cohen_kappa_score(a, b, labels=scale, weights="quadratic")
     assert cohen_kappa(a, b, "quadratic", scale) == pytest.approx(expected)
     assert math.isnan(cohen_kappa(["x", "x"], ["x", "x"]))
+
+
+def test_kappas_interval_is_the_asymptotic_one_when_there_is_much() -> None:
+    # Fleiss, Cohen and Everitt (1969): the standard error of kappa for this 2×2 table
+    counts = np.array([[400, 100], [50, 450]])
+    a = np.repeat([0, 0, 1, 1], counts.ravel()).tolist()
+    b = np.repeat([0, 1, 0, 1], counts.ravel()).tolist()
+    p = counts / 1000
+    rows, columns = p.sum(axis=1), p.sum(axis=0)
+    agree, chance = np.trace(p), rows @ columns
+    kappa = (agree - chance) / (1 - chance)
+    assert cohen_kappa(a, b) == pytest.approx(kappa)
+    inner = sum(p[i, i] * (1 - (rows[i] + columns[i]) * (1 - kappa)) ** 2 for i in (0, 1))
+    outer = (
+        sum(p[i, j] * (columns[i] + rows[j]) ** 2 for i in (0, 1) for j in (0, 1) if i != j)
+        * (1 - kappa) ** 2
+    )
+    error = math.sqrt((inner + outer - (kappa - chance * (1 - kappa)) ** 2) / 1000) / (1 - chance)
+    interval = cohen_kappa_interval(a, b)
+    assert interval.low == pytest.approx(kappa - 1.96 * error, abs=0.005)
+    assert interval.high == pytest.approx(kappa + 1.96 * error, abs=0.005)
 
 
 def test_rank_correlations_equal_scipy() -> None:
