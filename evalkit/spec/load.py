@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from evalkit.errors import Problem, SpecError
 from evalkit.spec.data import Dataset, read_data
 from evalkit.spec.draft import Draft
 from evalkit.spec.files import project_root
 from evalkit.spec.parts import shown
-from evalkit.spec.problems import guessed_key, sentence
 from evalkit.spec.prompts import Variant, check_variants
+from evalkit.spec.repair import repair
 from evalkit.spec.rules import key_rules, task_rules
 from evalkit.spec.source import as_source, scan_yaml
 from evalkit.spec.suite import Suite
@@ -118,13 +116,6 @@ class _Parsed:
     stand_ins: frozenset[str] = frozenset()
 
 
-_STAND_INS: dict[str, Any] = {
-    "task": "generation",
-    "data": {"rows": [{}]},
-    "prompts": {"default": "-"},
-}
-
-
 def _parse(
     path: Path | str | Mapping[str, Any],
     vocabulary: Vocabulary,
@@ -145,27 +136,23 @@ def _parse(
     draft.spell_out_labels()
     if "suite" not in source.value and not isinstance(path, Mapping):
         draft.put("suite", suite_name(file))
-    suite, problems, gone, stand_ins = _structure(draft)
-    problems = [*source.problems, *problems]
-    if suite is None:
+    repaired = repair(draft)
+    problems = [*source.problems, *repaired.problems]
+    if repaired.suite is None:
         return _Parsed(None, tuple(problems))
     if root is None or not file.resolve().is_relative_to(root.resolve()):
         root = project_root(file.parent)  # a suite from elsewhere brings its own project
-    suite = suite.placed(
-        source,
-        file,
-        root.resolve(),
-        allow_outside=allow_outside,
-        pruned=frozenset(str(lost[0]) for lost in gone) | stand_ins,
+    suite = repaired.suite.placed(
+        source, file, root.resolve(), allow_outside=allow_outside, pruned=repaired.pruned
     )
     findings = list(key_rules(suite))
-    if "task" not in stand_ins:
+    if "task" not in repaired.stand_ins:
         findings += task_rules(suite)
         problems += _check_names(suite, vocabulary)
     for where, message in findings:
-        if not _follows(where, gone):
+        if not repaired.explains(where):
             problems.append(source.problem(where, message))
-    return _Parsed(suite, tuple(problems), stand_ins)
+    return _Parsed(suite, tuple(problems), repaired.stand_ins)
 
 
 def suite_name(file: Path) -> str:
@@ -175,92 +162,6 @@ def suite_name(file: Path) -> str:
         if name.endswith(ending) and name != ending:
             return name[: -len(ending)]
     return name
-
-
-_Path = tuple[Any, ...]
-
-
-def _structure(draft: Draft) -> tuple[Suite | None, list[Problem], list[_Path], frozenset[str]]:
-    """Validate, and take out what is wrong until the rest is right.
-
-    Returns the suite (None: hopeless), the problems, the paths taken out, and the stand-ins.
-    """
-    problems: list[Problem] = []
-    gone: list[_Path] = []
-    stand_ins: set[str] = set()
-    for _ in range(50):
-        try:
-            suite = Suite.model_validate(draft.source.value)
-        except ValidationError as invalid:
-            errors = [(_cut(error["loc"]), error) for error in invalid.errors()]
-        else:
-            return suite, problems, gone, frozenset(stand_ins)
-        renamed = _repair_keys(draft, errors, problems)
-        removals: set[_Path] = set()
-        for path, error in errors:
-            if error["type"] == "extra_forbidden":
-                continue
-            if error["type"] == "missing" and path in renamed:
-                continue
-            if not _follows(path, gone):
-                problems.append(draft.source.problem(path, sentence(error, Suite)))
-            if error["type"] == "missing" and len(path) == 1:
-                stand_ins.add(path[0])
-                draft.put(path[0], _STAND_INS[path[0]])
-                gone.append(path)
-            else:
-                removals.add(draft.reach(path[:-1] if error["type"] == "missing" else path))
-        if () in removals:
-            break
-        gone += removals
-        for path in sorted(removals, key=_last_first):
-            if draft.reach(path) == path:
-                draft.remove(path)
-    return None, problems, gone, frozenset(stand_ins)
-
-
-def _repair_keys(
-    draft: Draft, errors: list[tuple[_Path, Any]], problems: list[Problem]
-) -> set[_Path]:
-    """Note every unknown key, and read it as the one it was meant to be, or not at all.
-
-    Returns the paths that keys were renamed to.
-    """
-    renamed: set[_Path] = set()
-    for path, error in errors:
-        if error["type"] != "extra_forbidden":
-            continue
-        if path == ("prompt",):
-            message = "write either 'prompt' or 'prompts', not both"
-            problems.append(draft.source.problem(path, message))
-            draft.remove(path)
-            continue
-        problems.append(draft.source.problem(path, sentence(error, Suite)))
-        if draft.reach(path) != path:
-            continue
-        guess = guessed_key(path, Suite)
-        target = (*path[:-1], guess)
-        if guess is not None and draft.reach(target) != target and target not in renamed:
-            draft.rename(path, guess)
-            renamed.add(target)
-        else:
-            draft.remove(path)
-    return renamed
-
-
-def _cut(path: _Path) -> _Path:
-    """pydantic marks a bad key of a mapping by a last step of its own."""
-    return path[:-1] if path and path[-1] == "[key]" else path
-
-
-def _last_first(path: _Path) -> tuple[int, list[tuple[int, str]]]:
-    """Order in which removals do not move what is still to be removed: deep and late ones first."""
-    return -len(path), [(-s, "") if isinstance(s, int) else (0, str(s)) for s in path]
-
-
-def _follows(path: _Path, gone: Sequence[_Path]) -> bool:
-    """True when something wrong at a path may only be so because of what was taken out."""
-    return any(lost[: len(path)] == path or path[: len(lost)] == lost for lost in gone)
 
 
 def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:

@@ -66,7 +66,8 @@ class Variant:
     @property
     def hash(self) -> str:
         """SHA-256 of the templates and of the examples as they are rendered."""
-        content = [self.template_text, repr(self._prefix(self._shots.fixed) if self._shots else "")]
+        examples = [self._example(shot) for shot in self._shots.fixed] if self._shots else []
+        content = [self.template_text, repr(examples)]
         return hashlib.sha256("\0".join(content).encode("utf-8", "surrogatepass")).hexdigest()
 
     def render(self, sample: Sample) -> Prompt:
