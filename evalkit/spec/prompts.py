@@ -67,7 +67,8 @@ class Variant:
     def hash(self) -> str:
         """SHA-256 of the templates and of the examples as they are rendered."""
         examples = [self._example(shot) for shot in self._shots.fixed] if self._shots else []
-        content = [self.template_text, repr(examples)]
+        separator = self._spec.shots.separator if self._spec.shots else ""
+        content = [self.template_text, repr(examples), separator]
         return hashlib.sha256("\0".join(content).encode("utf-8", "surrogatepass")).hexdigest()
 
     def render(self, sample: Sample) -> Prompt:

@@ -385,6 +385,11 @@ def test_the_hash_of_a_prompt_changes_with_what_is_sent() -> None:
     hashes = [loaded(p).variants["p"].hash for p in prompts]
     assert len(set(hashes)) == 5
     assert loaded(prompt()).variants["p"].hash == hashes[0]
+    raw = [
+        {"text": "{{ text }}", "shots": {"rows": SHOT_ROWS, "count": 2, "separator": separator}}
+        for separator in ("\n", "\n\n")
+    ]
+    assert loaded(raw[0]).variants["p"].hash != loaded(raw[1]).variants["p"].hash
 
 
 def test_names_of_columns_and_extras_do_not_collide() -> None:
