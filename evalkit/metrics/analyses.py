@@ -8,6 +8,7 @@ import numpy as np
 
 from evalkit.metrics.base import Columns
 from evalkit.metrics.classification import confusion, f1, precision, recall
+from evalkit.metrics.probabilistic import reliability
 
 NO_LABEL = "(none)"
 
@@ -45,3 +46,11 @@ def classification_report(columns: Columns) -> dict[str, Any]:
         row["support"] = int(support[i])
         rows.append(row)
     return {"kind": "classification_report", "rows": rows}
+
+
+def reliability_diagram(columns: Columns, bins: int = 10) -> dict[str, Any]:
+    """How often the answers of each confidence are right; needs probabilities.
+
+    Bins that hold no sample are left out.
+    """
+    return {"kind": "reliability_diagram", "bins": reliability(columns, bins)}

@@ -12,7 +12,11 @@ from sklearn import metrics as sk
 
 from evalkit.errors import UsageError
 from evalkit.metrics import compute
-from evalkit.metrics.analyses import classification_report, confusion_matrix
+from evalkit.metrics.analyses import (
+    classification_report,
+    confusion_matrix,
+    reliability_diagram,
+)
 from evalkit.metrics.base import Columns
 
 NO_LABEL = "(none)"
@@ -212,6 +216,16 @@ def test_calibration_error_by_hand() -> None:
     )  # fmt: skip
     expected = (abs(1 - 0.9) + abs(1 - 1.6) + abs(0 - 0.55)) / 4
     assert score.value == pytest.approx(expected, abs=1e-12)
+
+
+def test_reliability_diagram_by_hand() -> None:
+    rows = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.55, 0.45]])
+    targets = [("a",), ("b",), ("b",), ("b",)]
+    bins = reliability_diagram(Columns(["a", "a", "b", "a"], targets, ("a", "b"), rows))["bins"]
+    assert [b["n"] for b in bins] == [1, 2, 1]
+    assert [b["accuracy"] for b in bins] == [0.0, 0.5, 1.0]
+    assert [b["confidence"] for b in bins] == pytest.approx([0.55, 0.8, 0.9])
+    assert (bins[1]["low"], bins[1]["high"]) == pytest.approx((0.7, 0.8))
 
 
 def test_auroc_is_undefined_while_a_label_is_missing() -> None:
