@@ -9,7 +9,7 @@ label's own score that has no denominator is NaN unless a suite sets ``zero_divi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import nan
 from typing import Any
@@ -47,12 +47,18 @@ def true_labels(columns: Columns) -> list[int]:
 
 def confusion(columns: Columns) -> Counts:
     """Counts of shape (k, k + 1): targets by predictions, the last column for no label."""
+    found, shape = kinds(columns)
+    counts: Counts = np.bincount(found, minlength=shape[0] * shape[1]).reshape(shape)
+    return counts
+
+
+def kinds(columns: Columns) -> tuple[Counts, tuple[int, int]]:
+    """Per sample, its place in the confusion counts laid out flat, and the shape of those."""
     k = len(columns.labels)
     index = {label: i for i, label in enumerate(columns.labels)}
-    counts = np.zeros((k, k + 1), dtype=np.int64)
-    for target, predicted in zip(true_labels(columns), columns.predictions, strict=True):
-        counts[target, k if predicted is None else index.get(predicted, k)] += 1
-    return counts
+    predicted = [k if p is None else index.get(p, k) for p in columns.predictions]
+    targets = np.array(true_labels(columns), dtype=np.int64)
+    return targets * (k + 1) + np.array(predicted, dtype=np.int64), (k, k + 1)
 
 
 def accuracy(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -62,14 +68,14 @@ def accuracy(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Re
 
 def balanced_accuracy(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Mean recall over the labels that occur in the targets (sklearn.balanced_accuracy_score)."""
+    return _one("balanced_accuracy", columns, _balanced, confidence, seed)
 
-    def statistic(counts: Counts) -> Floats:
-        recall = _divide(_hits(counts), _support(counts), nan)
-        with np.errstate(invalid="ignore"):
-            means: Floats = np.nansum(recall, axis=-1) / np.sum(~np.isnan(recall), axis=-1)
-        return means
 
-    return _one("balanced_accuracy", columns, statistic, confidence, seed)
+def _balanced(counts: NDArray[Any]) -> Floats:
+    recall = _divide(_hits(counts), _support(counts), nan)
+    with np.errstate(invalid="ignore"):
+        means: Floats = np.nansum(recall, axis=-1) / np.sum(~np.isnan(recall), axis=-1)
+    return means
 
 
 def _hits(counts: Counts) -> Counts:
@@ -255,16 +261,17 @@ def mcc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     assignments by a K-category correlation coefficient, Comput. Biol. Chem. 28 (2004) 367-374.
     """
 
-    def statistic(counts: Counts) -> Floats:
-        support, predicted = _margins(counts)
-        n = support.sum(axis=-1)
-        covariance = _hits(counts).sum(axis=-1) * n - (support * predicted).sum(axis=-1)
-        of_targets = n * n - (support * support).sum(axis=-1)
-        of_predictions = n * n - (predicted * predicted).sum(axis=-1)
-        scale = np.sqrt(of_targets.astype(np.float64) * of_predictions)
-        return _divide(covariance, scale, 0.0)
+    return _one("mcc", columns, _mcc, confidence, seed, _one_sided(columns, "0"))
 
-    return _one("mcc", columns, statistic, confidence, seed, _one_sided(columns, "0"))
+
+def _mcc(counts: NDArray[Any]) -> Floats:
+    support, predicted = _margins(counts)
+    n = support.sum(axis=-1)
+    covariance = _hits(counts).sum(axis=-1) * n - (support * predicted).sum(axis=-1)
+    of_targets = n * n - (support * support).sum(axis=-1)
+    of_predictions = n * n - (predicted * predicted).sum(axis=-1)
+    scale = np.sqrt(of_targets.astype(np.float64) * of_predictions)
+    return _divide(covariance, scale, 0.0)
 
 
 def cohen_kappa(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -275,15 +282,16 @@ def cohen_kappa(columns: Columns, *, confidence: float = 0.95, seed: int = 0) ->
     Nominal Scales, Educ. Psychol. Meas. 20 (1960) 37-46.
     """
 
-    def statistic(counts: Counts) -> Floats:
-        support, predicted = _margins(counts)
-        n = support.sum(axis=-1)
-        expected = (support * predicted).sum(axis=-1) / n
-        observed = _hits(counts).sum(axis=-1)
-        return _divide(observed - expected, n - expected, nan)
-
     note = "undefined: targets and predictions are all the same label"
-    return _one("cohen_kappa", columns, statistic, confidence, seed, only_if_nan=note)
+    return _one("cohen_kappa", columns, _kappa, confidence, seed, only_if_nan=note)
+
+
+def _kappa(counts: NDArray[Any]) -> Floats:
+    support, predicted = _margins(counts)
+    n = support.sum(axis=-1)
+    expected = (support * predicted).sum(axis=-1) / n
+    observed = _hits(counts).sum(axis=-1)
+    return _divide(observed - expected, n - expected, nan)
 
 
 def _margins(counts: Counts) -> tuple[Counts, Counts]:
@@ -333,3 +341,31 @@ def _without(
     counted = f"undefined (0/0): {why}"
     note = counted if np.isnan(value) else f"{counted}; counted as {value:g}"
     return Score(value, nan, nan, 0, confidence, note=note)
+
+
+def statistic_of(
+    name: str, label: str, labels: Sequence[str], settings: Mapping[str, Any]
+) -> Callable[[NDArray[Any]], Floats] | None:
+    """The score ``name`` (of one ``label``, for keyed ones) as a function of confusion counts.
+
+    It maps counts, or weights, of shape (r, k, k + 1) to r scores. None: it is no such function.
+    """
+    plain = {"balanced_accuracy": _balanced, "mcc": _mcc, "cohen_kappa": _kappa}
+    if name in plain:
+        return plain[name]
+    kind, _, part = name.partition("_")
+    empty = settings.get("zero_division")
+    if kind in _AVERAGES and part in _PARTS:
+        return partial(_AVERAGES[kind], part, 0.0 if empty is None else float(empty))
+    if name in _PARTS and label in labels:
+        # Without samples of the label its recall is undefined, unless the suite says otherwise.
+        missing = (nan if name == "recall" else 0.0) if empty is None else float(empty)
+        return partial(_of_label, name, list(labels).index(label), missing)
+    return None
+
+
+_PARTS = ("precision", "recall", "f1")
+
+
+def _of_label(part: str, index: int, empty: float, counts: NDArray[Any]) -> Floats:
+    return _label_scores(part, counts, empty)[..., index]

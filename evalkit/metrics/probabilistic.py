@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import nan
 
@@ -60,15 +61,9 @@ def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resul
     if absent or k < 2:
         note = f"undefined: no target is {', '.join(absent)}" if absent else "undefined: one label"
         return build.single("auroc", build.undefined(n, confidence, note))
-    of_labels = range(1, 2) if k == 2 else range(k)
-    curves = [_Curve(probabilities[:, i], truth == i) for i in of_labels]
-    value = float(np.mean([curve.areas(np.ones((1, n)))[0] for curve in curves]))
-    replicates = np.concatenate(
-        [
-            np.mean([curve.areas(w) for curve in curves], axis=0)
-            for w in resampling_weights(n, seed, AUROC_RESAMPLES)
-        ]
-    )
+    areas = weighted_auroc(columns)
+    value = float(areas(np.ones((1, n)))[0])
+    replicates = np.concatenate([areas(w) for w in resampling_weights(n, seed, AUROC_RESAMPLES)])
     usable = replicates[~np.isnan(replicates)]
     note = ""
     interval = NONE
@@ -80,6 +75,20 @@ def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resul
             interval, note = build.flat("auroc", value, n, confidence, note)
     score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
     return build.single("auroc", score)
+
+
+def weighted_auroc(columns: Columns) -> Callable[[Floats], Floats]:
+    """The area under the curve as a function of the samples' weights: (r, n) → (r,)."""
+    probabilities, truth = _inputs(columns)
+    k = probabilities.shape[1]
+    of_labels = range(1, 2) if k == 2 else range(k)
+    curves = [_Curve(probabilities[:, i], truth == i) for i in of_labels]
+
+    def areas(weights: Floats) -> Floats:
+        mean: Floats = np.mean([curve.areas(weights) for curve in curves], axis=0)
+        return mean
+
+    return areas
 
 
 class _Curve:
@@ -116,14 +125,10 @@ def calibration_error(
     (0, 1]; each weighs as many samples as it holds. Biased upwards in small suites.
     Source: C. Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2.
     """
-    hits, certainty, bin_of = _binned(columns, bins)
-    n = len(hits)
+    rows, error = calibration_sums(columns, bins)
+    n = len(rows)
     if n == 0:
         return build.single("calibration_error", build.undefined(0, confidence, build.NOTHING))
-    rows = np.zeros((n, bins + 1))
-    rows[np.arange(n), bin_of] = hits - certainty
-    rows[:, -1] = 1.0
-    error = partial(_gap, bins)
     value = float(error(rows.sum(axis=0)[np.newaxis])[0])
     interval = bootstrap_sums(
         rows, error, confidence=confidence, seed=seed, resamples=2_000, method="bca"
@@ -133,6 +138,15 @@ def calibration_error(
         interval, note = build.flat("calibration_error", value, n, confidence, note)
     score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
     return build.single("calibration_error", score)
+
+
+def calibration_sums(columns: Columns, bins: int) -> tuple[Floats, Callable[[Floats], Floats]]:
+    """What each sample adds to the sums of the calibration error, and the error of sums."""
+    hits, certainty, bin_of = _binned(columns, bins)
+    rows = np.zeros((len(hits), bins + 1))
+    rows[np.arange(len(hits)), bin_of] = hits - certainty
+    rows[:, -1] = 1.0
+    return rows, partial(_gap, bins)
 
 
 def _gap(bins: int, sums: Floats) -> Floats:

@@ -11,7 +11,7 @@ WMT 2015; M. Snover et al., A Study of Translation Edit Rate, AMTA 2006.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def bleu(
     from sacrebleu.metrics import BLEU
 
     metric = BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
-    return _corpus("bleu", metric, bleu_of_sums, columns, confidence, seed)
+    return _corpus("bleu", metric, columns, confidence, seed)
 
 
 def chrf(
@@ -47,14 +47,14 @@ def chrf(
     """Corpus chrF2, 0 … 100: character n-grams up to 6; ``word_order: 2`` makes it chrF++."""
     from sacrebleu.metrics import CHRF
 
-    return _corpus("chrf", CHRF(word_order=word_order), chrf_of_sums, columns, confidence, seed)
+    return _corpus("chrf", CHRF(word_order=word_order), columns, confidence, seed)
 
 
 def ter(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Corpus translation edit rate in percent, 0 is best; can exceed 100."""
     from sacrebleu.metrics import TER
 
-    return _corpus("ter", TER(), ter_of_sums, columns, confidence, seed)
+    return _corpus("ter", TER(), columns, confidence, seed)
 
 
 def meteor(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -101,32 +101,46 @@ def load_wordnet() -> Any:
     return wordnet
 
 
-def _corpus(
-    name: str,
-    metric: Any,
-    statistic: Statistic,
-    columns: Columns,
-    confidence: float,
-    seed: int,
-) -> Result:
+def _corpus(name: str, metric: Any, columns: Columns, confidence: float, seed: int) -> Result:
     n = len(columns)
     if n == 0:
         return build.single(name, build.undefined(0, confidence, build.NOTHING))
-    answers = build.texts(columns.predictions)
-    # sacrebleu wants one stream per reference; a sample with fewer leaves the later ones None.
-    most = max(max(len(t) for t in columns.targets), 1)
-    streams = [
-        [t[i] if i < len(t) else ("" if i == 0 else None) for t in columns.targets]
-        for i in range(most)
-    ]
+    answers, streams = _streams(columns)
     value = float(metric.corpus_score(answers, streams).score)
     rows = np.array(metric._extract_corpus_statistics(answers, streams), dtype=np.float64)
-    interval = bootstrap_sums(rows, statistic, confidence=confidence, seed=seed)
+    interval = bootstrap_sums(rows, CORPUS[name], confidence=confidence, seed=seed)
     note = str(metric.get_signature())
     if n == 1 or interval.low == interval.high:
         interval, note = build.flat(name, value, n, confidence, note)
     score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
     return build.single(name, score)
+
+
+def sums_of(name: str, columns: Columns, **settings: Any) -> tuple[Floats, Statistic]:
+    """What each sample adds to the sums of a corpus score, shape (n, k), and the score of sums.
+
+    name: of ``CORPUS``; settings: as of the metric.
+    """
+    from sacrebleu.metrics import BLEU, CHRF, TER
+
+    if name == "bleu":
+        settings["force"] = True
+    metric = {"bleu": BLEU, "chrf": CHRF, "ter": TER}[name](**settings)
+    rows = metric._extract_corpus_statistics(*_streams(columns))
+    return np.array(rows, dtype=np.float64), CORPUS[name]
+
+
+def _streams(columns: Columns) -> tuple[list[str], list[list[str | None]]]:
+    """Answers, and one stream per reference, as sacrebleu wants them.
+
+    A sample with fewer references leaves the later streams None.
+    """
+    most = max(max(len(t) for t in columns.targets), 1)
+    streams = [
+        [t[i] if i < len(t) else ("" if i == 0 else None) for t in columns.targets]
+        for i in range(most)
+    ]
+    return build.texts(columns.predictions), streams
 
 
 def bleu_of_sums(sums: Floats) -> Floats:
@@ -173,3 +187,7 @@ def ter_of_sums(sums: Floats) -> Floats:
     rate = np.divide(edits, words, out=(edits > 0).astype(np.float64), where=words > 0)
     scores: Floats = 100 * rate
     return scores
+
+
+CORPUS: Mapping[str, Statistic] = {"bleu": bleu_of_sums, "chrf": chrf_of_sums, "ter": ter_of_sums}
+"""Scores of sacrebleu's, as functions of sums over samples."""

@@ -1,0 +1,86 @@
+"""Scores as functions of weights: weight w is the sample w times over."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evalkit.metrics.base import Columns
+from evalkit.metrics.catalogue import METRICS, score_names
+from evalkit.metrics.run import run_metric
+from evalkit.metrics.weighted import weighted
+from evalkit.stats.weighted import clustered_weighted, paired_weighted, weighted_mean
+
+LABELS = ("a", "b", "c")
+rng = np.random.default_rng(1)
+
+
+def classified(n: int = 40) -> Columns:
+    probabilities = rng.dirichlet((1, 1, 1), n)
+    predictions = [LABELS[i] for i in probabilities.argmax(axis=1)]
+    predictions[3] = None  # type: ignore[call-overload]
+    targets = [(LABELS[i],) for i in [0, 1, 2, *rng.integers(0, 3, n - 3)]]
+    return Columns(predictions, targets, LABELS, probabilities)
+
+
+def translated() -> Columns:
+    texts = ["the cat sat on the mat", "a dog barked at night", "rain fell all day", ""]
+    return Columns(texts, [("a cat sat on the mat", "cat"), ("a dog barks",), ("rain",), ("x",)])
+
+
+SCORES = [
+    (columns, score)
+    for columns, metrics in (
+        (classified(), [m for m in METRICS.values() if m.tasks == ("classification",)]),
+        (translated(), [METRICS[name] for name in ("bleu", "chrf", "ter")]),
+    )
+    for metric in metrics
+    for score in score_names(metric.name, columns.labels)
+    if metric.name not in ("log_loss", "brier")  # means over samples
+]
+
+
+@pytest.mark.parametrize(("columns", "score"), SCORES, ids=[score for _, score in SCORES])
+def test_a_weight_is_a_number_of_copies(columns: Columns, score: str) -> None:
+    function = weighted(score, columns, {})
+    assert function is not None
+    copies = np.array([1 + i % 3 for i in range(len(columns))])
+    repeated = columns.subset(np.repeat(np.arange(len(columns)), copies).tolist())
+    name = score.partition("[")[0]
+    for part, weights in ((columns, np.ones(len(columns))), (repeated, copies)):
+        expected = run_metric(name, part)[score].value
+        assert function(weights[np.newaxis].astype(float))[0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_scores_without_counts_or_sums() -> None:
+    assert weighted("distinct_1", translated(), {}) is None
+    assert weighted("nothing", translated(), {}) is None
+    assert weighted("bleu", Columns([], []), {}) is None
+
+
+def test_paired_resampling_of_a_mean_agrees_with_the_normal_interval() -> None:
+    a, noise = rng.normal(0, 3, 800), rng.normal(0.5, 1, 800)
+    interval, p = paired_weighted(weighted_mean(a), weighted_mean(a + noise), 800)
+    half = 1.96 * noise.std(ddof=1) / np.sqrt(800)
+    assert interval.low == pytest.approx(noise.mean() - half, abs=0.01)
+    assert interval.high == pytest.approx(noise.mean() + half, abs=0.01)
+    assert p < 0.001
+    same, certain = paired_weighted(weighted_mean(a), weighted_mean(a), 800)
+    assert (same.low, same.high, certain) == (0.0, 0.0, 1.0)
+
+
+def test_p_values_under_no_difference_are_spread_evenly() -> None:
+    columns = [rng.normal(0, 1, (2, 60)) for _ in range(200)]
+    p = [paired_weighted(weighted_mean(a), weighted_mean(b), 60, seed=i)[1]
+         for i, (a, b) in enumerate(columns)]  # fmt: skip
+    assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.11
+
+
+def test_clusters_are_drawn_whole() -> None:
+    # Ten clusters of ten equal values: as sure as ten samples, not as a hundred.
+    level = rng.normal(0, 1, 10)
+    clusters = [i // 10 for i in range(100)]
+    interval = clustered_weighted(weighted_mean(np.repeat(level, 10)), clusters)
+    alone = clustered_weighted(weighted_mean(level), list(range(10)))
+    assert interval.high - interval.low == pytest.approx(alone.high - alone.low, rel=0.03)
+    assert clustered_weighted(weighted_mean(level), [0] * 10).method == ""
