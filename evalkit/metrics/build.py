@@ -112,3 +112,17 @@ def single(name: str, score: Score) -> Result:
 def texts(predictions: Sequence[str | None]) -> list[str]:
     """The predictions as text: a missing one is an empty answer."""
     return ["" if p is None else p for p in predictions]
+
+
+def pairs(
+    answers: Sequence[str], references: Sequence[Sequence[str]]
+) -> tuple[list[str], list[str]]:
+    """Every answer beside each of its references, as two columns of equal length."""
+    said = [a for a, some in zip(answers, references, strict=True) for _ in some]
+    return said, [reference for some in references for reference in some]
+
+
+def best(references: Sequence[Sequence[str]], values: Sequence[float]) -> list[float]:
+    """From a value for each of those pairs the highest of each answer; 0 without a reference."""
+    rest = iter(values)
+    return [max((next(rest) for _ in some), default=0.0) for some in references]

@@ -1,7 +1,9 @@
 """ROUGE F-measures of one answer and one reference, equal to rouge_score's to the last digit.
 
 The same definitions, faster: words are found once per text, and the longest common subsequence
-is computed on bits of long integers, a row of the table at a time.
+is computed on bits of long integers, a row of the table at a time. Where the package
+``rouge-score-rs`` is installed and agrees on texts known to be difficult, it computes whole columns
+(:func:`f_measures`), some ten times faster again.
 
 Sources: C.-Y. Lin, ROUGE, ACL 2004; H. Hyyrö, Bit-Parallel LCS-length Computation Revisited,
 AWOCA 2004; tie-breaking and the counting of ROUGE-Lsum as in rouge_score 0.1.2.
@@ -11,11 +13,52 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache, partial
 from typing import Any
 
 _WORD = re.compile(r"[a-z0-9]+")
+
+_DIFFICULT = (
+    ("", ""),
+    ("", "a"),
+    ("...", "a b"),
+    ("İstanbul \u212a ẞ ﬁne ² Ⅷ é e\u0301", "istanbul k ss fine 2 viii e e"),
+    ("a\x00b_c\u2028d\x85e", "a b c\nd e"),
+    ("relational running dies 1990s generalizations", "relate runs die 1990 general"),
+    ("the cat\nthe cat sat\n\non the mat", "sat the mat\r\nthe cat on\nthe cat"),
+    ("b a c a d a b", "a b a d c a a b"),
+)
+
+
+def f_measures(
+    kind: str, answers: Sequence[str], references: Sequence[str], use_stemmer: bool = False
+) -> list[float]:
+    """F-measures of many pairs; ``kind`` is rouge1, rouge2, rougeL or rougeLsum."""
+    scorer = _native(kind, use_stemmer)
+    if scorer is None:
+        return _own(kind, answers, references, use_stemmer)
+    return [found[kind].fmeasure for found in scorer.score_batch(references, answers)]
+
+
+def _own(
+    kind: str, answers: Sequence[str], references: Sequence[str], use_stemmer: bool
+) -> list[float]:
+    measure = _MEASURES[kind]
+    return [measure(a, r, use_stemmer) for a, r in zip(answers, references, strict=True)]
+
+
+@cache
+def _native(kind: str, use_stemmer: bool) -> Any:
+    """The scorer of ``rouge-score-rs``; None without it, or if it differs in a single digit."""
+    try:
+        from rouge_score_rs import RougeScorer
+    except ImportError:
+        return None
+    scorer = RougeScorer([kind], use_stemmer=use_stemmer)
+    answers, references = zip(*_DIFFICULT, strict=True)
+    found = [score[kind].fmeasure for score in scorer.score_batch(references, answers)]
+    return scorer if found == _own(kind, answers, references, use_stemmer) else None
 
 
 def rouge_n(n: int, answer: str, reference: str, use_stemmer: bool = False) -> float:
@@ -122,3 +165,11 @@ def _common(a: Sequence[str], b: Sequence[str]) -> list[int]:
         else:
             i -= 1
     return found
+
+
+_MEASURES: dict[str, Callable[[str, str, bool], float]] = {
+    "rouge1": partial(rouge_n, 1),
+    "rouge2": partial(rouge_n, 2),
+    "rougeL": rouge_l,
+    "rougeLsum": rouge_lsum,
+}

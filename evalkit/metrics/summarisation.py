@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from math import nan
 
 import numpy as np
@@ -20,15 +19,15 @@ from evalkit.metrics import build, rouge
 from evalkit.metrics.base import Columns, Result
 
 
-def _rouge(kind: str, measure: Callable[[str, str, bool], float]) -> Callable[..., Result]:
+def _rouge(kind: str) -> Callable[..., Result]:
     def metric(
         columns: Columns, *, confidence: float = 0.95, seed: int = 0, use_stemmer: bool = False
     ) -> Result:
         answers = build.texts(columns.predictions)
-        values = [
-            max((measure(answer, r, use_stemmer) for r in references), default=0.0)
-            for answer, references in zip(answers, columns.targets, strict=True)
-        ]
+        pairs = build.pairs(answers, columns.targets)
+        values = build.best(
+            columns.targets, rouge.f_measures(kind, *pairs, use_stemmer=use_stemmer)
+        )
         return build.single(kind, build.mean(kind, values, confidence=confidence, seed=seed))
 
     metric.__name__ = metric.__qualname__ = kind
@@ -36,10 +35,10 @@ def _rouge(kind: str, measure: Callable[[str, str, bool], float]) -> Callable[..
     return metric
 
 
-rouge1 = _rouge("rouge1", partial(rouge.rouge_n, 1))
-rouge2 = _rouge("rouge2", partial(rouge.rouge_n, 2))
-rougeL = _rouge("rougeL", rouge.rouge_l)  # noqa: N816 (the field's name)
-rougeLsum = _rouge("rougeLsum", rouge.rouge_lsum)  # noqa: N816
+rouge1 = _rouge("rouge1")
+rouge2 = _rouge("rouge2")
+rougeL = _rouge("rougeL")  # noqa: N816 (the field's name)
+rougeLsum = _rouge("rougeLsum")  # noqa: N816
 
 
 def compression(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
