@@ -58,6 +58,13 @@ class LanguageModel:
         return dtype
 
     @property
+    def read_cost(self) -> int:
+        """How many tokens' worth of memory the logits of one position take."""
+        vocabulary = int(self.model.get_input_embeddings().weight.shape[0])
+        # about sixteen vectors of the hidden size are alive per token and layer
+        return vocabulary // (16 * int(self.model.get_input_embeddings().weight.shape[1]))
+
+    @property
     def exact(self) -> bool:
         """True when answers do not depend on how batches are laid out (float32)."""
         import torch

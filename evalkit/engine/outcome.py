@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from evalkit.engine.comparison import Comparison
 from evalkit.engine.encoding import Encoded
 from evalkit.engine.memory import DoesNotFit
 from evalkit.engine.rows import Row
@@ -14,8 +15,8 @@ from evalkit.exchange import Response, Status
 Answers = list[tuple[int, Response]]
 """Responses with the positions of their requests among those encoded together."""
 
-Outcome = Sequence["tuple[float, ...] | Row"]
-"""What a batch gives: log-likelihoods per choice, or rows that were written."""
+Outcome = Sequence[Comparison | Row]
+"""What a batch gives: comparisons of choices, or rows that were written."""
 
 
 def responses(
@@ -30,8 +31,9 @@ def responses(
     ]
 
 
-def chosen(encoded: Encoded, logprobs: tuple[float, ...], seconds: float) -> Response:
-    """The response to a request with choices."""
+def chosen(encoded: Encoded, comparison: Comparison, seconds: float) -> Response:
+    """The response to a request with choices; a lead within rounding is marked as a tie."""
+    logprobs = comparison.logprobs
     prompt_tokens = len(encoded.prompt)
     if not all(math.isfinite(value) for value in logprobs):
         return Response(
@@ -51,7 +53,12 @@ def chosen(encoded: Encoded, logprobs: tuple[float, ...], seconds: float) -> Res
         prompt_tokens=prompt_tokens,
         completion_tokens=sum(len(choice) for choice in encoded.choices),
         seconds=seconds,
+        details=_tie(comparison) if comparison.tie else {},
     )
+
+
+def _tie(comparison: Comparison) -> dict[str, object]:
+    return {"tie": True, "margin": comparison.margin, "noise": comparison.noise}
 
 
 def no_memory(encoded: Encoded) -> Response:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.engine import prefixes
 from evalkit.engine.attention import Prefix, Segments, forward
+from evalkit.engine.comparison import Comparison, comparisons
 from evalkit.engine.encoding import Encoded
 from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.rows import Row
@@ -75,10 +76,8 @@ class Prefixes:
         return whole
 
 
-def choose(
-    lm: LanguageModel, batch: Sequence[Encoded], prefix: Prefix | None
-) -> list[tuple[float, ...]]:
-    """Log-likelihoods (nats) of every choice of every request, in one forward.
+def choose(lm: LanguageModel, batch: Sequence[Encoded], prefix: Prefix | None) -> list[Comparison]:
+    """Log-likelihoods of every choice of every request, in one forward.
 
     All requests begin with ``prefix``. The first token of a choice is read where the prompt
     ends, so a choice of one token costs nothing beyond the prompt.
@@ -92,14 +91,8 @@ def choose(
         plan = Segments(
             packing.lengths, lm.device, lm.dtype, prefix=prefix, branches=packing.branches
         )
-        logits = forward(lm, packing.ids, packing.positions, plan, packing.read).float()
-        places = torch.tensor(packing.places, device=logits.device)
-        targets = torch.tensor(packing.targets, device=logits.device)
-        scores = logits[places, targets] - logits.logsumexp(-1)[places]
-        owners = torch.tensor(packing.owners, device=logits.device)
-        sums = scores.new_zeros(packing.choices, dtype=torch.float64)
-        totals = iter(sums.index_add_(0, owners, scores.double()).tolist())
-    return [tuple(next(totals) for _ in encoded.choices) for encoded in batch]
+        logits = forward(lm, packing.ids, packing.positions, plan, packing.read)
+        return comparisons(batch, logits, packing.places, packing.targets, lm.dtype)
 
 
 class _Packing:
@@ -114,8 +107,6 @@ class _Packing:
         self.read: list[int] = []
         self.places: list[int] = []
         self.targets: list[int] = []
-        self.owners: list[int] = []
-        self.choices = 0
 
     def add(self, encoded: Encoded) -> None:
         first = len(self.ids)
@@ -133,7 +124,6 @@ class _Packing:
                 self._target(self._reading(len(self.ids) - 1), choice[k + 1])
             if len(choice) > 1:
                 branches.append((start, len(self.ids) - first, len(own)))
-            self.choices += 1
         self.branches.append(branches)
         self.lengths.append(len(self.ids) - first)
 
@@ -144,7 +134,6 @@ class _Packing:
     def _target(self, place: int, token: int) -> None:
         self.places.append(place)
         self.targets.append(token)
-        self.owners.append(self.choices)
 
 
 def generate(
@@ -168,7 +157,7 @@ def generate(
         with torch.inference_mode():
             free = held.rows - len(active)
             if waiting and (not active or free >= max(1, held.rows // 8)):
-                entering = [waiting.pop() for _ in range(min(free, len(waiting)))]
+                entering = _entering(waiting, free, lm.limits.batch_tokens)
                 for leaf, part in _by_leaf(entering).items():
                     _enter(lm, held, part, store.get(leaf))
                     active.extend(part)
@@ -179,6 +168,20 @@ def generate(
             finished = _leave(held, active)
         if finished:
             yield finished
+
+
+def _entering(
+    waiting: list[tuple[Row, int | None]], free: int, tokens: int
+) -> list[tuple[Row, int | None]]:
+    """Take the next rows off the waiting list: no more than fit, and at least one."""
+    taken = [waiting.pop()]
+    width = len(taken[0][0].encoded.prompt)
+    while waiting and len(taken) < free:
+        width = max(width, len(waiting[-1][0].encoded.prompt))
+        if width * (len(taken) + 1) > tokens:
+            break
+        taken.append(waiting.pop())
+    return taken
 
 
 def _leave(held: Slots, active: list[Row]) -> list[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from evalkit.engine.comparison import Comparison, comparisons
 from evalkit.engine.encoding import Encoded
 from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.rows import Row
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 
-def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[tuple[float, ...]]:
-    """Log-likelihoods (nats) of every choice of every request; NaN where the logits are."""
+def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Comparison]:
+    """Log-likelihoods of every choice of every request; NaN where the logits are."""
     import torch
 
     flat = [(e.prompt, choice) for e in batch for choice in e.choices]
@@ -28,18 +29,12 @@ def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[tuple[float, ...
         if lm.accepts("logits_to_keep"):
             inputs["logits_to_keep"] = keep
         logits = lm.model(**inputs, use_cache=False).logits[:, -keep:]
-        rows = torch.tensor(
-            [i for i, (_, choice) in enumerate(flat) for _ in choice], device=logits.device
-        )
-        columns = torch.tensor(
-            [keep - len(c) + k for _, c in flat for k in range(len(c))], device=logits.device
-        )
-        targets = torch.tensor([t for _, c in flat for t in c], device=logits.device)
-        needed = logits[rows, columns].float()
-        scores = needed.gather(1, targets[:, None])[:, 0] - needed.logsumexp(-1)
-        sums = torch.zeros(len(flat), dtype=torch.float64, device=scores.device)
-        totals = iter(sums.index_add_(0, rows, scores.double()).tolist())
-    return [tuple(next(totals) for _ in e.choices) for e in batch]
+        rows = [i for i, (_, choice) in enumerate(flat) for _ in choice]
+        columns = [keep - len(choice) + k for _, choice in flat for k in range(len(choice))]
+        targets = [token for _, choice in flat for token in choice]
+        where = torch.tensor([rows, columns], device=logits.device)
+        needed = logits[where[0], where[1]]
+        return comparisons(batch, needed, range(len(targets)), targets, lm.dtype)
 
 
 def generate(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:

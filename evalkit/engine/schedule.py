@@ -62,7 +62,7 @@ def _choose_packed(
         [group[k] for k in batch]
         for group in groups
         for batch in batches(
-            [_own(encoded[i], sharing, leaf[i]) for i in group],
+            [_own(encoded[i], sharing, leaf[i], lm.read_cost) for i in group],
             lm.limits.batch_tokens,
             lm.limits.batch_rows,
         )
@@ -87,7 +87,7 @@ def _write_packed(
     leaf: dict[int, int | None],
 ) -> Iterator[Answers]:
     order = [i for group in _groups(encoded, members, leaf) for i in group]
-    room = _Room(lm.limits.batch_rows)
+    room = _Room(lm.limits.batch_rows, lm.limits.batch_rows)
     for start in range(0, len(order), POOL):
         pool = order[start : start + POOL]
         if not any(needed[i] for i in pool):
@@ -96,15 +96,16 @@ def _write_packed(
             # neighbours change nothing, so what is answered need not be computed again
             pool = [i for i in pool if needed[i]]
         longest = max(encoded[i].length + _growth(encoded[i]) for i in pool)
-        room.slots = min(room.slots, max(1, lm.limits.batch_tokens // longest))
+        room.slots = min(room.limit, max(1, lm.limits.batch_tokens // longest))
         yield from _pool(lm, encoded, pool, sharing, leaf, room)
 
 
 @dataclass(slots=True)
 class _Room:
-    """How many rows are written at a time; falls when memory runs out, and stays there."""
+    """How many rows are written at a time, and how many at most since memory ran out."""
 
     slots: int
+    limit: int
 
 
 def _pool(
@@ -140,7 +141,7 @@ def _pool(
             if room.slots == 1:
                 yield [(todo[0], no_memory(encoded[todo[0]]))]
                 todo = todo[1:]
-            room.slots = max(1, room.slots // 2)
+            room.slots = room.limit = max(1, room.slots // 2)
 
 
 def _batched(
@@ -177,10 +178,12 @@ def _groups(
     return list(found.values())
 
 
-def _own(encoded: Encoded, sharing: prefixes.Sharing, leaf: int | None) -> int:
-    """Tokens that a request adds to what it shares, choices included."""
+def _own(encoded: Encoded, sharing: prefixes.Sharing, leaf: int | None, read_cost: int) -> int:
+    """Weight of a request in a batch of choices, in tokens: what it adds to what it shares,
+    its rows of logits, and a copy of the shared keys in one layer at a time."""
     shared = 0 if leaf is None else sharing.nodes[leaf].end
-    return len(encoded.prompt) - shared + sum(len(choice) - 1 for choice in encoded.choices)
+    branches = sum(len(choice) - 1 for choice in encoded.choices)
+    return len(encoded.prompt) - shared + branches + (branches + 1) * read_cost + shared // 8
 
 
 def _width(encoded: Encoded) -> int:
