@@ -36,6 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--eval-markdown", metavar="FILE", help="write a short summary in Markdown to FILE")
     add("--eval-store", metavar="DIR",
         help="folder of the run store and the cache (default: .evalkit in rootdir)")  # fmt: skip
+    add("--eval-allow-outside", action="store_true",
+        help="let suites read files outside the project")  # fmt: skip
     add("--eval-no-cache", action="store_true", help="ask every request again")
     add("--eval-save", metavar="NAME", help="give this run a name, to be a baseline later")
     add("--eval-baseline", metavar="NAME|FILE",

@@ -107,7 +107,13 @@ class EvalSession:
     def load(self, path: Path) -> LoadedSuite:
         """Read and check a suite. Raises SpecError with every problem."""
         if path not in self._suites:
-            loaded = load_checked(path, vocabulary(), root=self._config.rootpath)
+            rootdir = self._config.rootpath
+            loaded = load_checked(
+                path,
+                vocabulary(),
+                root=rootdir if path.is_relative_to(rootdir) else None,
+                allow_outside=self._option("allow_outside"),
+            )
             name = loaded.suite.suite
             other = self._names.setdefault(name, path)
             if other != path:

@@ -33,7 +33,7 @@ def locate(name: str, folder: Path, root: Path, *, allow_outside: bool = False) 
     if not allow_outside and not path.is_relative_to(root.resolve()):
         raise ValueError(
             f"'{name}' lies outside the project, which is the folder {root}; a suite reads only "
-            "files inside it"
+            "files inside it (pytest --eval-allow-outside lets it read others)"
         )
     if is_file:
         return path

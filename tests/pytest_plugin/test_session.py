@@ -225,6 +225,19 @@ def test_broken_suites_report_everything_before_any_model_loads(
     assert asked(project) == []
 
 
+def test_files_outside_the_project_are_read_only_on_request(project: pytest.Pytester) -> None:
+    outside = project.path.parent / "outside.jsonl"
+    outside.write_text('{"question": "capital of France", "answer": "Paris"}\n')
+    project.path.joinpath("suites/capitals.eval.yaml").write_text(
+        "suite: far\ntask: qa\ndata: {file: ../../outside.jsonl, target: answer}\n"
+        "prompts: {plain: '{{ question }}'}\nmetrics: [exact_match]\n"
+    )
+    refused = project.runpytest_inprocess("suites")
+    assert refused.ret == 2
+    refused.stdout.fnmatch_lines(["*lies outside the project*--eval-allow-outside*"])
+    project.runpytest_inprocess("suites", "--eval-allow-outside").assert_outcomes(passed=1)
+
+
 def test_checks_are_one_item_per_sample(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     suite.write_text(suite.read_text() + "checks:\n  - max_chars: 5\n  - not_contains: Tok\n")
