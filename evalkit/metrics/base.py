@@ -27,6 +27,8 @@ class Columns:
     probabilities: shape (n, len(labels)), rows sum to 1; None without ``answer: choice``.
     choice_logprobs: per sample, the log-likelihood (nats) of each choice, for multiple choice.
     choices: per sample, the texts of its choices, for multiple choice.
+    continuations: per sample, the texts whose log-likelihoods were compared; empty where those
+        were the choices themselves.
     sources: per sample, the text a summary was made from; empty if there is none.
     fields: per sample, the row of the data (read only).
     """
@@ -37,6 +39,7 @@ class Columns:
     probabilities: FloatArray | None = None
     choice_logprobs: Sequence[tuple[float, ...]] = ()
     choices: Sequence[tuple[str, ...]] = ()
+    continuations: Sequence[tuple[str, ...]] = ()
     sources: Sequence[str] = ()
     fields: Sequence[Mapping[str, Any]] = ()
 
@@ -56,6 +59,7 @@ class Columns:
             probabilities=None if self.probabilities is None else self.probabilities[list(index)],
             choice_logprobs=pick(self.choice_logprobs),
             choices=pick(self.choices),
+            continuations=pick(self.continuations),
             sources=pick(self.sources),
             fields=pick(self.fields),
         )

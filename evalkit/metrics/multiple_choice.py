@@ -12,6 +12,7 @@ def accuracy_norm(
 ) -> Result:
     """Share of samples whose most likely choice, per unit of its length, is the target.
 
+    The length is that of what was compared: with letters, all are one long.
     unit: ``bytes`` (UTF-8; does not depend on the model's tokens) or ``characters``. The
     first of equal choices counts, and an empty choice is as if one unit long. A sample
     without log-likelihoods is wrong. Range 0 … 1, Wilson's interval. As acc_norm of the
@@ -20,13 +21,14 @@ def accuracy_norm(
     if unit not in ("bytes", "characters"):
         raise UsageError(f"accuracy_norm: unit is 'bytes' or 'characters', not {unit!r}")
     flags = []
-    for choices, logprobs, accepted in zip(
-        columns.choices, columns.choice_logprobs, columns.targets, strict=True
+    compared = columns.continuations or columns.choices
+    for choices, texts, logprobs, accepted in zip(
+        columns.choices, compared, columns.choice_logprobs, columns.targets, strict=True
     ):
         if not logprobs:
             flags.append(False)
             continue
-        lengths = [len(c.encode()) if unit == "bytes" else len(c) for c in choices]
+        lengths = [len(t.encode()) if unit == "bytes" else len(t) for t in texts]
         scores = [p / max(length, 1) for p, length in zip(logprobs, lengths, strict=True)]
         flags.append(choices[scores.index(max(scores))] in accepted)
     return build.single("accuracy_norm", build.proportion(flags, confidence=confidence))

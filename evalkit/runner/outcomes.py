@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.answers import Taken, take
+from evalkit.answers.mathematics import final_answer
 from evalkit.checks import run_check
 from evalkit.exchange import Prompt, Request, Response, Status
 from evalkit.judging.refusals import grade
@@ -54,7 +55,7 @@ def outcome(
         prompt_tokens=response.prompt_tokens,
         completion_tokens=response.completion_tokens,
         finish=response.finish,
-        details=_details(request, response),
+        details=_details(suite, sample, request, response),
     )
 
 
@@ -64,11 +65,11 @@ def take_answer(suite: Suite, sample: Sample, request: Request, response: Respon
         return _chosen(suite, sample, request, response)
     answer = suite.answer
     if suite.task == "safety":
-        graded = grade(response.text)
+        graded = grade(response.text, _asked(request))
         return Taken(graded.outcome, f"refusal rules: {graded.why}")
     labels = suite.labels if suite.task == "classification" else None
     choices = sample.choices if suite.task == "multiple-choice" else None
-    return take(
+    taken = take(
         response.text,
         answer.method,
         labels=labels or None,
@@ -79,6 +80,22 @@ def take_answer(suite: Suite, sample: Sample, request: Request, response: Respon
         which=answer.which,
         marker=answer.marker,
     )
+    if suite.task == "math" and taken.prediction is not None:
+        return _final(taken, whole=answer.method == "whole")
+    return taken
+
+
+def _final(piece: Taken, *, whole: bool) -> Taken:
+    """The final answer in a solution, or in the piece of it that the suite's ``answer:`` names."""
+    final = final_answer(piece.prediction or "")
+    return final if whole else Taken(final.prediction, f"{piece.how}; {final.how}")
+
+
+def _asked(request: Request) -> str:
+    """What the user said last: a refusal can only be told from an answer by the question."""
+    if isinstance(request.prompt, str):
+        return request.prompt
+    return next((m.content for m in reversed(request.prompt) if m.role == "user"), "")
 
 
 def _chosen(suite: Suite, sample: Sample, request: Request, response: Response) -> Taken:
@@ -103,10 +120,12 @@ def _probabilities(suite: Suite, response: Response) -> dict[str, float]:
     return {name: weight / total for name, weight in zip(names, weights, strict=True)}
 
 
-def _details(request: Request, response: Response) -> dict[str, Any]:
+def _details(suite: Suite, sample: Sample, request: Request, response: Response) -> dict[str, Any]:
+    """The backend's details, and for choices what was compared, for what it stands, how likely."""
     details = dict(response.details)
     if request.choices:
         details["choices"] = list(request.choices)
+        details["options"] = list(options(suite, sample))
         details["logprobs"] = list(response.logprobs)
     return details
 

@@ -110,6 +110,7 @@ _CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
     "multiple-choice": lambda scorer: scorer.per_sample("accuracy"),
     "qa": lambda scorer: scorer.per_sample("exact_match"),
     "extractive-qa": lambda scorer: scorer.per_sample("exact_match"),
+    "math": lambda scorer: scorer.per_sample("math_accuracy"),
     "safety": _refused_rightly,
 }
 
@@ -130,7 +131,8 @@ def _columns(suite: Suite, samples: Sequence[SampleRecord]) -> Columns:
         choice_logprobs=[tuple(s.details["logprobs"]) for s in samples]
         if multiple and chosen
         else (),
-        choices=[tuple(s.details["choices"]) for s in samples] if multiple and chosen else (),
+        choices=[tuple(s.details["options"]) for s in samples] if multiple and chosen else (),
+        continuations=[tuple(s.details["choices"]) for s in samples] if multiple and chosen else (),
         sources=[str(s.fields[suite.data.source]) for s in samples] if suite.data.source else (),
         fields=[sample.fields for sample in samples],
     )

@@ -137,6 +137,30 @@ def test_multiple_choice_normalises_by_length(run: Callable[..., Run], tmp_path:
     assert [s.scores["accuracy_norm"] for s in done.record.cells[0].samples] == [1.0, 0.0]
 
 
+def test_letters_are_normalised_by_their_own_length(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "letters.py").write_text(
+        "def write(prompt): return ''\n"
+        "def choose(prompt, choices): return [{'A': -2.0, 'B': -1.0}[c] for c in choices]\n"
+    )
+    declared = {
+        "suite": "mc",
+        "task": "multiple-choice",
+        "data": {
+            "rows": [{"q": "?", "options": ["a very long first choice", "no"], "gold": "no"}],
+            "target": "gold",
+            "choices": "options",
+        },
+        "prompts": {"plain": "{{ q }}"},
+        "answer": {"choice": "letter"},
+    }
+    done = evaluate(declared, "callable:letters:write?choose=letters:choose", root=tmp_path)
+    assert [s.prediction for s in done.record.cells[0].samples] == ["no"]
+    assert value(done, "accuracy") == 1.0
+    assert value(done, "accuracy_norm") == 1.0
+
+
 def test_safety(run: Callable[..., Run]) -> None:
     declared = {
         "suite": "safe",
