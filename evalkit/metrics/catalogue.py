@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +24,10 @@ class Metric:
     ``labels``, ``choices``). keyed: True when it yields one score per label (``recall[x]``).
     better: ``higher``, ``lower`` or ``""``. low, high: the range of values.
     settings: what a suite may set, with the defaults.
+    overall: a keyed metric that also yields the score over all labels, under its own name.
+    open_keys: True when only computing it tells which scores it yields (``name``, ``name[x]``).
+    any_settings: True when every setting is passed on. fixed: arguments beside the settings.
+    package, extra: a package it needs beyond the core, and the extra that brings it.
     """
 
     name: str
@@ -35,12 +40,27 @@ class Metric:
     low: float = 0.0
     high: float = 1.0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    overall: bool = False
+    open_keys: bool = False
+    any_settings: bool = False
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    package: str = ""
+    extra: str = ""
 
 
 INF = float("inf")
 CLASSIFICATION = ("classification",)
 ANSWERS = ("qa", "extractive-qa")
 WRITING = ("summarisation", "translation", "generation", "qa", "extractive-qa")
+BERTSCORE = {
+    "model": None,
+    "layer": None,
+    "rescale": False,
+    "lang": "en",
+    "baseline": None,
+    "dtype": "float32",
+    "device": "auto",
+}
 ZERO = {"zero_division": 0.0}
 OWN = {"zero_division": None}  # of one label: NaN where 0/0 means that it does not occur
 
@@ -67,7 +87,7 @@ _ENTRIES: tuple[Metric, ...] = (
         "accuracy",
         "evalkit.metrics.classification:accuracy",
         "share of predictions that equal an accepted target",
-        ("classification", "multiple-choice", "math", "qa"),
+        ("classification", "multiple-choice", "qa"),
     ),
     _classification("balanced_accuracy", "mean recall over the labels that occur in the targets"),
     *_averages("macro", "averaged over the labels, each counting the same"),
@@ -107,6 +127,14 @@ _ENTRIES: tuple[Metric, ...] = (
         ("multiple-choice",),
         ("choices",),
         settings={"unit": "bytes"},
+    ),
+    Metric(
+        "math_accuracy",
+        "evalkit.metrics.mathematics:math_accuracy",
+        "share of final answers that are mathematically equal to a target (math-verify)",
+        ("math",),
+        package="math_verify",
+        extra="math",
     ),
     Metric(
         "exact_match",
@@ -206,6 +234,29 @@ _ENTRIES: tuple[Metric, ...] = (
         "mean METEOR (nltk; needs WordNet's data)",
         ("translation", "generation", "summarisation"),
     ),
+    *(
+        Metric(
+            name,
+            f"evalkit.metrics.bertscore:{name}",
+            summary,
+            WRITING,
+            low=-1.0,
+            settings=BERTSCORE,
+        )
+        for name, summary in (
+            ("bertscore", "mean F1 of tokens matched by meaning (BERTScore; extra `semantic`)"),
+            ("bertscore_precision", "mean precision of tokens matched by meaning (BERTScore)"),
+            ("bertscore_recall", "mean recall of tokens matched by meaning (BERTScore)"),
+        )
+    ),
+    Metric(
+        "embedding_similarity",
+        "evalkit.metrics.embeddings:embedding_similarity",
+        "mean cosine of the embeddings of an answer and its nearest reference (`semantic`)",
+        WRITING,
+        low=-1.0,
+        settings={"model": None, "device": "auto"},
+    ),
     Metric(
         "edit_similarity",
         "evalkit.metrics.similarity:edit_similarity",
@@ -266,7 +317,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "summarisation": ("rouge1", "rouge2", "rougeL", "rougeLsum", "compression"),
         "translation": ("bleu", "chrf", "ter"),
         "generation": ("length",),
-        "math": ("accuracy",),
+        "math": ("math_accuracy",),
         "code": (),
         "token-classification": (),
         "fill-mask": (),
@@ -275,6 +326,14 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The metrics of a suite that names none, by task."""
+
+
+NONE: Mapping[str, Metric] = MappingProxyType({})
+
+
+def find(name: str, own: Mapping[str, Metric] = NONE) -> Metric | None:
+    """The metric of a name: one of evalkit's, or one of the project's ``own``; None if unknown."""
+    return METRICS.get(name) or own.get(name)
 
 
 def default_metrics(task: str, has: Collection[str]) -> tuple[str, ...]:
@@ -286,36 +345,60 @@ def default_metrics(task: str, has: Collection[str]) -> tuple[str, ...]:
 
 
 def check(
-    name: str, task: str, labels: Sequence[str] = (), settings: Mapping[str, Any] | None = None
+    name: str,
+    task: str,
+    labels: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    own: Mapping[str, Metric] = NONE,
 ) -> str | None:
     """What is wrong with asking for a metric on a task, or None when nothing is.
 
     The message names the nearest metric, or says which tasks the metric is for.
     """
-    metric = METRICS.get(name)
+    metric = find(name, own)
     if metric is None:
-        fitting = [m.name for m in METRICS.values() if not m.tasks or task in m.tasks]
-        return unknown("metric", name, fitting if fitting else list(METRICS))
+        every = [*METRICS.values(), *own.values()]
+        fitting = [m.name for m in every if not m.tasks or task in m.tasks]
+        return unknown("metric", name, fitting if fitting else [m.name for m in every])
     if metric.tasks and task not in metric.tasks:
         return f"metric '{name}' is for {_either(metric.tasks)}, not for task '{task}'"
     if "labels" in metric.needs and not labels:
         return f"metric '{name}' needs `labels:` in the suite"
-    for key in settings or {}:
-        if key not in metric.settings:
-            return unknown(f"setting of metric '{name}'", key, list(metric.settings))
+    return unknown_setting(metric, settings or {}) or missing_package(metric)
+
+
+def unknown_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:
+    """What is wrong with the names of a metric's settings, or None."""
+    for key in settings:
+        if key not in metric.settings and not metric.any_settings:
+            return unknown(f"setting of metric '{metric.name}'", key, list(metric.settings))
     return None
 
 
-def score_names(name: str, labels: Sequence[str] = ()) -> tuple[str, ...]:
+def missing_package(metric: Metric) -> str | None:
+    """What to install before a metric can be computed, or None. Imports nothing."""
+    if not metric.package or find_spec(metric.package) is not None:
+        return None
+    return (
+        f"metric '{metric.name}' needs a package that is not installed:"
+        f' pip install "pytest-evalkit[{metric.extra}]"'
+    )
+
+
+def score_names(
+    name: str, labels: Sequence[str] = (), own: Mapping[str, Metric] = NONE
+) -> tuple[str, ...]:
     """The full names of the scores a metric yields: ``recall`` → ``recall[positive]``, …"""
-    if METRICS[name].keyed:
-        return tuple(f"{name}[{label}]" for label in labels)
-    return (name,)
+    metric = find(name, own)
+    if metric is None or not metric.keyed:
+        return (name,)
+    whole = (name,) if metric.overall else ()
+    return (*whole, *(f"{name}[{label}]" for label in labels))
 
 
-def of_score(score: str) -> Metric | None:
+def of_score(score: str, own: Mapping[str, Metric] = NONE) -> Metric | None:
     """The metric a score's full name belongs to (``recall[positive]`` → recall), if any."""
-    return METRICS.get(score.partition("[")[0])
+    return find(score.partition("[")[0], own)
 
 
 def _either(names: Sequence[str]) -> str:

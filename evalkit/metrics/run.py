@@ -10,7 +10,7 @@ import numpy as np
 
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics.base import Columns, Result, Score
-from evalkit.metrics.catalogue import METRICS, Metric
+from evalkit.metrics.catalogue import METRICS, NONE, Metric, find, missing_package, unknown_setting
 
 
 def run_metric(
@@ -20,21 +20,23 @@ def run_metric(
     confidence: float = 0.95,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
+    own: Mapping[str, Metric] = NONE,
 ) -> Result:
     """The scores of one metric over a cell's columns, by full name.
 
-    Raises UsageError when the metric or a setting does not exist, or a column it needs is
-    not there.
+    own: metrics of the project's own. Raises UsageError when the metric or a setting does not
+    exist, a column it needs is not there, or a package has to be installed first.
     """
-    if name not in METRICS:
-        raise UsageError(unknown("metric", name, list(METRICS)))
-    metric = METRICS[name]
-    for key in settings or {}:
-        if key not in metric.settings:
-            raise UsageError(unknown(f"setting of metric '{name}'", key, list(metric.settings)))
+    metric = find(name, own)
+    if metric is None:
+        raise UsageError(unknown("metric", name, [*METRICS, *own]))
+    given = dict(settings or {})
+    wrong = unknown_setting(metric, given) or missing_package(metric)
+    if wrong:
+        raise UsageError(wrong)
     _require(metric, columns)
-    result = _function(metric)(columns, confidence=confidence, seed=seed, **dict(settings or {}))
-    return dict(result)
+    arguments = {**given, **metric.fixed}
+    return dict(_function(metric)(columns, confidence=confidence, seed=seed, **arguments))
 
 
 def compute(
@@ -62,7 +64,8 @@ def compute(
     if len(predictions) != len(targets):
         raise UsageError(f"{len(predictions)} predictions but {len(targets)} targets")
     references = [(t,) if isinstance(t, str) else tuple(t) for t in targets]
-    if metric in METRICS and "labels" in METRICS[metric].needs and not columns.get("labels"):
+    entry = find(metric)
+    if entry is not None and "labels" in entry.needs and not columns.get("labels"):
         written = {p for p in predictions if p is not None}
         columns["labels"] = sorted(written.union(*references))
     if "labels" in columns:
@@ -71,7 +74,7 @@ def compute(
         columns["probabilities"] = np.asarray(columns["probabilities"], dtype=np.float64)
     table = Columns(predictions=list(predictions), targets=references, **columns)
     result = run_metric(metric, table, confidence=confidence, seed=seed, settings=settings)
-    return dict(result) if METRICS[metric].keyed else result[metric]
+    return result[metric] if tuple(result) == (metric,) else dict(result)
 
 
 def _function(metric: Metric) -> Callable[..., Result]:

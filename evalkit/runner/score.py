@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
+from evalkit.comparing.columns import NOT_ANSWERED, columns_of, scored
 from evalkit.metrics import analyses, catalogue
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.run import run_metric
@@ -16,21 +15,20 @@ from evalkit.records import SampleRecord, ScoreRecord
 from evalkit.runner.vocabulary import metric_names
 from evalkit.spec.suite import Suite
 
-NOT_ANSWERED = ("error", "overflow")
-
 
 class Scorer:
-    """The scores of one cell, at any confidence, over the samples that count.
-
-    A sample without an answer (error, overflow) is never scored; one whose answer could not
-    be taken from the text is a wrong answer, unless the suite says ``on_unparsed: exclude``.
-    """
+    """The scores of one cell, at any confidence, over the samples that count."""
 
     def __init__(self, suite: Suite, samples: Sequence[SampleRecord]) -> None:
         self.suite = suite
-        excluded = {*NOT_ANSWERED, *(["unparsed"] if suite.on_unparsed == "exclude" else [])}
-        self.samples = [sample for sample in samples if sample.status not in excluded]
-        self.columns = _columns(suite, self.samples)
+        self.samples = scored(samples, suite.on_unparsed)
+        self.columns = columns_of(
+            self.samples,
+            task=suite.task,
+            labels=suite.label_names,
+            answer=suite.answer.method,
+            source=suite.data.source,
+        )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
         self._whole: dict[tuple[str, float], Result] = {}
 
@@ -113,29 +111,6 @@ _CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
     "math": lambda scorer: scorer.per_sample("math_accuracy"),
     "safety": _refused_rightly,
 }
-
-
-def _columns(suite: Suite, samples: Sequence[SampleRecord]) -> Columns:
-    labels = suite.label_names
-    chosen = suite.answer.method == "choice" and all(s.probabilities for s in samples)
-    probabilities = None
-    if chosen and labels:
-        rows = [[sample.probabilities[label] for label in labels] for sample in samples]
-        probabilities = np.array(rows, dtype=np.float64).reshape(len(samples), len(labels))
-    multiple = suite.task == "multiple-choice"
-    return Columns(
-        predictions=[sample.prediction for sample in samples],
-        targets=[tuple(sample.targets) for sample in samples],
-        labels=labels,
-        probabilities=probabilities,
-        choice_logprobs=[tuple(s.details["logprobs"]) for s in samples]
-        if multiple and chosen
-        else (),
-        choices=[tuple(s.details["options"]) for s in samples] if multiple and chosen else (),
-        continuations=[tuple(s.details["choices"]) for s in samples] if multiple and chosen else (),
-        sources=[str(s.fields[suite.data.source]) for s in samples] if suite.data.source else (),
-        fields=[sample.fields for sample in samples],
-    )
 
 
 def _records(result: Result, suffix: str = "") -> dict[str, ScoreRecord]:

@@ -15,7 +15,16 @@ from evalkit.spec.suite import Suite
 
 def vocabulary() -> Vocabulary:
     """What evalkit knows, for checking suites before any model loads."""
-    return Vocabulary(check_metric=catalogue.check, check_gate=_check_gate)
+    return Vocabulary(
+        check_metric=catalogue.check, check_gate=_check_gate, check_task=missing_for_task
+    )
+
+
+def missing_for_task(suite: Suite) -> str | None:
+    """What to install before the default metrics of a suite can be computed, or None."""
+    metrics = [] if suite.metrics else [catalogue.find(name) for name in metric_names(suite)]
+    missing = [catalogue.missing_package(metric) for metric in metrics if metric is not None]
+    return next(filter(None, missing), None)
 
 
 def _check_gate(rule: object, suite: Suite) -> str | None:

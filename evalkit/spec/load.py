@@ -33,17 +33,23 @@ def _accept_gate(rule: object, suite: Suite) -> str | None:
     return None
 
 
+def _accept_task(suite: Suite) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """What other rooms know, as questions: each returns what is wrong, or None.
 
     check_metric: of (metric's name, task, labels). check_gate: of (rule, suite), a rule being text
     or a mapping; parts of the suite that are wrong themselves, misspelt metrics too, have been
-    taken out of it, and ``suite.pruned`` names the keys they were under.
+    taken out of it, and ``suite.pruned`` names the keys they were under. check_task: of the suite,
+    what its task needs that is not there.
     """
 
     check_metric: Callable[[str, str, Sequence[str]], str | None] = _accept_metric
     check_gate: Callable[[object, Suite], str | None] = _accept_gate
+    check_task: Callable[[Suite], str | None] = _accept_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,9 @@ def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:
     """Metrics and gates, as those who know them judge them."""
     problems = []
     good = []
+    missing = vocabulary.check_task(suite)
+    if missing:
+        problems.append(suite.problem(("task",), missing))
     for i, metric in enumerate(suite.metrics):
         message = vocabulary.check_metric(metric.name, suite.task, suite.label_names)
         if message:
