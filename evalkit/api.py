@@ -10,6 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from evalkit.comparing.cells import CellComparison, compare_cells
+from evalkit.comparing.saved import read_run
+from evalkit.comparing.select import select
 from evalkit.errors import ModelError, UsageError
 from evalkit.exchange import Generation, Message, Prompt, Request, Response
 from evalkit.models.base import Model
@@ -171,6 +174,35 @@ def load_run(name: str = "last", store: str | os.PathLike[str] = ".evalkit") -> 
     """A run from a store: by id, by the name it was saved under, or the last one."""
     opened = open_store(store)
     return Run(opened.run(name), opened)
+
+
+def compare(
+    *names: str,
+    store: str | os.PathLike[str] = ".evalkit",
+    suites: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    confidence: float = 0.95,
+) -> list[CellComparison]:
+    """Compare cells on the samples both have, the first name being the reference.
+
+    names: several runs (an id, a label, ``last``, or a file of ``--eval-json``), or cells
+    (``model/prompt``), prompts or models of one run, which may stand before them and is else
+    the last.
+    suites: only these. metrics: names of scores, or ``all``; default: each suite's first.
+    Raises UsageError when there is nothing to compare.
+    """
+
+    def load(name: str) -> RunRecord | None:
+        if Path(name).suffix == ".json" or Path(name).is_file():
+            return read_run(Path(name))
+        try:
+            return open_store(store).run(name)
+        except UsageError:
+            if name == "last" or not (Path(store) / "store.sqlite").exists():
+                raise
+            return None
+
+    return compare_cells(select(names, load, suites), metrics, confidence=confidence)
 
 
 def open_store(folder: str | os.PathLike[str] = ".evalkit") -> Store:

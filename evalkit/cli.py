@@ -61,6 +61,23 @@ def _parser() -> argparse.ArgumentParser:
     _add_store(report)
     report.set_defaults(command=_report)
 
+    compare = commands.add_parser(
+        "compare", help="compare runs, or prompts and models of a run, on the samples both have"
+    )
+    compare.add_argument("names", nargs="+", metavar="NAME",
+                         help="runs (id, name, last, FILE.json), or model/prompt cells, prompts or"
+                         " models of one run; the first is compared with")  # fmt: skip
+    compare.add_argument("--suite", action="append", default=[], metavar="NAME",
+                         help="only this suite; may be given several times")  # fmt: skip
+    compare.add_argument("--metric", action="append", default=[], metavar="NAME",
+                         help="this score; may be given several times; all: every score"
+                         " (default: the first of the suite)")  # fmt: skip
+    compare.add_argument("--confidence", type=float, default=0.95, help="of the intervals")
+    compare.add_argument("--json", type=Path, metavar="FILE", help="write it as JSON too")
+    compare.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
+    _add_store(compare)
+    compare.set_defaults(command=_compare)
+
     cache = commands.add_parser("cache", help="about the response cache")
     about = cache.add_subparsers(title="commands", required=True, metavar="COMMAND")
     explain = about.add_parser("explain", help="say why samples of a suite are not in the cache")
@@ -175,6 +192,29 @@ def _report(options: argparse.Namespace) -> int:
         )
     write(options.output)
     print(f"{options.output}: run {run.id}")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from evalkit.api import compare
+    from evalkit.reporting import comparison
+
+    if not 0.5 <= options.confidence < 1:
+        raise UsageError(f"--confidence {options.confidence}: expected a level such as 0.95")
+    found = compare(
+        *options.names,
+        store=options.store,
+        suites=options.suite,
+        metrics=options.metric,
+        confidence=options.confidence,
+    )
+    for line in comparison.comparison_lines(found):
+        print(line)
+    if options.json:
+        text = json.dumps(comparison.comparison_document(found), ensure_ascii=True, indent=1)
+        options.json.write_text(text + "\n", encoding="utf-8")
+    if options.markdown:
+        options.markdown.write_text(comparison.comparison_markdown(found), encoding="utf-8")
     return 0
 
 

@@ -141,7 +141,10 @@ class SuiteRecord:
     prompts: template text by variant, as written. labels: of a classification suite.
     metrics, gates: as written. limit: the number of samples taken when not all were, and
     total: how many the data has. generation: parameters by name. answer: how answers are
-    taken, such as ``choice``.
+    taken, such as ``choice``. metric_settings: by metric, where it has some. source: the column
+    with the text that is summarised. on_unparsed: ``wrong`` or ``exclude``.
+    scoring_hash: of what decides the scores besides data and prompts, prompt_hashes: of each
+    prompt with its examples; "" and {} where unknown.
     """
 
     name: str
@@ -161,6 +164,11 @@ class SuiteRecord:
     group: str | None = None
     generation: dict[str, Any] = field(default_factory=dict)
     answer: str = ""
+    metric_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    source: str | None = None
+    on_unparsed: str = "wrong"
+    scoring_hash: str = ""
+    prompt_hashes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -15,8 +15,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord
+from evalkit.comparing.saved import pairs_of
+from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
 
+_PLACE = "\x00a column\x00"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -32,7 +34,7 @@ def document(run: RunRecord, *, samples: bool = False) -> dict[str, Any]:
         "provenance": finite(run.provenance),
         "suites": {name: finite(asdict(suite)) for name, suite in run.suites.items()},
         "models": {name: finite(asdict(model)) for name, model in run.models.items()},
-        "cells": [_cell(cell, samples) for cell in run.cells],
+        "cells": [_cell(cell, run.suites.get(cell.suite), samples) for cell in run.cells],
     }
 
 
@@ -40,11 +42,34 @@ def write_json(run: RunRecord, path: str | Path, *, samples: bool = False) -> Pa
     """Write the document of a run as UTF-8; the folder is made when it is not there."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document(run, samples=samples), ensure_ascii=False, allow_nan=False, indent=1)
+    text = _laid_out(document(run, samples=samples))
     # Half a surrogate pair (a model may write one) has no UTF-8; as an escape it survives.
     text = _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
     target.write_text(text + "\n", encoding="utf-8")
     return target
+
+
+def _laid_out(written: dict[str, Any]) -> str:
+    """JSON that people and diffs can read: indented, but each column of ``pairs`` on one line."""
+    columns: list[str] = []
+
+    def placed(column: list[Any]) -> str:
+        columns.append(
+            json.dumps(column, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        )
+        return _PLACE
+
+    cells = []
+    for cell in written["cells"]:
+        pairs = cell.get("pairs")
+        if pairs:
+            scores = {name: placed(column) for name, column in pairs["scores"].items()}
+            rest = {name: placed(c) for name, c in pairs.items() if name != "scores"}
+            cell = {**cell, "pairs": {"scores": scores, **rest}}
+        cells.append(cell)
+    text = json.dumps({**written, "cells": cells}, ensure_ascii=False, allow_nan=False, indent=1)
+    first, *rest_of = text.split(json.dumps(_PLACE))
+    return first + "".join(c + piece for c, piece in zip(columns, rest_of, strict=True))
 
 
 def finite(value: Any) -> Any:
@@ -62,7 +87,7 @@ def finite(value: Any) -> Any:
     return str(value)
 
 
-def _cell(cell: CellRecord, samples: bool) -> dict[str, Any]:
+def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[str, Any]:
     written: dict[str, Any] = {
         "suite": cell.suite,
         "model": cell.model,
@@ -81,6 +106,8 @@ def _cell(cell: CellRecord, samples: bool) -> dict[str, Any]:
         "completion_tokens": cell.completion_tokens,
         "checks": dict(cell.checks),
     }
+    if pairs := pairs_of(cell, suite):
+        written["pairs"] = pairs
     if samples:
         written["samples"] = [_sample(sample) for sample in cell.samples]
     return written

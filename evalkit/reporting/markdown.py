@@ -37,16 +37,16 @@ def render_markdown(run: RunRecord) -> str:
     met = [judged for judged in gates if judged.gate.verdict == "pass"]
     parts = [f"## {headline(run)}"]
     if run.status != "finished":
-        parts.append(f"This run is **{_text(run.status)}**: the numbers below are not complete.")
+        parts.append(f"This run is **{escaped(run.status)}**: the numbers below are not complete.")
     if unmet:
-        parts.append(_table(_GATE_HEADER, map(_gate_row, unmet)))
+        parts.append(table(_GATE_HEADER, map(_gate_row, unmet)))
     if run.cells:
         parts.append(_cells(run))
     if met:
-        table = _table(_GATE_HEADER, map(_gate_row, met))
+        folded = table(_GATE_HEADER, map(_gate_row, met))
         title = words.plural(len(met), "passing gate")
-        parts.append(f"<details><summary>{title}</summary>\n\n{table}\n\n</details>")
-    parts.append(f"<sub>evalkit run {_text(run.id)}, {_text(run.started)}</sub>")
+        parts.append(f"<details><summary>{title}</summary>\n\n{folded}\n\n</details>")
+    parts.append(f"<sub>evalkit run {escaped(run.id)}, {escaped(run.started)}</sub>")
     return words.encodable("\n\n".join(parts)) + "\n"
 
 
@@ -55,12 +55,12 @@ def _gate_row(judged: JudgedGate) -> Sequence[str]:
     value = f"{words.number(gate.value)} {words.interval(gate.low, gate.high)}".strip()
     return (
         _MARKS[gate.verdict],
-        _text(gate.rule),
-        _text(cell.suite),
-        _text(cell_name(cell)),
-        _text(value),
+        escaped(gate.rule),
+        escaped(cell.suite),
+        escaped(cell_name(cell)),
+        escaped(value),
         words.signed(gate.margin),
-        _text(gate.reason),
+        escaped(gate.reason),
     )
 
 
@@ -72,23 +72,24 @@ def _cells(run: RunRecord) -> str:
         rows.append(
             (
                 _MARKS[cell_verdict(cell)],
-                _text(cell.suite),
-                _text(cell_name(cell)),
-                _text(score.name) if score else words.ABSENT,
+                escaped(cell.suite),
+                escaped(cell_name(cell)),
+                escaped(score.name) if score else words.ABSENT,
                 words.number(score.value) if score else words.ABSENT,
-                _text(words.interval(score.low, score.high)) if score else "",
+                escaped(words.interval(score.low, score.high)) if score else "",
                 str(cell.n) if cell.scored == cell.n else f"{cell.scored} of {cell.n}",
-                _text(cell.error or losses),
+                escaped(cell.error or losses),
             )
         )
-    return _table(_CELL_HEADER, rows)
+    return table(_CELL_HEADER, rows)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose cells are Markdown already."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown shows as it is: one line, nothing in it formats, links or mentions."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

@@ -37,7 +37,7 @@ def summary_lines(run: RunRecord, width: int = 100) -> list[str]:
     if cells:
         lines += ["", _line(_HEADER, sizes)]
     for suite in dict.fromkeys(cell.suite for cell in cells):
-        lines.append(_clean(suite))
+        lines.append(clean(suite))
         for cell in cells:
             if cell.suite == suite:
                 lines.append(_line(_row(run, cell), sizes))
@@ -50,10 +50,10 @@ def _row(run: RunRecord, cell: CellRecord) -> tuple[str, ...]:
     passed = sum(gate.verdict == "pass" for gate in cell.gates)
     return (
         _MARKS[cell_verdict(cell)],
-        _clean(cell_name(cell)),
-        _clean(score.name) if score else "",
-        _plain(words.number(score.value)) if score else "",
-        _plain(words.interval(score.low, score.high)) if score else "",
+        clean(cell_name(cell)),
+        clean(score.name) if score else "",
+        plain(words.number(score.value)) if score else "",
+        plain(words.interval(score.low, score.high)) if score else "",
         str(cell.n) if cell.scored == cell.n else f"{cell.scored}/{cell.n}",
         f"{passed} of {len(cell.gates)}" if cell.gates else "none",
     )
@@ -63,11 +63,11 @@ def _problems(cell: CellRecord) -> list[str]:
     """What a reader must know beside the score: why there is none, what was lost or broken."""
     losses = ", ".join(f"{count} {status}" for status, count in lost(cell).items())
     broken = [
-        f"check {_clean(rule)}: {count} of {cell.n} responses break it"
+        f"check {clean(rule)}: {count} of {cell.n} responses break it"
         for rule, count in cell.checks.items()
         if count
     ]
-    return [text for text in (_clean(cell.error), losses, *broken) if text]
+    return [text for text in (clean(cell.error), losses, *broken) if text]
 
 
 def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
@@ -97,12 +97,12 @@ def _fit(text: str, size: int) -> str:
     return f"{text[: size - 2 - end]}..{text[len(text) - end :]}"
 
 
-def _plain(number: str) -> str:
+def plain(number: str) -> str:
     """Dash and minus as every terminal can write them."""
     return number.replace(words.ABSENT, "-").replace(words.MINUS, "-")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """One printable line: what comes from data must not steer a terminal."""
     line = " ".join(words.encodable(text).split())
     return "".join(char if char.isprintable() else "\ufffd" for char in line)

@@ -269,6 +269,11 @@ def _suite_record(cell: Cell) -> SuiteRecord:
         group=", ".join(suite.data.group) or None,
         generation=asdict(suite.generation.settings()),
         answer=suite.answer.method,
+        metric_settings={spec.name: dict(spec.settings) for spec in suite.metrics if spec.settings},
+        source=suite.data.source,
+        on_unparsed=suite.on_unparsed,
+        scoring_hash=suite.settings_hash,
+        prompt_hashes={name: variant.hash for name, variant in cell.loaded.variants.items()},
     )
 
 

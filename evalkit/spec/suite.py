@@ -56,6 +56,8 @@ Task = Literal[
     "safety",
 ]
 TASKS: tuple[str, ...] = get_args(Task)
+_WORDS = ("suite", "description", "licence", "tags", "gates", "max_errors")
+"""Keys that decide no score."""
 _PYTEST_MARKS = ("skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings")
 
 
@@ -289,9 +291,19 @@ class Suite(Part):
     @property
     def scoring_hash(self) -> str:
         """SHA-256 of what decides the scores: not the gates, nor the words for people."""
-        words = {"suite", "description", "licence", "tags", "gates", "max_errors"}
+        return self._scoring_hash(*_WORDS)
+
+    @property
+    def settings_hash(self) -> str:
+        """SHA-256 of what decides the scores besides the prompts and which samples there are."""
+        return self._scoring_hash(*_WORDS, "prompts", "limit", data={"rows", "limit"})
+
+    def _scoring_hash(self, *names: str, **parts: set[str]) -> str:
+        without: dict[str, Any] = dict.fromkeys(names, True)
         return _digest(
-            self.model_dump(mode="json", exclude_defaults=True, by_alias=True, exclude=words)
+            self.model_dump(
+                mode="json", exclude_defaults=True, by_alias=True, exclude={**without, **parts}
+            )
         )
 
 

@@ -1,0 +1,1 @@
+"""Comparing cells on the samples both have: prompts, models, runs, a run with its baseline."""

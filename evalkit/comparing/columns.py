@@ -1,0 +1,50 @@
+"""From the records of samples to the columns that metrics are computed over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evalkit.metrics.base import Columns
+from evalkit.records import SampleRecord
+
+NOT_ANSWERED = ("error", "overflow")
+
+
+def scored(samples: Sequence[SampleRecord], on_unparsed: str) -> list[SampleRecord]:
+    """The samples that scores are over.
+
+    One without an answer (error, overflow) is never scored; one whose answer could not be taken
+    from the text is a wrong answer, unless the suite says ``on_unparsed: exclude``.
+    """
+    excluded = {*NOT_ANSWERED, *(["unparsed"] if on_unparsed == "exclude" else [])}
+    return [sample for sample in samples if sample.status not in excluded]
+
+
+def columns_of(
+    samples: Sequence[SampleRecord],
+    *,
+    task: str,
+    labels: Sequence[str],
+    answer: str,
+    source: str | None,
+) -> Columns:
+    """The columns of samples, for metrics. task … source: as in :class:`SuiteRecord`."""
+    chosen = answer == "choice" and all(s.probabilities for s in samples)
+    probabilities = None
+    if chosen and labels:
+        rows = [[sample.probabilities[label] for label in labels] for sample in samples]
+        probabilities = np.array(rows, dtype=np.float64).reshape(len(samples), len(labels))
+    choices = chosen and task == "multiple-choice"
+    return Columns(
+        predictions=[sample.prediction for sample in samples],
+        targets=[tuple(sample.targets) for sample in samples],
+        labels=tuple(labels),
+        probabilities=probabilities,
+        choice_logprobs=[tuple(s.details["logprobs"]) for s in samples] if choices else (),
+        choices=[tuple(s.details["options"]) for s in samples] if choices else (),
+        continuations=[tuple(s.details["choices"]) for s in samples] if choices else (),
+        sources=[str(s.fields[source]) for s in samples] if source else (),
+        fields=[sample.fields for sample in samples],
+    )

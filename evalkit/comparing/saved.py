@@ -1,0 +1,127 @@
+"""The little that a JSON document keeps of each cell so that a later run can be paired with it.
+
+``pairs`` of a cell: the ids of its scored samples, a digest of each row with its targets, the
+per-sample values of its scores, and for labels the predictions, from which the scores that are
+no mean over samples are made. So a file in version control suffices as a baseline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from evalkit.comparing.columns import scored
+from evalkit.comparing.side import row_digest
+from evalkit.errors import UsageError
+from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
+
+_LABELLED = ("classification", "multiple-choice", "safety")
+
+
+def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:
+    """What pairing needs of a cell, as JSON values; {} when its samples are not at hand."""
+    samples = scored(cell.samples, suite.on_unparsed if suite else "wrong")
+    if not samples:
+        return {}
+    names = list(dict.fromkeys(name for sample in samples for name in sample.scores))
+    written: dict[str, Any] = {
+        "ids": [sample.id for sample in samples],
+        "digests": [str(s.details.get("digest") or row_digest(s)) for s in samples],
+        "scores": {name: [_short(s.scores.get(name)) for s in samples] for name in names},
+    }
+    if cell.task in _LABELLED:
+        written["predictions"] = [sample.prediction for sample in samples]
+    if cell.task == "classification":
+        written["targets"] = [list(sample.targets) for sample in samples]
+    return written
+
+
+def _short(value: float | None) -> float | int | None:
+    """Six significant digits: more than any difference needs."""
+    if value is None or value != value or value in (float("inf"), float("-inf")):
+        return None
+    return int(value) if value == int(value) else float(f"{value:.6g}")
+
+
+def read_run(path: Path) -> RunRecord:
+    """A run from a file written by ``--eval-json``. Raises UsageError when it is none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        cells = [_cell(cell) for cell in document["cells"]]
+        suites = {name: _suite(suite) for name, suite in document.get("suites", {}).items()}
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the baseline: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path}: not a run of evalkit ({error}); expected a file written by --eval-json"
+        ) from error
+    return RunRecord(
+        id=str(document.get("run", path.name)),
+        started=str(document.get("started", "")),
+        finished=document.get("finished"),
+        status="finished",
+        provenance=document.get("provenance", {}),
+        suites={name: suite for name, suite in suites.items() if suite},
+        cells=cells,
+    )
+
+
+def _suite(written: Mapping[str, Any]) -> SuiteRecord | None:
+    """None where the file is of a version that wrote less."""
+    known = {f.name for f in fields(SuiteRecord)}
+    try:
+        return SuiteRecord(**{key: value for key, value in written.items() if key in known})
+    except TypeError:
+        return None
+
+
+def _cell(cell: Mapping[str, Any]) -> CellRecord:
+    return CellRecord(
+        suite=cell["suite"],
+        model=cell["model"],
+        prompt=cell["prompt"],
+        task=cell.get("task", ""),
+        n=cell["n"],
+        scored=cell.get("scored", cell["n"]),
+        statuses=cell["statuses"],
+        scores={name: _score(name, score) for name, score in cell["scores"].items()},
+        gates=[],
+        analyses=[],
+        samples=_samples(cell.get("pairs") or {}),
+    )
+
+
+def _score(name: str, written: Mapping[str, Any]) -> ScoreRecord:
+    record = ScoreRecord(
+        name, written["value"], written.get("low"), written.get("high"), written["n"]
+    )
+    record.better = written.get("better", "higher")
+    return record
+
+
+def _samples(pairs: Mapping[str, Any]) -> list[SampleRecord]:
+    ids = pairs.get("ids", [])
+    nothing: list[Any] = [None] * len(ids)
+    predictions = pairs.get("predictions", nothing)
+    targets = pairs.get("targets", nothing)
+    scores = pairs.get("scores", {})
+    return [
+        SampleRecord(
+            id=one,
+            index=i,
+            fields={},
+            targets=list(targets[i] or ()),
+            prompt="",
+            sent="",
+            output="",
+            prediction=predictions[i],
+            how="",
+            status="ok",
+            scores={name: column[i] for name, column in scores.items() if column[i] is not None},
+            details={"digest": pairs["digests"][i]},
+        )
+        for i, one in enumerate(ids)
+    ]

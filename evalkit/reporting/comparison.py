@@ -1,0 +1,126 @@
+"""Comparisons as text for the terminal, Markdown for a pull request, and JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from evalkit.comparing.cells import CellComparison, Flip
+from evalkit.comparing.scores import ScoreComparison
+from evalkit.reporting import words
+from evalkit.reporting.document import finite
+from evalkit.reporting.markdown import escaped, table
+from evalkit.reporting.terminal import clean, plain
+
+MOST_FLIPS = 50
+"""With more samples than this that flipped, only their number is told."""
+_HEADER = ("score", "A", "B", "B - A", "interval", "p", "p (Holm)", "W/T/L", "n")
+
+
+def p_value(p: float) -> str:
+    """``0.0414``; ``< 0.0001`` where four decimals would say 0; a dash where there is none."""
+    if not isfinite(p):
+        return words.ABSENT
+    return "< 0.0001" if p < 0.00005 else f"{p:.4f}"
+
+
+def outcomes(score: ScoreComparison) -> str:
+    """Wins, ties and losses of B: ``15/180/5``; a dash where the score is no mean over samples."""
+    if score.wins is None:
+        return words.ABSENT
+    return f"{score.wins}/{score.ties}/{score.losses}"
+
+
+def comparison_lines(comparisons: Sequence[CellComparison]) -> list[str]:
+    """A table of the scores of each pair of cells, and the samples that flipped. Plain text."""
+    lines: list[str] = []
+    for one in comparisons:
+        lines += [*([""] if lines else []), clean(one.suite)]
+        lines += [f"  A  {clean(one.a)}", f"  B  {clean(one.b)}", ""]
+        rows = [_HEADER, *(tuple(plain(cell) for cell in _row(score)) for score in one.scores)]
+        sizes = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
+        for row in rows:
+            fitted = [text.ljust(sizes[i]) if i == 0 else text.rjust(sizes[i])
+                      for i, text in enumerate(row)]  # fmt: skip
+            lines.append("  " + "  ".join(fitted).rstrip())
+        lines += [f"  {clean(note)}" for note in _notes(one.scores)]
+        lines += _flip_lines(one.flips)
+    return lines
+
+
+def _row(score: ScoreComparison) -> tuple[str, ...]:
+    return (
+        clean(score.score),
+        words.number(score.a),
+        words.number(score.b),
+        words.signed(score.difference) if isfinite(score.difference) else words.ABSENT,
+        words.interval(score.low, score.high),
+        p_value(score.p),
+        p_value(score.adjusted),
+        outcomes(score),
+        str(score.n),
+    )
+
+
+def _notes(scores: Sequence[ScoreComparison]) -> list[str]:
+    """How each score was tested, and what a reader must know of it."""
+    notes = []
+    for score in scores:
+        tested = f"{score.test}, p = {p_value(score.p)}" if score.test else ""
+        notes += [f"{score.score}: {text}" for text in (tested, score.note) if text]
+    return notes
+
+
+def _flip_lines(flips: Sequence[Flip]) -> list[str]:
+    if not flips:
+        return []
+    count = words.plural(len(flips), "sample")
+    if len(flips) > MOST_FLIPS:
+        return ["", f"  {count} flipped: right in one, wrong in the other"]
+    width = min(max(len(clean(flip.id)) for flip in flips), 24)
+    return [
+        "",
+        f"  {count} flipped (+ right in B only, - right in A only):",
+        *(
+            f"  {'+' if flip.won else '-'} {_cut(clean(flip.id), width).ljust(width)}"
+            f"  A: {_answer(flip.a)}  B: {_answer(flip.b)}"
+            + (f"  target: {_answer(flip.targets[0])}" if flip.targets else "")
+            for flip in flips
+        ),
+    ]
+
+
+def _answer(prediction: str | None) -> str:
+    return "(none)" if prediction is None else _cut(clean(prediction), 40)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 2] + ".."
+
+
+def comparison_markdown(comparisons: Sequence[CellComparison]) -> str:
+    """The same in GitHub's Markdown, the samples that flipped folded."""
+    parts = [f"## {words.plural(len(comparisons), 'comparison')}"]
+    for one in comparisons:
+        parts.append(f"### {escaped(one.suite)}\n\nA: {escaped(one.a)}<br>B: {escaped(one.b)}")
+        parts.append(table(_HEADER, [[escaped(cell) for cell in _row(s)] for s in one.scores]))
+        notes = _notes(one.scores)
+        parts += [f"<sub>{escaped('; '.join(notes))}</sub>"] if notes else []
+        if 0 < len(one.flips) <= MOST_FLIPS:
+            rows = [
+                [flip.id, flip.a or "(none)", flip.b or "(none)", ", ".join(flip.targets[:1])]
+                for flip in one.flips
+            ]
+            flips = table(("sample", "A", "B", "target"), [[escaped(c) for c in r] for r in rows])
+            title = f"{words.plural(len(rows), 'sample')} flipped"
+            parts.append(f"<details><summary>{title}</summary>\n\n{flips}\n\n</details>")
+        elif one.flips:
+            parts.append(f"{len(one.flips):,} samples flipped.")
+    return words.encodable("\n\n".join(parts)) + "\n"
+
+
+def comparison_document(comparisons: Sequence[CellComparison]) -> list[dict[str, Any]]:
+    """Comparisons as JSON values; every sample that flipped is there."""
+    return [finite(asdict(one)) for one in comparisons]
