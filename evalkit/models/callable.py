@@ -9,6 +9,8 @@ with ``text`` and any of ``prompt_tokens``, ``completion_tokens``, ``finish``, `
 from __future__ import annotations
 
 import inspect
+import json
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -206,7 +208,7 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
             return _chosen(request, raw, sent, time.perf_counter() - started)
         raw = generate.function(prompt, **generate.arguments(request))
         return _generated(raw, sent, time.perf_counter() - started)
-    except Exception as error:  # the application may raise anything; KeyboardInterrupt passes
+    except (Exception, SystemExit) as error:  # an application may raise anything, or exit
         seconds = time.perf_counter() - started
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
 
@@ -227,7 +229,7 @@ def _together(chunk: Sequence[Request], generate: Caller, choose: Caller | None)
             raws = list(generate.function(prompts, **generate.arguments(chunk[members[0]])))
             if len(raws) != len(prompts):
                 raise ValueError(f"{len(prompts)} prompts went in, {len(raws)} answers came back")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raws = [error] * len(prompts)
         seconds = (time.perf_counter() - started) / len(members)
         for i, raw in zip(members, raws, strict=True):
@@ -238,10 +240,10 @@ def _together(chunk: Sequence[Request], generate: Caller, choose: Caller | None)
 def _settled(raw: Any, request: Request, seconds: float) -> Response:
     sent = request.prompt if isinstance(request.prompt, str) else _shown(request)
     try:
-        if isinstance(raw, Exception):
+        if isinstance(raw, BaseException):
             raise raw
         return _generated(raw, sent, seconds)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
 
 
@@ -254,23 +256,48 @@ def _generated(raw: Any, sent: str, seconds: float) -> Response:
             Status.TRUNCATED if finish == "length" else Status.OK,
             text=raw["text"],
             sent=sent,
-            prompt_tokens=raw.get("prompt_tokens"),
-            completion_tokens=raw.get("completion_tokens"),
+            prompt_tokens=_count(raw, "prompt_tokens"),
+            completion_tokens=_count(raw, "completion_tokens"),
             finish=finish,
             seconds=seconds,
-            details=dict(raw.get("details") or {}),
+            details=_json_values(raw.get("details") or {}),
         )
     raise TypeError(f"expected a string or a dict with 'text', got {type(raw).__name__}")
 
 
+def _count(raw: Mapping[str, Any], name: str) -> int | None:
+    value = raw.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError(f"'{name}' must be a whole number, not {value!r}")
+    return value
+
+
+def _json_values(details: Any) -> dict[str, Any]:
+    """Details as they will come out of the store, so that a cached answer is no different."""
+    if not isinstance(details, Mapping):
+        raise TypeError(f"'details' must be a dict of JSON values, not {type(details).__name__}")
+    try:
+        read: dict[str, Any] = json.loads(json.dumps(dict(details), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"'details' must hold JSON values: {error}") from None
+    return read
+
+
 def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
-    logprobs = tuple(float(value) for value in raw)
+    try:
+        logprobs = tuple(float(value) for value in raw)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"expected a list of log-likelihoods, one for each choice, got {str(raw)[:80]}"
+        ) from None
     if len(logprobs) != len(request.choices):
         raise ValueError(
             f"{len(request.choices)} choices went in, {len(logprobs)} numbers came back"
         )
-    if any(value != value for value in logprobs):
-        raise ValueError("a choice's log-likelihood is NaN")
+    if any(math.isnan(value) or value == math.inf for value in logprobs):
+        raise ValueError("a choice's log-likelihood is NaN or infinite")
+    if max(logprobs) == -math.inf:
+        raise ValueError("every choice's log-likelihood is minus infinity: none is likelier")
     best = max(range(len(logprobs)), key=logprobs.__getitem__)
     return Response(
         Status.OK, text=request.choices[best], sent=sent, logprobs=logprobs, seconds=seconds
@@ -301,7 +328,7 @@ def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
     return frozenset(name for name in keyword if name != first)
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: BaseException) -> str:
     """Type, message and the last line of the application's own code."""
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]

@@ -38,6 +38,19 @@ def rich(prompt):
 def odd(prompt):
     return 42
 
+def said(prompt):
+    if prompt == "exit":
+        raise SystemExit(3)
+    said = {"tokens": {"prompt_tokens": "12"}, "set": {"details": {"s": {1}}},
+            "nan": {"details": {"s": float("nan")}}, "text": {"details": "s"},
+            "tuple": {"details": {"s": (1, 2)}}}
+    return {"text": prompt, **said[prompt]}
+
+def likely(prompt, choices):
+    values = {"none": [-float("inf")] * 2, "sure": [float("inf"), 0], "nan": [float("nan"), 0],
+              "text": "b", "one": [-float("inf"), -1]}
+    return values[prompt]
+
 def stop(prompt):
     raise KeyboardInterrupt
 
@@ -115,6 +128,25 @@ def test_rich_and_wrong_answers(declare: Declare, app: str) -> None:
     odd = answers(resolve(declare("callable", model=f"{app}:odd")), [Request("x")])[0]
     assert odd.status is Status.ERROR
     assert "expected a string or a dict with 'text', got int" in odd.error
+
+
+def test_only_what_can_be_kept_is_an_answer(declare: Declare, app: str) -> None:
+    asked = ["tokens", "set", "nan", "text", "exit", "tuple"]
+    got = answers(resolve(declare("callable", model=f"{app}:said")), [Request(a) for a in asked])
+    assert [got[i].status for i in range(6)] == [Status.ERROR] * 5 + [Status.OK]
+    for i, word in enumerate(["'prompt_tokens' must be", "JSON values", "JSON", "dict", "Exit"]):
+        assert word in got[i].error
+    assert got[5].details == {"s": [1, 2]}
+
+
+def test_log_likelihoods_that_say_nothing_are_errors(declare: Declare, app: str) -> None:
+    asked = ["none", "sure", "nan", "text", "one"]
+    model = resolve(declare("callable", model=f"{app}:nothing", choose=f"{app}:likely"))
+    got = answers(model, [Request(a, choices=("a", "b")) for a in asked])
+    assert [got[i].status for i in range(5)] == [Status.ERROR] * 4 + [Status.OK]
+    assert got[4].text == "b"
+    for i, word in enumerate(["minus infinity", "infinite", "NaN", "one for each choice, got b"]):
+        assert word in got[i].error
 
 
 def test_ctrl_c_passes(declare: Declare, app: str) -> None:
