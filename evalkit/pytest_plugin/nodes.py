@@ -81,7 +81,18 @@ class EvalItem(pytest.Item):
         return session_of(self.config)
 
     def setup(self) -> None:
-        """Make sure the cell has its answers. A model that cannot answer is an error."""
+        """Make sure the cell has its answers. A model that cannot answer is an error.
+
+        pytest does not ask an item how to show what broke its setup: it shows a traceback,
+        but for a failure of its own that asks for none.
+        """
+        try:
+            self.prepare()
+        except EvalkitError as error:
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+    def prepare(self) -> None:
+        """Raise EvalkitError when there is nothing to judge."""
         record = self.record()
         if record.error:
             raise EvalkitError(record.error)
@@ -117,9 +128,9 @@ class GateItem(EvalItem):
         """The gate's line."""
         return self.cell.suite.line("gates", self.index)
 
-    def setup(self) -> None:
+    def prepare(self) -> None:
         """A gate whose score cannot be made, or compared, is an error and not a failure."""
-        super().setup()
+        super().prepare()
         gate = self.record().gates[self.index]
         if gate.verdict == "error":
             raise EvalkitError(f"{gate.rule}: {gate.reason}")

@@ -176,6 +176,8 @@ def test_a_model_that_cannot_be_loaded_errors_only_its_own_items(
     )
     result.assert_outcomes(passed=4, failed=2, errors=6)
     result.stdout.fnmatch_lines(["*nowhere*"])
+    result.stdout.no_fnmatch_line("*nodes.py*")  # no traceback through evalkit and pytest
+    result.stdout.no_fnmatch_line("*runner.py*")
 
 
 def test_a_model_nobody_knows_is_said_at_collection(project: pytest.Pytester) -> None:
