@@ -18,7 +18,7 @@ from evalkit.exchange import Generation, Message, Prompt, Request, Response
 from evalkit.models.base import Model
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
-from evalkit.runner.baseline import load_baseline
+from evalkit.runner.baseline import check_baseline, load_baseline
 from evalkit.runner.execute import execute
 from evalkit.runner.explain import explain
 from evalkit.runner.plan import Plan, cells_of, check_prompts
@@ -118,6 +118,7 @@ def evaluate(
     store: Store | str | os.PathLike[str] | None = None,
     cache: bool = True,
     baseline: str | None = None,
+    allow_changed_baseline: bool = False,
     loaded: Mapping[str, Any] | None = None,
     root: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
@@ -129,7 +130,8 @@ def evaluate(
     ``backend:name?key=value``), or a dict of names to models already loaded; default as
     under pytest. prompts: only these variants. limit: so many samples of each suite, a
     seeded part. store: a folder, default ``.evalkit`` under ``root``. cache: use answers
-    that are known. baseline: name, id or JSON file of a run that gates compare with.
+    that are known. baseline: name, id or JSON file of a run that gates compare with;
+    allow_changed_baseline: even when its data, suite or prompts were others.
     loaded: models that exist already, for names in ``models``. progress: draw it on
     stderr; default when that is a terminal.
 
@@ -159,12 +161,15 @@ def evaluate(
     cells = [cell for one in suites for cell in cells_of(one, names, prompts, limit)]
     opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
     drawn = sys.stderr.isatty() if progress is None else progress
+    compared = load_baseline(baseline, opened, base) if baseline else None
+    if compared is not None:
+        check_baseline(compared, cells, name=baseline or "", allow_changed=allow_changed_baseline)
     record = execute(
         Plan(cells, make_models(names, project, given)),
         opened,
         new_run(new_run_id(), base),
         use_cache=cache,
-        baseline=load_baseline(baseline, opened, base) if baseline else None,
+        baseline=compared,
         progress=TerminalProgress.on(sys.stderr) if drawn else None,
     )
     return Run(opened.run(record.id), opened)

@@ -16,6 +16,9 @@ class ScoreRecord:
 
     ``low``/``high`` bound it at ``confidence``; None where undefined. ``n`` samples.
     ``better``: higher, lower or "". ``range_low``/``range_high``: what values are possible.
+    ``lost``: samples that belong to it but have no answer to score; ``worst_low``/``worst_high``:
+    between what the score would lie had all of those been scored, at the ends of its range (None
+    where nothing was lost, or the score is no mean of bounded values).
     """
 
     name: str
@@ -29,6 +32,9 @@ class ScoreRecord:
     range_low: float = 0.0
     range_high: float = 1.0
     note: str = ""
+    lost: int = 0
+    worst_low: float | None = None
+    worst_high: float | None = None
 
 
 @dataclass(slots=True)

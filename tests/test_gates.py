@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from evalkit.errors import UsageError
 from evalkit.gates import (
+    Difference,
     Gate,
     GateSyntaxError,
     Reference,
@@ -19,7 +20,7 @@ from evalkit.gates import (
     problem,
     samples_needed,
 )
-from evalkit.records import ScoreRecord
+from evalkit.records import GateRecord, ScoreRecord
 from evalkit.stats.intervals import wilson
 
 
@@ -119,7 +120,9 @@ def test_samples_needed_settle_it() -> None:
     now = wilson(85, 100)
     n = samples_needed(0.85, now.low, now.high, 100, 0.8)
     assert n is not None
-    assert wilson(round(0.85 * n), n).low >= 0.795  # the estimate is about right, from the wrong side at worst
+    assert (
+        wilson(round(0.85 * n), n).low >= 0.795
+    )  # the estimate is about right, from the wrong side at worst
     assert wilson(round(0.85 * n * 0.6), round(n * 0.6)).low < 0.8
     assert samples_needed(0.8, now.low, now.high, 100, 0.8) is None
 
@@ -173,3 +176,45 @@ def test_a_conclusive_verdict_agrees_with_the_value(
         assert sure.verdict == plain.verdict
     assert sure.margin is not None
     assert math.isfinite(sure.margin)
+
+
+def test_confidence_and_references_in_both_forms() -> None:
+    short = parse("accuracy >= baseline - 0.02 at 95%")
+    long = parse({"metric": "accuracy", "min": "baseline - 0.02", "confidence": 0.95})
+    drop = parse({"metric": "accuracy", "max_drop": 0.02, "confidence": 0.95})
+    assert short.terms == long.terms == drop.terms
+    assert short.confidence == long.confidence == drop.confidence == 0.95
+    assert short.rule == "accuracy >= baseline - 0.02 at 95%"
+    rises = parse({"metric": "log_loss", "max_drop": 0.1})
+    assert rises.terms == (Term("log_loss", "<=", Reference(0.1, "baseline")),)
+    with pytest.raises(GateSyntaxError, match="between 0.5 and 1"):
+        parse("accuracy >= 0.8 at 95")
+
+
+def test_a_paired_gate_looks_at_the_difference() -> None:
+    scores = score("accuracy", 90, 100)
+
+    def decided(low: float, high: float) -> GateRecord:
+        return decide(
+            parse("accuracy >= baseline - 0.02 at 95%"),
+            scores,
+            lambda target, name: 0.91,
+            lambda target, name, level: Difference((low + high) / 2, low, high, 100),
+        )
+
+    assert decided(-0.015, 0.005).verdict == "pass"
+    assert decided(-0.20, -0.05).verdict == "fail"
+    unsure = decided(-0.06, 0.04)
+    assert unsure.verdict == "inconclusive"
+    # -0.01 is 0.01 above -0.02, and the interval reaches 0.05 down: 25 times the samples.
+    assert "about 2,500 samples" in unsure.reason
+    assert decided(math.nan, math.nan).verdict == "inconclusive"
+
+
+def test_the_number_of_samples_is_exact_for_proportions() -> None:
+    gate = parse({"metric": "accuracy", "min": 0.8, "confidence": 0.95})
+    scores = score("accuracy", 82, 100)
+    scores["accuracy"].interval = "wilson"
+    reason = decide(gate, scores).reason
+    n = int(reason.split("about ")[1].split(" samples")[0].replace(",", ""))
+    assert wilson(0.82 * n, n).low >= 0.8 > wilson(0.82 * (n - 1), n - 1).low

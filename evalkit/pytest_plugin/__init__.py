@@ -43,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--eval-baseline", metavar="NAME|FILE",
         help="what gates such as 'f1 >= baseline - 0.02' compare with: the name or id of a run"
         " in the store, or a file written by --eval-json")  # fmt: skip
+    add("--eval-baseline-changed", choices=("refuse", "allow"), default="refuse",
+        help="what to do with a baseline whose suite, data or prompts were others (default:"
+        " refuse it, saying what changed)")  # fmt: skip
     add("--eval-inconclusive", choices=("fail", "warn"), default="fail",
         help="what an inconclusive gate does (default: fail)")  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from evalkit.gates import parse
 from evalkit.pytest_plugin.session import EvalSession, session_of
 from evalkit.records import CellRecord, GateRecord, SampleRecord
 from evalkit.runner.plan import Cell
+from evalkit.runner.score import NOT_ANSWERED
 
 Location = tuple[Path, int, str]
 
@@ -101,6 +103,15 @@ class EvalItem(pytest.Item):
         """The cell as it was scored."""
         return self.evals.record(self.cell.id)
 
+    def first_error(self) -> str:
+        """A line on the first sample of the cell without an answer, or ""."""
+        if not any(self.record().statuses.get(status) for status in NOT_ANSWERED):
+            return ""
+        samples = self.evals.samples(self.cell.id)
+        sample = next(sample for sample in samples if sample.status in NOT_ANSWERED)
+        said = "".join(c if c.isprintable() else " " for c in sample.error)
+        return f"\n  first {sample.status}: sample {sample.id}: {shorten(said, 400)}"
+
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the item is: the suite's file and a line in it."""
         return self.path, max(self.line() - 1, 0), self._title()
@@ -142,7 +153,7 @@ class GateItem(EvalItem):
         self.user_properties += _properties(gate)
         if gate.verdict == "pass":
             return
-        message = describe_gate(gate, record)
+        message = describe_gate(gate, record) + self.first_error()
         if gate.verdict == "inconclusive" and self.evals.inconclusive_warns:
             warnings.warn(InconclusiveGate(message), stacklevel=2)
             return
@@ -158,7 +169,7 @@ class ScoresItem(EvalItem):
 
         reason = lost(self.cell.suite, self.record().statuses)
         if reason:
-            raise GateFailedError(reason)
+            raise GateFailedError(reason + self.first_error())
 
 
 class CheckItem(EvalItem):
@@ -174,7 +185,7 @@ class CheckItem(EvalItem):
 
     def runtest(self) -> None:
         """Fail with every check that does not hold."""
-        sample = self.evals.sample(self.cell.id, self.position)
+        sample = self.evals.samples(self.cell.id)[self.position]
         if not sample.checks:
             raise GateFailedError(
                 f"sample {sample.id} has no answer to check ({sample.status}): {sample.error}"

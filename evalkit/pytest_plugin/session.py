@@ -15,7 +15,7 @@ from evalkit.errors import Problem, SpecError
 from evalkit.pytest_plugin import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
-from evalkit.runner.baseline import load_baseline
+from evalkit.runner.baseline import check_baseline, load_baseline
 from evalkit.runner.execute import execute
 from evalkit.runner.plan import Cell, CellId, Plan, cells_of, check_prompts
 from evalkit.runner.provenance import new_run_id
@@ -152,11 +152,11 @@ class EvalSession:
             self._records = {CellId(c.suite, c.model, c.prompt): c for c in run.cells}
         return self._records[cell]
 
-    def sample(self, cell: CellId, position: int) -> SampleRecord:
-        """One sample of a scored cell."""
+    def samples(self, cell: CellId) -> list[SampleRecord]:
+        """The samples of a scored cell, in the order of the data."""
         if cell not in self._samples:
             self._samples[cell] = self.store.samples(self.run_id, cell)
-        return self._samples[cell][position]
+        return self._samples[cell]
 
     def _run_all(self) -> RunRecord:
         if not self.is_worker:
@@ -168,16 +168,30 @@ class EvalSession:
             return self._execute()
 
     def _execute(self) -> RunRecord:
-        baseline = self._option("baseline")
+        baseline = self._baseline()
         with self._terminal() as progress:
             return execute(
                 Plan(list(self._planned.values()), self.models),
                 self.store,
                 new_run(self.run_id, self._config.rootpath),
                 use_cache=not self._option("no_cache"),
-                baseline=load_baseline(baseline, self.store) if baseline else None,
+                baseline=baseline,
                 progress=progress,
             )
+
+    def _baseline(self) -> RunRecord | None:
+        """What gates compare with. Raises UsageError when it is not there or does not fit."""
+        name = self._option("baseline")
+        if not name:
+            return None
+        baseline = load_baseline(name, self.store)
+        check_baseline(
+            baseline,
+            list(self._planned.values()),
+            name=name,
+            allow_changed=self._option("baseline_changed") == "allow",
+        )
+        return baseline
 
     @contextlib.contextmanager
     def _terminal(self) -> Iterator[TerminalProgress | None]:

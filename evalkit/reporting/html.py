@@ -24,7 +24,7 @@ from evalkit.content import folder
 from evalkit.records import RunRecord
 from evalkit.reporting import words
 from evalkit.reporting.page import moment, page
-from evalkit.reporting.summary import limited
+from evalkit.reporting.summary import limited, worst_case
 
 STYLES = ("base.css", "overview.css", "suite.css", "samples.css", "print.css")
 SCRIPTS = (
@@ -92,7 +92,7 @@ def _environment() -> Environment:
         count=lambda value: f"{value:,}",
         pretty=_pretty,
     )
-    environment.globals.update(limited=limited, settings=_settings)
+    environment.globals.update(limited=limited, settings=_settings, worst_case=worst_case)
     return environment
 
 

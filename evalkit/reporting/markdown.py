@@ -16,6 +16,7 @@ from evalkit.reporting.summary import (
     judged_gates,
     lost,
     main_score,
+    worst_case,
 )
 
 _MARKS = {
@@ -69,6 +70,8 @@ def _cells(run: RunRecord) -> str:
     for cell in cells_worst_first(run):
         score = main_score(run, cell)
         losses = ", ".join(f"{count} {status}" for status, count in lost(cell).items())
+        if bounds := worst_case(score):
+            losses += f"; {bounds}"
         rows.append(
             (
                 _MARKS[cell_verdict(cell)],

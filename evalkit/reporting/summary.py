@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
+from evalkit.reporting import words
 
 WORST_FIRST = ("fail", "error", "inconclusive", "pass", "none")
 """Verdicts from the one to look at first to the one that needs no look."""
@@ -59,6 +60,14 @@ def main_score(run: RunRecord, cell: CellRecord) -> ScoreRecord | None:
 def lost(cell: CellRecord) -> dict[str, int]:
     """How many samples of a cell ended in each status other than ``ok``, gravest first."""
     return {status: cell.statuses[status] for status in LOSSES if cell.statuses.get(status)}
+
+
+def worst_case(score: ScoreRecord | None) -> str:
+    """Between what a score lies whatever became of the lost samples; "" when none is lost."""
+    if score is None or score.worst_low is None or score.worst_high is None:
+        return ""
+    bounds = f"{words.number(score.worst_low)} to {words.number(score.worst_high)}"
+    return f"{bounds} with the {score.lost:,} lost at their worst and best"
 
 
 def limited(total: int, limit: int | None) -> str:

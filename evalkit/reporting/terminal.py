@@ -13,6 +13,7 @@ from evalkit.reporting.summary import (
     headline,
     lost,
     main_score,
+    worst_case,
 )
 
 _MARKS = {"error": "ERROR", "fail": "FAIL", "inconclusive": "UNSURE", "pass": "pass", "none": "-"}
@@ -41,7 +42,7 @@ def summary_lines(run: RunRecord, width: int = 100) -> list[str]:
         for cell in cells:
             if cell.suite == suite:
                 lines.append(_line(_row(run, cell), sizes))
-                lines += [_INDENT + problem for problem in _problems(cell)]
+                lines += [_INDENT + problem for problem in _problems(run, cell)]
     return [line[:width].rstrip() for line in lines]
 
 
@@ -59,15 +60,18 @@ def _row(run: RunRecord, cell: CellRecord) -> tuple[str, ...]:
     )
 
 
-def _problems(cell: CellRecord) -> list[str]:
+def _problems(run: RunRecord, cell: CellRecord) -> list[str]:
     """What a reader must know beside the score: why there is none, what was lost or broken."""
     losses = ", ".join(f"{count} {status}" for status, count in lost(cell).items())
+    score = main_score(run, cell)
+    if bounds := worst_case(score):
+        losses += f"; {score.name if score else ''} {bounds}"
     broken = [
         f"check {clean(rule)}: {count} of {cell.n} responses break it"
         for rule, count in cell.checks.items()
         if count
     ]
-    return [text for text in (clean(cell.error), losses, *broken) if text]
+    return [text for text in (clean(cell.error), clean(plain(losses)), *broken) if text]
 
 
 def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evalkit.comparing.saved import read_run
-from evalkit.records import RunRecord
+from evalkit.errors import UsageError
+from evalkit.records import RunRecord, SuiteRecord
+from evalkit.runner.plan import Cell
 from evalkit.store import Store
 
 
@@ -19,3 +22,41 @@ def load_baseline(name: str, store: Store, folder: Path | None = None) -> RunRec
     if path.suffix == ".json" or path.is_file():
         return read_run(path)
     return store.run(name)
+
+
+def check_baseline(
+    baseline: RunRecord, cells: Sequence[Cell], *, name: str = "", allow_changed: bool = False
+) -> None:
+    """Refuse a baseline that was measured on something else than these cells.
+
+    Compared are the hashes of the data, of what the suite declares besides its gates, and of each
+    prompt with its examples. Raises UsageError saying what changed; not with ``allow_changed``:
+    then samples whose rows and targets agree are still paired. What a baseline does not say
+    (a file of an older version) is not compared.
+    """
+    before = {(cell.suite, cell.prompt) for cell in baseline.cells}
+    changes: dict[str, None] = {}
+    for cell in cells:
+        record = baseline.suites.get(cell.suite.suite)
+        if record is None or (cell.suite.suite, cell.variant.name) not in before:
+            continue
+        for what in _changes(record, cell):
+            changes[f"{cell.suite.suite}: {what}"] = None
+    if changes and not allow_changed:
+        raise UsageError(
+            f"the baseline {name or baseline.id} does not fit: {'; '.join(changes)} since it was"
+            " made. Make a new baseline (--eval-save NAME, or --eval-json FILE), or compare all"
+            " the same with --eval-baseline-changed=allow"
+        )
+
+
+def _changes(record: SuiteRecord, cell: Cell) -> Iterator[str]:
+    prompt = cell.variant.name
+    compared = (
+        ("the data have changed", record.data_hash, cell.dataset.hash),
+        ("the suite's settings have changed", record.scoring_hash, cell.suite.settings_hash),
+        (f"prompt '{prompt}' has changed", record.prompt_hashes.get(prompt), cell.variant.hash),
+    )
+    for what, before, now in compared:
+        if before and before != now:
+            yield what

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from evalkit import gates
-from evalkit.errors import EvalkitError, ModelError, UsageError
+from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Response, Status
 from evalkit.models.base import Model
 from evalkit.records import (
     CellRecord,
-    GateRecord,
     ModelRecord,
     RunRecord,
     SampleRecord,
-    ScoreRecord,
     SuiteRecord,
 )
+from evalkit.runner.decide import Decided, Relations, decide
 from evalkit.runner.outcomes import outcome
-from evalkit.runner.plan import Cell, CellId, Plan
+from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
-from evalkit.runner.score import Scorer, lost, statuses
+from evalkit.runner.score import Scorer, statuses
 from evalkit.runner.vocabulary import metric_names
 from evalkit.store import Store
-
-
-@dataclass
-class Decided:
-    """A cell that is scored, before its gates: what they need to be decided.
-
-    scores: by confidence, for every confidence that a gate of the suite asks for.
-    """
-
-    cell: Cell
-    record: CellRecord
-    position: int
-    scores: Mapping[float, Mapping[str, ScoreRecord]] = field(default_factory=dict)
-    keys: list[str | None] = field(default_factory=list)
 
 
 def execute(
@@ -65,7 +49,7 @@ def execute(
     store.begin_run(run)
     try:
         decided = _scored(plan, store, run, use_cache, progress)
-        _decide(decided, baseline)
+        decide(decided, Relations(run, store, [done.record for done in decided], baseline))
         for done in decided:
             store.update_cell(run.id, done.position, done.record)
         run.cells = [done.record for done in decided]
@@ -197,56 +181,6 @@ def _broken(cell: Cell, position: int, error: str, store: Store, run: RunRecord)
     )
     store.add_cell(run.id, position, record, [])
     return Decided(cell, record, position)
-
-
-def _decide(decided: Sequence[Decided], baseline: RunRecord | None) -> None:
-    """Give every cell its verdicts; gates may look at other cells, so all are scored first."""
-    cells = {CellId(d.record.suite, d.record.model, d.record.prompt): d.record for d in decided}
-    for done in decided:
-        resolve = _resolver(done.record, cells, baseline)
-        done.record.gates = [
-            _verdict(gates.parse(declared), done, resolve) for declared in done.cell.suite.gates
-        ]
-
-
-def _verdict(gate: gates.Gate, done: Decided, resolve: Callable[[str, str], float]) -> GateRecord:
-    record = done.record
-    scores = done.scores.get(gate.confidence or 0.0, record.scores)
-    missing = lost(done.cell.suite, record.statuses)
-    verdict = gates.decide(gate, scores, resolve, lost=missing)
-    if record.error:
-        verdict.verdict = "error"
-        verdict.reason = record.error
-    return verdict
-
-
-def _resolver(
-    record: CellRecord, cells: Mapping[CellId, CellRecord], baseline: RunRecord | None
-) -> Callable[[str, str], float]:
-    def resolve(target: str, score: str) -> float:
-        if target == "baseline":
-            other = _baseline_cell(record, baseline)
-        else:
-            model, _, prompt = target.partition("/")
-            found = cells.get(CellId(record.suite, model, prompt))
-            if found is None:
-                raise UsageError(f"this run has no cell {target} of suite {record.suite}")
-            other = found
-        value = other.scores[score].value if score in other.scores else None
-        return math.nan if value is None else value
-
-    return resolve
-
-
-def _baseline_cell(record: CellRecord, baseline: RunRecord | None) -> CellRecord:
-    if baseline is None:
-        raise UsageError("no baseline to compare with: give one with --eval-baseline")
-    for cell in baseline.cells:
-        if (cell.suite, cell.model, cell.prompt) == (record.suite, record.model, record.prompt):
-            return cell
-    raise UsageError(
-        f"the baseline has no cell {record.model}/{record.prompt} of suite {record.suite}"
-    )
 
 
 def _suite_record(cell: Cell) -> SuiteRecord:

@@ -14,6 +14,7 @@ from evalkit.metrics.run import run_metric
 from evalkit.records import SampleRecord, ScoreRecord
 from evalkit.runner.vocabulary import metric_names
 from evalkit.spec.suite import Suite
+from evalkit.stats.intervals import worst_case
 
 
 class Scorer:
@@ -22,6 +23,8 @@ class Scorer:
     def __init__(self, suite: Suite, samples: Sequence[SampleRecord]) -> None:
         self.suite = suite
         self.samples = scored(samples, suite.on_unparsed)
+        known = {id(sample) for sample in self.samples}
+        self._lost = [sample for sample in samples if id(sample) not in known]
         self.columns = columns_of(
             self.samples,
             task=suite.task,
@@ -37,11 +40,11 @@ class Scorer:
         whole: dict[str, ScoreRecord] = {}
         grouped: dict[str, ScoreRecord] = {}
         for name in metric_names(self.suite):
-            whole.update(_records(self._over_all(name, confidence)))
+            whole.update(_records(self._over_all(name, confidence), lost=len(self._lost)))
             if not catalogue.METRICS[name].keyed:
                 for key, index in self._groups():
                     part = self._compute(name, self.columns.subset(index), confidence)
-                    grouped.update(_records(part, suffix=f"[{key}]"))
+                    grouped.update(_records(part, f"[{key}]", self._lost_in(key)))
         return {**whole, **grouped}
 
     def _over_all(self, name: str, confidence: float = 0.95) -> Result:
@@ -53,6 +56,10 @@ class Scorer:
     def _compute(self, name: str, columns: Columns, confidence: float) -> Result:
         settings = self._settings.get(name)
         return run_metric(name, columns, confidence=confidence, settings=settings)
+
+    def _lost_in(self, key: str) -> int:
+        column, _, value = key.partition("=")
+        return sum(str(sample.fields[column]) == value for sample in self._lost)
 
     def _groups(self) -> list[tuple[str, list[int]]]:
         groups: dict[str, list[int]] = {}
@@ -113,13 +120,13 @@ _CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
 }
 
 
-def _records(result: Result, suffix: str = "") -> dict[str, ScoreRecord]:
-    return {name + suffix: _record(name + suffix, score) for name, score in result.items()}
+def _records(result: Result, suffix: str = "", lost: int = 0) -> dict[str, ScoreRecord]:
+    return {name + suffix: _record(name + suffix, score, lost) for name, score in result.items()}
 
 
-def _record(name: str, score: Score) -> ScoreRecord:
+def _record(name: str, score: Score, lost: int) -> ScoreRecord:
     metric = catalogue.of_score(name)
-    return ScoreRecord(
+    record = ScoreRecord(
         name=name,
         value=_finite(score.value),
         low=_finite(score.low),
@@ -131,7 +138,14 @@ def _record(name: str, score: Score) -> ScoreRecord:
         range_low=metric.low if metric else 0.0,
         range_high=metric.high if metric else 1.0,
         note=score.note,
+        lost=lost,
     )
+    bounded = math.isfinite(record.range_high - record.range_low)
+    if lost and bounded and score.per_sample is not None and math.isfinite(score.value):
+        record.worst_low, record.worst_high = worst_case(
+            score.value, score.n, lost, record.range_low, record.range_high
+        )
+    return record
 
 
 def _finite(value: float) -> float | None:

@@ -304,3 +304,38 @@ def test_nothing_secret_is_stored(run: Callable[..., Run], tmp_path: Path) -> No
     kept = str(provenance(tmp_path, command)["command"])
     assert "sk-123" not in kept
     assert "api_key_env=MY_KEY" in kept
+
+
+def test_what_is_lost_bounds_the_score(run: Callable[..., Run]) -> None:
+    model = answering(great="positive", awful="positive", fine="positive")  # KeyError: dull
+    done = run(suite(metrics=["accuracy", "macro_f1", "length"]), model)
+    scores = done.record.cells[0].scores
+    accuracy = scores["accuracy"]
+    assert (accuracy.value, accuracy.n, accuracy.lost) == (pytest.approx(2 / 3), 3, 1)
+    assert (accuracy.worst_low, accuracy.worst_high) == (pytest.approx(0.5), pytest.approx(0.75))
+    book, film = scores["accuracy[domain=book]"], scores["accuracy[domain=film]"]
+    assert (book.lost, book.worst_low, book.worst_high) == (1, 0.5, 1.0)
+    assert (film.lost, film.worst_low, film.worst_high) == (0, None, None)
+    for unbounded in ("macro_f1", "length"):  # no mean; no end of its range
+        assert (scores[unbounded].lost, scores[unbounded].worst_low) == (1, None)
+    excluded = run(
+        suite(on_unparsed="exclude"),
+        answering(great="positive", awful="?", fine="positive", dull="negative"),
+    )
+    accuracy = excluded.record.cells[0].scores["accuracy"]
+    assert (accuracy.value, accuracy.worst_low, accuracy.worst_high) == (1.0, 0.75, 1.0)
+
+
+def test_every_rendering_tells_what_was_lost(run: Callable[..., Run], tmp_path: Path) -> None:
+    from evalkit.reporting.html import render_html
+    from evalkit.reporting.markdown import render_markdown
+    from evalkit.reporting.terminal import summary_lines
+
+    model = answering(great="positive", awful="positive", fine="positive")
+    record = run(suite(), model).record
+    said = "0.500 to 0.750 with the 1 lost at their worst and best"
+    lines = summary_lines(record)
+    assert any(f"1 error; accuracy {said}" in line for line in lines)
+    assert any("3/4" in line for line in lines)
+    assert said in render_markdown(record)
+    assert said in render_html(record)

@@ -1,0 +1,235 @@
+"""From a gate and the scores of a cell to a verdict, with its reason."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from evalkit.errors import EvalkitError
+from evalkit.gates.grammar import Gate, Term
+from evalkit.records import GateRecord, ScoreRecord
+
+_OPS: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    ">": operator.gt,
+    "<=": operator.le,
+    "<": operator.lt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+Scores = Mapping[str, ScoreRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a score differs from that of another cell, over the n samples both have.
+
+    value: this cell minus the other, low and high: its interval; NaN where there is none. note:
+    why there is none, or what else a reader must know.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    note: str = ""
+
+
+Resolve = Callable[[str, str], float]
+Compare = Callable[[str, str, float], Difference]
+
+
+def decide(
+    gate: Gate,
+    scores: Scores,
+    resolve: Resolve = lambda target, score: math.nan,
+    compare: Compare | None = None,
+    *,
+    lost: str = "",
+) -> GateRecord:
+    """The verdict on one gate.
+
+    scores: of the cell, with intervals at the gate's confidence. resolve: the value of a
+    score of ``baseline`` or ``model/prompt``; raises EvalkitError saying what is missing.
+    compare: the paired difference from a score of such a cell, at a confidence. lost: why
+    the cell cannot be trusted (errors above the suite's ``max_errors``); such a cell fails all
+    its gates with this reason.
+    """
+    verdicts = [_decide_term(gate, term, scores, resolve, compare) for term in gate.terms]
+    worst = max(verdicts, key=lambda v: _SEVERITY[v.verdict])
+    if len(verdicts) > 1:
+        worst.reason = "; ".join(v.reason for v in verdicts)
+    if lost:
+        worst.verdict = "fail"
+        worst.reason = f"{lost}; {worst.reason}"
+    return worst
+
+
+_SEVERITY = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
+
+
+def _decide_term(
+    gate: Gate, term: Term, scores: Scores, resolve: Resolve, compare: Compare | None
+) -> GateRecord:
+    score = scores.get(term.score)
+    record = GateRecord(
+        rule=gate.rule,
+        verdict="error",
+        score=term.score,
+        op=term.op,
+        threshold=term.reference.offset,
+        value=score.value if score else None,
+        low=score.low if score else None,
+        high=score.high if score else None,
+        margin=None,
+        n=score.n if score else 0,
+        confidence=gate.confidence,
+        reason="",
+    )
+    if score is None:
+        record.reason = f"the score {term.score} was not computed"
+        return record
+    try:
+        if term.reference.target:
+            record.threshold += resolve(term.reference.target, term.score)
+    except EvalkitError as error:
+        record.reason = str(error)
+        return record
+    if math.isnan(record.threshold):
+        record.reason = f"{term.reference.target} has no {term.score} to compare with"
+        return record
+    if score.value is None or math.isnan(score.value):
+        record.reason = f"{term.score} is undefined{f': {score.note}' if score.note else ''}"
+        return record
+    record.margin = _margin(score.value, term.op, record.threshold)
+    if gate.confidence is None:
+        _judge_value(record, score.value)
+    elif term.reference.target and compare is not None:
+        found = compare(term.reference.target, term.score, gate.confidence)
+        _judge_difference(record, term, found, gate.confidence)
+    else:
+        _judge_interval(record, score, gate.confidence)
+    return record
+
+
+def _margin(value: float, op: str, threshold: float) -> float:
+    if op in ("<=", "<"):
+        return threshold - value
+    if op in (">=", ">"):
+        return value - threshold
+    return abs(value - threshold) * (1 if op == "!=" else -1)
+
+
+def _judge_value(record: GateRecord, value: float) -> None:
+    passed = _OPS[record.op](value, record.threshold)
+    record.verdict = "pass" if passed else "fail"
+    claim = "holds" if passed else "does not hold"
+    record.reason = (
+        f"{record.score} = {_shown(value)} over {record.n} samples:"
+        f" {record.op} {record.threshold:.4g} {claim}"
+    )
+
+
+def _judge_interval(record: GateRecord, score: ScoreRecord, confidence: float) -> None:
+    assert score.value is not None
+    low, high = score.low, score.high
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        record.verdict = "inconclusive"
+        record.reason = f"{record.score} has no interval{f': {score.note}' if score.note else ''}"
+        return
+    level = f"{confidence * 100:.4g} %"
+    span = (
+        f"{record.score} = {_shown(score.value)}, {level} interval {_shown(low)} to {_shown(high)}"
+    )
+    needed = samples_needed(
+        score.value,
+        low,
+        high,
+        record.n,
+        record.threshold,
+        confidence=confidence if score.interval == "wilson" else None,
+    )
+    _judge_ends(record, (low, high), record.threshold, span, needed)
+
+
+def _judge_difference(record: GateRecord, term: Term, found: Difference, confidence: float) -> None:
+    """Non-inferiority: is the paired difference surely on the right side of what is allowed?"""
+    offset, target = term.reference.offset, term.reference.target
+    if math.isnan(found.low) or math.isnan(found.high):
+        record.verdict = "inconclusive"
+        record.reason = f"{record.score} cannot be paired with {target}: {found.note}"
+        return
+    # On the axis of the score: what the interval of the difference says of it.
+    other = record.threshold - offset
+    record.low, record.high = other + found.low, other + found.high
+    record.margin = _margin(found.value, term.op, offset)
+    level = f"{confidence * 100:.4g} %"
+    note = f" ({found.note})" if found.note else ""
+    span = (
+        f"{record.score} - {target} = {_signed(found.value)} over {found.n} paired samples{note},"
+        f" {level} interval {_signed(found.low)} to {_signed(found.high)}"
+    )
+    needed = samples_needed(found.value, found.low, found.high, found.n, offset)
+    _judge_ends(record, (found.low, found.high), offset, span, needed)
+
+
+def _judge_ends(
+    record: GateRecord,
+    ends: tuple[float, float],
+    threshold: float,
+    span: str,
+    needed: int | None,
+) -> None:
+    met = [_OPS[record.op](end, threshold) for end in ends]
+    if all(met):
+        record.verdict = "pass"
+        record.reason = f"{span}: all of it {record.op} {threshold:.4g}"
+    elif not any(met):
+        record.verdict = "fail"
+        record.reason = f"{span}: none of it {record.op} {threshold:.4g}"
+    else:
+        record.verdict = "inconclusive"
+        advice = (
+            f"; about {needed:,} samples would settle it if the score stays where it is"
+            if needed
+            else "; the score lies on the threshold, no number of samples settles that"
+        )
+        record.reason = f"{span}: the threshold {threshold:.4g} lies inside{advice}"
+
+
+def _signed(value: float) -> str:
+    return f"{'-' if value < 0 else '+'}{_shown(abs(value))}"
+
+
+def _shown(value: float) -> str:
+    """Three decimals, as the tables show; more where they would say 0."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.3g}"
+
+
+def samples_needed(
+    value: float,
+    low: float,
+    high: float,
+    n: int,
+    threshold: float,
+    *,
+    confidence: float | None = None,
+) -> int | None:
+    """About how many samples would bring the interval clear of the threshold.
+
+    confidence: of a proportion's interval (Wilson's), for which the number is exact; of any other
+    interval the side that faces the threshold is taken to shrink with the square root of n. None
+    when the value is the threshold: no number does.
+    """
+    from evalkit.stats.power import samples_to_settle, samples_to_settle_mean
+
+    if abs(value - threshold) <= 1e-12 or high <= low:
+        return None
+    if confidence is not None:
+        needed = samples_to_settle(value, threshold, confidence=confidence)
+    else:
+        width = value - low if threshold < value else high - value
+        needed = samples_to_settle_mean(value, threshold, width, n)
+    return max(n + 1, needed) if needed else None

@@ -1,0 +1,117 @@
+"""From the scores of all cells of a run to the verdicts of their gates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evalkit import gates
+from evalkit.comparing.scores import compare_score
+from evalkit.comparing.side import Side, side_of
+from evalkit.errors import UsageError
+from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
+from evalkit.runner.plan import Cell, CellId
+from evalkit.runner.score import lost
+from evalkit.store import Store
+
+
+@dataclass
+class Decided:
+    """A cell that is scored, before its gates: what they need to be decided.
+
+    scores: by confidence, for every confidence that a gate of the suite asks for.
+    """
+
+    cell: Cell
+    record: CellRecord
+    position: int
+    scores: Mapping[float, Mapping[str, ScoreRecord]] = field(default_factory=dict)
+    keys: list[str | None] = field(default_factory=list)
+
+
+class Relations:
+    """How the cells of a run relate to each other and to those of a baseline."""
+
+    def __init__(
+        self,
+        run: RunRecord,
+        store: Store,
+        cells: Sequence[CellRecord],
+        baseline: RunRecord | None = None,
+    ) -> None:
+        self._run = run
+        self._store = store
+        self._cells = {_id(cell): cell for cell in cells}
+        self._baseline = baseline
+        self._sides: dict[CellId, Side] = {}
+
+    def value(self, record: CellRecord, target: str, score: str) -> float:
+        """A score of ``baseline`` or ``model/prompt``, as a cell sees it; NaN where undefined."""
+        _, other = self._other(record, target)
+        value = other.scores[score].value if score in other.scores else None
+        return math.nan if value is None else value
+
+    def difference(
+        self, record: CellRecord, target: str, score: str, confidence: float
+    ) -> gates.Difference:
+        """A cell's score minus that of the target, over the samples both have."""
+        run, other = self._other(record, target)
+        theirs = self._side(other) if run is self._run else side_of(run, other)
+        found = compare_score(theirs, self._side(record), score, confidence=confidence)
+        note = found.note or ("" if math.isfinite(found.low) else "its interval is undefined")
+        return gates.Difference(found.difference, found.low, found.high, found.n, note)
+
+    def _other(self, record: CellRecord, target: str) -> tuple[RunRecord, CellRecord]:
+        if target == "baseline":
+            return self._in_baseline(record)
+        for cell in self._cells.values():
+            if cell.suite == record.suite and f"{cell.model}/{cell.prompt}" == target:
+                return self._run, cell
+        raise UsageError(f"this run has no cell {target} of suite {record.suite}")
+
+    def _in_baseline(self, record: CellRecord) -> tuple[RunRecord, CellRecord]:
+        if self._baseline is None:
+            raise UsageError("no baseline to compare with: give one with --eval-baseline")
+        for cell in self._baseline.cells:
+            if _id(cell) == _id(record):
+                return self._baseline, cell
+        raise UsageError(
+            f"the baseline has no cell {record.model}/{record.prompt} of suite {record.suite}"
+        )
+
+    def _side(self, record: CellRecord) -> Side:
+        """A cell of this run with its samples, which are only in the store by now."""
+        name = _id(record)
+        if name not in self._sides:
+            whole = CellRecord(**{f: getattr(record, f) for f in CellRecord.__slots__})
+            whole.samples = self._store.samples(self._run.id, name)
+            self._sides[name] = side_of(self._run, whole)
+        return self._sides[name]
+
+
+def decide(decided: Sequence[Decided], relations: Relations) -> None:
+    """Give every cell its verdicts; gates may look at other cells, so all are scored first."""
+    for done in decided:
+        done.record.gates = [
+            _verdict(gates.parse(declared), done, relations) for declared in done.cell.suite.gates
+        ]
+
+
+def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecord:
+    record = done.record
+    verdict = gates.decide(
+        gate,
+        done.scores.get(gate.confidence or 0.0, record.scores),
+        lambda target, score: relations.value(record, target, score),
+        lambda target, score, level: relations.difference(record, target, score, level),
+        lost=lost(done.cell.suite, record.statuses),
+    )
+    if record.error:
+        verdict.verdict = "error"
+        verdict.reason = record.error
+    return verdict
+
+
+def _id(cell: CellRecord) -> CellId:
+    return CellId(cell.suite, cell.model, cell.prompt)
