@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from evalkit.comparing.cells import CellComparison, compare_cells
 from evalkit.comparing.saved import read_run
 from evalkit.comparing.select import select
-from evalkit.errors import ModelError, UsageError
+from evalkit.errors import ModelError, UsageError, unknown
 from evalkit.exchange import Generation, Message, Prompt, Request, Response
 from evalkit.models.base import Model
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
 from evalkit.runner.baseline import check_baseline, load_baseline
+from evalkit.runner.code import code_mode
 from evalkit.runner.execute import execute
 from evalkit.runner.explain import explain
 from evalkit.runner.plan import Plan, cells_of, check_prompts
@@ -102,6 +103,18 @@ class Run:
 
         write_json(self.record, Path(path))
 
+    def export(self, path: str | os.PathLike[str], what: str = "samples") -> None:
+        """Write ``samples``, ``scores`` or ``gates`` as a table: ``.csv``, ``.parquet``, ``.json``.
+
+        Raises UsageError for anything else.
+        """
+        from evalkit.reporting.export import write_table
+
+        tables = ("samples", "scores", "gates")
+        if what not in tables:
+            raise UsageError(unknown("table", what, tables))
+        write_table(getattr(self, what), Path(path))
+
     def to_markdown(self, path: str | os.PathLike[str]) -> None:
         """Write a short summary, as for a pull request."""
         from evalkit.reporting.markdown import render_markdown
@@ -122,6 +135,7 @@ def evaluate(
     loaded: Mapping[str, Any] | None = None,
     root: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
+    allow_code: bool | str = False,
 ) -> Run:
     """Evaluate models on one suite or several.
 
@@ -133,7 +147,8 @@ def evaluate(
     that are known. baseline: name, id or JSON file of a run that gates compare with;
     allow_changed_baseline: even when its data, suite or prompts were others.
     loaded: models that exist already, for names in ``models``. progress: draw it on
-    stderr; default when that is a terminal.
+    stderr; default when that is a terminal. allow_code: run answers that are code (task
+    ``code``) in a sandbox; ``"unsafe"`` where there can be none.
 
     Raises SpecError (a suite is wrong; nothing was asked), UsageError, StoreError. A model
     that cannot be loaded is not raised: its cells carry the error, their gates are in error.
@@ -165,7 +180,7 @@ def evaluate(
     if compared is not None:
         check_baseline(compared, cells, name=baseline or "", allow_changed=allow_changed_baseline)
     record = execute(
-        Plan(cells, make_models(names, project, given)),
+        Plan(cells, make_models(names, project, given), code_mode(allow_code)),
         opened,
         new_run(new_run_id(), base),
         use_cache=cache,
@@ -325,4 +340,8 @@ def _sample_row(sample: SampleRecord) -> dict[str, Any]:
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     import pandas as pd
 
+    from evalkit.reporting.words import encodable
+
+    # A model may write half a surrogate pair, which no column of text can hold.
+    rows = [{k: encodable(v) if isinstance(v, str) else v for k, v in r.items()} for r in rows]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)

@@ -78,6 +78,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_store(compare)
     compare.set_defaults(command=_compare)
 
+    export = commands.add_parser("export", help="write a stored run as a table")
+    export.add_argument(
+        "run", nargs="?", default="last", help="id, start of it, or name; default: last"
+    )
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
+                        help="FILE.csv, FILE.parquet or FILE.json")  # fmt: skip
+    export.add_argument("--what", choices=("samples", "scores", "gates"), default="samples",
+                        help="one row per sample and cell, per score, or per gate"
+                        " (default: samples)")  # fmt: skip
+    _add_store(export)
+    export.set_defaults(command=_export)
+
     cache = commands.add_parser("cache", help="about the response cache")
     about = cache.add_subparsers(title="commands", required=True, metavar="COMMAND")
     explain = about.add_parser("explain", help="say why samples of a suite are not in the cache")
@@ -215,6 +227,15 @@ def _compare(options: argparse.Namespace) -> int:
         options.json.write_text(text + "\n", encoding="utf-8")
     if options.markdown:
         options.markdown.write_text(comparison.comparison_markdown(found), encoding="utf-8")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from evalkit.api import load_run
+
+    run = load_run(options.run, options.store)
+    run.export(options.output, options.what)
+    print(f"{options.output}: {options.what} of run {run.id}")
     return 0
 
 

@@ -187,7 +187,7 @@ def test_confidence_and_references_in_both_forms() -> None:
     assert short.rule == "accuracy >= baseline - 0.02 at 95%"
     rises = parse({"metric": "log_loss", "max_drop": 0.1})
     assert rises.terms == (Term("log_loss", "<=", Reference(0.1, "baseline")),)
-    with pytest.raises(GateSyntaxError, match="between 0.5 and 1"):
+    with pytest.raises(GateSyntaxError, match=r"between 0\.5 and 1"):
         parse("accuracy >= 0.8 at 95")
 
 

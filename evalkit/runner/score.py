@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from evalkit.comparing.columns import NOT_ANSWERED, columns_of, scored
+from evalkit.comparing.columns import NOT_ANSWERED as NOT_ANSWERED
+from evalkit.comparing.columns import columns_of, scored
 from evalkit.metrics import analyses, catalogue
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.run import run_metric
@@ -41,7 +42,7 @@ class Scorer:
         grouped: dict[str, ScoreRecord] = {}
         for name in metric_names(self.suite):
             whole.update(_records(self._over_all(name, confidence), lost=len(self._lost)))
-            if not catalogue.METRICS[name].keyed:
+            if not self._metric(name).keyed:
                 for key, index in self._groups():
                     part = self._compute(name, self.columns.subset(index), confidence)
                     grouped.update(_records(part, f"[{key}]", self._lost_in(key)))
@@ -56,6 +57,11 @@ class Scorer:
     def _compute(self, name: str, columns: Columns, confidence: float) -> Result:
         settings = self._settings.get(name)
         return run_metric(name, columns, confidence=confidence, settings=settings)
+
+    def _metric(self, name: str) -> catalogue.Metric:
+        metric = catalogue.find(name)
+        assert metric is not None  # names are checked before anything runs
+        return metric
 
     def _lost_in(self, key: str) -> int:
         column, _, value = key.partition("=")
@@ -116,6 +122,7 @@ _CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
     "qa": lambda scorer: scorer.per_sample("exact_match"),
     "extractive-qa": lambda scorer: scorer.per_sample("exact_match"),
     "math": lambda scorer: scorer.per_sample("math_accuracy"),
+    "code": lambda scorer: [all(answers) for answers in scorer.columns.passed],
     "safety": _refused_rightly,
 }
 

@@ -1,0 +1,56 @@
+"""Tables of a run as files: CSV, Parquet or JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.errors import UsageError
+from evalkit.reporting.document import finite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".parquet", ".json")
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table; the ending of the name says how.
+
+    CSV: UTF-8, lists and mappings as JSON. Parquet: columns of mixed types as JSON as well.
+    JSON: a list of objects, one per row, undefined numbers null. Raises UsageError for another
+    ending, and for Parquet without pyarrow.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".json":
+        rows = finite(frame.to_dict(orient="records"))
+        path.write_text(json.dumps(rows, ensure_ascii=True, indent=1) + "\n", encoding="utf-8")
+        return
+    flat = frame.map(_flat)
+    if path.suffix == ".csv":
+        flat.to_csv(path, index=False, encoding="utf-8")
+        return
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            f"{path}: writing Parquet needs pyarrow: pip install 'pytest-evalkit[parquet]'"
+        ) from None
+    for name in flat.columns:
+        kinds = {type(value) for value in flat[name] if not _missing(value)}
+        if len(kinds) > 1:
+            flat[name] = [None if _missing(v) else json.dumps(v) for v in flat[name]]
+    flat.to_parquet(path, index=False)
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(finite(value))
+    return value
+
+
+def _missing(value: Any) -> bool:
+    return value is None or bool(value != value)

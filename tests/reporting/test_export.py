@@ -1,0 +1,78 @@
+"""Tables of a run, read back with other readers than wrote them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from evalkit.api import Run
+from evalkit.cli import main
+from evalkit.errors import UsageError
+from evalkit.records import RunRecord
+from evalkit.reporting.words import encodable
+
+
+@pytest.fixture
+def rows(run: RunRecord) -> int:
+    return sum(len(cell.samples) for cell in run.cells)
+
+
+def test_csv_has_a_row_per_sample_and_survives_any_text(
+    run: RunRecord, rows: int, tmp_path: Path
+) -> None:
+    Run(run).export(tmp_path / "new" / "samples.csv")
+    with (tmp_path / "new" / "samples.csv").open(encoding="utf-8", newline="") as file:
+        read = list(csv.DictReader(file))
+    assert len(read) == rows
+    samples = [sample for cell in run.cells for sample in cell.samples]
+    assert [row["id"] for row in read] == [sample.id for sample in samples]
+    assert json.loads(read[0]["targets"]) == samples[0].targets
+    for row, sample in zip(read, samples, strict=True):
+        assert row["output"] == encodable(sample.output)
+
+
+def test_parquet(run: RunRecord, rows: int, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for what in ("samples", "scores", "gates"):
+        Run(run).export(tmp_path / f"{what}.parquet", what)
+    read = parquet.read_table(tmp_path / "samples.parquet").to_pylist()
+    assert len(read) == rows
+    assert read[0]["correct"] is run.cells[0].samples[0].correct
+    scores = parquet.read_table(tmp_path / "scores.parquet").to_pylist()
+    assert scores[0]["value"] == run.cells[0].scores["accuracy"].value
+
+
+def test_json_has_no_constants(run: RunRecord, tmp_path: Path) -> None:
+    Run(run).export(tmp_path / "scores.json", "scores")
+    text = (tmp_path / "scores.json").read_text(encoding="utf-8")
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    read = json.loads(text)
+    assert len(read) == sum(len(cell.scores) for cell in run.cells)
+    assert {"suite", "model", "prompt", "score", "value", "low", "high", "n"} <= set(read[0])
+
+
+def test_what_cannot_be_written_is_said(run: RunRecord, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"ending in \.csv, \.parquet, \.json"):
+        Run(run).export(tmp_path / "samples.xlsx")
+    with pytest.raises(UsageError, match="did you mean 'scores'"):
+        Run(run).export(tmp_path / "samples.csv", "score")
+
+
+def test_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from evalkit import evaluate
+
+    monkeypatch.chdir(tmp_path)
+    declared = {"suite": "s", "task": "qa", "data": {"target": "a", "rows": [{"q": "x", "a": "x"}]},
+                "prompts": {"p": "{{ q }}"}, "gates": ["exact_match >= 1"]}  # fmt: skip
+    done = evaluate(declared, {"echo": lambda prompt: prompt[-1]["content"]})
+    assert main(["export", done.id, "-o", "gates.csv", "--what", "gates"]) == 0
+    assert f"gates.csv: gates of run {done.id}" in capsys.readouterr().out
+    (gate,) = csv.DictReader((tmp_path / "gates.csv").open(encoding="utf-8"))
+    assert (gate["rule"], gate["verdict"]) == ("exact_match >= 1", "pass")
+    assert main(["export", "-o", "samples.txt"]) == 2
