@@ -15,7 +15,6 @@ from evalkit.gates import parse
 from evalkit.pytest_plugin.session import EvalSession, session_of
 from evalkit.records import CellRecord, GateRecord, SampleRecord
 from evalkit.runner.plan import Cell
-from evalkit.runner.score import NOT_ANSWERED
 
 Location = tuple[Path, int, str]
 
@@ -105,6 +104,8 @@ class EvalItem(pytest.Item):
 
     def first_error(self) -> str:
         """A line on the first sample of the cell without an answer, or ""."""
+        from evalkit.comparing.columns import NOT_ANSWERED
+
         if not any(self.record().statuses.get(status) for status in NOT_ANSWERED):
             return ""
         samples = self.evals.samples(self.cell.id)

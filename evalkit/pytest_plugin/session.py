@@ -171,7 +171,7 @@ class EvalSession:
         baseline = self._baseline()
         with self._terminal() as progress:
             return execute(
-                Plan(list(self._planned.values()), self.models),
+                Plan(list(self._planned.values()), self.models, self._option("allow_code") or ""),
                 self.store,
                 new_run(self.run_id, self._config.rootpath),
                 use_cache=not self._option("no_cache"),
@@ -261,6 +261,7 @@ class EvalSession:
 
         options.setdefault("limit", self._option("limit"))
         options.setdefault("cache", not self._option("no_cache"))
+        options.setdefault("allow_code", self._option("allow_code") or False)
         options.setdefault("root", self._config.rootpath)
         return evaluate(
             suite,

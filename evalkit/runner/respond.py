@@ -81,6 +81,7 @@ class Respondent:
         self._run = run
         self._progress = progress
         self._loaded = False
+        self._broken = ""
 
     def ask(self, asked: Asked) -> None:
         """Answer what is missing in a cell, committing batch by batch.
@@ -91,6 +92,7 @@ class Respondent:
             return
         self._progress.cell(*asked.cell.id)
         try:
+            self._check_can(asked)
             self._load()
             started = perf_counter()
             self._ask_batches(asked)
@@ -98,12 +100,27 @@ class Respondent:
         except ModelError as error:
             asked.error = str(error)
 
+    def _check_can(self, asked: Asked) -> None:
+        choices = any(request.choices for request in asked.distinct.values())
+        if choices and not self.model.capabilities.choices:
+            raise ModelError(
+                f"'{self.model.name}' cannot compare choices, which this suite's 'answer:"
+                f" {asked.cell.suite.answer.method}' asks for. Write 'answer: text' in the suite,"
+                " or tell how the model compares: 'choose: module:function' in its declaration"
+            )
+
     def _load(self) -> None:
         if self._loaded:
             return
+        if self._broken:  # loading may take minutes, and would break again
+            raise ModelError(self._broken)
         self._progress.loading(self.model.name)
         started = perf_counter()
-        self.model.load()
+        try:
+            self.model.load()
+        except ModelError as error:
+            self._broken = str(error)
+            raise
         self.load_seconds = perf_counter() - started
         self._loaded = True
 

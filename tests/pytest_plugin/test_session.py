@@ -192,6 +192,7 @@ def test_a_sample_that_errors_is_seen_and_fails_the_gates(project: pytest.Pytest
     result = project.runpytest_inprocess("suites", "--eval-prompt", "plain", "--eval-json=r.json")
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(["*1 of 4 samples have no answer (1 error), more than max_err*"])
+    result.stdout.fnmatch_lines(["  first error: sample kr: KeyError: 'Atlantis' (in answer, *"])
     (cell,) = json.loads(project.path.joinpath("r.json").read_text())["cells"]
     assert cell["statuses"] == {"ok": 3, "error": 1}
     assert cell["scores"]["exact_match"]["n"] == 3

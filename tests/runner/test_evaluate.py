@@ -111,6 +111,28 @@ def test_choices_give_probabilities(run: Callable[..., Run], tmp_path: Path) -> 
     assert value(done, "log_loss") == pytest.approx(-sum(map(math.log, right)) / 4)
 
 
+def test_a_model_that_cannot_compare_choices_is_not_asked(run: Callable[..., Run]) -> None:
+    asked: list[object] = []
+    declared = suite(answer="choice", gates=["accuracy >= 0.5"])
+    (cell,) = run(declared, lambda prompt: asked.append(prompt) or "positive").record.cells
+    assert not asked
+    assert "'m' cannot compare choices" in cell.error
+    assert "'answer: text'" in cell.error
+    assert [gate.verdict for gate in cell.gates] == ["error"]
+
+
+def test_a_model_that_cannot_be_loaded_is_loaded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken_app.py").write_text("open('imports', 'a').write('x')\nraise ValueError\n")
+    declared = suite(prompts={"a": "{{ text }}", "b": "{{ text }}!"})
+    done = evaluate(declared, "callable:broken_app:answer", root=tmp_path)
+    assert len({cell.error for cell in done.record.cells}) == 1
+    assert "ValueError" in done.record.cells[1].error
+    assert Path("imports").read_text() == "x"
+
+
 def test_multiple_choice_normalises_by_length(run: Callable[..., Run], tmp_path: Path) -> None:
     (tmp_path / "lengths.py").write_text(
         "def write(prompt): return ''\n"
