@@ -91,7 +91,21 @@ def test_unknown_scores_name_the_nearest() -> None:
     assert message is not None
     assert "did you mean 'recall[negative]'?" in message
     assert problem("accuracy[topic=art] >= 0.6", known) is not None
-    assert problem("accuracy[topic=art] >= 0.6", known, open_ended=True) is None
+    assert problem("accuracy[topic=art] >= 0.6", known, groups=["topic"]) is None
+    message = problem("accuracy[topik=art] >= 0.6", known, groups=["topic"])
+    assert message is not None
+    assert "unknown group 'topik'; did you mean 'topic'?" in message
+
+
+def test_labels_and_names_are_any_text() -> None:
+    rule = "recall[rock and roll] >= 0.9 and f1[hip-hop [uk]] > 0.5 and accuracy[g=a]b] < 1"
+    terms = parse(rule).terms
+    scores = ["recall[rock and roll]", "f1[hip-hop [uk]]", "accuracy[g=a]b]"]
+    assert [term.score for term in terms] == scores
+    few = Reference(-0.02, "small/few shot v-2")
+    assert parse("accuracy >= small/few shot v-2 - 0.02").terms == (Term("accuracy", ">=", few),)
+    bare = parse("accuracy >= small/v-2").terms[0].reference
+    assert bare == Reference(0.0, "small/v-2")
 
 
 def test_verdict_on_the_value() -> None:

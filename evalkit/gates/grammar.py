@@ -21,12 +21,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit.errors import EvalkitError, nearest
+from evalkit.errors import EvalkitError, nearest, unknown
 from evalkit.metrics import catalogue
 
 _OPS = (">=", ">", "<=", "<", "==", "!=")
 _TERM = re.compile(
-    r"""^\s*(?P<score>[^\W\d][\w.:/@-]*(?:\[[^\]]*\])?)\s*
+    r"""^\s*(?P<score>[^\W\d][\w.:/@-]*(?:\[.*?\])?)\s*
         (?P<op>>=|<=|==|!=|>|<)\s*
         (?P<reference>.+?)\s*$""",
     re.VERBOSE,
@@ -34,7 +34,7 @@ _TERM = re.compile(
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _PLAIN = re.compile(rf"^(?P<number>{_NUMBER})\s*(?P<percent>%?)$")
 _RELATIVE = re.compile(
-    rf"^(?P<target>baseline|[^\s/]+/[^\s]+)(?:\s*(?P<sign>[-+])\s*(?P<offset>{_NUMBER})\s*(?P<percent>%?))?$"
+    rf"^(?P<target>baseline|[^\s/]+/\S+(?:\s+\S+)*?)(?:\s*(?P<sign>[-+])\s*(?P<offset>{_NUMBER})\s*(?P<percent>%?))?$"
 )
 _AT = re.compile(rf"\s+at\s+(?P<number>{_NUMBER})\s*(?P<percent>%?)\s*$", re.IGNORECASE)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
@@ -84,7 +84,7 @@ def parse(declared: object) -> Gate:
         if at := _AT.search(rule):
             level = _level(_number(at["number"], at["percent"]))
             rule = rule[: at.start()]
-        terms = tuple(_term(part) for part in _AND.split(rule))
+        terms = tuple(_term(part) for part in _parts(rule))
         return Gate(" ".join(declared.split()), terms, level)
     if isinstance(declared, Mapping):
         return _long_form(declared)
@@ -92,6 +92,17 @@ def parse(declared: object) -> Gate:
         f"expected a rule such as 'accuracy >= 0.8' or a mapping with {', '.join(_LONG_KEYS)};"
         f" found {declared!r}"
     )
+
+
+def _parts(rule: str) -> list[str]:
+    """A rule cut at each ``and`` that is not inside brackets: labels and groups are any text."""
+    parts, start = [], 0
+    for found in _AND.finditer(rule):
+        part = rule[start : found.start()]
+        if part.count("[") <= part.count("]"):
+            parts.append(part)
+            start = found.end()
+    return [*parts, rule[start:]]
 
 
 def _term(text: str) -> Term:
@@ -183,11 +194,11 @@ def _show_reference(reference: Reference) -> str:
     return f"{reference.target} {sign} {abs(reference.offset):g}"
 
 
-def problem(declared: object, known: Sequence[str], *, open_ended: bool = False) -> str | None:
+def problem(declared: object, known: Sequence[str], *, groups: Sequence[str] = ()) -> str | None:
     """What is wrong with a gate as declared, or None.
 
-    known: the score names the suite will have. open_ended: also allow ``name[group=value]``
-    for every known name (the suite groups its samples; values are only known from the data).
+    known: the score names the suite will have. groups: the columns it groups its samples by;
+    ``name[column=value]`` is then a score for every known name, whatever the value.
     """
     try:
         gate = parse(declared)
@@ -197,8 +208,11 @@ def problem(declared: object, known: Sequence[str], *, open_ended: bool = False)
         if term.score in known:
             continue
         base, _, key = term.score.partition("[")
-        if open_ended and "=" in key and base in known:
-            continue
+        column, grouped, _ = key.partition("=")
+        if grouped and base in known and groups:
+            if column in groups:
+                continue
+            return f"'{term.score}': {unknown('group', column, groups)}"
         guess = nearest(term.score, known)
         hint = f"; did you mean '{guess}'?" if guess else ""
         return (

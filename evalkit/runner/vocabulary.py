@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalkit import gates
+from evalkit.errors import unknown
 from evalkit.metrics import catalogue
 from evalkit.spec.load import Vocabulary
 from evalkit.spec.suite import Suite
@@ -28,7 +29,27 @@ def missing_for_task(suite: Suite) -> str | None:
 
 
 def _check_gate(rule: object, suite: Suite) -> str | None:
-    return gates.problem(rule, score_names(suite), open_ended=bool(suite.data.group))
+    wrong = gates.problem(rule, score_names(suite), groups=suite.data.group)
+    if wrong:
+        return wrong
+    checked = (_check_reference(term, suite) for term in gates.parse(rule).terms)
+    return next(filter(None, checked), None)
+
+
+def _check_reference(term: gates.Term, suite: Suite) -> str | None:
+    """What a score is compared with: a prompt of the suite, or a value it can have."""
+    target, threshold = term.reference.target, term.reference.offset
+    if "/" in target and "prompts" not in suite.pruned:
+        prompt = target.rpartition("/")[2]
+        return None if prompt in suite.prompts else unknown("prompt", prompt, list(suite.prompts))
+    metric = catalogue.of_score(term.score)
+    if target or metric is None or metric.low <= threshold <= metric.high:
+        return None
+    percent = f"; write {threshold:g}%" if metric.high == 1 < threshold <= 100 else ""
+    return (
+        f"{term.score} is never {threshold:g}: it lies between {metric.low:g} and"
+        f" {metric.high:g}{percent}"
+    )
 
 
 def metric_names(suite: Suite) -> tuple[str, ...]:
@@ -49,6 +70,8 @@ def columns_present(suite: Suite) -> set[str]:
             present.add("probabilities")
     if suite.data.source:
         present.add("sources")
+    if suite.task == "code":
+        present.add("passed")
     if suite.task == "multiple-choice" and chosen:
         present.add("choices")
     return present

@@ -133,6 +133,22 @@ def test_a_model_that_cannot_be_loaded_is_loaded_once(
     assert Path("imports").read_text() == "x"
 
 
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("accuracy >= 80", "accuracy is never 80: it lies between 0 and 1; write 80%"),
+        ("accuracy[domian=film] >= 0.5", "unknown group 'domian'; did you mean 'domain'?"),
+        ("accuracy >= m/plane", "unknown prompt 'plane'; did you mean 'plain'?"),
+    ],
+)
+def test_gates_that_no_run_can_decide_are_refused(
+    run: Callable[..., Run], gate: str, said: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        run(suite(gates=[gate]), answering())
+    assert said in str(caught.value)
+
+
 def test_multiple_choice_normalises_by_length(run: Callable[..., Run], tmp_path: Path) -> None:
     (tmp_path / "lengths.py").write_text(
         "def write(prompt): return ''\n"
@@ -271,13 +287,13 @@ def test_gates_against_another_cell(run: Callable[..., Run]) -> None:
     declared = suite(
         data={"rows": [{"text": "great", "label": "positive"}], "target": "label"},
         prompts={"plain": "{{ text }}", "polite": "Please: {{ text }}"},
-        gates=["accuracy >= m/polite - 0.1", "accuracy >= m/rude"],
+        gates=["accuracy >= m/polite - 0.1", "accuracy >= n/plain"],
     )
     done = run(declared, model)
     plain, polite = done.record.cells
     assert [g.verdict for g in plain.gates] == ["fail", "error"]
     assert [g.verdict for g in polite.gates] == ["pass", "error"]
-    assert "no cell m/rude" in plain.gates[1].reason
+    assert "no cell n/plain" in plain.gates[1].reason
 
 
 def test_a_backend_that_loses_requests_is_found_out(run: Callable[..., Run]) -> None:
