@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from evalkit.comparing.scores import ScoreComparison, compare_score
-from evalkit.comparing.side import Side, pair
+from evalkit.comparing.side import Side, pair, side_of
 from evalkit.errors import UsageError, unknown
+from evalkit.records import RunRecord
 from evalkit.stats.paired import holm
 
 
@@ -52,6 +54,16 @@ def compare_cells(
         scores = [compare_score(a, b, n, confidence=confidence, seed=seed) for n in names]
         found.append(CellComparison(a.cell.suite, *_called(a, b), scores, _flips(a, b, names)))
     return _adjusted(found)
+
+
+def compare_in(run: RunRecord, suite: str, *, most: int = 28) -> list[CellComparison]:
+    """The cells of one suite of a run with each other, by the suite's first score.
+
+    With more than ``most`` pairs, each cell with the first one only. Needs the run's samples.
+    """
+    sides = [side_of(run, c) for c in run.cells if c.suite == suite and c.samples and c.scores]
+    pairs = list(combinations(sides, 2))
+    return compare_cells(pairs if len(pairs) <= most else [(sides[0], s) for s in sides[1:]])
 
 
 def main_score(side: Side) -> str | None:

@@ -46,5 +46,11 @@ def columns_of(
         choices=[tuple(s.details["options"]) for s in samples] if choices else (),
         continuations=[tuple(s.details["choices"]) for s in samples] if choices else (),
         sources=[str(s.fields[source]) for s in samples] if source else (),
+        passed=_passed(samples) if task == "code" else (),
         fields=[sample.fields for sample in samples],
     )
+
+
+def _passed(samples: Sequence[SampleRecord]) -> list[tuple[bool, ...]]:
+    """Whether each answer passed its tests; where there was no code to run, it did not."""
+    return [(bool(sample.details.get("tests", {}).get("passed")),) for sample in samples]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.comparing.columns import scored
-from evalkit.comparing.side import row_digest
+from evalkit.comparing.side import KEPT_DIGEST, row_digest
 from evalkit.errors import UsageError
 from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
 
@@ -29,7 +29,7 @@ def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:
     names = list(dict.fromkeys(name for sample in samples for name in sample.scores))
     written: dict[str, Any] = {
         "ids": [sample.id for sample in samples],
-        "digests": [str(s.details.get("digest") or row_digest(s)) for s in samples],
+        "digests": [row_digest(sample) for sample in samples],
         "scores": {name: [_short(s.scores.get(name)) for s in samples] for name in names},
     }
     if cell.task in _LABELLED:
@@ -121,7 +121,7 @@ def _samples(pairs: Mapping[str, Any]) -> list[SampleRecord]:
             how="",
             status="ok",
             scores={name: column[i] for name, column in scores.items() if column[i] is not None},
-            details={"digest": pairs["digests"][i]},
+            details={KEPT_DIGEST: pairs["digests"][i]},
         )
         for i, one in enumerate(ids)
     ]

@@ -1,4 +1,4 @@
-"""One cell as a comparison sees it: its scored samples by id, each with a digest of its row."""
+"""One cell as a comparison sees it: its scored samples by id, each with what tells rows apart."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from evalkit.comparing.columns import columns_of, scored
 from evalkit.metrics.base import Columns
 from evalkit.records import CellRecord, RunRecord, SampleRecord, SuiteRecord
 
+KEPT_DIGEST = "row_digest"
+"""Among the details of a sample that was read from a file: the digest of the row it had."""
+
 
 @dataclass(frozen=True)
 class Side:
     """A cell to compare.
 
-    samples: the scored ones, by id. digests: by id, what tells whether row and targets are the
-    same. whole: the samples have everything metrics need; else only their per-sample scores,
-    and ids and predictions as far as a file kept them. run: the id of its run.
+    samples: the scored ones, by id. whole: they have everything metrics need; else only their
+    per-sample scores, and predictions as far as a file kept them. run: the id of its run.
     """
 
     cell: CellRecord
     suite: SuiteRecord | None
     samples: Mapping[str, SampleRecord]
-    digests: Mapping[str, str]
     whole: bool = True
     run: str = ""
 
@@ -70,21 +71,25 @@ def side_of(run: RunRecord, cell: CellRecord) -> Side:
     """A cell of a run, with its samples loaded."""
     suite = run.suites.get(cell.suite)
     kept = scored(cell.samples, suite.on_unparsed if suite else "wrong")
-    digests = {s.id: str(s.details.get("digest") or row_digest(s)) for s in kept}
-    whole = not any("digest" in sample.details for sample in kept)
-    return Side(cell, suite, {s.id: s for s in kept}, digests, whole, run.id)
+    whole = not any(KEPT_DIGEST in sample.details for sample in kept)
+    return Side(cell, suite, {s.id: s for s in kept}, whole, run.id)
 
 
 def pair(a: Side, b: Side) -> Paired:
     """The samples that both sides have, where their rows and targets agree."""
     both = [one for one in a.samples if one in b.samples]
-    agreeing = [one for one in both if a.digests[one] == b.digests[one]]
+    if a.whole and b.whole and a.run == b.run:  # cells of one suite in one run share its data
+        agreeing = both
+    else:
+        agreeing = [o for o in both if row_digest(a.samples[o]) == row_digest(b.samples[o])]
     missing = len(a.samples) + len(b.samples) - 2 * len(both)
     return Paired(agreeing, len(both) - len(agreeing), missing)
 
 
 def row_digest(sample: SampleRecord) -> str:
     """Twelve hexadecimal digits that stand for a sample's row and accepted answers."""
+    if KEPT_DIGEST in sample.details:
+        return str(sample.details[KEPT_DIGEST])
     content = [sample.fields, list(sample.targets)]
     text = json.dumps(content, sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:12]

@@ -11,7 +11,7 @@ from evalkit.comparing.cells import CellComparison, Flip
 from evalkit.comparing.scores import ScoreComparison
 from evalkit.reporting import words
 from evalkit.reporting.document import finite
-from evalkit.reporting.markdown import escaped, table
+from evalkit.reporting.github import escaped, folded, table
 from evalkit.reporting.terminal import clean, plain
 
 MOST_FLIPS = 50
@@ -115,10 +115,21 @@ def comparison_markdown(comparisons: Sequence[CellComparison]) -> str:
             ]
             flips = table(("sample", "A", "B", "target"), [[escaped(c) for c in r] for r in rows])
             title = f"{words.plural(len(rows), 'sample')} flipped"
-            parts.append(f"<details><summary>{title}</summary>\n\n{flips}\n\n</details>")
+            parts.append(folded(title, flips))
         elif one.flips:
             parts.append(f"{len(one.flips):,} samples flipped.")
     return words.encodable("\n\n".join(parts)) + "\n"
+
+
+def pairs_table(comparisons: Sequence[CellComparison]) -> str:
+    """One line per pair of cells and score, in Markdown."""
+    rows = [
+        [escaped(text) for text in (one.suite, one.a, one.b, *_row(score))]
+        for one in comparisons
+        for score in one.scores
+    ]
+    score, a, b, *rest = _HEADER
+    return table(("suite", "cell A", "cell B", score, a, b, *rest), rows)
 
 
 def comparison_document(comparisons: Sequence[CellComparison]) -> list[dict[str, Any]]:

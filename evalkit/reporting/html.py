@@ -23,6 +23,7 @@ from markupsafe import Markup
 from evalkit.content import folder
 from evalkit.records import RunRecord
 from evalkit.reporting import words
+from evalkit.reporting.comparison import outcomes, p_value
 from evalkit.reporting.page import moment, page
 from evalkit.reporting.summary import limited, worst_case
 
@@ -91,6 +92,8 @@ def _environment() -> Environment:
         moment=moment,
         count=lambda value: f"{value:,}",
         pretty=_pretty,
+        p_value=p_value,
+        outcomes=outcomes,
     )
     environment.globals.update(limited=limited, settings=_settings, worst_case=worst_case)
     return environment

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from evalkit.comparing.cells import compare_in
 from evalkit.records import RunRecord
 from evalkit.reporting import words
+from evalkit.reporting.comparison import pairs_table
+from evalkit.reporting.github import escaped, folded, table
 from evalkit.reporting.summary import (
     JudgedGate,
     cell_name,
@@ -26,7 +28,6 @@ _MARKS = {
     "pass": "✅ pass",
     "none": "–",
 }
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$@])")
 _GATE_HEADER = ("verdict", "gate", "suite", "model / prompt", "value", "margin", "why")
 _CELL_HEADER = ("verdict", "suite", "model / prompt", "score", "value", "interval", "n", "lost")
 
@@ -43,10 +44,11 @@ def render_markdown(run: RunRecord) -> str:
         parts.append(table(_GATE_HEADER, map(_gate_row, unmet)))
     if run.cells:
         parts.append(_cells(run))
+    if compared := [one for suite in run.suites for one in compare_in(run, suite)]:
+        parts.append(folded(words.plural(len(compared), "comparison"), pairs_table(compared)))
     if met:
-        folded = table(_GATE_HEADER, map(_gate_row, met))
-        title = words.plural(len(met), "passing gate")
-        parts.append(f"<details><summary>{title}</summary>\n\n{folded}\n\n</details>")
+        gates_met = table(_GATE_HEADER, map(_gate_row, met))
+        parts.append(folded(words.plural(len(met), "passing gate"), gates_met))
     parts.append(f"<sub>evalkit run {escaped(run.id)}, {escaped(run.started)}</sub>")
     return words.encodable("\n\n".join(parts)) + "\n"
 
@@ -85,14 +87,3 @@ def _cells(run: RunRecord) -> str:
             )
         )
     return table(_CELL_HEADER, rows)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose cells are Markdown already."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is: one line, nothing in it formats, links or mentions."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

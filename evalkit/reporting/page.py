@@ -1,16 +1,19 @@
-"""What the HTML page shows, arranged for its templates: no numbers are made here."""
+"""What the HTML page shows, arranged for its templates: no numbers are made in this room."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
+from evalkit.comparing.cells import compare_in
+from evalkit.comparing.scores import ScoreComparison, significant
 from evalkit.records import CellRecord, GateRecord, ModelRecord, RunRecord, ScoreRecord, SuiteRecord
 from evalkit.reporting import words
-from evalkit.reporting.bars import Bar, axis, gate_bar, score_bar
+from evalkit.reporting.bars import Axis, Bar, axis, gate_bar, score_bar
 from evalkit.reporting.document import finite
 from evalkit.reporting.pack import PackedSuite, pack
 from evalkit.reporting.summary import (
@@ -82,6 +85,18 @@ class ClassReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """Two cells of a suite by one score. tone: ``pass`` where b is surely better, ``fail`` where
+    surely worse, else ``none``."""
+
+    a: str
+    b: str
+    score: ScoreComparison
+    bar: Bar
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
 class SuitePage:
     """Everything the page says about one suite.
 
@@ -100,6 +115,7 @@ class SuitePage:
     grouped: Sequence[ScoreRow]
     confusions: Sequence[Confusion]
     reports: Sequence[ClassReport]
+    comparisons: Sequence[ComparisonRow]
     packed: PackedSuite
 
 
@@ -201,6 +217,7 @@ def _suite(run: RunRecord, name: str, number: int) -> SuitePage:
         grouped=[row for row in rows if "[" in row.name and "=" in row.name],
         confusions=_confusions(cells),
         reports=_reports(cells),
+        comparisons=_comparisons(run, name),
         packed=pack(record, cells),
     )
 
@@ -252,6 +269,29 @@ def _reports(cells: Sequence[CellRecord]) -> list[ClassReport]:
         for analysis in cell.analyses
         if analysis.get("kind") == "classification_report"
     ]
+
+
+def _comparisons(run: RunRecord, suite: str) -> list[ComparisonRow]:
+    found = [(one, score) for one in compare_in(run, suite) for score in one.scores]
+    seen = [abs(v) for _, s in found for v in (s.low, s.high, s.difference) if math.isfinite(v)]
+    most = max(seen, default=0.0) or 1.0
+    on = Axis(-most, most)
+    return [
+        ComparisonRow(
+            one.a,
+            one.b,
+            score,
+            Bar(on.at(score.difference), on.at(score.low), on.at(score.high), (50.0,)),
+            _tone(score),
+        )
+        for one, score in found
+    ]
+
+
+def _tone(score: ScoreComparison) -> str:
+    if not significant(score) or score.better not in ("higher", "lower"):
+        return "none"
+    return "pass" if (score.difference > 0) == (score.better == "higher") else "fail"
 
 
 def _heat(suite: SuitePage, models: Sequence[str]) -> list[HeatRow]:

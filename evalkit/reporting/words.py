@@ -37,8 +37,8 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def signed(value: float | None) -> str:
-    """A margin with its sign, the minus a true minus."""
-    if value is None:
+    """A margin with its sign, the minus a true minus; a dash where it is undefined."""
+    if value is None or math.isnan(value):
         return ABSENT
     return ("+" if value >= 0 else MINUS) + number(abs(value))
 
