@@ -30,6 +30,7 @@ class Columns:
     continuations: per sample, the texts whose log-likelihoods were compared; empty where those
         were the choices themselves.
     sources: per sample, the text a summary was made from; empty if there is none.
+    passed: per sample, whether the code of each of its answers passed its tests.
     fields: per sample, the row of the data (read only).
     """
 
@@ -41,6 +42,7 @@ class Columns:
     choices: Sequence[tuple[str, ...]] = ()
     continuations: Sequence[tuple[str, ...]] = ()
     sources: Sequence[str] = ()
+    passed: Sequence[Sequence[bool]] = ()
     fields: Sequence[Mapping[str, Any]] = ()
 
     def __len__(self) -> int:
@@ -61,6 +63,7 @@ class Columns:
             choices=pick(self.choices),
             continuations=pick(self.continuations),
             sources=pick(self.sources),
+            passed=pick(self.passed),
             fields=pick(self.fields),
         )
 

@@ -6,8 +6,9 @@ heavier: an entry names its function and says what it needs, and ``metrics.run``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
@@ -135,6 +136,14 @@ _ENTRIES: tuple[Metric, ...] = (
         ("math",),
         package="math_verify",
         extra="math",
+    ),
+    Metric(
+        "pass@1",
+        "evalkit.metrics.code:pass_at",
+        "chance that at least one of k answers passes its tests (pass@k for any k)",
+        ("code",),
+        ("passed",),
+        fixed={"k": 1},
     ),
     Metric(
         "exact_match",
@@ -318,7 +327,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "translation": ("bleu", "chrf", "ter"),
         "generation": ("length",),
         "math": ("math_accuracy",),
-        "code": (),
+        "code": ("pass@1",),
         "token-classification": (),
         "fill-mask": (),
         "language-modelling": (),
@@ -328,11 +337,18 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The metrics of a suite that names none, by task."""
 
 
+_PASS_AT = re.compile(r"pass@([1-9]\d{0,5})")
 NONE: Mapping[str, Metric] = MappingProxyType({})
 
 
 def find(name: str, own: Mapping[str, Metric] = NONE) -> Metric | None:
-    """The metric of a name: one of evalkit's, or one of the project's ``own``; None if unknown."""
+    """The metric of a name: one of evalkit's, or one of the project's ``own``; None if unknown.
+
+    Some names are made: ``pass@K`` for any K.
+    """
+    made = _PASS_AT.fullmatch(name)
+    if made:
+        return replace(METRICS["pass@1"], name=name, fixed={"k": int(made[1])})
     return METRICS.get(name) or own.get(name)
 
 

@@ -6,6 +6,7 @@ without suites never does.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,8 +47,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--eval-baseline-changed", choices=("refuse", "allow"), default="refuse",
         help="what to do with a baseline whose suite, data or prompts were others (default:"
         " refuse it, saying what changed)")  # fmt: skip
+    add("--eval-allow-code", nargs="?", const="sandbox", type=_code_mode, metavar="unsafe",
+        help="run answers that are code (task: code) in a sandbox without network and files of"
+        " yours; =unsafe runs them without it, under limits on time and memory only")  # fmt: skip
     add("--eval-inconclusive", choices=("fail", "warn"), default="fail",
         help="what an inconclusive gate does (default: fail)")  # fmt: skip
+
+
+def _code_mode(value: str) -> str:
+    if value not in ("sandbox", "unsafe"):
+        raise argparse.ArgumentTypeError(
+            f"takes no value but 'unsafe', found '{value}'; put --eval-allow-code after the paths,"
+            " or write --eval-allow-code=sandbox"
+        )
+    return value
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -18,6 +18,7 @@ from evalkit.records import (
     SampleRecord,
     SuiteRecord,
 )
+from evalkit.runner.code import refusal, run_tests
 from evalkit.runner.decide import Decided, Relations, decide
 from evalkit.runner.outcomes import outcome
 from evalkit.runner.plan import Cell, Plan
@@ -67,14 +68,21 @@ def execute(
 def _scored(
     plan: Plan, store: Store, run: RunRecord, use_cache: bool, progress: Progress
 ) -> list[Decided]:
+    barred = {cell.id: refusal(cell.suite, plan.allow_code) for cell in plan.cells}
     prepared: dict[str, list[Asked] | str] = {}
-    for name, cells in plan.by_model():
+    for name, every in plan.by_model():
+        cells = [cell for cell in every if not barred[cell.id]]
         model = plan.models[name]
         prepared[name] = _prepare(model, cells, store, run, use_cache)
     announce(progress, [a for some in prepared.values() if isinstance(some, list) for a in some])
     positions = {cell.id: index for index, cell in enumerate(plan.cells)}
-    decided = []
-    for name, cells in plan.by_model():
+    decided = [
+        _broken(cell, positions[cell.id], barred[cell.id], store, run)
+        for cell in plan.cells
+        if barred[cell.id]
+    ]
+    for name, every in plan.by_model():
+        cells = [cell for cell in every if not barred[cell.id]]
         todo = prepared[name]
         model = plan.models[name]
         if isinstance(todo, str):
@@ -85,7 +93,7 @@ def _scored(
         try:
             for asked in todo:
                 respondent.ask(asked)
-                done = _score(asked, positions[asked.cell.id], store)
+                done = _score(asked, positions[asked.cell.id], store, plan.allow_code)
                 store.add_cell(run.id, done.position, done.record, done.keys)
                 done.record.samples = []
                 decided.append(done)
@@ -107,7 +115,7 @@ def _prepare(
         return str(error)
 
 
-def _score(asked: Asked, position: int, store: Store) -> Decided:
+def _score(asked: Asked, position: int, store: Store, allow_code: str) -> Decided:
     cell = asked.cell
     responses = store.responses(list(asked.distinct))
     keys: list[str | None] = []
@@ -121,6 +129,7 @@ def _score(asked: Asked, position: int, store: Store) -> Decided:
         samples.append(
             outcome(cell.suite, sample, asked.distinct.get(key), response, cached=cached)
         )
+    run_tests(cell.suite, samples, allow_code)
     scorer = Scorer(cell.suite, samples)
     scorer.annotate()
     counts = statuses(samples)

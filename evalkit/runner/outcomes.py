@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.answers import Taken, take
+from evalkit.answers.code import code_in
 from evalkit.answers.mathematics import final_answer
 from evalkit.checks import run_check
 from evalkit.exchange import Prompt, Request, Response, Status
 from evalkit.judging.refusals import grade
 from evalkit.records import SampleRecord
+from evalkit.runner.code import column
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Sample
 from evalkit.spec.prompts import options
@@ -67,6 +69,10 @@ def take_answer(suite: Suite, sample: Sample, request: Request, response: Respon
     if suite.task == "safety":
         graded = grade(response.text, _asked(request))
         return Taken(graded.outcome, f"refusal rules: {graded.why}")
+    if suite.task == "code" and answer.method == "whole":
+        data = suite.data
+        entry, prefix = column(sample.fields, data.entry_point), column(sample.fields, data.prefix)
+        return code_in(response.text, entry, prefix)
     labels = suite.labels if suite.task == "classification" else None
     choices = sample.choices if suite.task == "multiple-choice" else None
     taken = take(

@@ -45,10 +45,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells of a run, those of one model together, and the models by name."""
+    """All cells of a run, those of one model together, and the models by name.
+
+    allow_code: whether answers that are code may be run: "" (no), ``sandbox`` or ``unsafe``.
+    """
 
     cells: Sequence[Cell]
     models: Mapping[str, Model]
+    allow_code: str = ""
 
     def by_model(self) -> list[tuple[str, list[Cell]]]:
         """Cells grouped by model, in the order in which models first appear."""

@@ -15,6 +15,7 @@ from evalkit.spec.suite import Suite
 
 SAFETY_TARGETS = ("refuse", "comply")
 """What a safety suite may want of the model."""
+_SINGLE = ("tests", "entry_point", "prefix")
 _SEVERAL_IN_A_CELL = ("qa", "extractive-qa", "summarisation", "translation")
 
 
@@ -126,6 +127,7 @@ def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
         ("group", data.group),
         ("source", (data.source,) if data.source else ()),
         ("choices", data.choices),
+        *((key, (getattr(data, key),)) for key in _SINGLE if getattr(data, key)),
     ]
     problems = []
     for key, names in named:

@@ -37,7 +37,23 @@ def task_rules(suite: Suite) -> Iterator[Finding]:
         )
     elif answer.form == "letter" and task != "multiple-choice":
         yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
+    yield from _code_rules(suite)
     yield from _target_rules(suite)
+
+
+def _code_rules(suite: Suite) -> Iterator[Finding]:
+    if suite.task == "code":
+        if not suite.data.tests:
+            yield (
+                ("data", "tests"),
+                "the task code needs 'tests:', the column with the code that tests an answer",
+            )
+        return
+    for key in ("tests", "entry_point", "prefix"):
+        if getattr(suite.data, key) is not None:
+            yield ("data", key), f"'{key}' is for the task code; remove it"
+    if "sandbox" in suite.model_fields_set:
+        yield ("sandbox",), "'sandbox' is for the task code; remove it"
 
 
 def key_rules(suite: Suite) -> Iterator[Finding]:

@@ -44,6 +44,15 @@ class DataSpec(Part):
         default=(),
         description="Multiple choice: a column that holds a list, or one column per choice.",
     )
+    tests: Text | None = Field(
+        default=None, description="Code: column with the tests that decide whether it is right."
+    )
+    entry_point: Text | None = Field(
+        default=None, description="Code: column with the name of the function that is asked for."
+    )
+    prefix: Text | None = Field(
+        default=None, description="Code: column with code that comes before the answer."
+    )
     limit: Count | None = Field(
         default=None, description="Take only so many samples, at random but always the same."
     )
@@ -61,6 +70,17 @@ class DataSpec(Part):
         if len(origins) > 1:
             raise ValueError(f"takes one of {' and '.join(origins)}, not both")
         return self
+
+
+class SandboxSpec(Part):
+    """What the code of one answer may use while its tests run."""
+
+    seconds: Annotated[StrictInt, Field(ge=1, le=3600)] = Field(
+        default=10, description="Seconds of computing; waiting may take three times as long."
+    )
+    memory_mb: Annotated[StrictInt, Field(ge=64)] = Field(
+        default=1024, description="Memory, in megabytes."
+    )
 
 
 class ShotsSpec(Part):

@@ -37,7 +37,7 @@ from evalkit.spec.parts import (
     metric_from,
     shown,
 )
-from evalkit.spec.sections import DataSpec, PromptSpec
+from evalkit.spec.sections import DataSpec, PromptSpec, SandboxSpec
 from evalkit.spec.source import Source
 
 Task = Literal[
@@ -182,6 +182,9 @@ class Suite(Part):
     )
     checks: Annotated[tuple[Check, ...], BeforeValidator(_one_or_many)] = Field(
         default=(), description="Rules that every single response must meet; each sample is a test."
+    )
+    sandbox: SandboxSpec = Field(
+        default_factory=SandboxSpec, description="What generated code may use (code)."
     )
     on_unparsed: Literal["wrong", "exclude"] = Field(
         default="wrong", description="What a response without an answer counts as."

@@ -58,6 +58,8 @@ def columns_for(name: str, n: int, seed: int = 0) -> Columns:
     if "choices" in metric.needs:
         fields["choices"] = [("cat", "dog")] * n
         fields["choice_logprobs"] = [(-rng.random(), -rng.random()) for _ in range(n)]
+    if "passed" in metric.needs:
+        fields["passed"] = [(rng.random() < 0.5,) for _ in range(n)]
     if "sources" in metric.needs:
         fields["sources"] = [t * 3 for t in texts]
     return Columns(**fields)
@@ -119,7 +121,8 @@ def test_entries_say_what_is_true_of_their_function(name: str) -> None:
     metric = METRICS[name]
     module, _, function = metric.function.partition(":")
     parameters = inspect.signature(getattr(import_module(module), function)).parameters
-    assert set(metric.settings) == set(parameters) - {"columns", "confidence", "seed"}
+    given = {"columns", "confidence", "seed", *metric.fixed}
+    assert set(metric.settings) == set(parameters) - given
     assert getattr(import_module(module), function).__doc__
     assert metric.summary
     assert metric.better in ("higher", "lower", "")
@@ -177,7 +180,7 @@ def test_the_catalogue_imports_nothing_heavy() -> None:
 
 def test_every_metric_and_setting_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"`(\w+)", text))
+    documented = set(re.findall(r"`([\w@]+)", text))
     for metric in METRICS.values():
         assert metric.name in documented
         assert set(metric.settings) <= documented

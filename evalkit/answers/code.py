@@ -1,0 +1,58 @@
+"""Code out of a response."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from evalkit.answers.taken import Taken
+
+_FENCE = re.compile(
+    r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)"
+    r"(?:^[ \t]*(?P=mark)[`~]*[ \t]*$|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+_PYTHON = ("python", "python3", "py", "")
+
+
+def code_in(text: str, entry_point: str = "", prefix: str = "") -> Taken:
+    """The Python code of a response.
+
+    Of several fenced blocks, the first that defines ``entry_point``, else the first in Python.
+    Without any, the whole text, if it is Python by itself or goes on from ``prefix`` (the
+    beginning of a function, say, that the prompt ended with).
+    """
+    blocks = [m for m in _FENCE.finditer(text) if m["language"].lower() in _PYTHON]
+    if blocks:
+        defines = re.compile(rf"^(?:async\s+def|def|class)\s+{re.escape(entry_point)}\b", re.M)
+        chosen = next((b for b in blocks if entry_point and defines.search(b["code"])), blocks[0])
+        place = blocks.index(chosen) + 1
+        which = "the code block" if len(blocks) == 1 else f"code block {place} of {len(blocks)}"
+        return Taken(chosen["code"], which)
+    if _FENCE.search(text):
+        return Taken(None, "there is a code block, but none in Python")
+    if text.strip() and (is_python(text) or (prefix and is_python(prefix + text))):
+        return Taken(text, "the whole response, which is Python")
+    return Taken(None, "there is no code block, and the response is not Python")
+
+
+def assembled(code: str, prefix: str = "") -> str:
+    """The answer with what comes before it: joined where only both together are Python.
+
+    An answer that is whole follows the prefix on a line of its own, so that its imports count,
+    unless the prefix alone is no Python.
+    """
+    if not prefix:
+        return code
+    if not is_python(code):
+        return prefix + code
+    return f"{prefix}\n{code}" if is_python(prefix) else code
+
+
+def is_python(text: str) -> bool:
+    """True when a text parses as Python. Nothing is run."""
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

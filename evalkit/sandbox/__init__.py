@@ -1,0 +1,28 @@
+"""Running code that a model wrote, with the tests that decide whether it is right.
+
+Each program runs in a process of its own, under limits, in Linux namespaces of its own: no
+network, no files but a Python installation (read only) and an empty folder, no processes but its
+own. Nothing here runs unless somebody allowed it; see ``evalkit.sandbox.run``.
+"""
+
+from __future__ import annotations
+
+from evalkit.sandbox.run import (
+    MODES,
+    Limits,
+    Program,
+    Verdict,
+    isolation_problem,
+    run_all,
+    run_program,
+)
+
+__all__ = [
+    "MODES",
+    "Limits",
+    "Program",
+    "Verdict",
+    "isolation_problem",
+    "run_all",
+    "run_program",
+]

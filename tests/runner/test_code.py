@@ -1,0 +1,138 @@
+"""Suites whose answers are code, from the response to pass@k."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit import SpecError, UsageError, evaluate
+from evalkit.answers.code import assembled, code_in
+from evalkit.metrics import Columns, run_metric
+from evalkit.metrics.catalogue import find
+from evalkit.sandbox import isolation_problem
+
+HUMAN_EVAL = 'def add(a, b):\n    """Add two numbers."""\n'
+ROWS = [
+    {
+        "id": "fenced",
+        "prompt": HUMAN_EVAL,
+        "test": "def check(candidate):\n    assert candidate(1, 2) == 3",
+        "entry": "add",
+    },
+    {"id": "continued", "prompt": HUMAN_EVAL, "test": "assert add(1, 2) == 3", "entry": "add"},
+    {
+        "id": "wrong",
+        "prompt": HUMAN_EVAL,
+        "test": ["x = add(1, 2)", "assert x == 3"],
+        "entry": "add",
+    },
+    {"id": "prose", "prompt": HUMAN_EVAL, "test": "assert True", "entry": "add"},
+]
+ANSWERS = {
+    "fenced": "First:\n```bash\npip install x\n```\n```python\nprint('hello')\n```\nthen\n"
+    "```python\ndef add(a, b):\n    return a + b\n```\nDone.",
+    "continued": "    return a + b\n",
+    "wrong": "```\ndef add(a, b):\n    return a - b\n```",
+    "prose": "I would add them up.",
+}
+
+
+def suite(**more: Any) -> dict[str, Any]:
+    return {
+        "suite": "sums",
+        "task": "code",
+        "data": {"rows": ROWS, "tests": "test", "entry_point": "entry", "prefix": "prompt"},
+        "prompts": {"p": {"text": "{{ id }}"}},
+        "gates": ["pass@1 >= 0.5"],
+        **more,
+    }
+
+
+MODE = "unsafe" if isolation_problem() else True
+
+
+def test_a_suite_of_code(tmp_path: Path) -> None:
+    run = evaluate(suite(), {"m": ANSWERS.__getitem__}, root=tmp_path, allow_code=MODE)
+    assert list(run.samples["status"]) == ["ok", "ok", "ok", "unparsed"]
+    assert list(run.samples["correct"]) == [True, True, False, False]
+    assert list(run.samples["score.pass@1"]) == [1, 1, 0, 0]
+    fenced, continued, wrong, prose = run.record.cells[0].samples
+    assert "code block 2 of 2; its tests pass" in fenced.how
+    assert "its tests fail: AssertionError (tests, line 2: assert x == 3)" in wrong.how
+    assert wrong.details["tests"]["passed"] is False
+    assert continued.prediction == ANSWERS["continued"]
+    assert "no code block" in prose.how
+    assert run.scores.set_index("score").loc["pass@1", "value"] == 0.5
+    assert run.passed
+
+
+def test_code_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
+    asked = []
+    run = evaluate(suite(), {"m": asked.append}, root=tmp_path)
+    assert not asked
+    (cell,) = run.record.cells
+    assert "--eval-allow-code" in cell.error
+    assert cell.gates[0].verdict == "error"
+    with pytest.raises(UsageError, match="'unsafe'"):
+        evaluate(suite(), {"m": asked.append}, root=tmp_path, allow_code="yes")
+
+
+def test_what_a_suite_of_code_needs(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"data.tests: the task code needs 'tests:'"):
+        evaluate(suite(data={"rows": ROWS}), {"m": str}, root=tmp_path)
+    with pytest.raises(SpecError, match="unknown column 'tset'; did you mean 'test'"):
+        evaluate(suite(data={"rows": ROWS, "tests": "tset"}), {"m": str}, root=tmp_path)
+    other = suite(task="generation", sandbox={"seconds": 3}, metrics=["length"], gates=[])
+    with pytest.raises(SpecError) as caught:
+        evaluate(other, {"m": str}, root=tmp_path)
+    assert "'tests' is for the task code" in str(caught.value)
+    assert "'sandbox' is for the task code" in str(caught.value)
+
+
+def test_pass_at_k_counts_the_draws_in_which_one_passes() -> None:
+    passed = [(True, False, False, False), (True, True, False, False), (False,) * 4, (True,) * 4]
+    columns = Columns(["x"] * 4, [()] * 4, passed=passed)
+    for k in (1, 2, 3, 4):
+        wanted = [sum(any(draw) for draw in combinations(p, k)) / math.comb(4, k) for p in passed]
+        (score,) = run_metric(f"pass@{k}", columns).values()
+        assert score.per_sample is not None
+        assert list(score.per_sample) == pytest.approx(wanted)
+        assert score.value == pytest.approx(sum(wanted) / 4)
+        assert score.low < score.value < score.high
+    (few,) = run_metric("pass@5", columns).values()
+    assert math.isnan(few.value)
+    assert "needs 5 answers to each question, and there are 4" in few.note
+    assert find("pass@0") is None
+    assert find("pass@100") is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "entry", "code"),
+    [
+        ("```python\nx = 1\n```", "", "x = 1\n"),
+        ("~~~py\nx = 1\n~~~", "", "x = 1\n"),
+        ("text\n```\nx = 1\n```\n```\nx = 2\n```", "", "x = 1\n"),
+        ("```python\ny = 1\n```\n```python\nclass Go: pass\n```", "Go", "class Go: pass\n"),
+        ("```python\nx = 1", "", "x = 1"),  # cut off by the length limit
+        ("x = '''\n```\n'''\n", "", "'''\n"),
+        ("x = 1", "", "x = 1"),
+        ("```json\n{}\n```", "", None),
+        ("Sure, here it is.", "", None),
+        ("", "", None),
+    ],
+)  # fmt: skip
+def test_code_in_a_response(text: str, entry: str, code: str | None) -> None:
+    assert code_in(text, entry).prediction == code
+
+
+def test_prefix_and_answer() -> None:
+    assert assembled("    return 1\n", "def f():\n") == "def f():\n    return 1\n"
+    whole = "def f():\n    return 1\n"
+    stub = "import math\ndef f():\n    'doc'\n"
+    assert assembled(whole, stub) == f"{stub}\n{whole}"
+    assert assembled(whole, "def f():\n") == whole
+    assert assembled(whole) == whole
