@@ -90,7 +90,7 @@ class TerminalProgress:
 
 
 def _left(busy: float, worked: float, work: float) -> str:
-    if worked <= 0 or worked >= work:
+    if worked < 0.02 * work or worked >= work:  # the first batches tell little
         return ""
     return f"{duration(busy * (work - worked) / worked)} left"
 
