@@ -97,18 +97,9 @@ def torch_build(kind: str) -> str | None:
 @lru_cache
 def cuda_capability(index: int = 0) -> tuple[int, int]:
     """Compute capability of a visible CUDA device; (0, 0) when it cannot be known."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    names = [v.strip() for v in visible.split(",") if v.strip()]
-    selected = ["-i", names[index]] if index < len(names) else ["-i", str(index)]
-    command = ["nvidia-smi", *selected, "--query-gpu=compute_cap", "--format=csv,noheader"]
-    if shutil.which("nvidia-smi") is None:
-        return (0, 0)
-    try:
-        out = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-        major, minor = out.strip().splitlines()[0].split(".")
-        return int(major), int(minor)
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return (0, 0)
+    said = _ask_gpu("compute_cap", index)
+    match = re.fullmatch(r"(\d+)\.(\d+)", said or "")
+    return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
 
 
 @lru_cache
@@ -139,3 +130,32 @@ def _devices() -> list[Path]:
     found = list(Path("/dev").glob("nvidia[0-9]*")) if Path("/dev").is_dir() else []
     wsl = Path("/dev/dxg")
     return [*found, wsl] if wsl.exists() else found
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes that are free on a device; None when that cannot be known without torch."""
+    kind, _, index = device.partition(":")
+    if kind == "cuda":
+        free = _ask_gpu("memory.free", int(index or 0))
+        return int(free.split()[0]) * 1024**2 if free else None
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    match = re.search(r"^MemAvailable:\s*(\d+) kB", text, re.M)
+    return int(match.group(1)) * 1024 if match else None
+
+
+def _ask_gpu(what: str, index: int) -> str | None:
+    """One property of a visible CUDA device, as the driver's tool states it."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = [v.strip() for v in visible.split(",") if v.strip()]
+    chosen = names[index] if index < len(names) else str(index)
+    if shutil.which("nvidia-smi") is None:
+        return None
+    command = ["nvidia-smi", "-i", chosen, f"--query-gpu={what}", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip().splitlines()[0] if done.stdout.strip() else None

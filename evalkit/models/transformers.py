@@ -20,6 +20,7 @@ from evalkit.models.options import Declaration, Options, check
 from evalkit.models.source import Source, locate
 
 if TYPE_CHECKING:
+    from evalkit.engine.fit import Fit
     from evalkit.engine.language_model import LanguageModel
 
 BUILTIN_PREFIX = "builtin:"
@@ -133,6 +134,27 @@ class TransformersModel:
         if self._lm is not None:
             known |= {**facts(self._lm), "load_seconds": round(self._load_seconds, 3)}
         return known
+
+    def fit(self) -> list[Fit]:
+        """What each precision needs of the device's memory, from the config alone.
+
+        Raises ModelError for GGUF files, which have no config beside them.
+        """
+        from evalkit.engine.fit import fit
+        from evalkit.engine.language_model import default_limits
+
+        source = self._locate()
+        if self._is_builtin:
+            default.ensure(source)
+        if not source.config:
+            raise ModelError(f"model '{self.name}' has no config.json to tell its size from")
+        usual = default_limits(self._device().partition(":")[0])
+        return fit(
+            source.config,
+            memory=hardware.free_memory(self._device()),
+            batch_tokens=self.options.batch_tokens or usual.batch_tokens,
+            batch_rows=self.options.batch_rows or usual.batch_rows,
+        )
 
     def close(self) -> None:
         """Free the weights and give the device's memory back."""

@@ -329,3 +329,46 @@ def test_running_out_of_memory_halves_and_goes_on(
     failed_before = len(sizes)
     assert [(r.text, r.status) for r in answers(lm, requests)] == expected
     assert any(size > memory[0] for size in sizes[failed_before:])
+
+
+def test_no_token_is_computed_twice(tiny_model: Any, tiny_tokenizer: Any) -> None:
+    lm = prepare(tiny_model, tiny_tokenizer)
+    ends = ["dog:", "lazy fox:", "Paris:", "capital of France:", "jumps:"]
+    requests = [Request(SHOTS + end, choices=("a", "b", "the dog")) for end in ends]
+    ids = [lm.tokenizer(request.prompt)["input_ids"] for request in requests]
+    shared = next(k for k in range(99) if len({tuple(i[: k + 1]) for i in ids}) > 1)
+    branches = [
+        len(lm.tokenizer(" " + c, add_special_tokens=False)["input_ids"]) - 1
+        for c in requests[0].choices
+    ]
+    seen: list[int] = []
+    hook = lm.model.get_input_embeddings().register_forward_hook(
+        lambda _m, inputs, _o: seen.append(inputs[0].numel())
+    )
+    try:
+        answers(lm, requests)
+    finally:
+        hook.remove()
+    assert sum(seen) == shared + sum(len(i) - shared for i in ids) + len(ends) * sum(branches)
+
+
+def test_a_sliding_window_falls_back_and_says_so(tiny_tokenizer: Any) -> None:
+    import torch
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=400,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=6,
+        initializer_range=0.35,
+    )
+    lm = prepare(MistralForCausalLM(config), tiny_tokenizer)
+    assert not lm.packed
+    assert "sliding window" in lm.plain_because
+    requests = [Request(t, Generation(max_new_tokens=6)) for t in TEXTS]
+    assert [r.text for r in answers(lm, requests)] == [reference_text(lm, r) for r in requests]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("transformers")
+
+from evalkit.engine.fit import fit, shape_of
+
+LLAMA = {
+    "model_type": "llama",
+    "vocab_size": 1000,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "tie_word_embeddings": False,
+}
+
+
+def test_the_shape_is_counted_by_hand() -> None:
+    shape = shape_of(LLAMA)
+    # q and o: 64·64; k and v: 64·(2·16); gate, up, down: 64·128
+    assert shape.linear == 3 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128)
+    # embedding and head: 1000·64; two norms a layer and one at the end
+    assert shape.other == 2 * 1000 * 64 + 7 * 64
+    assert shape.cache == 2 * 3 * 2 * 16
+    assert (shape.hidden, shape.vocabulary) == (64, 1000)
+
+
+def test_it_counts_what_a_loaded_model_has(tiny_model: Any) -> None:
+    shape = shape_of(tiny_model.config)
+    assert shape.linear + shape.other == sum(p.numel() for p in tiny_model.parameters())
+
+
+def test_each_precision_needs_less_and_may_fit() -> None:
+    lines = fit(LLAMA, memory=None, batch_tokens=100, batch_rows=2)
+    assert [line.precision for line in lines] == ["float32", "bfloat16", "8-bit", "4-bit"]
+    assert [line.fits for line in lines] == [None] * 4
+    weights = [line.weights for line in lines]
+    assert weights == sorted(weights, reverse=True)
+    assert lines[0].weights == 2 * lines[1].weights == 4 * (3 * 36864 + 2 * 64000 + 448)
+    assert lines[0].cache == 100 * 192 * 4
+    middle = (lines[0].total + lines[1].total) // 2
+    told = fit(LLAMA, memory=int(middle / 0.9), batch_tokens=100, batch_rows=2)
+    assert [line.fits for line in told] == [False, True, True, True]
