@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-torch = pytest.importorskip("torch")
-
 from evalkit.engine.comparison import Comparison, comparisons
 from evalkit.engine.encoding import Encoded
 from evalkit.engine.outcome import chosen
 from evalkit.exchange import Request, Status
+
+torch = pytest.importorskip("torch")
 
 REQUEST = Encoded(Request("p", choices=("x", "yz")), (0,), "p", ((1,), (2, 3)))
 # position 0 predicts the first token of both choices, position 1 the second of "yz"

@@ -134,7 +134,7 @@ def test_choices_equal_one_at_a_time_forwards(lm: LanguageModel) -> None:
     rows=st.integers(1, 9),
 )
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_order_and_no_batch_size_changes_an_answer(
     lm: LanguageModel, order: list[int], tokens: int, rows: int
