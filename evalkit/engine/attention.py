@@ -30,8 +30,6 @@ class NotPackableError(Exception):
 class Plan(Protocol):
     """How the tokens of one forward attend to each other and to what was computed before."""
 
-    longest: int
-
     def attend(
         self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
     ) -> torch.Tensor:
@@ -79,7 +77,6 @@ class Segments:
         self.rows, self.width = len(lengths), max(lengths)
         self.prefix, self.store = prefix, store
         before = prefix.length if prefix else 0
-        self.longest = before + self.width
         self._gather: torch.Tensor | None = None
         self._scatter: torch.Tensor | None = None
         if self.rows > 1:
@@ -182,7 +179,7 @@ def forward(
 
     device = lm.device
     keep = {} if read is None else {"logits_to_keep": torch.tensor(read, device=device)}
-    with packed_attention(lm.model, plan):
+    with packed_attention(lm, plan):
         output = lm.model(
             input_ids=torch.tensor([ids], device=device),
             position_ids=torch.tensor([positions], device=device),
@@ -194,13 +191,13 @@ def forward(
 
 
 @contextmanager
-def packed_attention(model: Any, plan: Plan) -> Iterator[None]:
+def packed_attention(lm: LanguageModel, plan: Plan) -> Iterator[None]:
     """The model attends as ``plan`` says, for a while."""
     _register()
-    config = model.config
+    config = lm.model.config
     usual = config._attn_implementation
     config._attn_implementation = NAME
-    _current.plan = plan
+    _current.plan, _current.reach = plan, lm.context_length
     try:
         yield
     finally:
@@ -228,10 +225,10 @@ def _attention(
     """What transformers calls in every layer."""
     plan: Plan = _current.plan
     window = kwargs.get("sliding_window")
-    if window is not None and window < plan.longest:
-        raise NotPackableError("sliding window")
+    if window is not None and (_current.reach is None or window < _current.reach):
+        raise NotPackableError(f"it attends through a sliding window of {window} tokens")
     for name in ("softcap", "s_aux", "position_bias"):
         if kwargs.get(name) is not None:
-            raise NotPackableError(name)
+            raise NotPackableError(f"its attention uses {name}")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     return plan.attend(module.layer_idx, query, key, value, scale), None

@@ -10,6 +10,7 @@ from evalkit.engine import packed, plain
 from evalkit.engine.encoding import Encoded, Encoder
 from evalkit.engine.language_model import LanguageModel, Limits, wrap
 from evalkit.engine.outcome import Answers
+from evalkit.engine.reading import read
 from evalkit.engine.schedule import run_packed, run_plain
 from evalkit.exchange import Request, Response
 
@@ -65,7 +66,8 @@ def _places(requests: Sequence[Request], window: range) -> dict[Request, list[in
     places: dict[Request, list[int]] = {}
     for index in window:
         request = requests[index]
-        if request.repeat and (request.choices or request.generation.temperature == 0):
+        fixed = request.choices or request.reading
+        if request.repeat and (fixed or request.generation.temperature == 0):
             request = replace(request, repeat=0)
         places.setdefault(request, []).append(index)
     return places
@@ -75,6 +77,11 @@ def _window(
     lm: LanguageModel, requests: Sequence[Request], wanted: Sequence[bool]
 ) -> Iterator[list[tuple[Request, Response]]]:
     """Requests that differ from each other: encode them all, then compute kind by kind."""
+    texts = [i for i, request in enumerate(requests) if request.reading is not None]
+    if texts:
+        yield from read(lm, [requests[i] for i in texts], [wanted[i] for i in texts], _computed)
+        rest = [i for i, request in enumerate(requests) if request.reading is None]
+        requests, wanted = [requests[i] for i in rest], [wanted[i] for i in rest]
     encoder = Encoder(lm.tokenizer, lm.context_length, lm.chat_template)
     encoded: list[Encoded] = []
     needed: list[bool] = []

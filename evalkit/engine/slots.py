@@ -81,11 +81,11 @@ class Step:
         import torch
 
         self._slots = slots
-        self.longest = max(slots.lengths) + 1
-        slots.reserve(self.longest)
+        self._longest = max(slots.lengths) + 1
+        slots.reserve(self._longest)
         self._rows = torch.arange(len(slots.lengths), device=device)
         self._ends = torch.tensor(slots.lengths, device=device)
-        seen = torch.arange(self.longest, device=device) <= self._ends[:, None]
+        seen = torch.arange(self._longest, device=device) <= self._ends[:, None]
         bias = torch.zeros(seen.shape, dtype=dtype, device=device)
         self._mask = bias.masked_fill_(~seen, torch.finfo(dtype).min)[:, None, None]
 
@@ -97,6 +97,6 @@ class Step:
         keys[self._rows, :, self._ends] = k[0].transpose(0, 1)
         values[self._rows, :, self._ends] = v[0].transpose(0, 1)
         count = len(self._slots.lengths)
-        keys, values = keys[:count, :, : self.longest], values[:count, :, : self.longest]
+        keys, values = keys[:count, :, : self._longest], values[:count, :, : self._longest]
         out = grouped_attention(q[0].transpose(0, 1)[:, :, None], keys, values, self._mask, scale)
         return out[:, :, 0][None]

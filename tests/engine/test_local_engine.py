@@ -352,7 +352,8 @@ def test_no_token_is_computed_twice(tiny_model: Any, tiny_tokenizer: Any) -> Non
     assert sum(seen) == shared + sum(len(i) - shared for i in ids) + len(ends) * sum(branches)
 
 
-def test_a_sliding_window_falls_back_and_says_so(tiny_tokenizer: Any) -> None:
+@pytest.mark.parametrize("window", [6, 200])
+def test_a_sliding_window_falls_back_and_says_so(tiny_tokenizer: Any, window: int) -> None:
     import torch
     from transformers import MistralConfig, MistralForCausalLM
 
@@ -364,7 +365,8 @@ def test_a_sliding_window_falls_back_and_says_so(tiny_tokenizer: Any) -> None:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        sliding_window=6,
+        sliding_window=window,
+        max_position_embeddings=256,
         initializer_range=0.35,
     )
     lm = prepare(MistralForCausalLM(config), tiny_tokenizer)
