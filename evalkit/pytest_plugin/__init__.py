@@ -96,8 +96,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What was selected is what is planned: everything is known before the first item runs."""
     evals = session.config.stash.get(SESSION, None)
-    if evals is not None:
+    if evals is None:
+        return
+    from evalkit.errors import UsageError
+
+    try:
         evals.plan_items(session.items)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -112,8 +118,8 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the report and the other outputs."""
     evals = session.config.stash.get(SESSION, None)
-    if evals is not None:
-        evals.finish()
+    if evals is not None and not evals.finish() and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evalkit.api import AskedModel, Run, new_run
-from evalkit.errors import Problem, SpecError
+from evalkit.errors import Problem, SpecError, UsageError
 from evalkit.pytest_plugin import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
@@ -129,9 +129,12 @@ class EvalSession:
         return cells_of(loaded, self.model_names, self._option("prompt"), self._option("limit"))
 
     def plan_items(self, items: Sequence[pytest.Item]) -> None:
-        """Plan the whole cell of every selected item."""
+        """Plan the whole cell of every selected item. Raises UsageError."""
         from evalkit.pytest_plugin.nodes import EvalItem
 
+        for option, target in self._outputs():
+            if target.is_dir():
+                raise UsageError(f"--eval-{option} {target}: is a folder; expected a file")
         check_prompts(list(self._suites.values()), self._option("prompt"))
         for item in items:
             if isinstance(item, EvalItem):
@@ -214,27 +217,42 @@ class EvalSession:
     # after the last item
 
     def _run_status(self) -> str | None:
-        if self.is_worker or not (self._store_folder / "store.sqlite").exists():
+        if self.is_worker:
+            return None
+        ran_here = self._records is not None or self._failure is not None
+        if not ran_here and not (self._store_folder / "store.sqlite").exists():
             return None
         return self.store.run_status(self.run_id)
 
-    def finish(self) -> None:
-        """Name the run and write what was asked for; an interrupted run is not reported on."""
+    def finish(self) -> bool:
+        """Name the run and write what was asked for; an interrupted run is not reported on.
+
+        False when something could not be written; the summary says what.
+        """
         if self._run_status() != "finished":
-            return
+            return True
         run = Run(self.store.run(self.run_id), self.store)
         if self._option("save"):
             self.store.label_run(self.run_id, self._option("save"))
-        writers: list[tuple[str, Callable[[Path], None]]] = [
-            ("report", run.to_html),
-            ("json", run.to_json),
-            ("markdown", run.to_markdown),
-        ]
-        for option, write in writers:
-            if self._option(option):
-                target = Path(self._config.invocation_params.dir / self._option(option))
-                write(target)
+        writers = {"report": run.to_html, "json": run.to_json, "markdown": run.to_markdown}
+        written = True
+        for option, target in self._outputs():
+            try:
+                writers[option](target)
                 self._written.append(f"{option}: {target}")
+            except OSError as error:
+                written = False
+                self._written.append(
+                    f"{option}: cannot write {target}: {error.strerror or error}. The run is kept:"
+                    f" evalkit report {self.run_id} --store {self.store.path.parent} -o FILE"
+                )
+        return written
+
+    def _outputs(self) -> list[tuple[str, Path]]:
+        """The files that were asked for, by option."""
+        folder = self._config.invocation_params.dir
+        asked = [(name, self._option(name)) for name in ("report", "json", "markdown")]
+        return [(name, Path(folder / target)) for name, target in asked if target]
 
     def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """The cells' scores and verdicts, in the terminal."""

@@ -70,8 +70,11 @@ def cells_of(
 ) -> list[Cell]:
     """The cells of one suite: every model × every prompt variant, or only ``prompts``.
 
-    limit: take that many samples (a seeded part of the data, in its order).
+    limit: take that many samples (a seeded part of the data, in its order). Raises UsageError
+    when that is none.
     """
+    if limit is not None and limit < 1:
+        raise UsageError(f"the limit of samples must be 1 or more, not {limit}")
     dataset = loaded.selected(limit)
     variants = [v for v in loaded.variants.values() if not prompts or v.name in prompts]
     return [Cell(loaded, dataset, model, variant) for model in models for variant in variants]

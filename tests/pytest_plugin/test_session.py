@@ -323,3 +323,28 @@ def test_collecting_suites_imports_nothing_heavy(project: pytest.Pytester) -> No
     )
     done = project.run(sys.executable, "-c", code)
     done.stdout.fnmatch_lines(["HEAVY []"])
+
+
+def test_wrong_options_are_usage_errors(project: pytest.Pytester) -> None:
+    typo = project.runpytest_inprocess("suites", "--eval-prompt", "plane")
+    assert typo.ret == pytest.ExitCode.USAGE_ERROR
+    typo.stderr.fnmatch_lines(["ERROR: unknown prompt 'plane'; did you mean 'plain'?*"])
+    folder = project.runpytest_inprocess("suites", "--eval-json", ".")
+    assert folder.ret == pytest.ExitCode.USAGE_ERROR
+    folder.stderr.fnmatch_lines(["ERROR: --eval-json *: is a folder; expected a file"])
+    none = project.runpytest_inprocess("suites", "--eval-limit", "0")
+    assert none.ret == 2
+    none.stdout.fnmatch_lines(["the limit of samples must be 1 or more, not 0"])
+    assert asked(project) == []
+
+
+def test_a_report_that_cannot_be_written_fails_the_session(project: pytest.Pytester) -> None:
+    project.path.joinpath("file").write_text("")
+    lost = project.runpytest_inprocess(
+        "suites", "--eval-prompt=plain", "--eval-json=file/r.json", "--eval-markdown=r.md",
+        "-k", "exact_match and not europe",
+    )  # fmt: skip
+    lost.assert_outcomes(passed=1, deselected=2)
+    assert lost.ret == pytest.ExitCode.TESTS_FAILED
+    lost.stdout.fnmatch_lines(["json: cannot write *r.json: *The run is kept: evalkit report *"])
+    assert project.path.joinpath("r.md").exists()
