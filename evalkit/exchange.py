@@ -62,11 +62,23 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How a whole text is read: tokens the model sees at once, and how far the next window moves.
+
+    None: what suits the model (at most 2048 tokens at once; half a window).
+    """
+
+    window: int | None = None
+    stride: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What is sent to a model for one sample.
 
     With ``choices`` the model is not asked to write: it returns the log-likelihood of each
-    of these continuations after the prompt. ``repeat`` tells apart answers to the same
+    of these continuations after the prompt. With ``reading`` it writes nothing either: it returns
+    the log-likelihood of the prompt itself, a raw text. ``repeat`` tells apart answers to the same
     request when a suite asks several times.
     """
 
@@ -74,10 +86,13 @@ class Request:
     generation: Generation = field(default_factory=Generation)
     choices: tuple[str, ...] = ()
     repeat: int = 0
+    reading: Reading | None = None
 
     @property
     def kind(self) -> str:
-        """``choose`` or ``generate``."""
+        """``choose``, ``read`` or ``generate``."""
+        if self.reading is not None:
+            return "read"
         return "choose" if self.choices else "generate"
 
 
@@ -87,8 +102,9 @@ class Response:
 
     text: the generated text (for ``choose``: the most likely continuation).
     sent: the exact text the model saw, after the chat template, special tokens included.
-    logprobs: for ``choose``, the sum of the token log-probabilities (nats) of each choice.
-    choice_tokens: for ``choose``, the number of tokens of each choice.
+    logprobs: for ``choose``, the sum of the token log-probabilities (nats) of each choice;
+        for ``read``, that of the whole text.
+    choice_tokens: for ``choose``, the number of tokens of each choice; for ``read``, of the text.
     prompt_tokens, completion_tokens: counts; None where the backend cannot tell.
     finish: why generation ended: ``stop`` (end of text), ``stop_string``, ``length``, ``""``.
     seconds: wall time of this response (for a batch: the batch's time over its size).

@@ -77,7 +77,9 @@ def response_key(fingerprint: str, request: Request, salt: str = "") -> str:
     """
     generation = request.generation
     parts: list[object] = [fingerprint, request.prompt, request.repeat, salt]
-    if request.choices:
+    if request.reading is not None:
+        parts.append(["reading", request.reading.window, request.reading.stride])
+    elif request.choices:
         parts.append(request.choices)
     else:
         parameters = {f.name: getattr(generation, f.name) for f in fields(generation)}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalkit.metrics.base import Columns
+from evalkit.metrics.base import Columns, Likelihood
 from evalkit.records import SampleRecord
 
 NOT_ANSWERED = ("error", "overflow")
@@ -46,9 +46,16 @@ def columns_of(
         choices=[tuple(s.details["options"]) for s in samples] if choices else (),
         continuations=[tuple(s.details["choices"]) for s in samples] if choices else (),
         sources=[str(s.fields[source]) for s in samples] if source else (),
+        likelihoods=_likelihoods(samples) if answer == "likelihood" else (),
         passed=_passed(samples) if task == "code" else (),
         fields=[sample.fields for sample in samples],
     )
+
+
+def _likelihoods(samples: Sequence[SampleRecord]) -> list[Likelihood]:
+    return [
+        Likelihood(s.details["logprob"], s.details["tokens"], s.details["bytes"]) for s in samples
+    ]
 
 
 def _passed(samples: Sequence[SampleRecord]) -> list[tuple[bool, ...]]:

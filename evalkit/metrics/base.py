@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+
+
+class Likelihood(NamedTuple):
+    """How likely a model finds a text: log-probability (nats) of its tokens, tokens, bytes."""
+
+    logprob: float
+    tokens: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Columns:
     continuations: per sample, the texts whose log-likelihoods were compared; empty where those
         were the choices themselves.
     sources: per sample, the text a summary was made from; empty if there is none.
+    likelihoods: per sample, how likely a text is, for language modelling.
     passed: per sample, whether the code of each of its answers passed its tests.
     fields: per sample, the row of the data (read only).
     """
@@ -42,6 +51,7 @@ class Columns:
     choices: Sequence[tuple[str, ...]] = ()
     continuations: Sequence[tuple[str, ...]] = ()
     sources: Sequence[str] = ()
+    likelihoods: Sequence[Likelihood] = ()
     passed: Sequence[Sequence[bool]] = ()
     fields: Sequence[Mapping[str, Any]] = ()
 
@@ -63,6 +73,7 @@ class Columns:
             choices=pick(self.choices),
             continuations=pick(self.continuations),
             sources=pick(self.sources),
+            likelihoods=pick(self.likelihoods),
             passed=pick(self.passed),
             fields=pick(self.fields),
         )

@@ -266,6 +266,22 @@ _ENTRIES: tuple[Metric, ...] = (
         low=-1.0,
         settings={"model": None, "device": "auto"},
     ),
+    *(
+        Metric(
+            name,
+            f"evalkit.metrics.likelihood:{name}",
+            summary,
+            ("language-modelling",),
+            ("likelihoods",),
+            better="lower",
+            low=low,
+            high=INF,
+        )
+        for name, summary, low in (
+            ("perplexity", "perplexity per token, over all texts", 1.0),
+            ("bits_per_byte", "bits to encode a byte of the texts, over all texts", 0.0),
+        )
+    ),
     Metric(
         "edit_similarity",
         "evalkit.metrics.similarity:edit_similarity",
@@ -330,7 +346,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "code": ("pass@1",),
         "token-classification": (),
         "fill-mask": (),
-        "language-modelling": (),
+        "language-modelling": ("perplexity", "bits_per_byte"),
         "safety": ("unsafe_compliance", "over_refusal", "refusal_rate", "partial_refusal_rate"),
     }
 )

@@ -89,6 +89,7 @@ def _require(metric: Metric, columns: Columns) -> None:
         "probabilities": columns.probabilities is not None,
         "sources": bool(columns.sources),
         "passed": bool(columns.passed),
+        "likelihoods": bool(columns.likelihoods),
         "choices": bool(columns.choices) and bool(columns.choice_logprobs),
     }
     missing = [need for need in metric.needs if not present[need] and len(columns)]

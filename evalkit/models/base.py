@@ -21,13 +21,15 @@ Batch = list[tuple[int, Response]]
 class Capabilities:
     """What a backend can be asked for.
 
-    choices: log-likelihoods of given continuations (``answer: choice``).
+    choices: log-likelihoods of given continuations (``answer: choice``). reading: that of a whole
+    text (``task: language-modelling``).
     chat: prompts made of messages; text: raw prompts.
     """
 
     choices: bool = True
     chat: bool = True
     text: bool = True
+    reading: bool = True
 
 
 @runtime_checkable

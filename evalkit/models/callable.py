@@ -67,7 +67,7 @@ class CallableModel:
         self.name = declaration.name
         self.declaration = declaration
         self.options = check(declaration, CallableOptions)
-        self.capabilities = Capabilities(choices=self.options.choose is not None)
+        self.capabilities = Capabilities(choices=self.options.choose is not None, reading=False)
         self._root = Path(declaration.root)
         self._answer: Caller | None = None
         self._choose: Caller | None = None

@@ -99,7 +99,7 @@ class HandedFunction:
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
-        self.capabilities = Capabilities(choices=hasattr(function, "evalkit_choose"))
+        self.capabilities = Capabilities(choices=hasattr(function, "evalkit_choose"), reading=False)
         self._function = function
 
     def fingerprint(self) -> Mapping[str, Any] | None:

@@ -65,6 +65,9 @@ def take_answer(suite: Suite, sample: Sample, request: Request, response: Respon
     """The answer in a response, by the suite's ``answer:``."""
     if request.choices:
         return _chosen(suite, sample, request, response)
+    if request.reading is not None:
+        total, tokens = response.logprobs[0], response.choice_tokens[0]
+        return Taken("", f"log-likelihood {total:.6g} nats over {tokens} tokens")
     answer = suite.answer
     if suite.task == "safety":
         graded = grade(response.text, _asked(request))
@@ -117,7 +120,7 @@ def _chosen(suite: Suite, sample: Sample, request: Request, response: Response) 
 
 def _probabilities(suite: Suite, response: Response) -> dict[str, float]:
     """The choices' probabilities relative to each other: a softmax of their log-likelihoods."""
-    if not response.logprobs:
+    if not response.logprobs or suite.answer.method != "choice":
         return {}
     top = max(response.logprobs)
     weights = [math.exp(value - top) for value in response.logprobs]
@@ -133,6 +136,10 @@ def _details(suite: Suite, sample: Sample, request: Request, response: Response)
         details["choices"] = list(request.choices)
         details["options"] = list(options(suite, sample))
         details["logprobs"] = list(response.logprobs)
+    if request.reading is not None and response.answered:
+        details["logprob"] = response.logprobs[0]
+        details["tokens"] = response.choice_tokens[0]
+        details["bytes"] = len(str(request.prompt).encode("utf-8", "surrogatepass"))
     return details
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evalkit.errors import SpecError, UsageError, unknown
-from evalkit.exchange import Request
+from evalkit.exchange import Reading, Request
 from evalkit.models.base import Model
 from evalkit.spec.data import Dataset
 from evalkit.spec.load import LoadedSuite
@@ -95,10 +95,12 @@ def requests_of(cell: Cell) -> Iterator[Request | SpecError]:
     error instead, and stops no other.
     """
     generation = cell.suite.generation.settings()
+    answer = cell.suite.answer
+    reading = Reading(answer.window, answer.stride) if answer.method == "likelihood" else None
     for sample in cell.dataset.samples:
         try:
             prompt = cell.variant.render(sample)
         except SpecError as error:
             yield error
         else:
-            yield Request(prompt, generation, continuations(cell.suite, sample))
+            yield Request(prompt, generation, continuations(cell.suite, sample), reading=reading)

@@ -54,6 +54,8 @@ def work(request: Request) -> float:
     """
     prompt = request.prompt
     read = len(prompt) if isinstance(prompt, str) else sum(len(m.content) for m in prompt)
+    if request.reading is not None:
+        return read
     if request.choices:
         return read + sum(len(choice) for choice in request.choices)
     return read + 30.0 * request.generation.max_new_tokens

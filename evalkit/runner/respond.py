@@ -109,6 +109,14 @@ class Respondent:
                 " or tell how the model compares: 'choose: module:function' in its declaration"
             )
 
+        reads = any(request.reading for request in asked.distinct.values())
+        if reads and not self.model.capabilities.reading:
+            raise ModelError(
+                f"'{self.model.name}' cannot say how likely a text is, which the task"
+                f" {asked.cell.suite.task} asks for; choose a model that runs here, such as one of"
+                " the backend transformers"
+            )
+
     def _load(self) -> None:
         if self._loaded:
             return

@@ -72,6 +72,8 @@ def columns_present(suite: Suite) -> set[str]:
         present.add("sources")
     if suite.task == "code":
         present.add("passed")
+    if suite.answer.method == "likelihood":
+        present.add("likelihoods")
     if suite.task == "multiple-choice" and chosen:
         present.add("choices")
     return present

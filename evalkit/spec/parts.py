@@ -114,7 +114,7 @@ def metric_from(value: Any) -> Any:
     raise ValueError(f"expected a metric's name or one 'name: {{settings}}', found {shown(value)}")
 
 
-Method = Literal["choice", "label", "whole", "regex", "json", "number", "after"]
+Method = Literal["choice", "label", "whole", "regex", "json", "number", "after", "likelihood"]
 ANSWER_FORMS = ("choice", "text", "label", "regex", "json", "number", "after")
 _PATH = re.compile(r"\$?(^[^.\[\]$]+)?(\.[^.\[\]]+|\[\d+\]|\['[^']+'\]|\[\"[^\"]+\"\])*$")
 
@@ -122,11 +122,12 @@ _PATH = re.compile(r"\$?(^[^.\[\]$]+)?(\.[^.\[\]]+|\[\d+\]|\['[^']+'\]|\[\"[^\"]
 class Answer(Part):
     """How a prediction is taken from what a model returns.
 
-    method: ``choice`` compares log-likelihoods of given continuations; ``whole`` takes the whole
-    text; ``label`` the label (or choice) that the text mentions; ``regex``, ``json``, ``number``
-    and ``after`` take a piece of the text.
+    method: ``choice`` compares log-likelihoods of given continuations; ``likelihood`` is that of
+    the prompt's own text; ``whole`` takes the whole text; ``label`` the label (or choice) that the
+    text mentions; ``regex``, ``json``, ``number`` and ``after`` take a piece of the text.
     form: for ``choice`` among a sample's choices, continue with their ``text`` or ``letter``.
     pattern, group: of ``regex``. path: of ``json``. marker: of ``after``.
+    window, stride: of ``likelihood``, in tokens (see exchange.Reading).
     which: the ``first`` or ``last`` match, for ``label`` the ``only`` label (several mentioned: no
     answer), the ``first`` or the ``last``; "" where it means nothing.
     """
@@ -138,6 +139,8 @@ class Answer(Part):
     path: str | None = None
     which: Literal["", "first", "last", "only"] = ""
     marker: str | None = None
+    window: Count | None = None
+    stride: Count | None = None
 
 
 def answer_from(value: Any, task: str | None) -> Answer:
@@ -148,6 +151,8 @@ def answer_from(value: Any, task: str | None) -> Answer:
     choosing = task in CHOOSING
     if isinstance(value, Answer):
         return value
+    if value is None and task == "language-modelling":
+        return Answer(method="likelihood")
     if value is None:
         value = "choice" if choosing else "text"
     if value == "choice":
@@ -216,6 +221,16 @@ def _choice_answer(value: dict[str, Any]) -> Answer:
     return Answer(method="choice", form=_one_of(value["choice"], ("text", "letter"), "choice"))
 
 
+def _likelihood_answer(value: dict[str, Any]) -> Answer:
+    for key, size in value.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"'{key}' takes a number of tokens, found {shown(size)}")
+    window, stride = value.get("window"), value.get("stride")
+    if window is not None and window <= (stride or 1):
+        raise ValueError(f"'window: {window}' must be longer than 'stride: {stride or 1}'")
+    return Answer(method="likelihood", window=window, stride=stride)
+
+
 _ANSWERS: dict[Any, tuple[Callable[[dict[str, Any]], Answer], tuple[str, ...]]] = {
     "choice": (_choice_answer, ()),
     "label": (_label_answer, ()),
@@ -223,6 +238,8 @@ _ANSWERS: dict[Any, tuple[Callable[[dict[str, Any]], Answer], tuple[str, ...]]] 
     "json": (_json_answer, ()),
     "number": (_number_answer, ()),
     "after": (_after_answer, ("which",)),
+    "window": (_likelihood_answer, ("stride",)),
+    "stride": (_likelihood_answer, ("window",)),
 }
 
 CHECKS: dict[str, str] = {

@@ -37,8 +37,22 @@ def task_rules(suite: Suite) -> Iterator[Finding]:
         )
     elif answer.form == "letter" and task != "multiple-choice":
         yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
+    yield from _reading_rules(suite)
     yield from _code_rules(suite)
     yield from _target_rules(suite)
+
+
+def _reading_rules(suite: Suite) -> Iterator[Finding]:
+    reading = suite.task == "language-modelling"
+    if reading != (suite.answer.method == "likelihood"):
+        told = "it says how likely the text is: remove 'answer:'" if reading else "use text"
+        yield ("answer",), f"the task {suite.task} takes no such answer; {told}"
+    for name, prompt in suite.prompts.items():
+        if reading and prompt.text is None:
+            yield (
+                ("prompts", name),
+                "a text whose likelihood is asked for is no chat: write it under 'text:'",
+            )
 
 
 def _code_rules(suite: Suite) -> Iterator[Finding]:

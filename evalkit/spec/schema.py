@@ -111,6 +111,7 @@ def _form(description: str, required: str, **properties: Schema) -> Schema:
 
 def _answer() -> Schema:
     ends = {"enum": ["first", "last"]}
+    size = {"type": "integer", "minimum": 1}
     group = {"type": ["integer", "string"], "minimum": 0}
     return {
         "anyOf": [
@@ -131,6 +132,8 @@ def _answer() -> Schema:
             _form("A value inside JSON: $.a.b or $.items[0].", "json", json=_TEXT),
             _form("The first or last number.", "number", number=ends),
             _form("What follows a marker.", "after", after=_TEXT, which=ends),
+            _form("Language modelling: tokens read at once.", "window", window=size, stride=size),
+            _form("Language modelling: how far windows move.", "stride", window=size, stride=size),
         ]
     }
 

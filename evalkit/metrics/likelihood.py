@@ -1,0 +1,69 @@
+"""How well a model predicts texts. Lower is better.
+
+Both are of all texts together (a long text counts more than a short one): no mean of per-sample
+values, so there are none. Intervals resample texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalkit.metrics import build
+from evalkit.metrics.base import Columns, Likelihood, Result, Score
+from evalkit.stats.bootstrap import bootstrap_sums
+
+Floats = NDArray[np.float64]
+
+
+def perplexity(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """exp of the mean negative log-likelihood per token; 1 is best, no upper bound.
+
+    Comparable only between models with the same tokens. Bootstrap interval. Source: F. Jelinek
+    et al., Perplexity, J. Acoustical Society of America 62 (1977) S63.
+    """
+    return _of_sums("perplexity", lambda text: text.tokens, _perplexity, columns, confidence, seed)
+
+
+def bits_per_byte(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    """Negative log2-likelihood per byte of the texts in UTF-8; 0 is best, no upper bound.
+
+    Comparable between any models. Bootstrap interval. Source: L. Gao et al., The Pile, 2020,
+    section 3.1.
+    """
+    return _of_sums("bits_per_byte", lambda text: text.bytes, _bits, columns, confidence, seed)
+
+
+def _perplexity(sums: Floats) -> Floats:
+    values: Floats = np.exp(np.minimum(-sums[:, 0] / sums[:, 1], 700.0))
+    return values
+
+
+def _bits(sums: Floats) -> Floats:
+    values: Floats = -sums[:, 0] / sums[:, 1] / log(2)
+    return values
+
+
+def _of_sums(
+    name: str,
+    size: Callable[[Likelihood], int],
+    statistic: Callable[[Floats], Floats],
+    columns: Columns,
+    confidence: float,
+    seed: int,
+) -> Result:
+    rows = np.array([(t.logprob, size(t)) for t in columns.likelihoods], dtype=np.float64)
+    n = len(rows)
+    if n == 0 or not rows[:, 1].sum():
+        return build.single(name, build.undefined(n, confidence, build.NOTHING))
+    value = float(statistic(rows.sum(axis=0)[np.newaxis])[0])
+    interval = bootstrap_sums(rows, statistic, confidence=confidence, seed=seed)
+    note = ""
+    if n == 1 or interval.low == interval.high:
+        interval, note = build.flat(name, value, n, confidence, note)
+    return build.single(
+        name, Score(value, *interval[:2], n, confidence, interval.method, note=note)
+    )
