@@ -90,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_store(export)
     export.set_defaults(command=_export)
 
+    fit = commands.add_parser(
+        "fit", help="tell whether a model fits into memory, before loading it"
+    )
+    fit.add_argument("model", help="a model's name, or backend:name?key=value")
+    fit.set_defaults(command=_fit)
+
     cache = commands.add_parser("cache", help="about the response cache")
     about = cache.add_subparsers(title="commands", required=True, metavar="COMMAND")
     explain = about.add_parser("explain", help="say why samples of a suite are not in the cache")
@@ -132,11 +138,12 @@ def suite_files(paths: Sequence[Path]) -> list[Path]:
 def _validate(options: argparse.Namespace) -> int:
     from evalkit.runner.vocabulary import vocabulary
     from evalkit.spec.load import load_checked
+    from evalkit.spec.project import find_project
 
-    known, wrong = vocabulary(), 0
+    wrong = 0
     for path in suite_files(options.paths):
         try:
-            loaded = load_checked(path, known)
+            loaded = load_checked(path, vocabulary(find_project(path)))
         except SpecError as error:
             wrong += len(error.problems)
             print(error, file=sys.stderr)
@@ -154,14 +161,14 @@ def _list(options: argparse.Namespace) -> int:
 
     from evalkit.runner.vocabulary import vocabulary
     from evalkit.spec.load import load_checked
+    from evalkit.spec.project import find_project
 
-    known = vocabulary()
     paths = options.paths or [content.folder("suites")]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("suite", "task", "samples", "prompts", "licence", "file"):
         table.add_column(name, justify="right" if name == "samples" else "left", overflow="fold")
     for path in suite_files(paths):
-        loaded = load_checked(path, known)
+        loaded = load_checked(path, vocabulary(find_project(path)))
         suite = loaded.suite
         prompts = ", ".join(loaded.variants)
         shown = _short(path)
@@ -236,6 +243,27 @@ def _export(options: argparse.Namespace) -> int:
     run = load_run(options.run, options.store)
     run.export(options.output, options.what)
     print(f"{options.output}: {options.what} of run {run.id}")
+    return 0
+
+
+def _fit(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from evalkit.runner.targets import make_models
+    from evalkit.spec.project import find_project
+
+    model = make_models([options.model], find_project(Path.cwd()), {})[options.model]
+    measure = getattr(model, "fit", None)
+    if measure is None:
+        raise UsageError(f"{options.model}: only models of the transformers backend are measured")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("precision", "weights", "cache", "batch", "total", "fits"):
+        table.add_column(name, justify="left" if name in ("precision", "fits") else "right")
+    for row in measure():
+        sizes = [f"{size / 1e9:.2f} GB" for size in (row.weights, row.cache, row.batch, row.total)]
+        table.add_row(row.precision, *sizes, {True: "yes", False: "no", None: "unknown"}[row.fits])
+    Console(width=None if sys.stdout.isatty() else 100, highlight=False, markup=False).print(table)
     return 0
 
 

@@ -105,3 +105,12 @@ def test_cache_explain(project: Path, capsys: pytest.CaptureFixture[str]) -> Non
     said = capsys.readouterr().out
     assert "0 of 2 samples cached" in said
     assert "the model differs from when it last answered" in said
+
+
+def test_fit(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", f"transformers:{tiny_folder}"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows[1:]] == ["float32", "bfloat16", "8-bit", "4-bit"]
+    assert all(row.split()[-1] in ("yes", "unknown") for row in rows[1:])
+    assert main(["fit", "callable:app:answer"]) == 2
+    assert "only models of the transformers backend" in capsys.readouterr().err
