@@ -104,7 +104,8 @@ class Store:
             self._db = sqlite3.connect(
                 self.path, timeout=60, isolation_level=None, check_same_thread=False
             )
-            with self.lock():  # SQLite does not wait when two processes switch to WAL at once
+            # SQLite does not wait when two processes switch to WAL at once.
+            with self.lock("open"):
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=NORMAL")
                 self._prepare()
@@ -161,13 +162,15 @@ class Store:
                 self._db.execute("ROLLBACK")
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, name: str = "lock") -> Iterator[None]:
         """Held by one process at a time, and let go when that process ends, however it ends.
 
-        An open transaction on a small database beside the store: it works wherever SQLite
-        does, and the operating system releases it after a crash.
+        name: what is locked; parallel workers hold ``lock`` for a whole run. An open
+        transaction on a small database beside the store: it works wherever SQLite does, and the
+        operating system releases it after a crash.
         """
-        guard = sqlite3.connect(self.path.with_name("lock.sqlite"), timeout=0, isolation_level=None)
+        beside = self.path.with_name(f"{name}.sqlite")
+        guard = sqlite3.connect(beside, timeout=0, isolation_level=None)
         try:
             while True:
                 try:

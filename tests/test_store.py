@@ -198,6 +198,11 @@ def test_committed_batches_survive_a_kill(tmp_path: Path) -> None:
     assert kept == {str(i) for i in range(24)}
 
 
+def test_a_locked_store_can_be_opened(store: Store) -> None:
+    with store.lock(), Store(store.path.parent) as other:  # would wait for ever
+        assert other.runs() == []
+
+
 def test_the_lock_is_held_by_one_process_and_dies_with_it(store: Store) -> None:
     script = """
         import os, pathlib, sys, time
