@@ -219,7 +219,7 @@ def test_the_lock_is_held_by_one_process_and_dies_with_it(store: Store) -> None:
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    guard = sqlite3.connect(store.path.with_name("lock-work.sqlite"), timeout=0)
+    guard = sqlite3.connect(store.path.with_name("lock.sqlite"), timeout=0)
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         guard.execute("BEGIN EXCLUSIVE")
     guard.close()
