@@ -22,6 +22,7 @@ from evalkit.runner.baseline import check_baseline, load_baseline
 from evalkit.runner.code import code_mode
 from evalkit.runner.execute import execute
 from evalkit.runner.explain import explain
+from evalkit.runner.own import own_metrics
 from evalkit.runner.plan import Plan, cells_of, check_prompts
 from evalkit.runner.provenance import new_run_id, now, provenance
 from evalkit.runner.targets import chosen_names, make_models
@@ -136,6 +137,7 @@ def evaluate(
     root: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
     allow_code: bool | str = False,
+    metrics: Mapping[str, Any] | None = None,
 ) -> Run:
     """Evaluate models on one suite or several.
 
@@ -149,13 +151,16 @@ def evaluate(
     loaded: models that exist already, for names in ``models``. progress: draw it on
     stderr; default when that is a terminal. allow_code: run answers that are code (task
     ``code``) in a sandbox; ``"unsafe"`` where there can be none.
+    metrics: metrics of your own by name, besides those that ``evalkit.yaml`` declares.
 
     Raises SpecError (a suite is wrong; nothing was asked), UsageError, StoreError. A model
     that cannot be loaded is not raised: its cells carry the error, their gates are in error.
     """
     base = Path(root) if root is not None else Path.cwd()
     listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
-    known = vocabulary()
+    project = find_project(base)
+    own = own_metrics(project, metrics or {})
+    known = vocabulary(project, own)
     suites = [
         load_checked(
             one if isinstance(one, Mapping) else Path(one),
@@ -170,7 +175,6 @@ def evaluate(
     if isinstance(models, Mapping):
         given.update(models)
         models = list(models)
-    project = find_project(base)
     asked = [models] if isinstance(models, str) else list(models or ())
     names = chosen_names(asked, project, given)
     cells = [cell for one in suites for cell in cells_of(one, names, prompts, limit)]
@@ -180,7 +184,7 @@ def evaluate(
     if compared is not None:
         check_baseline(compared, cells, name=baseline or "", allow_changed=allow_changed_baseline)
     record = execute(
-        Plan(cells, make_models(names, project, given), code_mode(allow_code)),
+        Plan(cells, make_models(names, project, given), code_mode(allow_code), own, project.root),
         opened,
         new_run(new_run_id(), base),
         use_cache=cache,
@@ -241,8 +245,8 @@ def explain_cache(
     limit: int | None = None,
 ) -> Iterator[str]:
     """Lines that say how much of a suite is answered in the cache, and why the rest is not."""
-    loaded = load_checked(Path(suite), vocabulary())
     project = find_project(Path(suite).resolve().parent)
+    loaded = load_checked(Path(suite), vocabulary(project))
     for name, model in make_models(chosen_names(models, project, {}), project, {}).items():
         yield from explain(cells_of(loaded, [name], limit=limit), model, store)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.metrics.base import Result, Score
-from evalkit.metrics.catalogue import METRICS
+from evalkit.metrics.catalogue import find
 from evalkit.stats.bootstrap import bootstrap_counts, bootstrap_mean
 from evalkit.stats.intervals import NONE, Interval, wilson
 
@@ -88,7 +88,8 @@ def flat(name: str, value: float, n: int, confidence: float, note: str) -> tuple
     For a metric of bounded range: Wilson's, as if the score were a proportion of that range,
     the widest a mean of such values can be. Else the value itself, or none for one sample.
     """
-    metric = METRICS[name]
+    metric = find(name)
+    assert metric is not None
     if isfinite(metric.high - metric.low):
         width = metric.high - metric.low
         low, high, _ = wilson(n * (value - metric.low) / width, n, confidence)

@@ -7,9 +7,10 @@ heavier: an entry names its function and says what it needs, and ``metrics.run``
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -20,9 +21,10 @@ from evalkit.errors import unknown
 class Metric:
     """A catalogue entry: what is known of a metric without importing its code.
 
-    name: as written in a suite. function: ``module:function``. tasks: where it makes sense
-    (empty: everywhere). needs: columns it cannot do without (``probabilities``, ``sources``,
-    ``labels``, ``choices``). keyed: True when it yields one score per label (``recall[x]``).
+    name: as written in a suite. function: ``module:function``, or the function itself. tasks:
+    where it makes sense (empty: everywhere). needs: columns it cannot do without
+    (``probabilities``, ``sources``, ``labels``, ``choices``, ``passed``). keyed: True when it
+    yields one score per label (``recall[x]``).
     better: ``higher``, ``lower`` or ``""``. low, high: the range of values.
     settings: what a suite may set, with the defaults.
     overall: a keyed metric that also yields the score over all labels, under its own name.
@@ -32,7 +34,7 @@ class Metric:
     """
 
     name: str
-    function: str
+    function: str | Callable[..., Any]
     summary: str
     tasks: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
@@ -354,18 +356,54 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 _PASS_AT = re.compile(r"pass@([1-9]\d{0,5})")
-NONE: Mapping[str, Metric] = MappingProxyType({})
+HUGGING_FACE = "evaluate:"
+"""How names begin that mean a metric of Hugging Face's ``evaluate``."""
 
 
-def find(name: str, own: Mapping[str, Metric] = NONE) -> Metric | None:
-    """The metric of a name: one of evalkit's, or one of the project's ``own``; None if unknown.
+@dataclass(slots=True)
+class _Project:
+    """What the project in hand adds: its own metrics, and the folder that paths start at."""
 
-    Some names are made: ``pass@K`` for any K.
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    root: Path = Path(".")
+
+
+_PROJECT = _Project()
+
+
+def adopt(metrics: Mapping[str, Metric], root: Path) -> None:
+    """Know a project's own metrics, in place of those of any other project before it."""
+    _PROJECT.metrics, _PROJECT.root = metrics, root
+
+
+def find(name: str) -> Metric | None:
+    """The metric of a name, one of evalkit's or of the project's own; None if there is none.
+
+    Some names are made: ``pass@K`` for any K, ``evaluate:NAME`` for a metric of Hugging Face's.
     """
     made = _PASS_AT.fullmatch(name)
     if made:
         return replace(METRICS["pass@1"], name=name, fixed={"k": int(made[1])})
-    return METRICS.get(name) or own.get(name)
+    if name.startswith(HUGGING_FACE) and name != HUGGING_FACE:
+        return Metric(
+            name,
+            "evalkit.metrics.hugging_face:hugging_face",
+            "a metric of Hugging Face's evaluate",
+            better="",
+            low=-INF,
+            high=INF,
+            open_keys=True,
+            any_settings=True,
+            fixed={"name": name.removeprefix(HUGGING_FACE), "root": _PROJECT.root},
+            package="evaluate",
+            extra="evaluate",
+        )
+    return METRICS.get(name) or _PROJECT.metrics.get(name)
+
+
+def known_names() -> list[str]:
+    """Every metric by name, the project's own ones last."""
+    return [*METRICS, *_PROJECT.metrics]
 
 
 def default_metrics(task: str, has: Collection[str]) -> tuple[str, ...]:
@@ -381,15 +419,14 @@ def check(
     task: str,
     labels: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
-    own: Mapping[str, Metric] = NONE,
 ) -> str | None:
     """What is wrong with asking for a metric on a task, or None when nothing is.
 
     The message names the nearest metric, or says which tasks the metric is for.
     """
-    metric = find(name, own)
+    metric = find(name)
     if metric is None:
-        every = [*METRICS.values(), *own.values()]
+        every = [*METRICS.values(), *_PROJECT.metrics.values()]
         fitting = [m.name for m in every if not m.tasks or task in m.tasks]
         return unknown("metric", name, fitting if fitting else [m.name for m in every])
     if metric.tasks and task not in metric.tasks:
@@ -417,20 +454,18 @@ def missing_package(metric: Metric) -> str | None:
     )
 
 
-def score_names(
-    name: str, labels: Sequence[str] = (), own: Mapping[str, Metric] = NONE
-) -> tuple[str, ...]:
+def score_names(name: str, labels: Sequence[str] = ()) -> tuple[str, ...]:
     """The full names of the scores a metric yields: ``recall`` → ``recall[positive]``, …"""
-    metric = find(name, own)
+    metric = find(name)
     if metric is None or not metric.keyed:
         return (name,)
     whole = (name,) if metric.overall else ()
     return (*whole, *(f"{name}[{label}]" for label in labels))
 
 
-def of_score(score: str, own: Mapping[str, Metric] = NONE) -> Metric | None:
+def of_score(score: str) -> Metric | None:
     """The metric a score's full name belongs to (``recall[positive]`` → recall), if any."""
-    return find(score.partition("[")[0], own)
+    return find(score.partition("[")[0])
 
 
 def _either(names: Sequence[str]) -> str:

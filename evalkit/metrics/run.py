@@ -10,7 +10,13 @@ import numpy as np
 
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics.base import Columns, Result, Score
-from evalkit.metrics.catalogue import METRICS, NONE, Metric, find, missing_package, unknown_setting
+from evalkit.metrics.catalogue import (
+    Metric,
+    find,
+    known_names,
+    missing_package,
+    unknown_setting,
+)
 
 
 def run_metric(
@@ -20,16 +26,15 @@ def run_metric(
     confidence: float = 0.95,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
-    own: Mapping[str, Metric] = NONE,
 ) -> Result:
     """The scores of one metric over a cell's columns, by full name.
 
-    own: metrics of the project's own. Raises UsageError when the metric or a setting does not
-    exist, a column it needs is not there, or a package has to be installed first.
+    Raises UsageError when the metric or a setting does not exist, a column it needs is not
+    there, or a package has to be installed first.
     """
-    metric = find(name, own)
+    metric = find(name)
     if metric is None:
-        raise UsageError(unknown("metric", name, [*METRICS, *own]))
+        raise UsageError(unknown("metric", name, known_names()))
     given = dict(settings or {})
     wrong = unknown_setting(metric, given) or missing_package(metric)
     if wrong:
@@ -78,6 +83,8 @@ def compute(
 
 
 def _function(metric: Metric) -> Callable[..., Result]:
+    if callable(metric.function):
+        return metric.function
     module, _, name = metric.function.partition(":")
     function: Callable[..., Result] = getattr(import_module(module), name)
     return function

@@ -15,3 +15,13 @@ def pytest_evalkit_models(config: pytest.Config) -> dict[str, Any]:  # type: ign
     function from the final prompt to an answer, or anything with the methods of
     ``evalkit.models.base.Model``.
     """
+
+
+@pytest.hookspec
+def pytest_evalkit_metrics(config: pytest.Config) -> dict[str, Any]:  # type: ignore[empty-body]
+    """Hand over metrics of the project's own, by name.
+
+    A value is what may stand under ``metrics:`` in ``evalkit.yaml``, with the function itself in
+    place of its name: a function, or a dict with ``function`` and ``better``, ``low``, ``high``,
+    ``needs``; or an ``evalkit.metrics.catalogue.Metric``.
+    """

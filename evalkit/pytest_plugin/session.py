@@ -17,6 +17,7 @@ from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
 from evalkit.runner.baseline import check_baseline, load_baseline
 from evalkit.runner.execute import execute
+from evalkit.runner.own import own_metrics
 from evalkit.runner.plan import Cell, CellId, Plan, cells_of, check_prompts
 from evalkit.runner.provenance import new_run_id
 from evalkit.runner.targets import chosen_names, make_models
@@ -26,6 +27,7 @@ from evalkit.spec.project import Project, find_project
 from evalkit.store import Store
 
 if TYPE_CHECKING:
+    from evalkit.metrics.catalogue import Metric
     from evalkit.models.base import Model
 
 __all__ = ["AskedModel", "EvalSession", "session_of", "share_run"]
@@ -81,6 +83,19 @@ class EvalSession:
         return handed
 
     @cached_property
+    def handed_metrics(self) -> dict[str, Any]:
+        """Metrics of its own that the project hands over."""
+        handed: dict[str, Any] = {}
+        for metrics in self._config.hook.pytest_evalkit_metrics(config=self._config):
+            handed.update(metrics or {})
+        return handed
+
+    @cached_property
+    def own_metrics(self) -> dict[str, Metric]:
+        """The project's own metrics. Raises SpecError, UsageError."""
+        return own_metrics(self.project, self.handed_metrics)
+
+    @cached_property
     def model_names(self) -> list[str]:
         """The models of this session."""
         return chosen_names(self._option("model"), self.project, self.handed)
@@ -110,7 +125,7 @@ class EvalSession:
             rootdir = self._config.rootpath
             loaded = load_checked(
                 path,
-                vocabulary(),
+                vocabulary(self.project, self.own_metrics),
                 root=rootdir if path.is_relative_to(rootdir) else None,
                 allow_outside=self._option("allow_outside"),
             )
@@ -174,7 +189,13 @@ class EvalSession:
         baseline = self._baseline()
         with self._terminal() as progress:
             return execute(
-                Plan(list(self._planned.values()), self.models, self._option("allow_code") or ""),
+                Plan(
+                    list(self._planned.values()),
+                    self.models,
+                    self._option("allow_code") or "",
+                    self.own_metrics,
+                    self.project.root,
+                ),
                 self.store,
                 new_run(self.run_id, self._config.rootpath),
                 use_cache=not self._option("no_cache"),
@@ -279,6 +300,7 @@ class EvalSession:
 
         options.setdefault("limit", self._option("limit"))
         options.setdefault("cache", not self._option("no_cache"))
+        options.setdefault("metrics", self.handed_metrics)
         options.setdefault("allow_code", self._option("allow_code") or False)
         options.setdefault("root", self._config.rootpath)
         return evaluate(

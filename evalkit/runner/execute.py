@@ -10,6 +10,7 @@ from typing import Any
 from evalkit import gates
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Response, Status
+from evalkit.metrics import catalogue
 from evalkit.models.base import Model
 from evalkit.records import (
     CellRecord,
@@ -46,6 +47,7 @@ def execute(
     cells with ``error`` set and their gates in error; the others go on.
     """
     progress = progress or Silent()
+    catalogue.adopt(plan.metrics, plan.root)
     run.suites = {cell.suite.suite: _suite_record(cell) for cell in plan.cells}
     store.begin_run(run)
     try:

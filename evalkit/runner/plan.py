@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from evalkit.errors import SpecError, UsageError, unknown
 from evalkit.exchange import Reading, Request
+from evalkit.metrics.catalogue import Metric
 from evalkit.models.base import Model
 from evalkit.spec.data import Dataset
 from evalkit.spec.load import LoadedSuite
@@ -47,12 +49,15 @@ class Cell:
 class Plan:
     """All cells of a run, those of one model together, and the models by name.
 
+    metrics: those of the project's own; root: the project's folder.
     allow_code: whether answers that are code may be run: "" (no), ``sandbox`` or ``unsafe``.
     """
 
     cells: Sequence[Cell]
     models: Mapping[str, Model]
     allow_code: str = ""
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    root: Path = Path(".")
 
     def by_model(self) -> list[tuple[str, list[Cell]]]:
         """Cells grouped by model, in the order in which models first appear."""

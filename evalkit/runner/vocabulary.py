@@ -5,17 +5,29 @@ The spec room knows neither metrics nor gates; it is handed these functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from evalkit import gates
 from evalkit.errors import unknown
 from evalkit.metrics import catalogue
+from evalkit.metrics.catalogue import Metric
+from evalkit.runner.own import own_metrics
 from evalkit.spec.load import Vocabulary
+from evalkit.spec.project import Project
 from evalkit.spec.suite import Suite
 
 
-def vocabulary() -> Vocabulary:
-    """What evalkit knows, for checking suites before any model loads."""
+def vocabulary(
+    project: Project | None = None, own: Mapping[str, Metric] | None = None
+) -> Vocabulary:
+    """What evalkit knows, for checking suites before any model loads.
+
+    project: the project in hand; default: one that declares nothing. own: its metrics; default:
+    those that ``evalkit.yaml`` declares. Raises SpecError when these are wrong.
+    """
+    project = project or Project(Path.cwd())
+    catalogue.adopt(own if own is not None else own_metrics(project), project.root)
     return Vocabulary(
         check_metric=catalogue.check, check_gate=_check_gate, check_task=missing_for_task
     )
@@ -29,11 +41,22 @@ def missing_for_task(suite: Suite) -> str | None:
 
 
 def _check_gate(rule: object, suite: Suite) -> str | None:
-    wrong = gates.problem(rule, score_names(suite), groups=suite.data.group)
+    wrong = gates.problem(rule, [*score_names(suite), *_open(rule, suite)], groups=suite.data.group)
     if wrong:
         return wrong
     checked = (_check_reference(term, suite) for term in gates.parse(rule).terms)
     return next(filter(None, checked), None)
+
+
+def _open(rule: object, suite: Suite) -> list[str]:
+    """The scores of a gate that only computing its metric can tell to exist."""
+    try:
+        scores = [term.score for term in gates.parse(rule).terms]
+    except gates.GateSyntaxError:
+        return []
+    metrics = {name: catalogue.find(name) for name in metric_names(suite)}
+    several = {name for name, metric in metrics.items() if metric and metric.open_keys}
+    return [score for score in scores if score.partition("[")[0] in several]
 
 
 def _check_reference(term: gates.Term, suite: Suite) -> str | None:

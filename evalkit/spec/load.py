@@ -25,7 +25,9 @@ from evalkit.spec.suite import Suite
 SUFFIX = ".eval.yaml"
 
 
-def _accept_metric(name: str, task: str, labels: Sequence[str]) -> str | None:
+def _accept_metric(
+    name: str, task: str, labels: Sequence[str], settings: Mapping[str, Any]
+) -> str | None:
     return None
 
 
@@ -41,13 +43,15 @@ def _accept_task(suite: Suite) -> str | None:
 class Vocabulary:
     """What other rooms know, as questions: each returns what is wrong, or None.
 
-    check_metric: of (metric's name, task, labels). check_gate: of (rule, suite), a rule being text
-    or a mapping; parts of the suite that are wrong themselves, misspelt metrics too, have been
-    taken out of it, and ``suite.pruned`` names the keys they were under. check_task: of the suite,
-    what its task needs that is not there.
+    check_metric: of (metric's name, task, labels, settings). check_gate: of (rule, suite), a rule
+    being text or a mapping; parts of the suite that are wrong themselves, misspelt metrics too,
+    have been taken out of it, and ``suite.pruned`` names the keys they were under. check_task: of
+    the suite, what its task needs that is not there.
     """
 
-    check_metric: Callable[[str, str, Sequence[str]], str | None] = _accept_metric
+    check_metric: Callable[[str, str, Sequence[str], Mapping[str, Any]], str | None] = (
+        _accept_metric
+    )
     check_gate: Callable[[object, Suite], str | None] = _accept_gate
     check_task: Callable[[Suite], str | None] = _accept_task
 
@@ -178,7 +182,9 @@ def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:
     if missing:
         problems.append(suite.problem(("task",), missing))
     for i, metric in enumerate(suite.metrics):
-        message = vocabulary.check_metric(metric.name, suite.task, suite.label_names)
+        message = vocabulary.check_metric(
+            metric.name, suite.task, suite.label_names, metric.settings
+        )
         if message:
             problems.append(suite.problem(("metrics", i), message))
         else:

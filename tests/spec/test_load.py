@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from tests.spec.conftest import Write
 METRICS = ("accuracy", "macro_f1", "recall")
 
 
-def check_metric(name: str, task: str, labels: Sequence[str]) -> str | None:
+def check_metric(
+    name: str, task: str, labels: Sequence[str], chosen: Mapping[str, Any]
+) -> str | None:
     return None if name in METRICS else unknown("metric", name, METRICS)
 
 

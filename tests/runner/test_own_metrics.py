@@ -1,0 +1,275 @@
+"""Metrics of a project's own, and those of Hugging Face's evaluate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit import SpecError, UsageError, evaluate
+from evalkit.cli import main
+from evalkit.metrics import Columns, Score, catalogue, run_metric
+from evalkit.metrics.catalogue import Metric
+from evalkit.runner.own import own_metrics
+from evalkit.spec.project import find_project
+
+MODULE = '''
+from evalkit.metrics import Score
+
+def shouting(predictions, threshold=0.5):
+    """Share of answers in capitals."""
+    return [float(sum(c.isupper() for c in p or "") > threshold * len(p or "x")) for p in predictions]
+
+def closeness(predictions, targets):
+    return [1 / (1 + abs(len(p) - len(t[0]))) for p, t in zip(predictions, targets)]
+
+def spread(columns):
+    return max(len(p) for p in columns.predictions) - min(len(p) for p in columns.predictions)
+
+def parts(predictions, fields):
+    return {"words": [float(len(p.split())) for p in predictions], "topics": len({f["q"] for f in fields})}
+
+def whole(predictions):
+    return Score(0.5, 0.25, 0.75, len(predictions), interval="wilson")
+
+def broken(predictions): return {}["nothing"]
+def short(predictions): return [1.0]
+def text(predictions): return "good"
+def greedy(predictions, gold): return 0.0
+def nothing(seed=0): return 0.0
+'''  # noqa: E501
+ANSWERS = {"a": "PARIS", "b": "Rome", "c": "OSLO", "d": "Bern"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays() -> Iterator[None]:
+    yield
+    catalogue.adopt({}, Path())
+
+
+def declare(folder: Path, metrics: str, module: str) -> None:
+    folder.joinpath(f"{module}.py").write_text(MODULE)
+    folder.joinpath("evalkit.yaml").write_text(metrics)
+
+
+def suite(**more: Any) -> dict[str, Any]:
+    rows = [
+        {"q": q, "a": a} for q, a in zip("abcd", ["Paris", "Rome", "Oslo!", "Bern"], strict=True)
+    ]
+    return {
+        "suite": "capitals",
+        "task": "qa",
+        "data": {"rows": rows, "target": "a"},
+        "prompts": {"p": {"text": "{{ q }}"}},
+        **more,
+    }  # fmt: skip
+
+
+def test_functions_named_in_the_project_file(tmp_path: Path) -> None:
+    declare(
+        tmp_path,
+        "metrics:\n"
+        "  shouting: own_a:shouting\n"
+        "  closeness: {function: 'own_a:closeness', low: 0, high: 1}\n"
+        "  spread: {function: 'own_a:spread', better: lower}\n"
+        "  parts: own_a:parts\n"
+        "  whole: own_a:whole\n",
+        "own_a",
+    )
+    declared = suite(
+        metrics=["shouting", "closeness", "spread", "parts", "whole"],
+        gates=[
+            "shouting >= 0.5",
+            "spread <= 1",
+            "parts[words] >= 1",
+            {"metric": "whole", "min": 0.2, "confidence": 0.95},
+        ],
+    )
+    run = evaluate(declared, {"m": ANSWERS.__getitem__}, root=tmp_path)
+    scores = run.scores.set_index("score")
+    assert scores.loc["shouting", "value"] == 0.5
+    assert scores.loc["shouting", "interval"] == "wilson"
+    assert scores.loc["closeness", "value"] == pytest.approx((1 + 1 + 0.5 + 1) / 4)
+    assert scores.loc["closeness", "interval"] == "bootstrap"
+    assert list(run.samples["score.closeness"]) == [1, 1, 0.5, 1]
+    assert scores.loc["spread", "value"] == 1
+    assert scores.loc["spread", "better"] == "lower"
+    assert "no interval" in scores.loc["spread", "note"]
+    assert (scores.loc["parts[words]", "value"], scores.loc["parts[topics]", "value"]) == (1, 4)
+    assert scores.loc["whole", "low"] == 0.25
+    assert [g.verdict for g in run.record.cells[0].gates] == ["pass"] * 4
+    stricter = suite(metrics=[{"shouting": {"threshold": 1.5}}])
+    strict = evaluate(stricter, {"m": ANSWERS.__getitem__}, root=tmp_path)
+    assert strict.scores.set_index("score").loc["shouting", "value"] == 0
+    with pytest.raises(SpecError, match="metric 'shoutin'; did you mean 'shouting'"):
+        evaluate(suite(metrics=["shoutin"]), {"m": str}, root=tmp_path)
+
+
+def test_what_is_wrong_in_the_project_file_is_told_with_its_line(tmp_path: Path) -> None:
+    declare(
+        tmp_path,
+        "metrics:\n"
+        "  accuracy: own_b:text\n"
+        "  gone: own_b:gnoe\n"
+        "  lost: own_missing:x\n"
+        "  greedy: own_b:greedy\n"
+        "  nothing: own_b:nothing\n"
+        "  odd: {function: 'own_b:text', beter: lower}\n"
+        "  up: {function: 'own_b:text', better: up}\n"
+        "  number: 7\n",
+        "own_b",
+    )
+    with pytest.raises(SpecError) as caught:
+        evaluate(suite(), {"m": str}, root=tmp_path)
+    said = str(caught.value).splitlines()
+    for line, part in enumerate(
+        [
+            "evalkit has a metric of this name",
+            "unknown function 'gnoe'",
+            "there is no module 'own_missing'",
+            "its parameter 'gold' is none of columns, predictions, targets",
+            "it takes no column",
+            "unknown key 'beter'; did you mean 'better'",
+            "'better' is higher, lower or empty, found 'up'",
+            "expected 'module:function', found 7",
+        ],
+        start=2,
+    ):
+        assert f"evalkit.yaml:{line}: metrics." in said[line - 2]
+        assert part in said[line - 2]
+
+
+def test_a_function_that_fails_leaves_only_its_own_score_undefined(tmp_path: Path) -> None:
+    names = ["broken", "short", "text"]
+    listed = "".join(f"  {name}: own_c:{name}\n" for name in names)
+    declare(tmp_path, f"metrics:\n{listed}", "own_c")
+    declared = suite(metrics=[*names, "exact_match"], gates=["short >= 0.5"])
+    run = evaluate(declared, {"m": ANSWERS.__getitem__}, root=tmp_path)
+    scores = run.scores.set_index("score")
+    assert scores.loc["exact_match", "value"] == 1
+    assert "KeyError" in scores.loc["broken", "note"]
+    assert "shape (1,), expected one for each of 4 samples" in scores.loc["short", "note"]
+    assert "returned str; expected a number" in scores.loc["text", "note"]
+    assert run.record.cells[0].gates[0].verdict == "error"
+
+
+def test_functions_from_python(tmp_path: Path) -> None:
+    def brevity(predictions: Any) -> list[float]:
+        return [1.0 / len(p) for p in predictions]
+
+    entry = Metric("x", lambda columns, **_: {"fixed": Score(1, 1, 1, len(columns))}, "always 1")
+    metrics = {"brevity": {"function": brevity, "better": "higher"}, "fixed": entry}
+    declared = suite(metrics=["brevity", "fixed"], gates=["brevity > 0", "fixed == 1"])
+    run = evaluate(declared, {"m": ANSWERS.__getitem__}, root=tmp_path, metrics=metrics)
+    assert run.passed
+    assert run.scores.set_index("score").loc["brevity", "value"] == pytest.approx(0.2375)
+    with pytest.raises(UsageError, match="'recall': evalkit has a metric of this name"):
+        own_metrics(find_project(tmp_path), {"recall": brevity})
+
+
+def test_validate_knows_the_projects_metrics(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declare(tmp_path, "metrics:\n  shouting: own_d:shouting\n", "own_d")
+    text = 'task: qa\ndata: {rows: [{q: a, a: b}], target: a}\nprompt: "{{ q }}"\n'
+    file = tmp_path / "x.eval.yaml"
+    file.write_text(text + "metrics: [shouting]\ngates: [shouting >= 0.5]\n")
+    assert main(["validate", str(file)]) == 0
+    file.write_text(text + "metrics: [{shouting: {treshold: 1}}]\n")
+    assert main(["validate", str(file)]) == 2
+    assert "did you mean 'threshold'" in capsys.readouterr().err
+
+
+SCRIPT = """
+import datasets
+import evaluate
+
+class Lengths(evaluate.Metric):
+    def _info(self):
+        return evaluate.MetricInfo(
+            description="", citation="",
+            features=datasets.Features({
+                "predictions": datasets.Value("string"),
+                "references": datasets.Value("string"),
+            }),
+        )
+
+    def _compute(self, predictions, references, scale=1.0):
+        ratios = [scale * len(str(p)) / len(str(r)) for p, r in zip(predictions, references)]
+        return {RETURNED}
+"""
+
+
+def script(folder: Path, name: str, returned: str, kind: str = "string") -> None:
+    text = SCRIPT.replace("{RETURNED}", returned).replace('Value("string")', f'Value("{kind}")')
+    folder.joinpath(name).write_text(text)
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where evaluate copies scripts before it imports them: one folder for the whole process."""
+    return tmp_path_factory.mktemp("modules")
+
+
+@pytest.fixture
+def scripts(tmp_path: Path, modules: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    pytest.importorskip("evaluate")
+    from evaluate import loading
+
+    prepare = loading.init_dynamic_modules
+
+    def prepared(*args: Any, **kwargs: Any) -> Any:
+        return prepare(*args, **{**kwargs, "hf_modules_cache": str(modules)})
+
+    monkeypatch.setattr(loading, "init_dynamic_modules", prepared)
+    return tmp_path
+
+
+def test_a_script_of_evaluate(scripts: Path) -> None:
+    script(scripts, "lengths.py", '{"ratio": sum(ratios) / len(ratios)}')
+    script(scripts, "both.py", '{"all": ratios, "most": max(ratios), "version": "1"}')
+    declared = suite(
+        metrics=["evaluate:./lengths.py", {"evaluate:./both.py": {"scale": 2}}],
+        gates=["evaluate:./lengths.py >= 0.9", "evaluate:./both.py[most] <= 2"],
+    )
+    run = evaluate(declared, {"m": ANSWERS.__getitem__}, root=scripts)
+    scores = run.scores.set_index("score")
+    assert scores.loc["evaluate:./lengths.py", "value"] == pytest.approx((3 + 0.8) / 4)
+    assert "no interval" in scores.loc["evaluate:./lengths.py", "note"]
+    assert scores.loc["evaluate:./both.py[all]", "value"] == pytest.approx((6 + 1.6) / 4)
+    assert scores.loc["evaluate:./both.py[all]", "interval"] == "bootstrap"
+    assert scores.loc["evaluate:./both.py[most]", "value"] == 2
+    assert "evaluate:./both.py[version]" not in scores.index
+    assert run.passed
+
+
+def test_labels_and_numbers_reach_evaluate_in_its_types(scripts: Path) -> None:
+    script(scripts, "ints.py", '{"p": predictions, "r": references}', "int32")
+    catalogue.adopt({}, scripts)
+    columns = Columns(["b", None, "a"], [("a",), ("b",), ("c",)], labels=("a", "b", "c"))
+    result = run_metric("evaluate:./ints.py", columns)
+    values = {
+        key: None if score.per_sample is None else list(score.per_sample)
+        for key, score in result.items()
+    }
+    assert values == {
+        "evaluate:./ints.py[p]": [1, -1, 0],
+        "evaluate:./ints.py[r]": [0, 1, 2],
+    }
+
+
+def test_what_evaluate_cannot_do_is_told_in_the_note(scripts: Path) -> None:
+    script(scripts, "raises.py", '{"x": 1 / 0}')
+    catalogue.adopt({}, scripts)
+    columns = Columns(["b"], [("a",)])
+    for name, note in {
+        "evaluate:./raises.py": "ZeroDivisionError",
+        "evaluate:./gone.py": "there is no './gone.py' in the project",
+        "evaluate:../up.py": "is outside the project",
+    }.items():
+        (score,) = run_metric(name, columns).values()
+        assert math.isnan(score.value)
+        assert note in score.note
