@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evalkit.api import AskedModel, Run, new_run
-from evalkit.errors import Problem, SpecError, UsageError
+from evalkit.errors import Problem, SpecError, StoreError, UsageError
 from evalkit.pytest_plugin import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
@@ -238,12 +238,15 @@ class EvalSession:
     # after the last item
 
     def _run_status(self) -> str | None:
-        if self.is_worker:
+        """Of this session's run; None when there is none, or no store to be read."""
+        opened = "store" in vars(self)  # its file may be gone meanwhile, and is still read
+        there = opened or (self._store_folder / "store.sqlite").exists()
+        if self.is_worker or not there:
             return None
-        ran_here = self._records is not None or self._failure is not None
-        if not ran_here and not (self._store_folder / "store.sqlite").exists():
+        try:
+            return self.store.run_status(self.run_id)
+        except StoreError:  # the items have told it
             return None
-        return self.store.run_status(self.run_id)
 
     def finish(self) -> bool:
         """Name the run and write what was asked for; an interrupted run is not reported on.

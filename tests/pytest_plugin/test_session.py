@@ -348,3 +348,27 @@ def test_a_report_that_cannot_be_written_fails_the_session(project: pytest.Pytes
     assert lost.ret == pytest.ExitCode.TESTS_FAILED
     lost.stdout.fnmatch_lines(["json: cannot write *r.json: *The run is kept: evalkit report *"])
     assert project.path.joinpath("r.md").exists()
+
+
+def test_a_store_that_cannot_be_opened_is_told_in_a_sentence(project: pytest.Pytester) -> None:
+    project.mkdir("broken").joinpath("store.sqlite").write_bytes(b"no database " * 100)
+    for folder in ("broken", "app.py"):
+        lost = project.runpytest_inprocess("suites", "--eval-store", folder)
+        lost.assert_outcomes(errors=6)
+        lost.stdout.fnmatch_lines(["*cannot open the run store: *Choose another folder with*"])
+        lost.stdout.no_fnmatch_line("*Traceback*")
+        lost.stderr.no_fnmatch_line("*Traceback*")
+
+
+def test_a_store_that_vanishes_takes_no_report_along(project: pytest.Pytester) -> None:
+    app = project.path / "app.py"
+    app.write_text(
+        app.read_text()
+        + """
+    import shutil
+    shutil.rmtree(pathlib.Path(__file__).parent / ".evalkit")
+""".replace("\n    ", "\n")
+    )
+    done = project.runpytest_inprocess("suites", "--eval-prompt=plain", "--eval-json=r.json")
+    done.assert_outcomes(passed=2, failed=1)
+    assert json.loads(project.path.joinpath("r.json").read_text())["cells"][0]["n"] == 4
