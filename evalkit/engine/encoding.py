@@ -14,11 +14,16 @@ Rules, for every local model:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from evalkit.exchange import Message, Request, Response, Status
+
+CHUNK = 256
+"""Requests whose texts are tokenised together."""
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +65,56 @@ class Encoder:
     def encode(self, requests: Sequence[Request]) -> list[Encoded | Response]:
         """Each request as ids, or the response that says why that could not be done."""
         found: list[Encoded | Response] = []
-        for request in requests:
-            sent = ""
-            try:
-                sent, special = self._text(request)
-                encoded = self._encode(request, sent, special)
-            except Exception as error:  # a template or tokenizer may raise anything
-                found.append(Response(Status.ERROR, sent=sent, error=_explain(error, request)))
-                continue
-            found.append(self._overflow(encoded) or encoded)
+        for start in range(0, len(requests), CHUNK):
+            found.extend(self._chunk(requests[start : start + CHUNK]))
         return found
 
-    def _text(self, request: Request) -> tuple[str, bool]:
-        """The text to tokenise and whether the tokenizer adds its special tokens to it."""
-        if isinstance(request.prompt, str):
-            return request.prompt, True
-        return self._render(request.prompt), False
+    def _chunk(self, requests: Sequence[Request]) -> list[Encoded | Response]:
+        """A few requests, their texts tokenised in two calls (with and without special tokens)."""
+        texts = [self._try(self._texts, request) for request in requests]
+        ids: dict[int, list[tuple[int, ...]]] = {}
+        for special in (True, False):
+            members = {
+                i: text
+                for i, text in enumerate(texts)
+                if isinstance(text, list) and isinstance(requests[i].prompt, str) == special
+            }
+            try:
+                every = iter(self._ids([t for text in members.values() for t in text], special))
+            except Exception:  # one text may break them all; then each is tried alone below
+                continue
+            ids |= {i: [next(every) for _ in text] for i, text in members.items()}
+        return [
+            text if isinstance(text, Response) else self._one(request, text, ids.get(i))
+            for i, (request, text) in enumerate(zip(requests, texts, strict=True))
+        ]
+
+    def _one(
+        self, request: Request, texts: list[str], ids: list[tuple[int, ...]] | None
+    ) -> Encoded | Response:
+        def encode(request: Request) -> Encoded:
+            special = isinstance(request.prompt, str)
+            return self._encode(request, texts[0], ids or self._ids(texts, special))
+
+        encoded = self._try(encode, request, texts[0])
+        if isinstance(encoded, Response):
+            return encoded
+        return self._overflow(encoded) or encoded
+
+    def _try(
+        self, make: Callable[[Request], Made], request: Request, sent: str = ""
+    ) -> Made | Response:
+        try:
+            return make(request)
+        except Exception as error:  # a template or tokenizer may raise anything
+            return Response(Status.ERROR, sent=sent, error=_explain(error, request))
+
+    def _texts(self, request: Request) -> list[str]:
+        """The prompt's text, and for each choice the text of prompt and choice together."""
+        special = isinstance(request.prompt, str)
+        text = request.prompt if isinstance(request.prompt, str) else self._render(request.prompt)
+        gap = " " if special and text and not text[-1].isspace() else ""
+        return [text, *(text + ("" if c[:1].isspace() else gap) + c for c in request.choices)]
 
     def _render(self, messages: Sequence[Message]) -> str:
         """The chat template's text. A closing assistant turn is left open, to be continued."""
@@ -95,28 +134,32 @@ class Encoder:
         )
         return str(text)
 
-    def _encode(self, request: Request, text: str, special: bool) -> Encoded:
-        prompt = self._ids(text, special)
-        sent = self._leading(prompt, text) + text if special else text
-        if not request.choices:
+    def _encode(self, request: Request, text: str, ids: Sequence[tuple[int, ...]]) -> Encoded:
+        prompt, *joined = ids
+        sent = self._leading(prompt, text) + text if isinstance(request.prompt, str) else text
+        if not joined:
             if not prompt:
                 raise _RefusedError("the prompt is empty: there is nothing to continue")
             return Encoded(request, prompt, sent)
-        gap = " " if special and text and not text[-1].isspace() else ""
-        joined = [
-            self._ids(text + ("" if c[:1].isspace() else gap) + c, special) for c in request.choices
-        ]
         shared = min(_common(prompt, whole) for whole in joined)
         shared = min(shared, min(len(whole) for whole in joined) - 1)
         if shared < 1:
             raise _RefusedError("the prompt is empty: choices need at least one token before them")
         return Encoded(request, prompt[:shared], sent, tuple(whole[shared:] for whole in joined))
 
-    def _ids(self, text: str, special: bool) -> tuple[int, ...]:
-        ids = self.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
-        if special:
-            ids = self._once(ids, text)
-        return tuple(ids)
+    def _ids(self, texts: Sequence[str], special: bool) -> list[tuple[int, ...]]:
+        if not texts:
+            return []
+        every = self.tokenizer(
+            list(texts),
+            add_special_tokens=special,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )["input_ids"]
+        if not special:
+            return [tuple(ids) for ids in every]
+        return [tuple(self._once(ids, text)) for ids, text in zip(every, texts, strict=True)]
 
     def _once(self, ids: list[int], text: str) -> list[int]:
         """Special tokens that the tokenizer added although the text already has them, taken off."""
@@ -167,6 +210,8 @@ class _RefusedError(Exception):
 def _common(a: Sequence[int], b: Sequence[int]) -> int:
     """How many ids at the start of both are equal."""
     size = min(len(a), len(b))
+    if a[:size] == b[:size]:
+        return size
     return next((i for i in range(size) if a[i] != b[i]), size)
 
 

@@ -44,11 +44,10 @@ class HandedTransformers:
     """A transformers model with its tokenizer. ``close`` leaves it to its owner."""
 
     def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
-        from evalkit.engine.local import prepare
-
         self.name = name
         self.capabilities = Capabilities()
-        self._lm: LanguageModel = prepare(model, tokenizer)
+        self._model, self._tokenizer = model, tokenizer
+        self._prepared: LanguageModel | None = None
         self._fingerprint: Mapping[str, Any] | None = None
 
     def fingerprint(self) -> Mapping[str, Any]:
@@ -56,12 +55,12 @@ class HandedTransformers:
         if self._fingerprint is None:
             from evalkit.engine.version import ENGINE
 
-            model = self._lm.model
+            model = self._model
             self._fingerprint = {
                 "backend": "handed",
-                "weights": {"state_sha256": _state_digest(model, self._lm.tokenizer)},
+                "weights": {"state_sha256": _state_digest(model, self._tokenizer)},
                 "dtype": str(model.dtype).removeprefix("torch."),
-                "device": self._lm.device.type,
+                "device": model.device.type,
                 "attn_implementation": getattr(model.config, "_attn_implementation", None),
                 "engine": ENGINE,
                 "versions": hardware.library_versions("torch", "transformers", "tokenizers"),
@@ -69,7 +68,11 @@ class HandedTransformers:
         return self._fingerprint
 
     def load(self) -> None:
-        """Nothing to do: it is loaded."""
+        """Look at how it can be run; the weights are there."""
+        if self._prepared is None:
+            from evalkit.engine.local import prepare
+
+            self._prepared = prepare(self._model, self._tokenizer)
 
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
@@ -77,7 +80,9 @@ class HandedTransformers:
         """Answer in batches (see evalkit.engine.local.respond)."""
         from evalkit.engine.local import respond
 
-        yield from respond(self._lm, requests, answered)
+        self.load()
+        assert self._prepared is not None
+        yield from respond(self._prepared, requests, answered)
 
     def describe(self) -> Mapping[str, Any]:
         """What the model is."""
@@ -85,9 +90,9 @@ class HandedTransformers:
 
         return {
             "model": "handed over",
-            "device": str(self._lm.device),
-            "dtype": str(self._lm.model.dtype).removeprefix("torch."),
-            **facts(self._lm),
+            "device": str(self._model.device),
+            "dtype": str(self._model.dtype).removeprefix("torch."),
+            **(facts(self._prepared) if self._prepared else {}),
         }
 
     def close(self) -> None:
