@@ -115,7 +115,9 @@ class CellRecord:
     analyses: typed values to draw: ``{"kind": "confusion_matrix", "labels": [...],
     "counts": [[...]]}`` (rows true, columns predicted; a last label "(none)" only when some
     answer was no label) and ``{"kind": "classification_report", "rows": [{"label",
-    "precision", "recall", "f1", "support"}...]}``.
+    "precision", "recall", "f1", "support"}...]}``, and with probabilities ``{"kind":
+    "reliability", "n", "confidence", "accuracy", "calibration_error", "largest_gap", "bins":
+    [{"low", "high", "n", "confidence", "accuracy", "accuracy_low", "accuracy_high"}...]}``.
     error: why the cell has no responses at all (model could not be loaded), else "".
     seconds: wall time spent on it; cached: responses that came from the cache.
     checks: for each check of the suite, by its rule, how many responses break it.

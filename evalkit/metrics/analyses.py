@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from evalkit.metrics import probabilistic
 from evalkit.metrics.base import Columns
 from evalkit.metrics.classification import confusion, f1, precision, recall
-from evalkit.metrics.probabilistic import reliability
 
 NO_LABEL = "(none)"
 
@@ -48,9 +48,25 @@ def classification_report(columns: Columns) -> dict[str, Any]:
     return {"kind": "classification_report", "rows": rows}
 
 
-def reliability_diagram(columns: Columns, bins: int = 10) -> dict[str, Any]:
-    """How often the answers of each confidence are right; needs probabilities.
+def reliability(columns: Columns, bins: int = 10) -> dict[str, Any]:
+    """How far confidence can be believed: accuracy in bins of the highest probability.
 
-    Bins that hold no sample are left out.
+    n samples; ``confidence`` and ``accuracy`` over all of them; ``calibration_error``: the mean gap
+    of the two over the bins, each weighing as many samples as it holds; ``largest_gap``: that of
+    the worst bin; ``bins``: see :func:`evalkit.metrics.probabilistic.reliability`.
     """
-    return {"kind": "reliability_diagram", "bins": reliability(columns, bins)}
+    rows = probabilistic.reliability(columns, bins)
+    sizes = np.array([row["n"] for row in rows], dtype=np.float64)
+    confidence = np.array([row["confidence"] for row in rows])
+    accuracy = np.array([row["accuracy"] for row in rows])
+    gaps = np.abs(accuracy - confidence)
+    shares = sizes / sizes.sum()
+    return {
+        "kind": "reliability",
+        "n": len(columns),
+        "confidence": float(shares @ confidence),
+        "accuracy": float(shares @ accuracy),
+        "calibration_error": float(shares @ gaps),
+        "largest_gap": float(gaps.max()),
+        "bins": rows,
+    }

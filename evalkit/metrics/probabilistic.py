@@ -14,7 +14,7 @@ from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.classification import true_labels
 from evalkit.stats.bootstrap import bootstrap_sums, resampling_weights
-from evalkit.stats.intervals import NONE, Interval
+from evalkit.stats.intervals import NONE, Interval, wilson
 
 Floats = NDArray[np.float64]
 AUROC_RESAMPLES = 2_000  # a resample sorts nothing, but still costs n operations per label
@@ -157,13 +157,15 @@ def _gap(bins: int, sums: Floats) -> Floats:
 def reliability(columns: Columns, bins: int = 10) -> list[dict[str, float | int]]:
     """The bins of a reliability diagram that hold samples, in order of confidence.
 
-    Each: ``low`` and ``high`` (its bounds), ``n``, ``confidence`` (mean) and ``accuracy``.
+    Each: ``low`` and ``high`` (its bounds), ``n``, ``confidence`` (mean), ``accuracy`` and the 95 %
+    Wilson interval of the latter, ``accuracy_low`` and ``accuracy_high``.
     """
     hits, certainty, bin_of = _binned(columns, bins)
     rows: list[dict[str, float | int]] = []
     for b in range(bins):
         inside = bin_of == b
         if inside.any():
+            low, high, _ = wilson(float(hits[inside].sum()), int(inside.sum()), 0.95)
             rows.append(
                 {
                     "low": b / bins,
@@ -171,6 +173,8 @@ def reliability(columns: Columns, bins: int = 10) -> list[dict[str, float | int]
                     "n": int(inside.sum()),
                     "confidence": float(certainty[inside].mean()),
                     "accuracy": float(hits[inside].mean()),
+                    "accuracy_low": low,
+                    "accuracy_high": high,
                 }
             )
     return rows

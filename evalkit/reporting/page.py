@@ -77,6 +77,33 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """A bin of a reliability diagram, in percent of its axes; y counts from the top.
+
+    confidence: height of what was said; low, high: the interval of the accuracy; shade: 1 to 8,
+    by the bin's share of the samples.
+    """
+
+    numbers: Mapping[str, Any]
+    x: float
+    width: float
+    y: float
+    confidence: float
+    low: float
+    high: float
+    shade: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """A reliability diagram to draw, for one cell."""
+
+    column: int
+    numbers: Mapping[str, Any]
+    bins: Sequence[ReliabilityBin]
+
+
+@dataclass(frozen=True, slots=True)
 class ClassReport:
     """Precision, recall, F1 and support by label, for one cell."""
 
@@ -114,6 +141,7 @@ class SuitePage:
     keyed: Sequence[ScoreRow]
     grouped: Sequence[ScoreRow]
     confusions: Sequence[Confusion]
+    reliabilities: Sequence[Reliability]
     reports: Sequence[ClassReport]
     comparisons: Sequence[ComparisonRow]
     packed: PackedSuite
@@ -216,6 +244,7 @@ def _suite(run: RunRecord, name: str, number: int) -> SuitePage:
         keyed=[row for row in rows if "[" in row.name and "=" not in row.name],
         grouped=[row for row in rows if "[" in row.name and "=" in row.name],
         confusions=_confusions(cells),
+        reliabilities=_reliabilities(cells),
         reports=_reports(cells),
         comparisons=_comparisons(run, name),
         packed=pack(record, cells),
@@ -260,6 +289,29 @@ def _confusions(cells: Sequence[CellRecord]) -> list[Confusion]:
 def _shaded(counts: Sequence[int]) -> list[tuple[int, int]]:
     total = max(sum(counts), 1)
     return [(count, -(-8 * count // total)) for count in counts]
+
+
+def _reliabilities(cells: Sequence[CellRecord]) -> list[Reliability]:
+    return [
+        Reliability(k, analysis, [_bin(row, analysis["bins"]) for row in analysis["bins"]])
+        for k, cell in enumerate(cells)
+        for analysis in cell.analyses
+        if analysis.get("kind") == "reliability"
+    ]
+
+
+def _bin(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ReliabilityBin:
+    largest = max(other["n"] for other in rows)
+    return ReliabilityBin(
+        numbers=row,
+        x=round(100 * row["low"], 2),
+        width=round(100 * (row["high"] - row["low"]), 2),
+        y=round(100 * (1 - row["accuracy"]), 2),
+        confidence=round(100 * (1 - row["confidence"]), 2),
+        low=round(100 * (1 - row["accuracy_low"]), 2),
+        high=round(100 * (1 - row["accuracy_high"]), 2),
+        shade=max(1, -(-8 * row["n"] // largest)),
+    )
 
 
 def _reports(cells: Sequence[CellRecord]) -> list[ClassReport]:

@@ -100,13 +100,17 @@ class Scorer:
         return list(score.per_sample)
 
     def analyses(self) -> list[dict[str, Any]]:
-        """Typed values to draw beside the scores: confusion matrix, classification report."""
+        """Typed values to draw: confusion matrix, classification report, reliability."""
         if self.suite.task != "classification" or not self.samples:
             return []
-        return [
+        found = [
             analyses.confusion_matrix(self.columns),
             analyses.classification_report(self.columns),
         ]
+        if self.columns.probabilities is not None:
+            bins = self._settings.get("calibration_error", {}).get("bins", 10)
+            found.append(analyses.reliability(self.columns, bins))
+        return found
 
 
 def _refused_rightly(scorer: Scorer) -> Sequence[bool]:

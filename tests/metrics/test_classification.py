@@ -15,7 +15,7 @@ from evalkit.metrics import compute
 from evalkit.metrics.analyses import (
     classification_report,
     confusion_matrix,
-    reliability_diagram,
+    reliability,
 )
 from evalkit.metrics.base import Columns
 
@@ -218,10 +218,10 @@ def test_calibration_error_by_hand() -> None:
     assert score.value == pytest.approx(expected, abs=1e-12)
 
 
-def test_reliability_diagram_by_hand() -> None:
+def test_reliability_by_hand() -> None:
     rows = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.55, 0.45]])
     targets = [("a",), ("b",), ("b",), ("b",)]
-    bins = reliability_diagram(Columns(["a", "a", "b", "a"], targets, ("a", "b"), rows))["bins"]
+    bins = reliability(Columns(["a", "a", "b", "a"], targets, ("a", "b"), rows))["bins"]
     assert [b["n"] for b in bins] == [1, 2, 1]
     assert [b["accuracy"] for b in bins] == [0.0, 0.5, 1.0]
     assert [b["confidence"] for b in bins] == pytest.approx([0.55, 0.8, 0.9])

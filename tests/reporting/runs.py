@@ -121,9 +121,25 @@ def classification_cell(
         suite, model, prompt, "classification", n, n, {"ok": n},
         {s.name: s for s in (accuracy, f1, loss, *recalls)}, gates,
         [{"kind": "confusion_matrix", "labels": LABELS, "counts": counts},
-         {"kind": "classification_report", "rows": report}],
+         {"kind": "classification_report", "rows": report}, reliability()],
         samples, seconds=12.5, cached=n // 5, prompt_tokens=60 * n, completion_tokens=n,
     )  # fmt: skip
+
+
+def reliability() -> dict[str, Any]:
+    """Three bins, one of them of a single sample."""
+    bins = [
+        {"low": 0.4, "high": 0.5, "n": 1, "confidence": 0.45, "accuracy": 1.0},
+        {"low": 0.7, "high": 0.8, "n": 10, "confidence": 0.74, "accuracy": 0.6},
+        {"low": 0.9, "high": 1.0, "n": 89, "confidence": 0.97, "accuracy": 0.8},
+    ]
+    for row in bins:
+        low, high = wilson(round(row["accuracy"] * row["n"]), int(row["n"]))
+        row |= {"accuracy_low": low, "accuracy_high": high}
+    return {
+        "kind": "reliability", "n": 100, "confidence": 0.94, "accuracy": 0.78,
+        "calibration_error": 0.17, "largest_gap": 0.55, "bins": bins,
+    }  # fmt: skip
 
 
 def qa_cell(suite: str, model: str, prompt: str, n: int, skill: float, seed: int) -> CellRecord:

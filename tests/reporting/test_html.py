@@ -188,3 +188,17 @@ def test_a_gate_is_drawn_where_its_numbers_are() -> None:
     lower = gate_bar(gate(score, "<=", 0.75), score)
     assert lower.needed == (0.0, 75.0)
     assert Axis(0, 1).at(1.7) == 100.0
+
+
+def test_a_reliability_diagram_is_drawn_where_its_numbers_are(run: RunRecord) -> None:
+    [suite] = [suite for suite in page(run).suites if suite.name == "film-sentiment"]
+    assert [diagram.column for diagram in suite.reliabilities] == [0, 1, 2, 3]
+    alone, _, most = suite.reliabilities[0].bins
+    assert (most.x, most.width, most.y, most.confidence) == (90, 10, 20, 3)
+    assert most.low > most.y > most.high
+    assert (alone.shade, most.shade) == (1, 8)
+    parsed = Parsed(render_html(run))
+    drawn = [attrs for tag, attrs in parsed.elements if attrs.get("class") == "rate"]
+    assert len(drawn) == 12
+    assert all(float(d["y"] or 0) + float(d["height"] or 0) == 100 for d in drawn)
+    assert "said 0.450 on average, right 1.000" in " ".join(parsed.text)
