@@ -253,9 +253,11 @@ _ENTRIES: tuple[Metric, ...] = (
             WRITING,
             low=-1.0,
             settings=BERTSCORE,
+            package="bert_score",
+            extra="semantic",
         )
         for name, summary in (
-            ("bertscore", "mean F1 of tokens matched by meaning (BERTScore; extra `semantic`)"),
+            ("bertscore", "mean F1 of tokens matched by meaning (BERTScore)"),
             ("bertscore_precision", "mean precision of tokens matched by meaning (BERTScore)"),
             ("bertscore_recall", "mean recall of tokens matched by meaning (BERTScore)"),
         )
@@ -263,10 +265,12 @@ _ENTRIES: tuple[Metric, ...] = (
     Metric(
         "embedding_similarity",
         "evalkit.metrics.embeddings:embedding_similarity",
-        "mean cosine of the embeddings of an answer and its nearest reference (`semantic`)",
+        "mean cosine of the embeddings of an answer and its nearest reference",
         WRITING,
         low=-1.0,
         settings={"model": None, "device": "auto"},
+        package="sentence_transformers",
+        extra="semantic",
     ),
     *(
         Metric(
