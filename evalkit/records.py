@@ -81,6 +81,9 @@ class SampleRecord:
     values by metric name. probabilities: by label, for ``answer: choice``.
     checks: results of the suite's checks. cached: the response came from the cache.
     seconds, prompt_tokens, completion_tokens: cost. details: backend's extra JSON values.
+    repeats: where a question is asked several times, every answer in order, with ``output``,
+    ``prediction``, ``how``, ``status``, ``error``, ``correct`` and ``scores``; the record itself
+    shows the first that is scored, and its scores are means over the answers.
     """
 
     id: str
@@ -103,6 +106,7 @@ class SampleRecord:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     finish: str = ""
+    repeats: list[dict[str, Any]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -110,7 +114,8 @@ class SampleRecord:
 class CellRecord:
     """One model × one prompt over all samples of a suite.
 
-    n: samples in the cell; scored: samples that scores are over; statuses: count by status.
+    n: samples in the cell; scored: samples that scores are over; statuses: count of answers by
+    status.
     scores: by full name, in the order asked for. gates: in the order of the suite.
     analyses: typed values to draw: ``{"kind": "confusion_matrix", "labels": [...],
     "counts": [[...]]}`` (rows true, columns predicted; a last label "(none)" only when some
@@ -150,7 +155,8 @@ class SuiteRecord:
     metrics, gates: as written. limit: the number of samples taken when not all were, and
     total: how many the data has. generation: parameters by name. answer: how answers are
     taken, such as ``choice``. metric_settings: by metric, where it has some. source: the column
-    with the text that is summarised. on_unparsed: ``wrong`` or ``exclude``.
+    with the text that is summarised. on_unparsed: ``wrong`` or ``exclude``. repeats: how often
+    each question is asked. cluster: the column that says which samples belong together.
     scoring_hash: of what decides the scores besides data and prompts, prompt_hashes: of each
     prompt with its examples; "" and {} where unknown.
     """
@@ -175,6 +181,8 @@ class SuiteRecord:
     metric_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     source: str | None = None
     on_unparsed: str = "wrong"
+    repeats: int = 1
+    cluster: str | None = None
     scoring_hash: str = ""
     prompt_hashes: dict[str, str] = field(default_factory=dict)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from typing import Any
 
@@ -14,6 +14,7 @@ from evalkit.errors import UsageError
 from evalkit.metrics import catalogue
 from evalkit.records import SuiteRecord
 from evalkit.stats import paired as tests
+from evalkit.stats.clusters import clustered_interval, clustered_t
 from evalkit.stats.weighted import Weighted, paired_weighted
 
 Floats = NDArray[np.float64]
@@ -54,7 +55,7 @@ def compare_score(
 
     Per-sample values: McNemar's exact test when they are 0/1, else a paired t test, with the
     intervals of :mod:`evalkit.stats.paired`. A score of counts or sums (macro F1, BLEU): paired
-    bootstrap. Any other: the difference alone.
+    bootstrap. Both over clusters where the suite has some. Any other: the difference alone.
     """
     both = pair(a, b)
     name, ids = _group(a, b, score, both.ids)
@@ -65,7 +66,17 @@ def compare_score(
     if values[0] is None or values[1] is None:
         a, b = a.completed(b, ids), b.completed(a, ids)
         return _recomputed(a, b, score, name, ids, confidence, seed, note)
-    return _by_samples(score, values[0], values[1], confidence, seed, note)
+    clusters = _clusters(a, b, ids)
+    return _by_samples(score, values[0], values[1], clusters, confidence, seed, note)
+
+
+def _clusters(a: Side, b: Side, ids: list[str]) -> list[str] | None:
+    """The cluster of each sample, where the suite has clusters."""
+    suite = a.suite or b.suite
+    rows = (a if a.whole else b).samples
+    if suite is None or suite.cluster is None or suite.cluster not in rows[ids[0]].fields:
+        return None
+    return [str(rows[one].fields[suite.cluster]) for one in ids]
 
 
 def _group(a: Side, b: Side, score: str, ids: list[str]) -> tuple[str, list[str]]:
@@ -97,9 +108,19 @@ def _unpaired(both: Paired) -> str:
 
 
 def _by_samples(
-    score: str, a: Floats, b: Floats, confidence: float, seed: int, note: str
+    score: str,
+    a: Floats,
+    b: Floats,
+    clusters: list[str] | None,
+    confidence: float,
+    seed: int,
+    note: str,
 ) -> ScoreComparison:
     found = tests.compare(a, b, confidence=confidence, seed=seed)
+    if clusters is not None and len(clusters) == len(a):
+        low, high, _ = clustered_interval(b - a, clusters, confidence)
+        p = clustered_t(b - a, clusters)
+        found = replace(found, low=low, high=high, p=p, test="paired t, clustered")
     better = _better(score)
     wins, losses = found.wins, found.losses
     return ScoreComparison(
@@ -145,15 +166,18 @@ def _recomputed(
             why = f"the file of {side.run} does not keep what {score} is made of"
             return _undefined(score, confidence, why)
     (value_a, samples_a, weighted_a), (value_b, samples_b, weighted_b) = made
+    clusters = _clusters(a, b, ids)
+    if suite.repeats > 1:
+        note = "; ".join(filter(None, (note, "over the first answer to each question")))
     if samples_a is not None and samples_b is not None and len(samples_a) == len(samples_b):
         if not len(samples_a):
             return _undefined(score, confidence, "no sample in both counts for it")
-        return _by_samples(score, samples_a, samples_b, confidence, seed, note)
+        return _by_samples(score, samples_a, samples_b, clusters, confidence, seed, note)
     low = high = p = nan
     test = ""
     if weighted_a is not None and weighted_b is not None:
         (low, high, test), p = paired_weighted(
-            weighted_a, weighted_b, len(ids), confidence=confidence, seed=seed
+            weighted_a, weighted_b, len(ids), clusters=clusters, confidence=confidence, seed=seed
         )
     else:
         note = "; ".join(filter(None, (note, "no paired test for this score")))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.metrics import build
-from evalkit.metrics.base import Columns, Likelihood, Result, Score
+from evalkit.metrics.base import Columns, Result, Score
 from evalkit.stats.bootstrap import bootstrap_sums
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ def perplexity(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> 
     Comparable only between models with the same tokens. Bootstrap interval. Source: F. Jelinek
     et al., Perplexity, J. Acoustical Society of America 62 (1977) S63.
     """
-    return _of_sums("perplexity", lambda text: text.tokens, _perplexity, columns, confidence, seed)
+    return _of_sums("perplexity", columns, confidence, seed)
 
 
 def bits_per_byte(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -34,7 +34,7 @@ def bits_per_byte(columns: Columns, *, confidence: float = 0.95, seed: int = 0) 
     Comparable between any models. Bootstrap interval. Source: L. Gao et al., The Pile, 2020,
     section 3.1.
     """
-    return _of_sums("bits_per_byte", lambda text: text.bytes, _bits, columns, confidence, seed)
+    return _of_sums("bits_per_byte", columns, confidence, seed)
 
 
 def _perplexity(sums: Floats) -> Floats:
@@ -47,15 +47,19 @@ def _bits(sums: Floats) -> Floats:
     return values
 
 
-def _of_sums(
-    name: str,
-    size: Callable[[Likelihood], int],
-    statistic: Callable[[Floats], Floats],
-    columns: Columns,
-    confidence: float,
-    seed: int,
-) -> Result:
-    rows = np.array([(t.logprob, size(t)) for t in columns.likelihoods], dtype=np.float64)
+OF_TEXTS = ("perplexity", "bits_per_byte")
+
+
+def sums_of(name: str, columns: Columns) -> tuple[Floats, Callable[[Floats], Floats]]:
+    """What each text adds to the sums of a score of ``OF_TEXTS``, and the score of sums."""
+    in_tokens = name == "perplexity"
+    rows = [(t.logprob, t.tokens if in_tokens else t.bytes) for t in columns.likelihoods]
+    table = np.array(rows, dtype=np.float64).reshape(-1, 2)
+    return table, _perplexity if in_tokens else _bits
+
+
+def _of_sums(name: str, columns: Columns, confidence: float, seed: int) -> Result:
+    rows, statistic = sums_of(name, columns)
     n = len(rows)
     if n == 0 or not rows[:, 1].sum():
         return build.single(name, build.undefined(n, confidence, build.NOTHING))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.metrics import classification, probabilistic, translation
+from evalkit.metrics import classification, likelihood, probabilistic, translation
 from evalkit.metrics.base import Columns
 from evalkit.metrics.catalogue import METRICS
 from evalkit.stats.weighted import Weighted
@@ -33,6 +33,8 @@ def weighted(score: str, columns: Columns, settings: Mapping[str, Any]) -> Weigh
         return _of_counts(columns, statistic)
     if name in translation.CORPUS:
         return _of_sums(*translation.sums_of(name, columns, **given))
+    if name in likelihood.OF_TEXTS:
+        return _of_sums(*likelihood.sums_of(name, columns))
     if name == "calibration_error":
         return _of_sums(*probabilistic.calibration_sums(columns, int(given["bins"])))
     if name == "auroc":

@@ -236,8 +236,14 @@ def _cell_columns(
     columns["checks"] = _column(
         [[[c.rule, c.passed, c.reason] for c in s.checks] if s else [] for s in samples]
     )
-    columns["details"] = _column([finite(s.details) if s else {} for s in samples])
+    columns["details"] = _column([_details(s) if s else {} for s in samples])
     return columns
+
+
+def _details(sample: SampleRecord) -> dict[str, Any]:
+    """What a backend adds, and every answer where a question was asked several times."""
+    details: dict[str, Any] = finite(sample.details)
+    return {**details, "repeats": finite(sample.repeats)} if sample.repeats else details
 
 
 _PLAIN = (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import gates
+from evalkit.comparing.columns import scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Response, Status
 from evalkit.metrics import catalogue
@@ -25,6 +26,7 @@ from evalkit.runner.outcomes import outcome
 from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
+from evalkit.runner.repeated import one_sample
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
 from evalkit.runner.score import Scorer, statuses
 from evalkit.runner.vocabulary import metric_names
@@ -120,43 +122,50 @@ def _prepare(
 def _score(asked: Asked, position: int, store: Store, allow_code: str) -> Decided:
     cell = asked.cell
     responses = store.responses(list(asked.distinct))
-    keys: list[str | None] = []
-    samples = []
-    for sample, key in zip(cell.dataset.samples, asked.keys, strict=True):
+    repeats = cell.suite.repeats
+    key_of: dict[int, str | None] = {}
+    answers = []
+    questions = [sample for sample in cell.dataset.samples for _ in range(repeats)]
+    for sample, key in zip(questions, asked.keys, strict=True):
         response = responses.get(key)
-        keys.append(key if response is not None else None)
+        kept = key if response is not None else None
         if response is None:
             response = asked.failures.get(key) or _unasked(asked.error)
         cached = key in asked.known
-        samples.append(
-            outcome(cell.suite, sample, asked.distinct.get(key), response, cached=cached)
-        )
-    run_tests(cell.suite, samples, allow_code)
-    scorer = Scorer(cell.suite, samples)
+        answer = outcome(cell.suite, sample, asked.distinct.get(key), response, cached=cached)
+        key_of[id(answer)] = kept
+        answers.append(answer)
+    run_tests(cell.suite, answers, allow_code)
+    scorer = Scorer(cell.suite, answers)
     scorer.annotate()
-    counts = statuses(samples)
+    counts, tokens = statuses(answers), _tokens(answers)
+    cached_answers = sum(answer.cached for answer in answers)
+    scores, analyses = scorer.scores(), scorer.analyses()
+    each = [answers[i : i + repeats] for i in range(0, len(answers), repeats)]
+    samples = [one_sample(group, cell.suite.on_unparsed) for group in each]
     record = CellRecord(
         suite=cell.suite.suite,
         model=cell.model,
         prompt=cell.variant.name,
         task=cell.suite.task,
         n=len(samples),
-        scored=len(scorer.samples),
+        scored=len(scored(samples, cell.suite.on_unparsed)),
         statuses=counts,
-        scores=scorer.scores(),
+        scores=scores,
         gates=[],
-        analyses=scorer.analyses(),
+        analyses=analyses,
         samples=samples,
         error=asked.error,
         seconds=asked.seconds,
-        cached=sum(sample.cached for sample in samples),
-        prompt_tokens=_sum(samples, "prompt_tokens"),
-        completion_tokens=_sum(samples, "completion_tokens"),
+        cached=cached_answers,
+        prompt_tokens=tokens[0],
+        completion_tokens=tokens[1],
         checks=_broken_checks(cell, samples),
     )
     levels = {gate.confidence for gate in map(gates.parse, cell.suite.gates)} - {None}
-    scores = {level: scorer.scores(level) for level in levels if level is not None}
-    return Decided(cell, record, position, scores, keys)
+    by_level = {level: scorer.scores(level) for level in levels if level is not None}
+    keys = [key_of[id(sample)] for sample in samples]
+    return Decided(cell, record, position, by_level, keys)
 
 
 def _unasked(reason: str) -> Response:
@@ -171,8 +180,10 @@ def _broken_checks(cell: Cell, samples: Sequence[SampleRecord]) -> dict[str, int
     return counts
 
 
-def _sum(samples: Sequence[SampleRecord], name: str) -> int:
-    return sum(getattr(sample, name) or 0 for sample in samples)
+def _tokens(answers: Sequence[SampleRecord]) -> tuple[int, int]:
+    """Tokens of all prompts and of all answers."""
+    prompts = sum(answer.prompt_tokens or 0 for answer in answers)
+    return prompts, sum(answer.completion_tokens or 0 for answer in answers)
 
 
 def _broken(cell: Cell, position: int, error: str, store: Store, run: RunRecord) -> Decided:
@@ -217,6 +228,8 @@ def _suite_record(cell: Cell) -> SuiteRecord:
         metric_settings={spec.name: dict(spec.settings) for spec in suite.metrics if spec.settings},
         source=suite.data.source,
         on_unparsed=suite.on_unparsed,
+        repeats=suite.repeats,
+        cluster=suite.data.cluster,
         scoring_hash=suite.settings_hash,
         prompt_hashes={name: variant.hash for name, variant in cell.loaded.variants.items()},
     )

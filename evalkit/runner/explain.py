@@ -39,8 +39,9 @@ def _explain_cell(
     ]
     known = store.answered(keys)
     suite, model, prompt = cell.id
+    what = "samples" if cell.suite.repeats == 1 else "answers"
     missing = [index for index, key in enumerate(keys) if key not in known]
-    head = f"{suite} {model}/{prompt}: {len(keys) - len(missing)} of {len(keys)} samples cached"
+    head = f"{suite} {model}/{prompt}: {len(keys) - len(missing)} of {len(keys)} {what} cached"
     yield head
     if not missing:
         return
@@ -68,7 +69,7 @@ def _explain_samples(
         yield f"  generation parameters differ from run {run.id}: {'; '.join(changes)}"
     seen = {sample.id: sample for sample in store.samples(run.id, cell.id)}
     for index in missing[:20]:
-        sample = cell.dataset.samples[index]
+        sample = cell.dataset.samples[index // cell.suite.repeats]
         yield f"  {sample.id}: {_why(seen.get(sample.id), requests[index])}"
     if len(missing) > 20:
         yield f"  … and {len(missing) - 20} more"

@@ -94,7 +94,7 @@ def check_prompts(suites: Sequence[LoadedSuite], prompts: Sequence[str]) -> None
 
 
 def requests_of(cell: Cell) -> Iterator[Request | SpecError]:
-    """One request per sample, in the order of the data.
+    """The requests of each sample in turn, ``repeats`` of them, in the order of the data.
 
     A sample whose prompt cannot be rendered (a variable that only this row lacks) yields the
     error instead, and stops no other.
@@ -106,6 +106,8 @@ def requests_of(cell: Cell) -> Iterator[Request | SpecError]:
         try:
             prompt = cell.variant.render(sample)
         except SpecError as error:
-            yield error
+            yield from [error] * cell.suite.repeats
         else:
-            yield Request(prompt, generation, continuations(cell.suite, sample), reading=reading)
+            choices = continuations(cell.suite, sample)
+            for repeat in range(cell.suite.repeats):
+                yield Request(prompt, generation, choices, repeat, reading)

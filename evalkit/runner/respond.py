@@ -16,11 +16,11 @@ from evalkit.store import Store, digest, response_key
 
 @dataclass
 class Asked:
-    """A cell with its requests: the key of each sample's response, and each distinct request.
+    """A cell with its requests: the key of each response, and each distinct request.
 
-    Identical requests share a key and are asked once. ``known``: keys answered before this
-    run. ``failures``: responses that are not kept in the store, those of samples whose prompt
-    could not be rendered among them.
+    There are ``repeats`` keys to a sample, one after the other. Identical requests share a key
+    and are asked once. ``known``: keys answered before this run. ``failures``: responses that
+    are not kept in the store, those of samples whose prompt could not be rendered among them.
     """
 
     cell: Cell

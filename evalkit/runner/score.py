@@ -13,16 +13,22 @@ from evalkit.metrics import analyses, catalogue
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.run import run_metric
 from evalkit.records import SampleRecord, ScoreRecord
-from evalkit.runner.vocabulary import metric_names
+from evalkit.runner.dependent import Units, by_question, dependent
+from evalkit.runner.repeated import flake_rate
+from evalkit.runner.vocabulary import FLAKE_RATE, has_flake_rate, metric_names
 from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import worst_case
 
 
 class Scorer:
-    """The scores of one cell, at any confidence, over the samples that count."""
+    """The scores of one cell, at any confidence, over the answers that count.
+
+    samples: the answers, ``suite.repeats`` of them to each question in turn.
+    """
 
     def __init__(self, suite: Suite, samples: Sequence[SampleRecord]) -> None:
         self.suite = suite
+        self._all = samples
         self.samples = scored(samples, suite.on_unparsed)
         known = {id(sample) for sample in self.samples}
         self._lost = [sample for sample in samples if id(sample) not in known]
@@ -35,18 +41,48 @@ class Scorer:
         )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
         self._whole: dict[tuple[str, float], Result] = {}
+        self._units = _units(suite, samples, known)
 
     def scores(self, confidence: float = 0.95) -> dict[str, ScoreRecord]:
         """All scores by full name, whole cell first, then ``name[group=value]``."""
         whole: dict[str, ScoreRecord] = {}
         grouped: dict[str, ScoreRecord] = {}
         for name in metric_names(self.suite):
-            whole.update(_records(self._over_all(name, confidence), lost=len(self._lost)))
+            whole.update(self._records(name, confidence))
             if not self._metric(name).keyed:
                 for key, index in self._groups():
-                    part = self._compute(name, self.columns.subset(index), confidence)
-                    grouped.update(_records(part, f"[{key}]", self._lost_in(key)))
+                    grouped.update(self._records(name, confidence, key, index))
+        if has_flake_rate(self.suite):
+            flaky = flake_rate(self._all, self.suite.repeats, confidence)
+            whole[FLAKE_RATE] = _record(FLAKE_RATE, flaky, flaky, 0)
+            whole[FLAKE_RATE].better = "lower"
         return {**whole, **grouped}
+
+    def _records(
+        self, name: str, confidence: float, group: str = "", index: Sequence[int] | None = None
+    ) -> dict[str, ScoreRecord]:
+        """The scores of a metric over all answers, or over those of a group."""
+        columns = self.columns if index is None else self.columns.subset(index)
+        units = self._units if index is None or not self._units else self._units.subset(index)
+        if units and "passed" in self._metric(name).needs:
+            columns, units = by_question(columns, units)
+            plain = self._compute(name, columns, confidence)
+        else:
+            plain = (
+                self._over_all(name, confidence)
+                if index is None
+                else self._compute(name, columns, confidence)
+            )
+        made = plain
+        if units:
+            settings = self._settings.get(name, {})
+            made = dependent(name, plain, columns, units, settings, confidence)
+        lost = self._lost_in(group) if group else len(self._lost)
+        suffix = f"[{group}]" if group else ""
+        return {
+            full + suffix: _record(full + suffix, score, plain[full], lost)
+            for full, score in made.items()
+        }
 
     def _over_all(self, name: str, confidence: float = 0.95) -> Result:
         key = (name, confidence)
@@ -131,11 +167,18 @@ _CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
 }
 
 
-def _records(result: Result, suffix: str = "", lost: int = 0) -> dict[str, ScoreRecord]:
-    return {name + suffix: _record(name + suffix, score, lost) for name, score in result.items()}
+def _units(suite: Suite, samples: Sequence[SampleRecord], counted: set[int]) -> Units | None:
+    """What belongs together among the scored answers; None when each stands alone."""
+    column = suite.data.cluster
+    if suite.repeats == 1 and column is None:
+        return None
+    scored_answers = [(i, s) for i, s in enumerate(samples) if id(s) in counted]
+    clusters = [str(s.fields[column]) for _, s in scored_answers] if column else None
+    return Units([i // suite.repeats for i, _ in scored_answers], clusters)
 
 
-def _record(name: str, score: Score, lost: int) -> ScoreRecord:
+def _record(name: str, score: Score, answers: Score, lost: int) -> ScoreRecord:
+    """answers: the same score over all answers as if each stood alone, for what was lost."""
     metric = catalogue.of_score(name)
     record = ScoreRecord(
         name=name,
@@ -152,9 +195,9 @@ def _record(name: str, score: Score, lost: int) -> ScoreRecord:
         lost=lost,
     )
     bounded = math.isfinite(record.range_high - record.range_low)
-    if lost and bounded and score.per_sample is not None and math.isfinite(score.value):
+    if lost and bounded and answers.per_sample is not None and math.isfinite(answers.value):
         record.worst_low, record.worst_high = worst_case(
-            score.value, score.n, lost, record.range_low, record.range_high
+            answers.value, answers.n, lost, record.range_low, record.range_high
         )
     return record
 
@@ -175,7 +218,10 @@ def lost(suite: Suite, counts: dict[str, int]) -> str:
     if total <= suite.max_errors:
         return ""
     parts = ", ".join(f"{count} {status}" for status, count in missing.items() if count)
-    return (
-        f"{total} of {sum(counts.values())} samples have no answer ({parts}), more than"
-        f" max_errors: {suite.max_errors}"
+    every = sum(counts.values())
+    missing_ones = (
+        f"{total} of {every} samples have no answer"
+        if suite.repeats == 1
+        else f"{total} of {every} answers are missing"
     )
+    return f"{missing_ones} ({parts}), more than max_errors: {suite.max_errors}"

@@ -83,6 +83,17 @@ def metric_names(suite: Suite) -> tuple[str, ...]:
     return tuple(catalogue.default_metrics(suite.task, has=columns_present(suite)))
 
 
+FLAKE_RATE = "flake_rate"
+"""The share of questions whose answers are neither all right nor all wrong."""
+JUDGED = ("classification", "multiple-choice", "qa", "extractive-qa", "math", "code", "safety")
+"""Tasks whose answers are right or wrong."""
+
+
+def has_flake_rate(suite: Suite) -> bool:
+    """Whether each question is asked several times, and its answers are right or wrong."""
+    return suite.repeats > 1 and suite.task in JUDGED
+
+
 def columns_present(suite: Suite) -> set[str]:
     """Which of the columns that metrics may need the cells of a suite will have."""
     present = set()
@@ -105,4 +116,5 @@ def columns_present(suite: Suite) -> set[str]:
 def score_names(suite: Suite) -> Sequence[str]:
     """The full names of all scores a suite will have, groups aside."""
     labels = suite.label_names
-    return [score for name in metric_names(suite) for score in catalogue.score_names(name, labels)]
+    names = [n for name in metric_names(suite) for n in catalogue.score_names(name, labels)]
+    return [*names, *([FLAKE_RATE] if has_flake_rate(suite) else [])]

@@ -125,6 +125,7 @@ def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
         ("target", data.target),
         ("id", (data.id,) if data.id else ()),
         ("group", data.group),
+        ("cluster", (data.cluster,) if data.cluster else ()),
         ("source", (data.source,) if data.source else ()),
         ("choices", data.choices),
         *((key, (getattr(data, key),)) for key in _SINGLE if getattr(data, key)),

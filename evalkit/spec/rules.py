@@ -76,6 +76,12 @@ def key_rules(suite: Suite) -> Iterator[Finding]:
     for key in ("split", "name", "revision"):
         if getattr(data, key) is not None and data.hf is None:
             yield ("data", key), f"'{key}' goes with 'hf:' only"
+    if suite.repeats > 1 and suite.answer.method in ("choice", "likelihood"):
+        yield (
+            ("repeats",),
+            f"'answer: {suite.answer.method}' is about likelihoods, which are the same every time;"
+            " remove 'repeats:', or let the model write with 'answer: text'",
+        )
     seen: dict[str, int] = {}
     for i, metric in enumerate(suite.metrics):
         if metric.name in seen:

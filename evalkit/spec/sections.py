@@ -37,6 +37,11 @@ class DataSpec(Part):
         description="Column that names a sample; default: the column `id`, else its number.",
     )
     group: Texts = Field(default=(), description="Columns to show scores by, e.g. topic.")
+    cluster: Text | None = Field(
+        default=None,
+        description="Column that says which samples belong together (questions about one "
+        "passage): standard errors are over its values.",
+    )
     source: Text | None = Field(
         default=None, description="Column with the text that is summarised."
     )

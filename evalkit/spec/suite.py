@@ -186,6 +186,10 @@ class Suite(Part):
     sandbox: SandboxSpec = Field(
         default_factory=SandboxSpec, description="What generated code may use (code)."
     )
+    repeats: Annotated[StrictInt, Field(ge=1)] = Field(
+        default=1,
+        description="Ask each question so many times; its scores are averaged first.",
+    )
     on_unparsed: Literal["wrong", "exclude"] = Field(
         default="wrong", description="What a response without an answer counts as."
     )

@@ -51,6 +51,22 @@ def clustered_interval(
     return Interval(mean - half, mean + half, "t, clustered")
 
 
+def clustered_t(values: ArrayLike, clusters: Sequence[Hashable]) -> float:
+    """Two-sided p-value of a mean of 0, by the interval of :func:`clustered_interval`.
+
+    1 when all values are 0; NaN for fewer than two clusters.
+    """
+    from scipy.special import stdtr
+
+    x = np.asarray(values, dtype=np.float64)
+    if len(x) and not x.any():
+        return 1.0
+    error = clustered_se(x, clusters, corrected=True)
+    if np.isnan(error) or error == 0:
+        return nan if np.isnan(error) else 0.0
+    return float(2 * stdtr(len(set(clusters)) - 1, -abs(float(x.mean())) / error))
+
+
 def clustered_bootstrap(
     values: ArrayLike,
     clusters: Sequence[Hashable],

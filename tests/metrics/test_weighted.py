@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evalkit.metrics.base import Columns
+from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.catalogue import METRICS, score_names
 from evalkit.metrics.run import run_metric
 from evalkit.metrics.weighted import weighted
@@ -28,11 +28,17 @@ def translated() -> Columns:
     return Columns(texts, [("a cat sat on the mat", "cat"), ("a dog barks",), ("rain",), ("x",)])
 
 
+def read() -> Columns:
+    likelihoods = [Likelihood(-12.5, 9, 40), Likelihood(-3.0, 4, 11), Likelihood(-90.0, 31, 160)]
+    return Columns([None] * 3, [()] * 3, likelihoods=likelihoods)
+
+
 SCORES = [
     (columns, score)
     for columns, metrics in (
         (classified(), [m for m in METRICS.values() if m.tasks == ("classification",)]),
         (translated(), [METRICS[name] for name in ("bleu", "chrf", "ter")]),
+        (read(), [METRICS[name] for name in ("perplexity", "bits_per_byte")]),
     )
     for metric in metrics
     for score in score_names(metric.name, columns.labels)
