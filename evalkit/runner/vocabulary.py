@@ -85,7 +85,10 @@ def metric_names(suite: Suite) -> tuple[str, ...]:
 
 FLAKE_RATE = "flake_rate"
 """The share of questions whose answers are neither all right nor all wrong."""
-JUDGED = ("classification", "multiple-choice", "qa", "extractive-qa", "math", "code", "safety")
+JUDGED = (
+    *("classification", "multiple-choice", "qa", "extractive-qa", "math", "code", "safety"),
+    "token-classification",
+)
 """Tasks whose answers are right or wrong."""
 
 
