@@ -22,6 +22,14 @@ def scored(samples: Sequence[SampleRecord], on_unparsed: str) -> list[SampleReco
     return [sample for sample in samples if sample.status not in excluded]
 
 
+def group_value(sample: SampleRecord, column: str) -> str:
+    """The group a sample is in, as text; "" where its row has no such value, as in a csv file."""
+    value = sample.fields.get(column)
+    if isinstance(value, bool):
+        return "true" if value else "false"  # as suites write it
+    return "" if value is None else str(value)
+
+
 def columns_of(
     samples: Sequence[SampleRecord],
     *,

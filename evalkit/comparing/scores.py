@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.comparing.columns import group_value
 from evalkit.comparing.side import Paired, Side, pair
 from evalkit.errors import UsageError
 from evalkit.metrics import catalogue
@@ -88,7 +89,7 @@ def _group(a: Side, b: Side, score: str, ids: list[str]) -> tuple[str, list[str]
     if not equals or column not in grouped:
         return score, ids
     rows = (a if a.whole else b).samples
-    return name, [one for one in ids if str(rows[one].fields.get(column)) == value]
+    return name, [one for one in ids if group_value(rows[one], column) == value]
 
 
 def _per_sample(side: Side, name: str, ids: list[str]) -> Floats | None:

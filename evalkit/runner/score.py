@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from evalkit.comparing.columns import NOT_ANSWERED as NOT_ANSWERED
-from evalkit.comparing.columns import columns_of, scored
+from evalkit.comparing.columns import columns_of, group_value, scored
 from evalkit.metrics import analyses, catalogue
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.run import run_metric
@@ -101,16 +101,14 @@ class Scorer:
 
     def _lost_in(self, key: str) -> int:
         column, _, value = key.partition("=")
-        return sum(str(sample.fields[column]) == value for sample in self._lost)
+        return sum(group_value(sample, column) == value for sample in self._lost)
 
     def _groups(self) -> list[tuple[str, list[int]]]:
         groups: dict[str, list[int]] = {}
         for column in self.suite.data.group:
-            values = sorted({str(sample.fields[column]) for sample in self.samples})
-            for value in values:
-                groups[f"{column}={value}"] = [
-                    i for i, s in enumerate(self.samples) if str(s.fields[column]) == value
-                ]
+            values = [group_value(sample, column) for sample in self.samples]
+            for value in sorted(set(values)):
+                groups[f"{column}={value}"] = [i for i, v in enumerate(values) if v == value]
         return list(groups.items())
 
     def annotate(self) -> None:

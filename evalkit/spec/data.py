@@ -104,6 +104,7 @@ def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
         return None, _nothing(suite, rows)
     missing = _missing_columns(suite, rows.columns)
     samples = make_samples(suite, rows)
+    _check_sources(suite, rows)
     dataset = Dataset(tuple(samples), rows.columns, rows.digest, len(samples))
     return dataset, [*missing, *rows.complaints.problems()]
 
@@ -117,6 +118,16 @@ def _nothing(suite: Suite, rows: Rows) -> list[Problem]:
         return [suite.problem(("data", "rows"), "holds no rows")]
     key = "file" if suite.data.file else "hf"
     return [suite.problem(("data", key), f"'{rows.complaints.file}' holds no rows")]
+
+
+def _check_sources(suite: Suite, rows: Rows) -> None:
+    column = suite.data.source
+    if column is None or column not in rows.columns:
+        return
+    for number, row in zip(rows.numbers, rows.fields, strict=True):
+        if not (as_text(row.get(column)) or "").strip():
+            message = f"the source is missing (column '{column}')"
+            rows.complaints.add("no source", number, message)
 
 
 def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:

@@ -111,6 +111,21 @@ def test_choices_give_probabilities(run: Callable[..., Run], tmp_path: Path) -> 
     assert value(done, "log_loss") == pytest.approx(-sum(map(math.log, right)) / 4)
 
 
+def test_a_row_without_a_group_is_in_a_group_of_its_own(run: Callable[..., Run]) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": "great", "label": "positive", "seen": True},
+        {"text": "awful", "label": "negative", "seen": None},
+        {"text": "dull", "label": "negative"},
+    ]
+    declared = suite(
+        data={"rows": rows, "target": "label", "group": "seen"},
+        gates=["accuracy[seen=true] >= 1", "accuracy[seen=] <= 0.5"],
+    )
+    done = run(declared, answering(great="positive", awful="negative", dull="positive"))
+    assert [gate.verdict for gate in done.record.cells[0].gates] == ["pass", "pass"]
+    assert value(done, "accuracy[seen=]") == 0.5
+
+
 def test_a_model_that_cannot_compare_choices_is_not_asked(run: Callable[..., Run]) -> None:
     asked: list[object] = []
     declared = suite(answer="choice", gates=["accuracy >= 0.5"])

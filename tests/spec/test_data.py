@@ -452,3 +452,11 @@ def test_the_hash_is_of_the_content(write: Write) -> None:
     changed = [{"q": "1", "a": "1"}, {"q": "2", "a": "3"}]
     assert read({"rows": rows}).hash == read({"rows": list(rows)}).hash
     assert read({"rows": rows}).hash != read({"rows": changed}).hash
+
+
+def test_every_row_has_its_source(project: Path) -> None:
+    rows = [{"q": "x", "a": "y", "s": "text"}, {"q": "x", "a": "y"}, {"q": "x", "a": "y", "s": " "}]
+    (project / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    message = "the source is missing (column 's')"
+    found = problems({"file": "data.jsonl", "source": "s"})
+    assert found == [f"data.jsonl:2: {message}", f"data.jsonl:3: {message}"]
