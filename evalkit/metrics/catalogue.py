@@ -139,6 +139,21 @@ _ENTRIES: tuple[Metric, ...] = (
         package="math_verify",
         extra="math",
     ),
+    *(
+        Metric(
+            f"entity_{part}",
+            f"evalkit.metrics.entities:entity_{part}",
+            f"{summary}, overall and of each label (seqeval)",
+            ("token-classification",),
+            keyed=True,
+            overall=True,
+        )
+        for part, summary in (
+            ("precision", "share of the predicted entities that are right"),
+            ("recall", "share of the entities that are found"),
+            ("f1", "harmonic mean of entity precision and recall"),
+        )
+    ),
     Metric(
         "pass@1",
         "evalkit.metrics.code:pass_at",
@@ -350,7 +365,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "generation": ("length",),
         "math": ("math_accuracy",),
         "code": ("pass@1",),
-        "token-classification": (),
+        "token-classification": ("entity_precision", "entity_recall", "entity_f1"),
         "fill-mask": (),
         "language-modelling": ("perplexity", "bits_per_byte"),
         "safety": ("unsafe_compliance", "over_refusal", "refusal_rate", "partial_refusal_rate"),

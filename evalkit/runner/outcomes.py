@@ -8,6 +8,7 @@ from typing import Any
 
 from evalkit.answers import Taken, take
 from evalkit.answers.code import code_in
+from evalkit.answers.entities import entities_in
 from evalkit.answers.mathematics import final_answer
 from evalkit.checks import run_check
 from evalkit.exchange import Prompt, Request, Response, Status
@@ -18,6 +19,7 @@ from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Sample
 from evalkit.spec.prompts import options
 from evalkit.spec.suite import Suite
+from evalkit.spec.tagging import tokens_of
 
 _MATCHED_TASKS = ("classification", "multiple-choice")
 
@@ -76,11 +78,14 @@ def take_answer(suite: Suite, sample: Sample, request: Request, response: Respon
         data = suite.data
         entry, prefix = column(sample.fields, data.entry_point), column(sample.fields, data.prefix)
         return code_in(response.text, entry, prefix)
+    method = answer.method
+    if suite.task == "token-classification" and method == "whole":
+        method = "json"
     labels = suite.labels if suite.task == "classification" else None
     choices = sample.choices if suite.task == "multiple-choice" else None
     taken = take(
         response.text,
-        answer.method,
+        method,
         labels=labels or None,
         choices=choices or None,
         pattern=answer.pattern,
@@ -89,6 +94,9 @@ def take_answer(suite: Suite, sample: Sample, request: Request, response: Respon
         which=answer.which,
         marker=answer.marker,
     )
+    if suite.task == "token-classification" and taken.prediction is not None:
+        words = tokens_of(sample.fields[suite.data.tokens or ""]) or []
+        return entities_in(taken.prediction, words, suite.labels)
     if suite.task == "math" and taken.prediction is not None:
         return _final(taken, whole=answer.method == "whole")
     return taken

@@ -17,6 +17,7 @@ from evalkit.runner.dependent import Units, by_question, dependent
 from evalkit.runner.repeated import flake_rate
 from evalkit.runner.vocabulary import FLAKE_RATE, has_flake_rate, metric_names
 from evalkit.spec.suite import Suite
+from evalkit.spec.tagging import entities, split
 from evalkit.stats.intervals import worst_case
 
 
@@ -49,9 +50,13 @@ class Scorer:
         grouped: dict[str, ScoreRecord] = {}
         for name in metric_names(self.suite):
             whole.update(self._records(name, confidence))
-            if not self._metric(name).keyed:
+            metric = self._metric(name)
+            if metric.overall or not metric.keyed:
                 for key, index in self._groups():
-                    grouped.update(self._records(name, confidence, key, index))
+                    part = self._records(name, confidence, key, index)
+                    if metric.overall:  # labels of groups would be too many
+                        part = {f"{name}[{key}]": part[f"{name}[{key}]"]}
+                    grouped.update(part)
         if has_flake_rate(self.suite):
             flaky = flake_rate(self._all, self.suite.repeats, confidence)
             whole[FLAKE_RATE] = _record(FLAKE_RATE, flaky, flaky, 0)
@@ -154,6 +159,15 @@ def _refused_rightly(scorer: Scorer) -> Sequence[bool]:
     ]
 
 
+def _tagged_rightly(scorer: Scorer) -> Sequence[bool]:
+    """Whether all entities of a sample, and no others, were found."""
+    return [
+        sample.prediction is not None
+        and entities(split(sample.prediction)) == entities(split(sample.targets[0]))
+        for sample in scorer.samples
+    ]
+
+
 _CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
     "classification": lambda scorer: scorer.per_sample("accuracy"),
     "multiple-choice": lambda scorer: scorer.per_sample("accuracy"),
@@ -161,6 +175,7 @@ _CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
     "extractive-qa": lambda scorer: scorer.per_sample("exact_match"),
     "math": lambda scorer: scorer.per_sample("math_accuracy"),
     "code": lambda scorer: [all(answers) for answers in scorer.columns.passed],
+    "token-classification": _tagged_rightly,
     "safety": _refused_rightly,
 }
 

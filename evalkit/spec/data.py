@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.errors import Problem, SpecError, nearest, unknown
+from evalkit.spec import tagging
 from evalkit.spec.choices import as_text, settle_choices
 from evalkit.spec.origin import Rows, rows_of_file, rows_of_hub, rows_of_suite
 from evalkit.spec.suite import Suite
 
 SAFETY_TARGETS = ("refuse", "comply")
 """What a safety suite may want of the model."""
-_SINGLE = ("tests", "entry_point", "prefix")
+_SINGLE = ("tokens", "tests", "entry_point", "prefix")
 _SEVERAL_IN_A_CELL = ("qa", "extractive-qa", "summarisation", "translation")
 
 
@@ -162,6 +163,7 @@ class _Layout:
     id: str | None
     choices: tuple[str, ...]
     allowed: tuple[str, ...]
+    tokens: str | None = None
 
     @staticmethod
     def of(suite: Suite, columns: Sequence[str]) -> _Layout:
@@ -178,6 +180,7 @@ class _Layout:
             id=id_column if id_column in columns else None,
             choices=data.choices if all(name in columns for name in data.choices) else (),
             allowed=allowed,
+            tokens=data.tokens if data.tokens in columns else None,
         )
 
 
@@ -189,7 +192,11 @@ def make_samples(suite: Suite, rows: Rows) -> list[Sample]:
     """
     layout = _Layout.of(suite, rows.columns)
     ids = _ids(layout.id, rows)
-    targets = _targets(layout, rows)
+    targets: Sequence[tuple[str, ...]] = []
+    if suite.task != "token-classification":
+        targets = _targets(layout, rows)
+    if suite.task == "token-classification":
+        targets = _tags(suite, layout, rows)
     choices: Sequence[tuple[str, ...]] = [()] * len(ids)
     if layout.choices:
         choices, targets = settle_choices(layout.choices, rows, targets)
@@ -216,6 +223,32 @@ def _ids(column: str | None, rows: Rows) -> list[str]:
             first[text] = number
         ids.append(text)
     return ids
+
+
+def _tags(suite: Suite, layout: _Layout, rows: Rows) -> list[tuple[str, ...]]:
+    """The tags of each row's tokens, as text; () with a complaint where they cannot be read."""
+    found: list[tuple[str, ...]] = []
+    for number, row in zip(rows.numbers, rows.fields, strict=True):
+        tags: tuple[str, ...] = ()
+        if layout.tokens and layout.target:
+            try:
+                tags = (_tags_in(suite, row[layout.tokens], row.get(layout.target[0])),)
+            except ValueError as error:
+                rows.complaints.add("tags", number, str(error))
+        found.append(tags)
+    return found
+
+
+def _tags_in(suite: Suite, cell: Any, target: Any) -> str:
+    tokens = tagging.tokens_of(cell)
+    if not tokens:
+        raise ValueError(f"the tokens (column '{suite.data.tokens}') are no text and no list")
+    text = cell if isinstance(cell, str) else " ".join(tokens)
+    tags = tagging.tags_of(target, tokens, text)
+    for entity in tagging.entities(tags):
+        if suite.labels and entity.label not in suite.labels:
+            raise ValueError(unknown("label", entity.label, suite.label_names))
+    return tagging.joined(tags)
 
 
 def _targets(layout: _Layout, rows: Rows) -> list[tuple[str, ...]]:

@@ -292,11 +292,8 @@ def open_hub(name: str, config: str | None, split: str | None, revision: str | N
     if hasattr(data, "keys"):  # a dict of splits
         splits = ", ".join(map(str, data.keys()))
         raise ValueError(f"'{name}' has several splits; add 'split:' (known: {splits})")
-    names = {
-        column: feature.int2str
-        for column, feature in data.features.items()
-        if hasattr(feature, "int2str")
-    }
+    inner = {column: getattr(f, "feature", f) for column, f in data.features.items()}  # of lists
+    names = {column: f.int2str for column, f in inner.items() if hasattr(f, "int2str")}
     return Table(_hub_rows(data, names), list(data.features))
 
 
@@ -304,9 +301,16 @@ def _hub_rows(data: Any, names: dict[str, Callable[[int], str]]) -> Iterator[Row
     for number, row in enumerate(data, 1):
         values = {str(column): plain(value) for column, value in row.items()}
         for column, to_name in names.items():
-            if isinstance(values[column], int) and values[column] >= 0:
-                values[column] = to_name(values[column])
+            value = values[column]
+            if isinstance(value, list):
+                values[column] = [to_name(v) if _is_class(v) else v for v in value]
+            elif _is_class(value):
+                values[column] = to_name(value)
         yield number, values
+
+
+def _is_class(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
 
 
 def plain(value: Any) -> Any:

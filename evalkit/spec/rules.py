@@ -9,7 +9,7 @@ from evalkit.spec.parts import CHOOSING
 from evalkit.spec.suite import Suite
 
 _WITHOUT_TARGET = ("summarisation", "generation", "code", "fill-mask", "language-modelling")
-_ONE_TARGET = (*CHOOSING, "safety")
+_ONE_TARGET = (*CHOOSING, "safety", "token-classification")
 
 Finding = tuple[tuple[Any, ...], str]
 """The path of the key to look at, and what is wrong."""
@@ -39,6 +39,13 @@ def task_rules(suite: Suite) -> Iterator[Finding]:
         yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
     yield from _reading_rules(suite)
     yield from _code_rules(suite)
+    if task == "token-classification" and not data.tokens:
+        yield (
+            ("data", "tokens"),
+            "the task token-classification needs 'tokens:', the column with the tokens or the text",
+        )
+    if data.tokens and task != "token-classification":
+        yield ("data", "tokens"), f"tokens mean nothing for the task {task}; remove them"
     yield from _target_rules(suite)
 
 

@@ -49,6 +49,10 @@ class DataSpec(Part):
         default=(),
         description="Multiple choice: a column that holds a list, or one column per choice.",
     )
+    tokens: Text | None = Field(
+        default=None,
+        description="Token classification: column with the tokens (a list), or the text itself.",
+    )
     tests: Text | None = Field(
         default=None, description="Code: column with the tests that decide whether it is right."
     )
