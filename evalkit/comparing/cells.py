@@ -41,29 +41,34 @@ def compare_cells(
     *,
     confidence: float = 0.95,
     seed: int = 0,
+    flips: bool = True,
 ) -> list[CellComparison]:
     """Compare each second cell with the first of its pair.
 
     metrics: full names of scores, a metric's name for all of its scores (``recall``), or
-    ``all``; default: the first score of the suite. All p-values of one call are one family.
+    ``all``; default: the first score of the suite. flips: whether to list the samples that
+    flipped. All p-values of one call are one family.
     Raises UsageError for a score that neither cell has.
     """
     found = []
     for a, b in pairs:
         names = _scores(a, b, metrics)
         scores = [compare_score(a, b, n, confidence=confidence, seed=seed) for n in names]
-        found.append(CellComparison(a.cell.suite, *_called(a, b), scores, _flips(a, b, names)))
+        flipped = _flips(a, b, names) if flips else []
+        found.append(CellComparison(a.cell.suite, *_called(a, b), scores, flipped))
     return _adjusted(found)
 
 
 def compare_in(run: RunRecord, suite: str, *, most: int = 28) -> list[CellComparison]:
     """The cells of one suite of a run with each other, by the suite's first score.
 
-    With more than ``most`` pairs, each cell with the first one only. Needs the run's samples.
+    With more than ``most`` pairs, each cell with the first one only. Needs the run's samples;
+    does not list those that flipped.
     """
     sides = [side_of(run, c) for c in run.cells if c.suite == suite and c.samples and c.scores]
     pairs = list(combinations(sides, 2))
-    return compare_cells(pairs if len(pairs) <= most else [(sides[0], s) for s in sides[1:]])
+    kept = pairs if len(pairs) <= most else [(sides[0], side) for side in sides[1:]]
+    return compare_cells(kept, flips=False)
 
 
 def main_score(side: Side) -> str | None:

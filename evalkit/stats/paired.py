@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.stats.bootstrap import RESAMPLES, bootstrap_mean, bootstrap_sums
-from evalkit.stats.intervals import NONE, Interval, wilson
+from evalkit.stats.intervals import NONE, Interval, t_interval, wilson
+
+_MANY = 10_000  # differences, from which on resampling has nothing to add
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ def compare(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95, seed: int =
     """Compare per-sample values of two cells, shapes (n,), choosing the test by the values.
 
     0/1 values: McNemar's exact test, with the interval of Newcombe's paired score method. Else:
-    paired t test with the paired bootstrap's interval (Student's when n < 2 gives none: NaN).
+    paired t test with the paired bootstrap's interval (over 10,000 samples Student's, which is then
+    the same).
     Undefined p-values (no samples, no variation) are 1 where all values agree.
     """
     first, second = _pair(a, b)
@@ -56,7 +59,13 @@ def compare(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95, seed: int =
         low, high, _ = paired_proportions(first, second, confidence)
         p = mcnemar(wins, losses)
         return Comparison(difference, low, high, p, **counts, test="McNemar, exact")
-    low, high, _ = paired_bootstrap(first, second, confidence=confidence, seed=seed)
+    if n > _MANY:
+        low, high, _ = t_interval(second - first, confidence)
+    else:
+        resamples = RESAMPLES if n <= 2_000 else 2_000
+        low, high, _ = paired_bootstrap(
+            first, second, confidence=confidence, seed=seed, resamples=resamples
+        )
     p = paired_t(first, second)
     return Comparison(difference, low, high, p, **counts, test="paired t")
 

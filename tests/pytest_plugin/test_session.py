@@ -168,6 +168,23 @@ def test_baseline(project: pytest.Pytester) -> None:
     worse.assert_outcomes(failed=2)
 
 
+def test_a_baseline_of_something_else(project: pytest.Pytester) -> None:
+    suite = project.path / "suites/capitals.eval.yaml"
+    head = suite.read_text().partition("gates:")[0]
+    gate = "gates:\n  - {metric: exact_match, max_drop: 0.02, confidence: 0.95}\n"
+    suite.write_text(head + gate)
+    project.runpytest_inprocess("suites", "--eval-json", "base.json").assert_outcomes(errors=2)
+    suite.write_text((head + gate).replace("answer: Seoul", "answer: Busan"))
+    refused = project.runpytest_inprocess("suites", "--eval-baseline", "base.json")
+    refused.assert_outcomes(errors=2)
+    refused.stdout.fnmatch_lines(["*base.json does not fit: capitals: the data have changed*"])
+    allowed = project.runpytest_inprocess(
+        "suites", "--eval-baseline", "base.json", "--eval-baseline-changed=allow", "-v"
+    )
+    assert allowed.parseoutcomes().get("errors") is None
+    allowed.stdout.fnmatch_lines(["*row or target differs*"])
+
+
 def test_a_model_that_cannot_be_loaded_errors_only_its_own_items(
     project: pytest.Pytester,
 ) -> None:

@@ -146,3 +146,12 @@ def test_paired_corpus_scores_are_resampled_together() -> None:
 def test_non_inferiority() -> None:
     assert non_inferior(-0.019, 0.02)
     assert not non_inferior(-0.021, 0.02)
+
+
+def test_many_differences_need_no_resampling() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(0, 1, 10_500), rng.normal(0.1, 1, 10_500)
+    resampled, closed = compare(a[:10_000], b[:10_000]), compare(a, b)
+    assert resampled.high - resampled.low == pytest.approx(closed.high - closed.low, rel=0.06)
+    interval = stats.ttest_rel(b, a).confidence_interval(0.95)
+    assert (closed.low, closed.high) == pytest.approx((interval.low, interval.high))
