@@ -35,10 +35,22 @@ def f_measures(
     kind: str, answers: Sequence[str], references: Sequence[str], use_stemmer: bool = False
 ) -> list[float]:
     """F-measures of many pairs; ``kind`` is rouge1, rouge2, rougeL or rougeLsum."""
-    scorer = _native(kind, use_stemmer)
-    if scorer is None:
+    # a suite mostly asks for several kinds, and then the words are found once
+    together = ("rougeLsum",) if kind == "rougeLsum" else ("rouge1", "rouge2", "rougeL")
+    if _native(together, use_stemmer) is None:
         return _own(kind, answers, references, use_stemmer)
-    return [found[kind].fmeasure for found in scorer.score_batch(references, answers)]
+    return _natively(together, tuple(answers), tuple(references), use_stemmer)[kind]
+
+
+@lru_cache(maxsize=4)
+def _natively(
+    kinds: tuple[str, ...],
+    answers: tuple[str, ...],
+    references: tuple[str, ...],
+    use_stemmer: bool,
+) -> dict[str, list[float]]:
+    found = _native(kinds, use_stemmer).score_batch(references, answers)
+    return {kind: [score[kind].fmeasure for score in found] for kind in kinds}
 
 
 def _own(
@@ -49,16 +61,19 @@ def _own(
 
 
 @cache
-def _native(kind: str, use_stemmer: bool) -> Any:
+def _native(kinds: tuple[str, ...], use_stemmer: bool) -> Any:
     """The scorer of ``rouge-score-rs``; None without it, or if it differs in a single digit."""
     try:
         from rouge_score_rs import RougeScorer
     except ImportError:
         return None
-    scorer = RougeScorer([kind], use_stemmer=use_stemmer)
+    scorer = RougeScorer(list(kinds), use_stemmer=use_stemmer)
     answers, references = zip(*_DIFFICULT, strict=True)
-    found = [score[kind].fmeasure for score in scorer.score_batch(references, answers)]
-    return scorer if found == _own(kind, answers, references, use_stemmer) else None
+    found = scorer.score_batch(references, answers)
+    for kind in kinds:
+        if [s[kind].fmeasure for s in found] != _own(kind, answers, references, use_stemmer):
+            return None
+    return scorer
 
 
 def rouge_n(n: int, answer: str, reference: str, use_stemmer: bool = False) -> float:

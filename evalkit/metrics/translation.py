@@ -106,8 +106,9 @@ def _corpus(name: str, metric: Any, columns: Columns, confidence: float, seed: i
     if n == 0:
         return build.single(name, build.undefined(0, confidence, build.NOTHING))
     answers, streams = _streams(columns)
-    value = float(metric.corpus_score(answers, streams).score)
-    rows = np.array(metric._extract_corpus_statistics(answers, streams), dtype=np.float64)
+    counts = metric._extract_corpus_statistics(answers, streams)
+    value = float(metric._aggregate_and_compute(counts).score)  # as its corpus_score does
+    rows = np.array(counts, dtype=np.float64)
     interval = bootstrap_sums(rows, CORPUS[name], confidence=confidence, seed=seed)
     note = str(metric.get_signature())
     if n == 1 or interval.low == interval.high:

@@ -39,7 +39,7 @@ def reference_values(kind: str, use_stemmer: bool) -> list[float]:
 def test_both_implementations_equal_rouge_score(kind: str, use_stemmer: bool) -> None:
     answers, references = pairs(1, 400)
     expected = reference_values(kind, use_stemmer)
-    assert rouge._native(kind, use_stemmer) is not None
+    assert rouge._native((kind,), use_stemmer) is not None
     assert rouge.f_measures(kind, answers, references, use_stemmer) == expected
     assert rouge._own(kind, answers, references, use_stemmer) == expected
 
@@ -49,11 +49,13 @@ def test_an_implementation_that_differs_is_not_used(monkeypatch: pytest.MonkeyPa
 
     def rounded(self: object, targets: list[str], predictions: list[str]) -> object:
         scores = [whole.score(t, p) for t, p in zip(targets, predictions, strict=True)]
-        return [{"rouge1": s["rouge1"]._replace(fmeasure=round(s["rouge1"][2], 4))} for s in scores]
+        for score in scores:
+            score["rouge2"] = score["rouge2"]._replace(fmeasure=round(score["rouge2"][2], 4))
+        return scores
 
-    whole = RougeScorer(["rouge1"])
+    whole = RougeScorer(KINDS)
     monkeypatch.setattr(rouge_score_rs.RougeScorer, "score_batch", rounded)
     rouge._native.cache_clear()
-    assert rouge._native("rouge1", False) is None
+    assert rouge._native(("rouge1", "rouge2"), False) is None
     assert rouge.f_measures("rouge1", ["a b c"], ["a b d"]) == [2 / 3]
     rouge._native.cache_clear()
