@@ -55,10 +55,12 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        """True when no gate failed, was inconclusive, or could not be decided."""
+        """True when no gate failed, was inconclusive, or could not be decided, no response
+        breaks a check, and every cell has answers."""
         counts = self.record.verdicts
         return sum(counts.values()) == counts["pass"] and not any(
-            cell.error for cell in self.record.cells
+            cell.error or any(cell.checks.values()) or (cell.n and not cell.scored)
+            for cell in self.record.cells
         )
 
     @property
@@ -120,14 +122,16 @@ class Run:
         """Write a short summary, as for a pull request."""
         from evalkit.reporting.markdown import render_markdown
 
-        Path(path).write_text(render_markdown(self.record), encoding="utf-8")
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(render_markdown(self.record), encoding="utf-8")
 
 
 def evaluate(
     suite: SuiteLike | Sequence[SuiteLike],
     models: Sequence[str] | Mapping[str, Any] | str | None = None,
     *,
-    prompts: Sequence[str] = (),
+    prompts: Sequence[str] | str = (),
     limit: int | None = None,
     store: Store | str | os.PathLike[str] | None = None,
     cache: bool = True,
@@ -158,6 +162,9 @@ def evaluate(
     """
     base = Path(root) if root is not None else Path.cwd()
     listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
+    if not listed:
+        raise UsageError("there is no suite to evaluate: the list is empty")
+    prompts = [prompts] if isinstance(prompts, str) else prompts
     project = find_project(base)
     own = own_metrics(project, metrics or {})
     known = vocabulary(project, own)
@@ -175,7 +182,7 @@ def evaluate(
     if isinstance(models, Mapping):
         given.update(models)
         models = list(models)
-    asked = [models] if isinstance(models, str) else list(models or ())
+    asked = _model_names(models)
     names = chosen_names(asked, project, given)
     cells = [cell for one in suites for cell in cells_of(one, names, prompts, limit)]
     opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
@@ -312,9 +319,21 @@ def _messages(prompt: str | Sequence[Mapping[str, str]]) -> Prompt:
 
 
 def _generation(parameters: Mapping[str, Any]) -> Generation:
-    if "stop" in parameters:
-        parameters = {**parameters, "stop": tuple(parameters["stop"])}
+    stop = parameters.get("stop")
+    if stop is not None:
+        stop = (stop,) if isinstance(stop, str) else tuple(stop)
+        parameters = {**parameters, "stop": stop}
     return Generation(**parameters)
+
+
+def _model_names(models: Any) -> list[str]:
+    names = [models] if isinstance(models, str) else models or []
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+        return list(names)
+    raise UsageError(
+        f"models: expected a name, names, or a dict of names to loaded models, found {models!r};"
+        " give a model a name: models={'mine': model}"
+    )
 
 
 def _refuse_duplicates(names: Sequence[str]) -> None:

@@ -398,4 +398,4 @@ def _copied(value: Any) -> Any:
         return {key: _copied(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_copied(item) for item in value]
-    return value
+    return value.item() if hasattr(value, "item") else value  # a scalar of NumPy

@@ -392,3 +392,35 @@ def test_every_rendering_tells_what_was_lost(run: Callable[..., Run], tmp_path: 
     assert any("3/4" in line for line in lines)
     assert said in render_markdown(record)
     assert said in render_html(record)
+
+
+def test_what_python_may_hand_over(run: Callable[..., Run], tmp_path: Path) -> None:
+    import numpy as np
+
+    rows = [{"text": np.str_("great"), "label": "positive", "year": np.int64(1999)}]
+    declared = suite(data={"rows": rows, "target": "label"})
+    model = answering(great="positive")
+    assert run(declared, model, prompts="plain").passed
+    for wrong in (model, [model]):
+        with pytest.raises(UsageError, match="give a model a name"):
+            evaluate(declared, wrong, root=tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="list is empty"):
+        evaluate([], {"m": model}, root=tmp_path)
+    done = run(declared, model)
+    done.to_markdown(tmp_path / "new" / "summary.md")
+    assert (tmp_path / "new" / "summary.md").exists()
+
+
+def test_a_run_passes_only_when_its_tests_would(run: Callable[..., Run]) -> None:
+    rows = [{"text": "great", "label": "positive"}]
+    ungated = suite(data={"rows": rows, "target": "label"})
+    assert run(ungated, answering(great="positive")).passed
+    assert not run(ungated, answering()).passed  # every answer is an error
+    assert not run(ungated | {"checks": [{"max_chars": 3}]}, answering(great="positive")).passed
+
+
+def test_one_stop_text_is_one_text() -> None:
+    from evalkit.api import _generation
+
+    assert _generation({"stop": "###"}).stop == ("###",)
+    assert _generation({"stop": ["a", "b"]}).stop == ("a", "b")
