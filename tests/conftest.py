@@ -23,6 +23,20 @@ CORPUS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Several threads on a tiny model spend their time waiting for each other."""
+    tiny = {"tiny_model", "tiny_tokenizer", "tiny_folder"}
+    if not tiny.intersection(request.fixturenames):
+        yield
+        return
+    torch = pytest.importorskip("torch")
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
+
+
 @pytest.fixture(scope="session")
 def smollm2() -> Iterator[Any]:
     """The built-in model, loaded once for the whole session."""

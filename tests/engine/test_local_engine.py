@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -39,17 +38,6 @@ def lm(request: pytest.FixtureRequest, tiny_model: Any, tiny_tokenizer: Any) -> 
     lm = prepare(tiny_model, tiny_tokenizer, engine=engine)
     assert lm.packed == (request.param == "packed"), lm.plain_because
     return lm
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Several threads on so small a model spend their time waiting for each other."""
-    import torch
-
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
 
 
 def answers(lm: LanguageModel, requests: list[Request]) -> list[Response]:

@@ -105,3 +105,18 @@ def test_an_interrupted_run_asks_only_for_the_rest(tiny_model: Any, tiny_tokeniz
     assert set(rest) == {1, 3}
     for i, response in rest.items():
         assert response.logprobs[0] == pytest.approx(whole[i].logprobs[0], abs=1e-4)
+
+
+@pytest.mark.model
+def test_the_real_model_reads_as_plain_transformers_does(smollm2: Any) -> None:
+    lm = smollm2._lm
+    texts = ["The capital of France is Paris.", "Über die Brücke – naïve café."]
+    requests = [Request(t, reading=Reading(12, 6)) for t in texts]
+    found = dict(pair for batch in smollm2.respond(requests) for pair in batch)
+    for i, text in enumerate(texts):
+        ids = lm.tokenizer(lm.tokenizer.bos_token + text)["input_ids"]
+        expected = plainly(lm.model, ids, 12, 6)
+        slack = 1e-4 if lm.exact else 0.05
+        tokens = found[i].choice_tokens[0]
+        assert tokens == len(ids) - 1
+        assert found[i].logprobs[0] / tokens == pytest.approx(expected / tokens, abs=slack)
