@@ -14,7 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from evalkit.errors import unknown
+from evalkit.errors import UsageError, unknown
+from evalkit.metrics.scripts import is_path, script_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +453,20 @@ def check(
         return f"metric '{name}' is for {_either(metric.tasks)}, not for task '{task}'"
     if "labels" in metric.needs and not labels:
         return f"metric '{name}' needs `labels:` in the suite"
-    return unknown_setting(metric, settings or {}) or missing_package(metric)
+    return (
+        unknown_setting(metric, settings or {}) or missing_package(metric) or _missing_script(name)
+    )
+
+
+def _missing_script(name: str) -> str | None:
+    path = name.removeprefix(HUGGING_FACE)
+    if path == name or not is_path(path):
+        return None
+    try:
+        script_of(path, _PROJECT.root)
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 def unknown_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:

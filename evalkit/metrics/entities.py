@@ -26,7 +26,7 @@ def entity_precision(columns: Columns, *, confidence: float = 0.95, seed: int = 
 
     Range 0 … 1, bootstrap over samples. 0 where none was predicted, as in seqeval.
     """
-    return _result("entity_precision", columns, _precision, confidence, seed)
+    return _result("entity_precision", columns, confidence, seed)
 
 
 def entity_recall(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -34,7 +34,7 @@ def entity_recall(columns: Columns, *, confidence: float = 0.95, seed: int = 0) 
 
     Range 0 … 1, bootstrap over samples.
     """
-    return _result("entity_recall", columns, _recall, confidence, seed)
+    return _result("entity_recall", columns, confidence, seed)
 
 
 def entity_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -42,7 +42,13 @@ def entity_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> R
 
     Range 0 … 1, bootstrap over samples.
     """
-    return _result("entity_f1", columns, _f1, confidence, seed)
+    return _result("entity_f1", columns, confidence, seed)
+
+
+def sums_of(score: str, columns: Columns) -> tuple[FloatArray, _Statistic]:
+    """What a score, by its full name, is made of: counts, shape (n, 3); and what sums give."""
+    name, _, key = score.partition("[")
+    return _counts(_pairs(columns), key.removesuffix("]") or None), _STATISTICS[name]
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> FloatArray:
@@ -63,13 +69,24 @@ def _f1(sums: NDArray[Any]) -> FloatArray:
     return _ratio(2 * sums[:, 0], sums[:, 1] + sums[:, 2])
 
 
-def _result(
-    name: str, columns: Columns, statistic: _Statistic, confidence: float, seed: int
-) -> Result:
-    pairs = [
+_STATISTICS: dict[str, _Statistic] = {
+    "entity_precision": _precision,
+    "entity_recall": _recall,
+    "entity_f1": _f1,
+}
+OF_ENTITIES = tuple(_STATISTICS)
+
+
+def _pairs(columns: Columns) -> list[tuple[set[Entity], set[Entity]]]:
+    """For each sample, the entities predicted and those there are."""
+    return [
         (set(entities(split(said or ""))), set(entities(split(wanted[0] if wanted else ""))))
         for said, wanted in zip(columns.predictions, columns.targets, strict=True)
     ]
+
+
+def _result(name: str, columns: Columns, confidence: float, seed: int) -> Result:
+    pairs, statistic = _pairs(columns), _STATISTICS[name]
     scores = {name: _score(name, _counts(pairs), statistic, confidence, seed)}
     for label in columns.labels:
         counts = _counts(pairs, label)

@@ -13,6 +13,7 @@ from typing import Any
 from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.scripts import is_path, script_of
 
 _NOTE = "no interval: made of all samples at once"
 
@@ -52,21 +53,6 @@ def _load(name: str, root: Path) -> Any:
         return evaluate.load(name, keep_in_memory=True, experiment_id=str(os.getpid()))
     script = script_of(name, root)
     return evaluate.load(str(script), keep_in_memory=True, experiment_id=str(os.getpid()))
-
-
-def is_path(name: str) -> bool:
-    """True for what is a path and not a name on the hub."""
-    return name.endswith(".py") or name.startswith((".", "/", "~"))
-
-
-def script_of(name: str, root: Path) -> Path:
-    """The script at a path. Raises UsageError: not there, or outside the project."""
-    script = (root / name).resolve()
-    if not script.is_relative_to(root.resolve()):
-        raise UsageError(f"'{name}' is outside the project ({root})")
-    if not script.exists():
-        raise UsageError(f"there is no '{name}' in the project ({root})")
-    return script
 
 
 def _inputs(module: Any, columns: Columns) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.metrics import classification, likelihood, probabilistic, translation
+from evalkit.metrics import classification, entities, likelihood, probabilistic, translation
 from evalkit.metrics.base import Columns
 from evalkit.metrics.catalogue import METRICS
 from evalkit.stats.weighted import Weighted
@@ -35,6 +35,8 @@ def weighted(score: str, columns: Columns, settings: Mapping[str, Any]) -> Weigh
         return _of_sums(*translation.sums_of(name, columns, **given))
     if name in likelihood.OF_TEXTS:
         return _of_sums(*likelihood.sums_of(name, columns))
+    if name in entities.OF_ENTITIES:
+        return _of_sums(*entities.sums_of(score, columns))
     if name == "calibration_error":
         return _of_sums(*probabilistic.calibration_sums(columns, int(given["bins"])))
     if name == "auroc":

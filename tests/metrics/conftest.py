@@ -39,6 +39,7 @@ def no_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
         "evalkit.metrics.build": ("bootstrap_counts", "bootstrap_mean"),
         "evalkit.metrics.translation": ("bootstrap_sums",),
         "evalkit.metrics.probabilistic": ("bootstrap_sums",),
+        "evalkit.metrics.entities": ("bootstrap_sums",),
     }.items():
         for name in names:
             monkeypatch.setattr(f"{module}.{name}", nothing)

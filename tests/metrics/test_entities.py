@@ -6,9 +6,11 @@ import math
 import random
 import warnings
 
+import numpy as np
 import pytest
 
 from evalkit.metrics import Columns, compute, run_metric
+from evalkit.metrics.weighted import weighted
 from evalkit.spec.tagging import entities, joined, split
 
 seqeval = pytest.importorskip("seqeval.metrics")
@@ -24,6 +26,7 @@ def scheme(rng: random.Random) -> list[str]:
     return TAGS if rng.random() < 0.5 else [t for t in TAGS if t[0] in "BI"]
 
 
+@pytest.mark.usefixtures("no_intervals")
 @pytest.mark.parametrize("seed", range(500))
 def test_scores_equal_those_of_seqeval(seed: int) -> None:
     rng = random.Random(seed)
@@ -85,6 +88,18 @@ def test_by_hand() -> None:
     perfect = compute("entity_f1", gold, gold)
     assert perfect.value == 1  # type: ignore[union-attr]
     assert perfect.low < 0.6  # type: ignore[union-attr]
+
+
+def test_as_a_function_of_weights() -> None:
+    gold, said = ["B-PER O", "B-LOC B-PER", "O"], ["B-PER O", "B-PER B-PER", "B-LOC"]
+    columns = Columns(said, [(tags,) for tags in gold], ("PER", "LOC"))
+    drawn = [0, 1, 1, 2, 2]
+    weights = np.array([[1.0, 2.0, 2.0]])
+    for name in ("entity_precision", "entity_recall", "entity_f1"):
+        for full, score in run_metric(name, columns.subset(drawn)).items():
+            function = weighted(full, columns, {})
+            assert function is not None
+            assert function(weights) == pytest.approx([score.value])
 
 
 def test_tags_as_text() -> None:

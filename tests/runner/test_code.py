@@ -136,3 +136,29 @@ def test_prefix_and_answer() -> None:
     assert assembled(whole, stub) == f"{stub}\n{whole}"
     assert assembled(whole, "def f():\n") == whole
     assert assembled(whole) == whole
+
+
+def test_repeated_answers_make_pass_at_k(tmp_path: Path) -> None:
+    """Of four answers to each of two questions, one and three are right."""
+    right = {"fenced": [True, False, False, False], "continued": [True, True, True, False]}
+    left = {name: list(answers) for name, answers in right.items()}
+
+    def answer(prompt: str) -> str:
+        result = "a + b" if left[prompt].pop() else "a - b"
+        return f"```python\ndef add(a, b):\n    return {result}\n```"
+
+    declared = suite(
+        data={"rows": ROWS[:2], "tests": "test", "entry_point": "entry", "prefix": "prompt"},
+        repeats=4,
+        generation={"temperature": 1.0},
+        metrics=["pass@1", "pass@2", "pass@4", "pass@5"],
+        gates=["pass@2 >= 0.7"],
+    )
+    run = evaluate(declared, {"m": answer}, root=tmp_path, allow_code=MODE)
+    scores = run.scores.set_index("score")
+    assert scores.loc["pass@1", "value"] == pytest.approx((1 / 4 + 3 / 4) / 2)
+    assert scores.loc["pass@2", "value"] == pytest.approx((1 / 2 + 1) / 2)
+    assert scores.loc["pass@4", "value"] == 1
+    assert math.isnan(scores.loc["pass@5", "value"])
+    assert scores.loc["pass@2", "n"] == 2
+    assert run.passed
