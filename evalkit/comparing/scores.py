@@ -168,8 +168,8 @@ def _recomputed(
             return _undefined(score, confidence, why)
     (value_a, samples_a, weighted_a), (value_b, samples_b, weighted_b) = made
     clusters = _clusters(a, b, ids)
-    if suite.repeats > 1:
-        note = "; ".join(filter(None, (note, "over the first answer to each question")))
+    if suite.repeats > 1 and not (a.whole and b.whole):
+        return _undefined(score, confidence, f"a file keeps too little of each answer for {score}")
     if samples_a is not None and samples_b is not None and len(samples_a) == len(samples_b):
         if not len(samples_a):
             return _undefined(score, confidence, "no sample in both counts for it")
@@ -196,11 +196,15 @@ def _make(
 
     if not side.whole and all(side.samples[one].prediction is None for one in ids):
         raise UsageError(f"{side.run}: predictions are not kept")
-    columns = side.columns(ids, suite)
+    columns, of_sample = side.columns(ids, suite)
     settings: dict[str, Any] = suite.metric_settings.get(metric, {})
     result = run_metric(metric, columns, settings=settings)
     made = result[name]
-    return made.value, made.per_sample, weighted(name, columns, settings)
+    function = weighted(name, columns, settings)
+    if len(columns) == len(ids):
+        return made.value, made.per_sample, function
+    # Several answers to a question: its weight is that of all of them.
+    return made.value, None, (lambda w: function(w[:, of_sample])) if function else None
 
 
 def _better(score: str) -> str:

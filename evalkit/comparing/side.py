@@ -35,15 +35,21 @@ class Side:
         """``model/prompt``."""
         return f"{self.cell.model}/{self.cell.prompt}"
 
-    def columns(self, ids: Sequence[str], suite: SuiteRecord) -> Columns:
-        """The columns of these samples, in this order."""
-        return columns_of(
-            [self.samples[one] for one in ids],
+    def columns(self, ids: Sequence[str], suite: SuiteRecord) -> tuple[Columns, list[int]]:
+        """The columns of the answers to these samples, and to which of them each belongs."""
+        answers = [
+            (i, answer)
+            for i, one in enumerate(ids)
+            for answer in scored(_answers(self.samples[one]), suite.on_unparsed)
+        ]
+        columns = columns_of(
+            [answer for _, answer in answers],
             task=suite.task,
             labels=suite.labels,
             answer=suite.answer,
             source=suite.source,
         )
+        return columns, [i for i, _ in answers]
 
     def completed(self, other: Side, ids: Sequence[str]) -> Side:
         """The same side with the rows and targets of the other, where their digests agree."""
@@ -54,6 +60,14 @@ class Side:
             row = other.samples[one]
             samples[one] = replace(samples[one], fields=row.fields, targets=row.targets)
         return replace(self, samples=samples)
+
+
+def _answers(sample: SampleRecord) -> list[SampleRecord]:
+    """Every answer to a question that was asked several times, as a sample of its own."""
+    return [
+        replace(sample, prediction=answer["prediction"], status=answer["status"], repeats=[])
+        for answer in sample.repeats
+    ] or [sample]
 
 
 class Paired(NamedTuple):

@@ -133,4 +133,6 @@ def _resampled(
         note = build.joined(score.note, "no interval: answers are not independent")
         return replace(score, low=nan, high=nan, interval="", note=note)
     low, high, method = clustered_weighted(function, units.drawn, confidence=confidence)
-    return replace(score, low=low, high=high, interval=method)
+    # In questions: of a share of the answers, as many as these make up.
+    n = round(score.n * len(set(units.questions)) / len(columns))
+    return replace(score, low=low, high=high, n=n, interval=method)

@@ -72,7 +72,10 @@ def execute(
 def _scored(
     plan: Plan, store: Store, run: RunRecord, use_cache: bool, progress: Progress
 ) -> list[Decided]:
-    barred = {cell.id: refusal(cell.suite, plan.allow_code) for cell in plan.cells}
+    barred = {
+        cell.id: refusal(cell.suite, plan.allow_code) or missing_for_metrics(cell.suite)
+        for cell in plan.cells
+    }
     prepared: dict[str, list[Asked] | str] = {}
     for name, every in plan.by_model():
         cells = [cell for cell in every if not barred[cell.id]]
@@ -143,6 +146,9 @@ def _score(asked: Asked, position: int, store: Store, allow_code: str) -> Decide
     scores, analyses = scorer.scores(), scorer.analyses()
     each = [answers[i : i + repeats] for i in range(0, len(answers), repeats)]
     samples = [one_sample(group, cell.suite.on_unparsed) for group in each]
+    for name, values in scorer.of_questions.items():
+        for question, value in values.items():
+            samples[question].scores[name] = float(value)
     record = CellRecord(
         suite=cell.suite.suite,
         model=cell.model,

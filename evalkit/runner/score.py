@@ -24,7 +24,8 @@ from evalkit.stats.intervals import worst_case
 class Scorer:
     """The scores of one cell, at any confidence, over the answers that count.
 
-    samples: the answers, ``suite.repeats`` of them to each question in turn.
+    samples: the answers, ``suite.repeats`` of them to each question in turn. of_questions: once
+    there are scores, the values by question of those that no single answer has (``pass@3``).
     """
 
     def __init__(self, suite: Suite, samples: Sequence[SampleRecord]) -> None:
@@ -42,6 +43,7 @@ class Scorer:
         )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
         self._whole: dict[tuple[str, float], Result] = {}
+        self.of_questions: dict[str, dict[int, float]] = {}
         self._units = _units(suite, samples, known)
 
     def scores(self, confidence: float = 0.95) -> dict[str, ScoreRecord]:
@@ -72,6 +74,8 @@ class Scorer:
         if units and "passed" in self._metric(name).needs:
             columns, units = by_question(columns, units)
             plain = self._compute(name, columns, confidence)
+            if index is None:
+                self._keep(plain, units.questions)
         else:
             plain = (
                 self._over_all(name, confidence)
@@ -88,6 +92,11 @@ class Scorer:
             full + suffix: _record(full + suffix, score, plain[full], lost)
             for full, score in made.items()
         }
+
+    def _keep(self, result: Result, questions: Sequence[int]) -> None:
+        for name, score in result.items():
+            if score.per_sample is not None:
+                self.of_questions[name] = dict(zip(questions, score.per_sample, strict=True))
 
     def _over_all(self, name: str, confidence: float = 0.95) -> Result:
         key = (name, confidence)

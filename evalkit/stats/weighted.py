@@ -21,6 +21,7 @@ Weighted = Callable[[FloatArray], FloatArray]
 """From weights, shape (r, n), to scores, shape (r,); NaN where undefined."""
 
 _MOST = 20_000_000  # weights drawn in all: a second or two
+_OF_CLUSTERS = 2_000  # resamples for an interval alone, which needs fewer than a p-value
 
 
 def weighted_mean(values: ArrayLike) -> Weighted:
@@ -70,7 +71,7 @@ def clustered_weighted(
     n = len(clusters)
     if len(set(clusters)) < 2:
         return NONE
-    drawn = np.concatenate([score(w) for w in _weights(n, clusters, seed)])
+    drawn = np.concatenate([score(w) for w in _weights(n, clusters, seed, _OF_CLUSTERS)])
     usable = drawn[np.isfinite(drawn)]
     if len(usable) < len(drawn) / 2:
         return NONE
@@ -81,8 +82,10 @@ def _units(n: int, clusters: Sequence[Hashable] | None) -> int:
     return n if clusters is None else len(set(clusters))
 
 
-def _weights(n: int, clusters: Sequence[Hashable] | None, seed: int) -> Iterator[FloatArray]:
-    resamples = min(10_000, max(1_000, _MOST // n))
+def _weights(
+    n: int, clusters: Sequence[Hashable] | None, seed: int, most: int = 10_000
+) -> Iterator[FloatArray]:
+    resamples = min(most, max(1_000, _MOST // n))
     if clusters is None:
         yield from resampling_weights(n, seed, resamples)
         return

@@ -205,3 +205,34 @@ def test_comparisons_are_over_clusters(run: Callable[..., Run], tmp_path: Path) 
     error = np.sqrt(np.sum(np.square(away))) / 6 * np.sqrt(3 / 2)
     assert found.scores[0].test == "paired t, clustered"
     assert found.scores[0].p == pytest.approx(2 * stats.t.sf(2 / 6 / error, 2))
+
+
+def test_comparisons_take_every_answer(run: Callable[..., Run], tmp_path: Path) -> None:
+    from evalkit.api import compare
+
+    prompts = {"a": "{{ q }}", "b": "{{ q }}!"}
+    answers = {**ANSWERS, **{f"{q}!": ["yes", "yes", "no"] for q in ANSWERS}}
+    rows = suite()["data"]["rows"]
+    rows[2]["gold"] = rows[5]["gold"] = "no"
+    data = {"rows": rows, "target": "gold"}
+    done = run(suite(prompts=prompts, metrics=["accuracy", "macro_f1"], data=data), answers)
+    (found,) = compare("a", "b", metrics=["all"], store=tmp_path / ".evalkit")
+    scores = {score.score: score for score in found.scores}
+    cells = done.record.cells
+    for name in ("accuracy", "macro_f1"):
+        assert scores[name].a == pytest.approx(cells[0].scores[name].value)
+        assert scores[name].b == pytest.approx(cells[1].scores[name].value)
+        assert scores[name].n == 6
+    assert scores["accuracy"].test == "paired t"
+    assert scores["macro_f1"].test == "paired bootstrap"
+    assert scores["macro_f1"].low < scores["macro_f1"].difference < scores["macro_f1"].high
+
+
+def test_a_score_counts_questions(run: Callable[..., Run]) -> None:
+    rows = suite()["data"]["rows"]
+    rows[2]["gold"] = "no"
+    declared = suite(metrics=["macro_f1", "recall"], data={"rows": rows, "target": "gold"})
+    scores = run(declared).record.cells[0].scores
+    assert scores["macro_f1"].n == 6
+    assert (scores["recall[yes]"].n, scores["recall[no]"].n) == (5, 1)
+    assert scores["recall[no]"].value == 1.0
