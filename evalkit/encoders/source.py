@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.source import locate
@@ -50,6 +52,11 @@ def find(model: str | None = None, folder: Path | None = None) -> Encoder:
         digest = str(source.identity["folder_sha256"])[:8]
         return Encoder(source.path, f"{Path(source.path).name}@{digest}")
     return Encoder(source.path, f"{source.path}@{source.revision[:8]}", source.revision)
+
+
+def ready(settings: Mapping[str, Any]) -> None:
+    """Raises ModelError when a metric with these settings has no encoder. Loads nothing."""
+    find(settings.get("model"), Path.cwd())
 
 
 def _packaged() -> Path | None:

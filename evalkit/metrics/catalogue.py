@@ -32,6 +32,8 @@ class Metric:
     open_keys: True when only computing it tells which scores it yields (``name``, ``name[x]``).
     any_settings: True when every setting is passed on. fixed: arguments beside the settings.
     package, extra: a package it needs beyond the core, and the extra that brings it.
+    ready: ``module:function`` of the settings as a mapping, which raises EvalkitError when data or
+    weights that the metric needs are not there.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Metric:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     package: str = ""
     extra: str = ""
+    ready: str = ""
 
 
 INF = float("inf")
@@ -260,6 +263,7 @@ _ENTRIES: tuple[Metric, ...] = (
         "evalkit.metrics.translation:meteor",
         "mean METEOR (nltk; needs WordNet's data)",
         ("translation", "generation", "summarisation"),
+        ready="evalkit.metrics.translation:meteor_ready",
     ),
     *(
         Metric(
@@ -271,6 +275,7 @@ _ENTRIES: tuple[Metric, ...] = (
             settings=BERTSCORE,
             package="bert_score",
             extra="semantic",
+            ready="evalkit.encoders.source:ready",
         )
         for name, summary in (
             ("bertscore", "mean F1 of tokens matched by meaning (BERTScore)"),
@@ -287,6 +292,7 @@ _ENTRIES: tuple[Metric, ...] = (
         settings={"model": None, "device": "auto"},
         package="sentence_transformers",
         extra="semantic",
+        ready="evalkit.encoders.source:ready",
     ),
     *(
         Metric(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.errors import UsageError, unknown
+from evalkit.errors import EvalkitError, UsageError, unknown
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.catalogue import (
     Metric,
@@ -42,6 +42,19 @@ def run_metric(
     _require(metric, columns)
     arguments = {**given, **metric.fixed}
     return dict(_function(metric)(columns, confidence=confidence, seed=seed, **arguments))
+
+
+def why_not(name: str, settings: Mapping[str, Any]) -> str:
+    """What keeps a metric from being computed here (data or weights that are not there), or ""."""
+    metric = find(name)
+    if metric is None or not metric.ready:
+        return ""
+    module, _, function = metric.ready.partition(":")
+    try:
+        getattr(import_module(module), function)(settings)
+    except EvalkitError as error:
+        return str(error)
+    return ""
 
 
 def compute(

@@ -87,6 +87,11 @@ def meteor(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resu
     return build.single("meteor", score)
 
 
+def meteor_ready(settings: Mapping[str, Any]) -> None:
+    """Raises UsageError when METEOR cannot be computed here."""
+    load_wordnet()
+
+
 def load_wordnet() -> Any:
     """nltk's WordNet reader. Raises UsageError when its data is missing; downloads nothing."""
     from nltk.corpus import wordnet

@@ -29,7 +29,7 @@ from evalkit.runner.provenance import now
 from evalkit.runner.repeated import one_sample
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
 from evalkit.runner.score import Scorer, statuses
-from evalkit.runner.vocabulary import metric_names
+from evalkit.runner.vocabulary import metric_names, missing_for_metrics
 from evalkit.store import Store
 
 

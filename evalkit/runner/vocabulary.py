@@ -40,6 +40,15 @@ def missing_for_task(suite: Suite) -> str | None:
     return next(filter(None, missing), None)
 
 
+def missing_for_metrics(suite: Suite) -> str:
+    """Why a metric of a suite cannot be computed here, found before a model works for it; or ""."""
+    from evalkit.metrics.run import why_not  # imports numpy, which collecting must not
+
+    settings = {spec.name: spec.settings for spec in suite.metrics}
+    reasons = (why_not(name, settings.get(name, {})) for name in metric_names(suite))
+    return next(filter(None, reasons), "")
+
+
 def _check_gate(rule: object, suite: Suite) -> str | None:
     wrong = gates.problem(rule, [*score_names(suite), *_open(rule, suite)], groups=suite.data.group)
     if wrong:
