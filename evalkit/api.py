@@ -323,6 +323,10 @@ def _generation(parameters: Mapping[str, Any]) -> Generation:
     if stop is not None:
         stop = (stop,) if isinstance(stop, str) else tuple(stop)
         parameters = {**parameters, "stop": stop}
+    known = [field.name for field in fields(Generation)]
+    for name in parameters:
+        if name not in known:
+            raise UsageError(unknown("generation parameter", name, known))
     return Generation(**parameters)
 
 

@@ -74,21 +74,24 @@ class EvalSession:
         """``evalkit.yaml`` at the rootdir or above, if there is one."""
         return find_project(self._config.rootpath)
 
+    def _handed_by(self, hook: str) -> dict[str, Any]:
+        handed: dict[str, Any] = {}
+        for given in getattr(self._config.hook, hook)(config=self._config):
+            if given is not None and not isinstance(given, Mapping):
+                found = type(given).__name__
+                raise UsageError(f"{hook} must return a dict by name, not a {found}")
+            handed.update(given or {})
+        return handed
+
     @cached_property
     def handed(self) -> dict[str, Any]:
         """Models that the project hands over already loaded."""
-        handed: dict[str, Any] = {}
-        for models in self._config.hook.pytest_evalkit_models(config=self._config):
-            handed.update(models or {})
-        return handed
+        return self._handed_by("pytest_evalkit_models")
 
     @cached_property
     def handed_metrics(self) -> dict[str, Any]:
         """Metrics of its own that the project hands over."""
-        handed: dict[str, Any] = {}
-        for metrics in self._config.hook.pytest_evalkit_metrics(config=self._config):
-            handed.update(metrics or {})
-        return handed
+        return self._handed_by("pytest_evalkit_metrics")
 
     @cached_property
     def own_metrics(self) -> dict[str, Metric]:

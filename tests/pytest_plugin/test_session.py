@@ -389,3 +389,10 @@ def test_a_store_that_vanishes_takes_no_report_along(project: pytest.Pytester) -
     done = project.runpytest_inprocess("suites", "--eval-prompt=plain", "--eval-json=r.json")
     done.assert_outcomes(passed=2, failed=1)
     assert json.loads(project.path.joinpath("r.json").read_text())["cells"][0]["n"] == 4
+
+
+def test_a_hook_that_returns_no_dict_is_told_so(project: pytest.Pytester) -> None:
+    project.makeconftest("def pytest_evalkit_models(config): return [print]")
+    wrong = project.runpytest_inprocess("suites")
+    assert wrong.ret == 2
+    wrong.stdout.fnmatch_lines(["pytest_evalkit_models must return a dict by name, not a list"])

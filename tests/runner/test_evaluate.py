@@ -424,3 +424,5 @@ def test_one_stop_text_is_one_text() -> None:
 
     assert _generation({"stop": "###"}).stop == ("###",)
     assert _generation({"stop": ["a", "b"]}).stop == ("a", "b")
+    with pytest.raises(UsageError, match="did you mean 'temperature'"):
+        _generation({"temprature": 1})
