@@ -143,6 +143,15 @@ class Answer(Part):
     stride: Count | None = None
 
 
+_EXAMPLES = {
+    "label": "first",
+    "regex": '"Final: (.*)"',
+    "json": "$.answer",
+    "number": "last",
+    "after": '"Answer:"',
+}
+
+
 def answer_from(value: Any, task: str | None) -> Answer:
     """An Answer from any of its written forms; None is the default of the task.
 
@@ -159,6 +168,8 @@ def answer_from(value: Any, task: str | None) -> Answer:
         return Answer(method="choice")
     if value == "text":
         return Answer(method="label", which="only") if choosing else Answer(method="whole")
+    if isinstance(value, str) and value in _EXAMPLES:
+        raise ValueError(f"'{value}' says not what to take; write {{{value}: {_EXAMPLES[value]}}}")
     if isinstance(value, str):
         raise ValueError(unknown("answer", value, ANSWER_FORMS))
     if not isinstance(value, Mapping) or not value:

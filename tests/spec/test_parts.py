@@ -57,6 +57,7 @@ def test_answers(written: Any, task: str, expected: Answer) -> None:
     ("written", "reason"),
     [
         ("txt", "unknown answer 'txt'; did you mean 'text'?"),
+        ("json", "'json' says not what to take; write {json: $.answer}"),
         (5, "expected 'choice', 'text' or a mapping such as {number: last}, found the number 5"),
         ({}, "found an empty mapping"),
         ({"regx": "a"}, "unknown answer 'regx'; did you mean 'regex'?"),
