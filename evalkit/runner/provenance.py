@@ -16,8 +16,8 @@ from evalkit import __version__
 
 _LIBRARIES = (
     "pytest-evalkit", "pytest", "torch", "transformers", "accelerate", "numpy", "scipy",
-    "scikit-learn", "pandas", "sacrebleu", "rouge-score", "rouge-score-rs", "bert-score", "sentence-transformers",
-    "pydantic", "jinja2",
+    "scikit-learn", "pandas", "sacrebleu", "rouge-score", "rouge-score-rs", "bert-score",
+    "sentence-transformers", "pydantic", "jinja2",
 )  # fmt: skip
 
 
