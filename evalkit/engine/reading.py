@@ -25,6 +25,9 @@ from evalkit.exchange import Reading, Request, Response, Status
 LONGEST = 2048
 """Tokens of a window where the suite does not say and the model could see more."""
 
+TOGETHER = 4
+"""Batches' worth of tokens that are laid out together."""
+
 Compute = Callable[[LanguageModel, Sequence[Encoded], Sequence[bool]], Iterator[Answers]]
 _CHOICE = Request("", choices=("",))
 
@@ -80,24 +83,34 @@ def read(
     compute: how windows become log-likelihoods (see evalkit.engine.local).
     """
     encoder = Encoder(lm.tokenizer, lm.context_length, lm.chat_template)
-    texts: list[_Text] = []
-    parts: list[Encoded] = []
-    owners: list[int] = []
+    # long texts end with their last windows: some at a time, so that an interruption loses little
+    together = TOGETHER * lm.limits.batch_tokens
+    group: list[tuple[_Text, list[Encoded], bool]] = []
+    tokens = 0
     for request, want in zip(requests, wanted, strict=True):
         made = _encoded(encoder, request)
         if isinstance(made, Response):
             yield [(request, made)]
             continue
-        text, windows_of_text = made
-        if want or not lm.exact:  # in low precision batches must not change when a run resumes
-            owners += [len(texts)] * len(windows_of_text)
-            parts += windows_of_text
-            texts.append(text)
-    needed = dict(zip(requests, wanted, strict=True))
-    for answers in compute(lm, parts, [needed[texts[owner].request] for owner in owners]):
+        text, parts = made
+        group.append((text, parts, want))
+        tokens += text.tokens
+        if tokens >= together:
+            yield from _read(lm, group, compute)
+            group, tokens = [], 0
+    yield from _read(lm, group, compute)
+
+
+def _read(
+    lm: LanguageModel, group: Sequence[tuple[_Text, list[Encoded], bool]], compute: Compute
+) -> Iterator[list[tuple[Request, Response]]]:
+    owners = [text for text, parts, _ in group for _ in parts]
+    windows_of_all = [part for _, parts, _ in group for part in parts]
+    needed = [want for _, parts, want in group for _ in parts]
+    for answers in compute(lm, windows_of_all, needed):
         done = []
         for part, response in answers:
-            text = texts[owners[part]]
+            text = owners[part]
             text.add(response)
             if not text.left:
                 done.append((text.request, text.response()))
