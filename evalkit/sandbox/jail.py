@@ -201,11 +201,9 @@ def _supervise(settings: dict[str, Any], inside: bool) -> dict[str, Any]:
             os.killpg(program, signal.SIGKILL)
     if status is None and not inside:
         status = os.waitpid(program, 0)[1]
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "reason": reason,
         "signal": os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else 0,
-        "cpu": used.ru_utime + used.ru_stime,
         "seconds": time.monotonic() - began,
     }
 

@@ -220,8 +220,9 @@ def _reason(end: dict[str, Any], body: str, limits: Limits) -> str:
     if not end:
         return "the program ended the process that watched it"
     ended_by = end.get("signal")
-    spent = ended_by in (signal.SIGXCPU, signal.SIGKILL) and end["cpu"] >= limits.seconds - 0.1
-    if end.get("reason") == "time" or spent:
+    # Who ignores the first signal is killed a second later.
+    spent = ended_by == signal.SIGKILL and float(end["seconds"]) > limits.seconds
+    if end.get("reason") == "time" or ended_by == signal.SIGXCPU or spent:
         return f"took more than {limits.seconds} s (waiting: {3 * limits.seconds} s)"
     if end.get("reason") == "memory":
         return f"used more than {limits.memory_mb} MB of memory"

@@ -108,8 +108,10 @@ def test_endless_loops_and_waits_end(mode: str) -> None:
     slow = "def answer():\n    while True:\n        try:\n            while True: pass\n"
     stubborn = slow + "        except BaseException: pass\n"
     assert "took more than 1 s" in verdict(stubborn, FALSE, mode).reason
+    deaf = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass"
+    assert "took more than 1 s" in verdict(deaf, FALSE, mode).reason
     assert "took more than 1 s" in verdict("import time; time.sleep(60)", FALSE, mode).reason
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 30  # each at most 3 s, on a machine with other work
 
 
 def test_memory_is_bounded(mode: str) -> None:
