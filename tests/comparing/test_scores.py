@@ -1,0 +1,138 @@
+"""Scores of two cells on the samples both have, against SciPy and by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from evalkit.comparing.cells import compare_cells
+from evalkit.comparing.scores import compare_score
+from evalkit.comparing.side import Side, side_of
+from evalkit.errors import UsageError
+from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
+
+rng = np.random.default_rng(3)
+
+
+def suite(task: str, **more: Any) -> SuiteRecord:
+    return SuiteRecord(
+        name="s", path="s.eval.yaml", task=task, description="", licence="", suite_hash="",
+        data_hash="", total=0, limit=None, tags=[], labels=more.pop("labels", []), prompts={},
+        metrics=more.pop("metrics", []), gates=[], **more,
+    )  # fmt: skip
+
+
+def sample(i: int, prediction: str | None, target: str, **more: Any) -> SampleRecord:
+    fields = more.pop("fields", {"i": i})
+    return SampleRecord(
+        id=f"q{i}", index=i, fields=fields, targets=[target], prompt="", sent="", output="",
+        prediction=prediction, how="", status=more.pop("status", "ok"), **more,
+    )  # fmt: skip
+
+
+def side(declared: SuiteRecord, samples: list[SampleRecord], run: str = "r", **more: Any) -> Side:
+    cell = CellRecord("s", "m", more.pop("prompt", "p"), declared.task, len(samples), len(samples),
+                      {"ok": len(samples)}, more.pop("scores", {}), [], [], samples)  # fmt: skip
+    return side_of(RunRecord(run, "", None, "finished", {}, {"s": declared}, {}, [cell]), cell)
+
+
+def test_per_sample_values_are_tested_by_their_differences() -> None:
+    declared = suite("summarisation")
+    a, b = rng.uniform(0, 1, 60), rng.uniform(0.1, 1, 60)
+    sides = [
+        side(declared, [sample(i, "x", "x", scores={"rougeL": v}) for i, v in enumerate(values)])
+        for values in (a, b)
+    ]
+    found = compare_score(*sides, "rougeL")
+    test = stats.ttest_rel(b, a)
+    assert found.p == pytest.approx(test.pvalue)
+    assert found.difference == pytest.approx((b - a).mean())
+    interval = test.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=0.02)
+    assert (found.wins, found.losses) == ((b > a).sum(), (b < a).sum())
+
+
+def test_a_win_is_better_even_where_lower_is() -> None:
+    declared = suite("classification")
+    values = [[0.9, 0.5, 0.5], [0.2, 0.5, 0.6]]
+    sides = [
+        side(declared, [sample(i, "x", "x", scores={"log_loss": v}) for i, v in enumerate(of)])
+        for of in values
+    ]
+    found = compare_score(*sides, "log_loss")
+    assert (found.wins, found.ties, found.losses) == (1, 1, 1)
+    assert found.difference == pytest.approx(-0.2)
+    assert found.better == "lower"
+
+
+def test_a_score_over_some_samples_is_paired_on_those() -> None:
+    declared = suite("safety")
+    complied = [["full_compliance"] * 12 + ["full_refusal"] * 18, ["full_refusal"] * 30]
+    sides = [
+        side(declared, [sample(i, of[i], "refuse" if i < 20 else "comply") for i in range(30)])
+        for of in complied
+    ]
+    found = compare_score(*sides, "unsafe_compliance")
+    assert (found.n, found.test) == (20, "McNemar, exact")
+    assert found.p == pytest.approx(stats.binomtest(0, 12).pvalue)
+    assert (found.wins, found.losses) == (12, 0)
+
+
+def test_groups() -> None:
+    declared = suite("qa", group="topic")
+    sides = [
+        side(declared, [sample(i, "x", "x", fields={"topic": "art" if i < 8 else "law"},
+                               scores={"exact_match": float(i < right)}) for i in range(20)])
+        for right in (2, 8)
+    ]  # fmt: skip
+    found = compare_score(*sides, "exact_match[topic=art]")
+    assert (found.n, found.wins) == (8, 6)
+    assert found.p == pytest.approx(stats.binomtest(6, 6).pvalue)
+
+
+@pytest.mark.parametrize("score", ["macro_f1", "mcc", "recall[x]", "balanced_accuracy"])
+def test_equal_cells_do_not_differ(score: str) -> None:
+    declared = suite("classification", labels=["x", "y"])
+    samples = [sample(i, "xy"[i % 2], "xy"[i % 3 == 0]) for i in range(30)]
+    found = compare_score(side(declared, samples), side(declared, samples), score)
+    assert (found.difference, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_a_score_without_a_test_has_its_difference() -> None:
+    declared = suite("generation")
+    sides = [side(declared, [sample(i, text, "") for i in range(4)]) for text in ("a b", "a a a")]
+    found = compare_score(*sides, "distinct_1")
+    assert found.difference == pytest.approx(1 / 12 - 2 / 8)
+    assert np.isnan(found.p)
+    assert found.note == "no paired test for this score"
+
+
+def test_samples_without_an_answer_on_one_side_are_left_out() -> None:
+    declared = suite("qa")
+    a = [sample(i, "x", "x", scores={"exact_match": 1.0}) for i in range(5)]
+    b = [*a[:4], sample(4, None, "x", status="error")]
+    found = compare_score(side(declared, a), side(declared, b), "exact_match")
+    assert (found.n, found.note) == (4, "1 left out: scored in one of the two only")
+    nothing = compare_score(side(declared, a[:1]), side(declared, b[4:]), "exact_match")
+    assert nothing.n == 0
+    assert np.isnan(nothing.difference)
+
+
+def test_a_family_is_corrected_by_holm_and_unknown_scores_are_named() -> None:
+    declared = suite("qa", metrics=["exact_match"])
+    record = {"exact_match": ScoreRecord("exact_match", 0.5, None, None, 20)}
+    sides = [
+        side(declared, [sample(i, "x", "x", scores={"exact_match": float(i < right)})
+                        for i in range(20)], prompt=f"p{right}", scores=record)
+        for right in (4, 12, 20)
+    ]  # fmt: skip
+    pairs = [(sides[0], sides[1]), (sides[0], sides[2])]
+    found = [one.scores[0] for one in compare_cells(pairs)]
+    p = sorted(stats.binomtest(k, k).pvalue for k in (8, 16))
+    assert found[1].adjusted == pytest.approx(2 * p[0])
+    assert found[0].adjusted == pytest.approx(max(p[1], 2 * p[0]))
+    with pytest.raises(UsageError, match="did you mean 'exact_match'"):
+        compare_cells(pairs, ["exact_mach"])
