@@ -126,6 +126,7 @@ class CellRecord:
     error: why the cell has no responses at all (model could not be loaded), else "".
     seconds: wall time spent on it; cached: responses that came from the cache.
     checks: for each check of the suite, by its rule, how many responses break it.
+    ties: answers chosen by less than the rounding of the model's precision.
     """
 
     suite: str
@@ -145,6 +146,7 @@ class CellRecord:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     checks: dict[str, int] = field(default_factory=dict)
+    ties: int = 0
 
 
 @dataclass(slots=True)

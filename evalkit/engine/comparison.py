@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ROUNDINGS = {"float32": 8.0, "float64": 8.0}
 """How many units of rounding a logit is off between two layouts of a batch; else 1. In half
 precision every activation is rounded anyway, so the last rounding dominates; in float32 what
-is seen is the different order of sums. Both were measured on SmolLM2-135M."""
+is seen is the different order of sums, which was measured on SmolLM2-135M."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[st
         "prompt_tokens": cell.prompt_tokens,
         "completion_tokens": cell.completion_tokens,
         "checks": dict(cell.checks),
+        "ties": cell.ties,
     }
     if pairs := pairs_of(cell, suite):
         written["pairs"] = pairs

@@ -71,7 +71,8 @@ def _problems(run: RunRecord, cell: CellRecord) -> list[str]:
         for rule, count in cell.checks.items()
         if count
     ]
-    return [text for text in (clean(cell.error), clean(plain(losses)), *broken) if text]
+    ties = f"{cell.ties} chosen by less than rounding" if cell.ties else ""
+    return [text for text in (clean(cell.error), clean(plain(losses)), ties, *broken) if text]
 
 
 def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:

@@ -167,6 +167,7 @@ def _score(asked: Asked, position: int, store: Store, allow_code: str) -> Decide
         prompt_tokens=tokens[0],
         completion_tokens=tokens[1],
         checks=_broken_checks(cell, samples),
+        ties=sum(bool(sample.details.get("tie")) for sample in samples),
     )
     levels = {gate.confidence for gate in map(gates.parse, cell.suite.gates)} - {None}
     by_level = {level: scorer.scores(level) for level in levels if level is not None}
