@@ -35,7 +35,9 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 
 bench: .venv/ready
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/overhead.py 2000 100000
+	$(BIN)/python benchmarks/engine.py
 
 install: .venv/ready
 
