@@ -99,15 +99,40 @@ function answerCard(answer, cell, base) {
       el("summary", {}, `Exact text sent (${answer.sent.length.toLocaleString("en")} characters)`),
       el("pre", { tabIndex: 0 }, exact(answer.sent)),
     ),
-    Object.keys(answer.details).length
-      ? el(
-          "details",
-          {},
-          el("summary", {}, "Details of the backend"),
-          el("pre", { tabIndex: 0 }, exact(JSON.stringify(answer.details, null, 1))),
-        )
-      : null,
+    repeats(answer.details.repeats || []),
+    details(answer.details),
     el("p.cost", {}, el("small", {}, cost(answer))),
+  );
+}
+
+/** Every answer to a question that was asked several times, the one shown above among them. */
+function repeats(answers) {
+  if (!answers.length) return null;
+  return el(
+    "details",
+    {},
+    el("summary", {}, `All ${answers.length} answers`),
+    answers.map((answer, i) => [
+      el("h4", {}, [`Answer ${i + 1}: `, verdictOf(answer)]),
+      el("pre", { tabIndex: 0, dir: "auto" }, exact(answer.error || answer.output)),
+    ]),
+  );
+}
+
+function verdictOf(answer) {
+  if (answer.status === "error" || answer.status === "overflow") return answer.status;
+  const taken = answer.prediction === null ? "no answer taken" : `taken as ${answer.prediction}`;
+  return answer.correct === null ? taken : `${taken}, ${answer.correct ? "right" : "wrong"}`;
+}
+
+function details(values) {
+  const { repeats: _, ...rest } = values;
+  if (!Object.keys(rest).length) return null;
+  return el(
+    "details",
+    {},
+    el("summary", {}, "Details of the backend"),
+    el("pre", { tabIndex: 0 }, exact(JSON.stringify(rest, null, 1))),
   );
 }
 

@@ -361,3 +361,30 @@ def test_a_long_list_keeps_few_lines_and_finds_its_end(open_page: Open, report: 
     assert page.locator(".grid .row").count() < 40
     page.fill(".current input[type=search]", "film-2999")
     shown(page, "1 of 3,000")
+
+
+def test_every_answer_to_a_question_and_the_comparisons(open_page: Open, report: Path) -> None:
+    run = large_run(6, 2)
+    hostile = "<img src=x onerror=alert(1)>"
+    run.suites["large"].repeats = 2
+    for cell in run.cells:
+        for sample in cell.samples:
+            said = {"how": "", "status": "ok", "error": "", "scores": {}}
+            sample.repeats = [
+                {"output": hostile, "prediction": "positive", "correct": True, **said},
+                {"output": "no idea", "prediction": None, "correct": False, **said},
+            ]
+    path = write_html(run, report.parent / "repeated.html")
+    page = open_page("#suite=large", path=path)
+    assert "answers to each\n2" in page.locator(".current .facts").inner_text()
+    table = page.locator(".current .comparisons")
+    table.locator("summary").click()
+    assert table.locator("tbody tr").count() == 1
+    page.locator(".current .grid .row").first.click()
+    answers = page.locator("dialog article").first.locator("details", has_text="All 2 answers")
+    answers.locator("summary").click()
+    assert answers.locator("h4").all_inner_texts() == [
+        "Answer 1: taken as positive, right",
+        "Answer 2: no answer taken, wrong",
+    ]
+    assert answers.locator("pre").all_inner_texts() == [hostile, "no idea"]
