@@ -78,11 +78,17 @@ def limited(total: int, limit: int | None) -> str:
 
 
 def headline(run: RunRecord) -> str:
-    """One sentence: how many gates fail, cannot be judged, or are inconclusive."""
+    """One sentence: how many gates fail, cannot be judged or are inconclusive, and how many checks
+    on responses fail (a response that breaks two rules fails two)."""
     counts = run.verdicts
     total = sum(counts.values())
+    broken = sum(count for cell in run.cells for count in cell.checks.values())
+    many = f"{broken:,} checks on responses fail"
+    checks = ["1 check on a response fails" if broken == 1 else many] if broken else []
     if not total:
-        return "No gates were set"
+        return ", ".join(["No gates were set", *checks])
+    if counts["pass"] == total and checks:
+        return ", ".join([f"{total} gate passes" if total == 1 else f"{total} gates pass", *checks])
     if counts["pass"] == total:
         return "The gate passes" if total == 1 else f"All {total} gates pass"
     said = [
@@ -92,4 +98,5 @@ def headline(run: RunRecord) -> str:
     ]
     (first, what), *rest = [(number, phrase) for number, phrase in said if number]
     gates = "gate" if total == 1 else "gates"
-    return ", ".join([f"{first} of {total} {gates} {what}", *(f"{n} {w}" for n, w in rest)])
+    judged = [f"{first} of {total} {gates} {what}", *(f"{n} {w}" for n, w in rest)]
+    return ", ".join([*judged, *checks])

@@ -44,6 +44,26 @@ def test_the_headline_counts(verdicts: dict[str, int], sentence: str) -> None:
     assert headline(gates(**verdicts)) == sentence
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "broken", "sentence"),
+    [
+        ({}, 2, "No gates were set, 2 checks on responses fail"),
+        ({"pass": 1}, 1, "1 gate passes, 1 check on a response fails"),
+        ({"pass": 2}, 3, "2 gates pass, 3 checks on responses fail"),
+        ({"pass": 1, "fail": 1}, 1200, "1 of 2 gates fails, 1,200 checks on responses fail"),
+        ({"pass": 2}, 0, "All 2 gates pass"),
+    ],
+)
+def test_the_headline_counts_checks_that_fail(
+    verdicts: dict[str, int], broken: int, sentence: str
+) -> None:
+    run = gates(**verdicts)
+    run.cells[0].checks = {"max_words: 30": broken, "json: true": 0}
+    assert headline(run) == sentence
+    assert summary_lines(run)[0] == sentence
+    assert sentence in render_markdown(run)
+
+
 def test_failures_come_first(run: RunRecord) -> None:
     verdicts = [judged.gate.verdict for judged in judged_gates(run)]
     assert verdicts == ["fail"] * 7 + ["error"] * 2 + ["inconclusive"] * 2 + ["pass"] * 5
