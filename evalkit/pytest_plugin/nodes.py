@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import pytest
@@ -104,14 +103,12 @@ class EvalItem(pytest.Item):
 
     def first_error(self) -> str:
         """A line on the first sample of the cell without an answer, or ""."""
-        from evalkit.comparing.columns import NOT_ANSWERED
+        from evalkit.runner.score import NOT_ANSWERED, first_lost
 
         if not any(self.record().statuses.get(status) for status in NOT_ANSWERED):
             return ""
-        samples = self.evals.samples(self.cell.id)
-        sample = next(sample for sample in samples if sample.status in NOT_ANSWERED)
-        said = "".join(c if c.isprintable() else " " for c in sample.error)
-        return f"\n  first {sample.status}: sample {sample.id}: {shorten(said, 400)}"
+        told = first_lost(self.evals.samples(self.cell.id), 400)
+        return f"\n  first {told}" if told else ""
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the item is: the suite's file and a line in it."""

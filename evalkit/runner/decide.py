@@ -20,7 +20,8 @@ from evalkit.store import Store
 class Decided:
     """A cell that is scored, before its gates: what they need to be decided.
 
-    scores: by confidence, for every confidence that a gate of the suite asks for.
+    scores: by confidence, for every confidence that a gate of the suite asks for. first_lost: why
+    the first sample without an answer has none, shortened.
     """
 
     cell: Cell
@@ -28,6 +29,7 @@ class Decided:
     position: int
     scores: Mapping[float, Mapping[str, ScoreRecord]] = field(default_factory=dict)
     keys: list[str | None] = field(default_factory=list)
+    first_lost: str = ""
 
 
 class Relations:
@@ -100,12 +102,15 @@ def decide(decided: Sequence[Decided], relations: Relations) -> None:
 
 def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecord:
     record = done.record
+    distrust = lost(done.cell.suite, record.statuses)
+    if distrust and done.first_lost:
+        distrust += f"; first {done.first_lost}"
     verdict = gates.decide(
         gate,
         done.scores.get(gate.confidence or 0.0, record.scores),
         lambda target, score: relations.value(record, target, score),
         lambda target, score, level: relations.difference(record, target, score, level),
-        lost=lost(done.cell.suite, record.statuses),
+        lost=distrust,
     )
     if record.error:
         verdict.verdict = "error"

@@ -28,7 +28,7 @@ from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
 from evalkit.runner.repeated import one_sample
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
-from evalkit.runner.score import Scorer, statuses
+from evalkit.runner.score import Scorer, first_lost, statuses
 from evalkit.runner.vocabulary import metric_names, missing_for_metrics
 from evalkit.store import Store
 
@@ -172,7 +172,7 @@ def _score(asked: Asked, position: int, store: Store, allow_code: str) -> Decide
     levels = {gate.confidence for gate in map(gates.parse, cell.suite.gates)} - {None}
     by_level = {level: scorer.scores(level) for level in levels if level is not None}
     keys = [key_of[id(sample)] for sample in samples]
-    return Decided(cell, record, position, by_level, keys)
+    return Decided(cell, record, position, by_level, keys, first_lost(answers, 160))
 
 
 def _unasked(reason: str) -> Response:

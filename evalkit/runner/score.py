@@ -233,6 +233,17 @@ def statuses(samples: Sequence[SampleRecord]) -> dict[str, int]:
     return dict(Counter(sample.status for sample in samples))
 
 
+def first_lost(samples: Sequence[SampleRecord], width: int) -> str:
+    """``error: sample ID: why`` of the first sample without an answer, in one line, or ""."""
+    for sample in samples:
+        if sample.status in NOT_ANSWERED:
+            line = "".join(c if c.isprintable() else " " for c in sample.error)
+            said = " ".join(line.split())
+            cut = said if len(said) <= width else said[: width - 1] + "…"
+            return f"{sample.status}: sample {sample.id}: {cut}"
+    return ""
+
+
 def lost(suite: Suite, counts: dict[str, int]) -> str:
     """Why the cell cannot be trusted, or "": more samples without an answer than allowed."""
     missing = {status: counts.get(status, 0) for status in NOT_ANSWERED}

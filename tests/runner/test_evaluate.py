@@ -87,10 +87,23 @@ def test_errors_are_never_scored_and_fail_the_gates(run: Callable[..., Run]) -> 
     assert value(done, "accuracy") == 1.0
     assert cell.gates[0].verdict == "fail"
     assert "1 of 4 samples have no answer (1 error)" in cell.gates[0].reason
+    dull = done.record.cells[0].samples[3]
+    assert f"; first error: sample {dull.id}: KeyError: 'dull' (in model, " in cell.gates[0].reason
     assert not done.passed
     allowed = run(suite(gates=["accuracy >= 0.5"], max_errors=1), model)
     assert allowed.passed
     assert "KeyError" in allowed.record.cells[0].samples[3].error
+
+
+def test_a_gate_tells_the_first_error_in_one_short_line(run: Callable[..., Run]) -> None:
+    def model(prompt: Any) -> str:
+        raise ValueError("no luck\n" * 100)
+
+    (gate,) = run(suite(gates=["accuracy >= 0.5"]), model).record.cells[0].gates
+    told = gate.reason.partition("first error: ")[2]
+    assert "no luck no luck" in told
+    assert "\n" not in told
+    assert len(told) < 300
 
 
 def test_choices_give_probabilities(run: Callable[..., Run], tmp_path: Path) -> None:
