@@ -3,7 +3,8 @@
 The function gets the final prompt (a string for a raw text, else a list of
 ``{"role": …, "content": …}``) and those keyword parameters it accepts among the request's
 generation parameters and the declaration's ``parameters``. It returns the text, or a dict
-with ``text`` and any of ``prompt_tokens``, ``completion_tokens``, ``finish``, ``details``.
+with ``text`` and any of ``prompt_tokens``, ``completion_tokens``, ``finish``, ``details``. An
+``async`` function is awaited, each call in an event loop of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -137,6 +138,11 @@ class Caller:
         self._accepts = _accepted(function)
         self._memory: tuple[Generation, dict[str, Any]] | None = None
 
+    def __call__(self, request: Request, *values: Any) -> Any:
+        """What the function returns for these values, under the parameters of ``request``."""
+        returned = self.function(*values, **self.arguments(request))
+        return _awaited(returned) if inspect.isawaitable(returned) else returned
+
     def arguments(self, request: Request) -> dict[str, Any]:
         """The keyword arguments of a call: generation parameters that fit, then declared ones."""
         if self._memory is not None and self._memory[0] == request.generation:
@@ -204,9 +210,9 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
         if request.choices:
             if choose is None:
                 raise TypeError("this function cannot compare choices; declare `choose`")
-            raw = choose.function(prompt, list(request.choices), **choose.arguments(request))
+            raw = choose(request, prompt, list(request.choices))
             return _chosen(request, raw, sent, time.perf_counter() - started)
-        raw = generate.function(prompt, **generate.arguments(request))
+        raw = generate(request, prompt)
         return _generated(raw, sent, time.perf_counter() - started)
     except (Exception, SystemExit) as error:  # an application may raise anything, or exit
         seconds = time.perf_counter() - started
@@ -226,7 +232,7 @@ def _together(chunk: Sequence[Request], generate: Caller, choose: Caller | None)
         started = time.perf_counter()
         prompts = [_plain(chunk[i]) for i in members]
         try:
-            raws = list(generate.function(prompts, **generate.arguments(chunk[members[0]])))
+            raws = _list_of(generate(chunk[members[0]], prompts))
             if len(raws) != len(prompts):
                 raise ValueError(f"{len(prompts)} prompts went in, {len(raws)} answers came back")
         except (Exception, SystemExit) as error:
@@ -235,6 +241,29 @@ def _together(chunk: Sequence[Request], generate: Caller, choose: Caller | None)
         for i, raw in zip(members, raws, strict=True):
             responses[i] = _settled(raw, chunk[i], seconds)
     return [responses[i] for i in range(len(chunk))]
+
+
+def _list_of(returned: Any) -> list[Any]:
+    """The answers of a batch function; a text or a dict could be taken for a list of its parts."""
+    if isinstance(returned, str | bytes | Mapping) or not isinstance(returned, Iterable):
+        found = type(returned).__name__
+        raise TypeError(f"expected a list of answers, one for each prompt, got {found}")
+    return list(returned)
+
+
+def _awaited(returned: Awaitable[Any]) -> Any:
+    """What an ``async`` function comes to, also where a loop runs already (in a notebook)."""
+    import asyncio
+
+    async def wait() -> Any:
+        return await returned
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(wait())
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, wait()).result()
 
 
 def _settled(raw: Any, request: Request, seconds: float) -> Response:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -59,6 +60,28 @@ def many(prompts, max_new_tokens):
 
 def too_few(prompts):
     return ["one"]
+
+def letters(prompts):
+    return "ab"
+
+def keys(prompts):
+    return {"a": 1, "b": 2}
+
+def single(prompts):
+    return 7
+
+async def later(prompt, max_new_tokens):
+    import asyncio
+    await asyncio.sleep(0)
+    if prompt == "boom":
+        raise ValueError("no answer to this")
+    return f"{prompt} {max_new_tokens}"
+
+async def later_many(prompts):
+    return [p.upper() for p in prompts]
+
+async def later_compare(prompt, choices):
+    return [-float(len(c)) for c in choices]
 
 def compare(prompt, choices):
     return [-float(len(c)) for c in choices]
@@ -163,6 +186,38 @@ def test_batches_group_equal_parameters(declare: Declare, app: str) -> None:
     lost = answers(short, [Request("a"), Request("b")])
     assert "2 prompts went in, 1 answers came back" in lost[0].error
     assert lost[1].status is Status.ERROR
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("letters", "str"), ("keys", "dict"), ("single", "int")]
+)
+def test_a_batch_is_answered_by_a_list(declare: Declare, app: str, name: str, kind: str) -> None:
+    model = resolve(declare("callable", model=f"{app}:{name}", batch=True))
+    got = answers(model, [Request("a"), Request("b")])
+    assert [got[i].status for i in range(2)] == [Status.ERROR] * 2
+    assert f"expected a list of answers, one for each prompt, got {kind}" in got[0].error
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_async_functions_are_awaited(declare: Declare, app: str, concurrency: int) -> None:
+    options = {"model": f"{app}:later", "choose": f"{app}:later_compare"}
+    model = resolve(declare("callable", concurrency=concurrency, **options))
+    asked = [Request("a"), Request("boom"), Request("x", choices=("long one", "b"))]
+    got = answers(model, asked)
+    assert (got[0].text, got[2].text) == (f"a {Generation().max_new_tokens}", "b")
+    assert got[1].error.startswith("ValueError: no answer to this (in later, ")
+    many = resolve(declare("callable", model=f"{app}:later_many", batch=True))
+    both = answers(many, [Request("a"), Request("b")])
+    assert [both[i].text for i in range(2)] == ["A", "B"]
+
+
+def test_async_functions_are_awaited_where_a_loop_runs(declare: Declare, app: str) -> None:
+    model = resolve(declare("callable", model=f"{app}:later"))
+
+    async def notebook() -> Any:
+        return answers(model, [Request("a")])
+
+    assert asyncio.run(notebook())[0].status is Status.OK
 
 
 def test_choices_need_a_function_that_compares(declare: Declare, app: str) -> None:
