@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from importlib import import_module
 from typing import Any
 
@@ -74,15 +75,15 @@ def compute(
     ``choices``, ``choice_logprobs``). Without ``labels`` a classification metric takes the
     sorted targets and predictions, as scikit-learn does.
 
-    Returns a Score; for a metric with one score per label, a dict by full name.
+    Returns a Score; for a metric with one score per label, a dict by full name. Raises UsageError
+    when something else than text is handed over, and as ``run_metric`` does.
 
     >>> compute("exact_match", ["Paris!"], [["paris", "city of Paris"]]).value
     1.0
     """
-    if len(predictions) != len(targets):
-        raise UsageError(f"{len(predictions)} predictions but {len(targets)} targets")
-    references = [(t,) if isinstance(t, str) else tuple(t) for t in targets]
     entry = find(metric)
+    _refuse_call(entry, predictions, targets, confidence, columns)
+    references = [(t,) if isinstance(t, str) else tuple(t) for t in targets]
     if entry is not None and "labels" in entry.needs and not columns.get("labels"):
         written = {p for p in predictions if p is not None}
         columns["labels"] = sorted(written.union(*references))
@@ -93,6 +94,46 @@ def compute(
     table = Columns(predictions=list(predictions), targets=references, **columns)
     result = run_metric(metric, table, confidence=confidence, seed=seed, settings=settings)
     return result[metric] if tuple(result) == (metric,) else dict(result)
+
+
+def _refuse_call(
+    metric: Metric | None,
+    predictions: Sequence[Any],
+    targets: Sequence[Any],
+    confidence: float,
+    columns: Mapping[str, Any],
+) -> None:
+    """Raise UsageError for what would be scored as something else than was meant."""
+    known = [f.name for f in fields(Columns) if f.name not in ("predictions", "targets")]
+    for name, value in columns.items():
+        if name in known:
+            continue
+        if metric is not None and name in metric.settings:
+            write = f'settings={{"{name}": {value!r}}}'
+            raise UsageError(f"'{name}' is a setting of metric '{metric.name}': write {write}")
+        raise UsageError(unknown("column", name, known))
+    if not 0 < confidence < 1:
+        raise UsageError(f"confidence lies between 0 and 1, such as 0.95; found {confidence!r}")
+    for name, given in (("predictions", predictions), ("targets", targets)):
+        if isinstance(given, str):
+            raise UsageError(f"{name} is a list with one entry per sample, not a text: [{given!r}]")
+    if len(predictions) != len(targets):
+        raise UsageError(f"{len(predictions)} predictions but {len(targets)} targets")
+    for i, prediction in enumerate(predictions):
+        if not isinstance(prediction, str | None):
+            raise _no_text(f"predictions[{i}]", prediction, "texts, or None for no answer")
+    for i, target in enumerate(targets):
+        several = isinstance(target, Sequence) and all(isinstance(t, str) for t in target)
+        if not several:
+            raise _no_text(f"targets[{i}]", target, "texts, or lists of the texts accepted")
+
+
+def _no_text(where: str, value: object, expected: str) -> UsageError:
+    kind = type(value).__name__
+    return UsageError(
+        f"{where} is {value!r} ({kind}); expected {expected}. Labels that are numbers are passed"
+        " as text: [str(x) for x in values]"
+    )
 
 
 def _function(metric: Metric) -> Callable[..., Result]:

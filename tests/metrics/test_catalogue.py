@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,37 @@ def test_errors_name_what_is_wrong() -> None:
         compute("auroc", ["a"], ["a"], labels=["a", "b"])
     with pytest.raises(UsageError, match="1 predictions but 2 targets"):
         compute("accuracy", ["a"], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: compute("accuracy", [1, 0], [1, 1]), r"predictions\[0\] is 1 \(int\).*str\(x\)"),  # type: ignore[list-item]
+        (lambda: compute("accuracy", ["1", "0"], ["1", 0]), r"targets\[1\] is 0 \(int\)"),  # type: ignore[list-item]
+        (lambda: compute("exact_match", ["1"], [["1", 2]]), r"targets\[0\] is \['1', 2\]"),  # type: ignore[list-item]
+        (lambda: compute("exact_match", "cat", ["c", "a", "t"]), "predictions is a list .*'cat'"),
+        (lambda: compute("exact_match", ["c", "a", "t"], "cat"), "targets is a list .*'cat'"),
+        (
+            lambda: compute("rougeL", ["a"], ["a"], use_stemmer=True),
+            r"setting of metric 'rougeL': write settings=\{\"use_stemmer\": True\}",
+        ),
+        (lambda: compute("rougeL", ["a"], ["a"], lables=["a"]), "did you mean 'labels'"),
+        (lambda: compute("accuracy", ["a"], ["a"], confidence=95), "between 0 and 1.*found 95"),
+        (lambda: compute("accuracy", ["a"], ["a"], confidence=0), "between 0 and 1.*found 0"),
+        (lambda: compute("accuracy", ["a"], ["a"], confidence=1.0), "between 0 and 1.*found 1.0"),
+    ],
+)
+def test_a_call_that_means_something_else_is_refused(
+    call: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+def test_no_answer_and_several_references_are_no_mistakes() -> None:
+    score = compute("exact_match", [None, "b"], [("a",), ["c", "b"]])
+    assert isinstance(score, Score)
+    assert score.value == 0.5
 
 
 def test_the_seed_decides_the_interval() -> None:
