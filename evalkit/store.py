@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import sqlite3
 import time
 import zlib
@@ -247,7 +248,11 @@ class Store:
             )
 
     def label_run(self, run: str, label: str) -> None:
-        """Give a run a name to find it by; an older run of that name loses it."""
+        """Give a run a name to find it by; an older run of that name loses it.
+
+        Raises UsageError for a name that means something else (see ``check_label``).
+        """
+        check_label(label)
         with self._transaction():
             self._db.execute("UPDATE runs SET label = NULL WHERE label = ?", (label,))
             self._db.execute("UPDATE runs SET label = ? WHERE id = ?", (label, run))
@@ -355,6 +360,21 @@ class Store:
             (run, *cell),
         )
         return [_to_sample(_unpack(body), response) for body, response in rows]
+
+
+def check_label(label: str) -> None:
+    """Raise UsageError for a name under which a run would not be found again."""
+    why = ""
+    if not label.strip():
+        why = "is empty"
+    elif label == "last":
+        why = "means the newest run"
+    elif re.fullmatch(r"\d{8}-\d{6}(-[0-9a-f]*)?", label):
+        why = "looks like the id of a run"
+    elif label.endswith(".json"):
+        why = "looks like a file"
+    if why:
+        raise UsageError(f"a run cannot be named '{label}': that {why}; choose another name")
 
 
 def _ignore_in_git(folder: Path) -> None:

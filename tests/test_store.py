@@ -143,6 +143,25 @@ def test_runs_are_found_by_label(store: Store) -> None:
         store.run("bad")
 
 
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [
+        ("last", "means the newest run"),
+        ("20260102-000000-bbbbbb", "looks like the id"),
+        ("20260102-000000", "looks like the id"),
+        ("main.json", "looks like a file"),
+        (" ", "is empty"),
+    ],
+)
+def test_names_that_mean_something_else_are_refused(store: Store, label: str, why: str) -> None:
+    run, _ = a_run()
+    store.begin_run(run)
+    with pytest.raises(UsageError, match=why):
+        store.label_run(run.id, label)
+    store.label_run(run.id, "2026-01-02")
+    assert store.run("2026-01-02").id == run.id
+
+
 def test_the_folder_stays_out_of_git(store: Store) -> None:
     assert "*" in (store.path.parent / ".gitignore").read_text().split()
 
