@@ -15,16 +15,16 @@ from evalkit.errors import Problem, SpecError, StoreError, UsageError
 from evalkit.pytest_plugin import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
-from evalkit.runner.baseline import check_baseline, load_baseline
+from evalkit.runner.baseline import check_baseline, find_baseline, load_baseline
 from evalkit.runner.execute import execute
 from evalkit.runner.own import own_metrics
 from evalkit.runner.plan import Cell, CellId, Plan, cells_of, check_prompts
 from evalkit.runner.provenance import new_run_id
-from evalkit.runner.targets import chosen_names, make_models
+from evalkit.runner.targets import chosen_names, fallback_notice, make_models
 from evalkit.runner.vocabulary import vocabulary
 from evalkit.spec.load import LoadedSuite, load_checked
 from evalkit.spec.project import Project, find_project
-from evalkit.store import Store
+from evalkit.store import Store, check_label
 
 if TYPE_CHECKING:
     from evalkit.metrics.catalogue import Metric
@@ -154,9 +154,14 @@ class EvalSession:
             if target.is_dir():
                 raise UsageError(f"--eval-{option} {target}: is a folder; expected a file")
         check_prompts(list(self._suites.values()), self._option("prompt"))
+        if self._option("save") is not None:
+            check_label(self._option("save"))
         for item in items:
             if isinstance(item, EvalItem):
                 self._planned.setdefault(item.cell.id, item.cell)
+        if self._option("baseline") and self._planned:
+            with contextlib.suppress(StoreError):  # the items tell it
+                find_baseline(self._option("baseline"), self.store)
 
     # running
 
@@ -293,6 +298,8 @@ class EvalSession:
             reporter.write_line("The run was interrupted. What was answered is kept in")
             reporter.write_line(f"{self.store.path}: the same command goes on from there.")
             return
+        if notice := fallback_notice(self._option("model"), self.project, self.handed):
+            reporter.write_line(notice)
         for line in summary_lines(self.store.run(self.run_id, samples=False)):
             reporter.write_line(line)
         for line in self._written:

@@ -24,6 +24,15 @@ def load_baseline(name: str, store: Store, folder: Path | None = None) -> RunRec
     return store.run(name)
 
 
+def find_baseline(name: str, store: Store) -> None:
+    """Raise UsageError when ``load_baseline`` would find nothing; loads no samples of a store."""
+    path = Path.cwd() / name
+    if path.suffix == ".json" or path.is_file():
+        read_run(path)
+    else:
+        store.run(name, samples=False)
+
+
 def check_baseline(
     baseline: RunRecord, cells: Sequence[Cell], *, name: str = "", allow_changed: bool = False
 ) -> None:

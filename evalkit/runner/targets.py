@@ -35,6 +35,16 @@ def chosen_names(asked: Sequence[str], project: Project, loaded: Mapping[str, An
     return list(project.models) or [DEFAULT_MODEL]
 
 
+def fallback_notice(asked: Sequence[str], project: Project, loaded: Mapping[str, Any]) -> str:
+    """A sentence for a run over the built-in model because nobody said which; else ""."""
+    if asked or project.default or loaded or project.models:
+        return ""
+    return (
+        f"No model was named: this is the built-in {DEFAULT_MODEL}, a small one to try evalkit"
+        " with. Choose yours with --eval-model NAME, or declare it in evalkit.yaml."
+    )
+
+
 def make_models(
     names: Sequence[str], project: Project, loaded: Mapping[str, Any]
 ) -> dict[str, Model]:

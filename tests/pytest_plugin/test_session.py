@@ -168,6 +168,46 @@ def test_baseline(project: pytest.Pytester) -> None:
     worse.assert_outcomes(failed=2)
 
 
+@pytest.mark.parametrize("baseline", ["v2", "none.json", "evalkit.yaml"])
+def test_a_baseline_that_does_not_exist_is_a_usage_error(
+    project: pytest.Pytester, baseline: str
+) -> None:
+    result = project.runpytest_inprocess("suites", "--eval-baseline", baseline)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: *{baseline}*"])
+    assert asked(project) == []
+
+
+@pytest.mark.parametrize("name", ["last", "20260131-142501-3fa9c2", "", "base.json"])
+def test_a_run_is_saved_only_under_a_name_that_finds_it(
+    project: pytest.Pytester, name: str
+) -> None:
+    result = project.runpytest_inprocess("suites", f"--eval-save={name}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: a run cannot be named '{name}': *"])
+    assert asked(project) == []
+
+
+def test_the_model_nobody_named_is_told(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import evalkit.runner.targets
+
+    named = project.runpytest_inprocess("suites")
+    named.stdout.no_fnmatch_line("*No model was named*")
+    project.path.joinpath("evalkit.yaml").unlink()
+    # The real one takes a package and seconds; that it cannot be loaded is told beside it.
+    monkeypatch.setitem(
+        evalkit.runner.targets.registry.BUILTIN_MODELS,
+        "smollm2",
+        {"model": "./nowhere"},
+    )
+    result = project.runpytest_inprocess("suites")
+    result.stdout.fnmatch_lines(
+        ["No model was named: this is the built-in smollm2*--eval-model NAME*evalkit.yaml."]
+    )
+
+
 def test_a_baseline_of_something_else(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     head = suite.read_text().partition("gates:")[0]
