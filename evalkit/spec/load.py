@@ -7,7 +7,7 @@ hide a missing column.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +144,13 @@ def _parse(
     draft = Draft(source)
     draft.name_single_prompt()
     draft.spell_out_labels()
-    if "suite" not in source.value and not isinstance(path, Mapping):
+    from_file = "suite" not in source.value and not isinstance(path, Mapping)
+    if from_file:
         draft.put("suite", suite_name(file))
     repaired = repair(draft)
     problems = [*source.problems, *repaired.problems]
+    if from_file:
+        problems = [_named_by_file(problem, suite_name(file)) for problem in problems]
     if repaired.suite is None:
         return _Parsed(None, tuple(problems))
     if root is None or not file.resolve().is_relative_to(root.resolve()):
@@ -172,6 +175,14 @@ def suite_name(file: Path) -> str:
         if name.endswith(ending) and name != ending:
             return name[: -len(ending)]
     return name
+
+
+def _named_by_file(problem: Problem, name: str) -> Problem:
+    """A problem with the name that a suite has of its file says so."""
+    if problem.where or not problem.message.startswith(f"'{name}' is no name"):
+        return problem
+    told = "; it comes from the file's name: rename the file, or write 'suite: NAME' in it"
+    return replace(problem, message=problem.message + told)
 
 
 def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:

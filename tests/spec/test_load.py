@@ -503,3 +503,13 @@ def test_whatever_is_written_ends_in_a_suite_or_in_problems(
             continue
         assert messages
         assert all(messages)
+
+
+def test_a_file_whose_name_is_no_name_is_told_so(write: Write) -> None:
+    body = "task: generation\ndata: {rows: [{q: a}]}\nprompt: '{{ q }}'\n"
+    assert lines(write("a(1).eval.yaml", body)) == [
+        "a(1).eval.yaml:1: 'a(1)' is no name: use letters, digits, spaces and . _ + - (tests"
+        " are named by it); it comes from the file's name: rename the file, or write 'suite: NAME'"
+        " in it"
+    ]
+    assert load_checked(write("b(1).eval.yaml", "suite: b\n" + body)).suite.suite == "b"
