@@ -290,6 +290,8 @@ class Store:
     def run(self, name: str = "last", *, samples: bool = True) -> RunRecord:
         """A run by its id, the start of its id, its label, or ``last``; with its cells.
 
+        ``last`` is the last that was finished, if any was.
+
         Raises UsageError naming the runs there are.
         """
         identity = self._find(name)
@@ -324,7 +326,10 @@ class Store:
 
     def _find(self, name: str) -> str:
         if name == "last":
-            query = "SELECT id FROM runs ORDER BY started DESC, rowid DESC LIMIT 1"
+            query = (
+                "SELECT id FROM runs ORDER BY status = 'finished' DESC, started DESC, rowid DESC"
+                " LIMIT 1"
+            )
             rows = self._db.execute(query).fetchall()
         else:
             query = "SELECT id FROM runs WHERE label = ? OR id = ?"

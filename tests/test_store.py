@@ -162,6 +162,14 @@ def test_names_that_mean_something_else_are_refused(store: Store, label: str, wh
     assert store.run("2026-01-02").id == run.id
 
 
+def test_the_last_run_is_the_last_that_was_finished(store: Store) -> None:
+    run, _ = a_run()
+    store.begin_run(run)
+    store.end_run(replace(run, status="finished", finished="2026-01-01T00:01:00"))
+    store.begin_run(replace(run, id="20260102-000000-bbbbbb", started="2026-01-02T00:00:00"))
+    assert store.run("last").id == run.id
+
+
 def test_the_folder_stays_out_of_git(store: Store) -> None:
     assert "*" in (store.path.parent / ".gitignore").read_text().split()
 
