@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,6 +98,7 @@ class Score:
     per_sample: shape (n,) values whose mean is the score, where that makes sense; else None.
     note: anything a reader must know ("undefined: label never predicted").
     failed: the metric could not be computed, whatever the samples; the note says why.
+    standard_error: of the value, from its spread over the samples; NaN where it is not known.
     """
 
     value: float
@@ -108,6 +110,7 @@ class Score:
     per_sample: FloatArray | None = None
     note: str = ""
     failed: bool = False
+    standard_error: float = nan
 
 
 Result = Mapping[str, Score]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import isfinite, isnan, nan
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isfinite, isnan, nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from evalkit.metrics.base import Result, Score
 from evalkit.metrics.catalogue import find
-from evalkit.stats.bootstrap import bootstrap_counts, bootstrap_mean
-from evalkit.stats.intervals import NONE, Interval, wilson
+from evalkit.stats import intervals
+from evalkit.stats.bounded import (
+    ratio_error,
+    ratio_interval,
+    resampled_interval,
+    unbounded_interval,
+)
+from evalkit.stats.confusion import counts_interval
+from evalkit.stats.intervals import NONE
+
+Floats = NDArray[np.float64]
 
 NOTHING = "undefined: no samples"
 
@@ -35,19 +45,20 @@ def proportion(
     flags: shape (n,), true or 1 where it holds. ``empty``: the note when n = 0.
     """
     values = np.asarray(flags, dtype=np.float64)
-    n = len(values)
-    if n == 0:
+    if not len(values):
         return undefined(0, confidence, empty)
-    low, high, method = wilson(float(values.sum()), n, confidence)
-    return Score(float(values.mean()), low, high, n, confidence, method, values, note)
+    share = ratio(int(values.sum()), len(values), confidence=confidence)
+    return replace(share, per_sample=values, note=note)
 
 
 def ratio(part: int, whole: int, *, confidence: float) -> Score:
     """``part`` of ``whole`` samples, with Wilson's interval; undefined when whole is 0."""
     if whole == 0:
         return undefined(0, confidence, NOTHING)
-    low, high, method = wilson(part, whole, confidence)
-    return Score(part / whole, low, high, whole, confidence, method)
+    low, high, method = intervals.proportion(part, whole, confidence)
+    share = part / whole
+    error = sqrt(share * (1 - share) / whole)
+    return Score(share, low, high, whole, confidence, method, standard_error=error)
 
 
 def mean(
@@ -55,40 +66,108 @@ def mean(
     values: ArrayLike,
     *,
     confidence: float,
-    seed: int,
+    seed: int = 0,
     note: str = "",
     bounded: bool = True,
+    highest: float | None = None,
+    units: Sequence[Hashable] | None = None,
 ) -> Score:
-    """The mean of per-sample values of the metric ``name``, with a BCa bootstrap interval.
+    """The mean of per-sample values of the metric ``name``.
 
-    bounded: False where the settings take the bounds away that the metric has by itself.
+    bounded: False where the settings take the bounds away that the metric has by itself. highest:
+    what no value is likely to exceed, where the metric has no upper bound. units: the question or
+    cluster of each value, where they are not independent.
     """
+    metric = find(name)
+    assert metric is not None
     x = np.asarray(values, dtype=np.float64)
-    n = len(x)
-    if n == 0:
+    if not len(x):
         return undefined(0, confidence, NOTHING)
-    value = float(x.mean())
-    if np.all(x == x[0]):
-        value = float(x[0])  # the mean of equal values is that value, without rounding
-        interval, note = flat(name, value, n, confidence, note, bounded=bounded)
+    low = metric.low if bounded else -inf
+    high = metric.high if highest is None else highest
+    sums = Ratio(x, np.ones(len(x)), low, high)
+    made = of_ratio(sums, len(x), confidence=confidence, note=note, units=units)
+    value = float(x[0]) if np.all(x == x[0]) else float(x.mean())  # of equal values, not rounded
+    return replace(made, value=value, per_sample=x)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A score that is a sum over samples over another sum: a mean, a recall, a perplexity.
+
+    parts, wholes: shape (n,), wholes ≥ 0. low, high: between which a part over its whole lies;
+    infinite where there is no such bound. made: from the ratio to the score, increasing.
+    """
+
+    parts: Floats
+    wholes: Floats
+    low: float = 0.0
+    high: float = 1.0
+    made: Callable[[float], float] = float
+
+
+def of_ratio(
+    sums: Ratio,
+    n: int,
+    *,
+    confidence: float,
+    note: str = "",
+    units: Sequence[Hashable] | None = None,
+) -> Score:
+    """A ratio of sums over n samples, with an interval (see stats.bounded).
+
+    Bounds that some sample exceeds count as none.
+    """
+    total = float(sums.wholes.sum())
+    if not total:
+        return undefined(n, confidence, note or NOTHING)
+    value = float(sums.parts.sum()) / total
+    error, freedom = ratio_error(sums.parts, sums.wholes, units)
+    low, high = _kept(sums)
+    if isfinite(low) and isfinite(high):
+        interval = ratio_interval(
+            sums.parts, sums.wholes, low=low, high=high, units=units, confidence=confidence
+        )
     else:
-        interval = bootstrap_mean(x, confidence=confidence, seed=seed)
-    return Score(value, *interval[:2], n, confidence, interval.method, x, note)
+        interval = unbounded_interval(value, error, freedom, floor=low, confidence=confidence)
+        if interval is NONE:
+            note = joined(note, _why_none(n, error))
+    if sums.made is not float:
+        error = nan
+    return Score(
+        sums.made(value), sums.made(interval.low), sums.made(interval.high), n, confidence,
+        interval.method, note=note, standard_error=error,
+    )  # fmt: skip
+
+
+def _kept(sums: Ratio) -> tuple[float, float]:
+    slack = 1e-9 * sums.wholes
+    low = sums.low if np.all(sums.parts >= sums.low * sums.wholes - slack) else -inf
+    high = sums.high
+    if isfinite(high) and not np.all(sums.parts <= high * sums.wholes + slack):
+        high = inf
+    return low, high
+
+
+def _why_none(n: int, error: float) -> str:
+    if n == 1:
+        return "one sample: no interval"
+    if error == 0:
+        return "all values are equal: no interval, since the score has no upper bound"
+    return "no interval: too few samples for how much they vary"
 
 
 def from_counts(
-    name: str,
     counts: NDArray[Any],
-    statistic: Callable[[NDArray[Any]], NDArray[np.float64]],
+    statistic: Callable[[NDArray[Any]], Floats],
     *,
     confidence: float,
     seed: int,
     note: str = "",
-    method: str = "bca",
 ) -> Score:
-    """A score that is a function of counts, with a bootstrap interval (see stats.bootstrap).
+    """A score that is a function of confusion counts, with an interval (see stats.confusion).
 
-    method: ``bca`` or ``percentile``, whichever simulation shows to cover as it says.
+    counts: shape (k, m), targets by answers.
     """
     n = int(counts.sum())
     if n == 0:
@@ -96,30 +175,35 @@ def from_counts(
     value = float(statistic(counts[np.newaxis])[0])
     if isnan(value):
         return undefined(n, confidence, note)
-    interval = bootstrap_counts(counts, statistic, confidence=confidence, seed=seed, method=method)
-    if interval.low == interval.high or n == 1:
-        interval, note = flat(name, value, n, confidence, note)
+    interval = counts_interval(counts, statistic, confidence=confidence, seed=seed)
     return Score(value, *interval[:2], n, confidence, interval.method, note=note)
 
 
-def flat(
-    name: str, value: float, n: int, confidence: float, note: str, *, bounded: bool = True
-) -> tuple[Interval, str]:
-    """The interval when resampling shows no variation, which is no proof that there is none.
+def resampled(
+    name: str,
+    statistic: Callable[[Floats], Floats],
+    n: int,
+    *,
+    confidence: float,
+    seed: int,
+    note: str = "",
+    mass: ArrayLike | None = None,
+    units: Sequence[Hashable] | None = None,
+) -> Score:
+    """A bounded score that is a function of the samples' weights (see stats.bounded).
 
-    For a metric of bounded range: Wilson's, as if the score were a proportion of that range,
-    the widest a mean of such values can be. Else the value itself, or none for one sample.
+    statistic: from weights, shape (r, n), to r scores. mass: how much each sample counts.
     """
     metric = find(name)
     assert metric is not None
-    if bounded and isfinite(metric.high - metric.low):
-        width = metric.high - metric.low
-        low, high, _ = wilson(n * (value - metric.low) / width, n, confidence)
-        interval = Interval(metric.low + width * low, metric.low + width * high, "wilson")
-        return interval, joined(note, "no variation: interval as of a proportion")
-    if n == 1:
-        return NONE, joined(note, "one sample: no interval")
-    return Interval(value, value, "bootstrap"), joined(note, "all values are equal")
+    if not n:
+        return undefined(0, confidence, NOTHING)
+    value = float(statistic(np.ones((1, n)))[0])
+    interval = resampled_interval(
+        statistic, value, n, low=metric.low, high=metric.high, mass=mass, units=units,
+        confidence=confidence, seed=seed,
+    )  # fmt: skip
+    return Score(value, *interval[:2], n, confidence, interval.method, note=note)
 
 
 def joined(*notes: str) -> str:

@@ -1,10 +1,10 @@
 """Classification from predicted labels, equal to scikit-learn to the last digit.
 
-Everything but accuracy is a function of the confusion counts, so its interval comes from
-resampling those. A prediction of None, or one outside the labels, is a wrong answer that is
-no label: it is a miss for the target's label and a false alarm for none. As in scikit-learn,
-``zero_division`` (default 0) stands in for a quotient 0/0 wherever labels are averaged; a
-label's own score that has no denominator is NaN unless a suite sets ``zero_division``.
+Everything but accuracy is a function of the confusion counts, and so is its interval (see
+:mod:`evalkit.stats.confusion`). A prediction of None, or one outside the labels, is a wrong
+answer that is no label: it is a miss for the target's label and a false alarm for none. As in
+scikit-learn, ``zero_division`` (default 0) stands in for a quotient 0/0 wherever labels are
+averaged; a label's own score that has no denominator is NaN unless a suite sets ``zero_division``.
 """
 
 from __future__ import annotations
@@ -55,10 +55,16 @@ def confusion(columns: Columns) -> Counts:
 def kinds(columns: Columns) -> tuple[Counts, tuple[int, int]]:
     """Per sample, its place in the confusion counts laid out flat, and the shape of those."""
     k = len(columns.labels)
+    targets, predicted = _places(columns)
+    return targets * (k + 1) + predicted, (k, k + 1)
+
+
+def _places(columns: Columns) -> tuple[Counts, Counts]:
+    """Per sample, the index of its target label and of its predicted one, k for no label."""
+    k = len(columns.labels)
     index = {label: i for i, label in enumerate(columns.labels)}
     predicted = [k if p is None else index.get(p, k) for p in columns.predictions]
-    targets = np.array(true_labels(columns), dtype=np.int64)
-    return targets * (k + 1) + np.array(predicted, dtype=np.int64), (k, k + 1)
+    return np.array(true_labels(columns), dtype=np.int64), np.array(predicted, dtype=np.int64)
 
 
 def accuracy(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -133,9 +139,6 @@ def _weighted(part: str, zero_division: float, counts: Counts) -> Floats:
     return _divide((np.nan_to_num(scores) * weights).sum(axis=-1), total, nan)
 
 
-# Of few samples, BCa makes intervals of F1 too wide (they hold the truth in 97 of 100 suites
-# of 30); of precision and recall it is the percentiles that are too narrow.
-_OF_F1 = "percentile"
 _AVERAGES = {"macro": _macro, "micro": _micro, "weighted": _weighted}
 
 
@@ -160,9 +163,8 @@ def _averaged(kind: str, part: str) -> Callable[..., Result]:
             note = "" if kind == "micro" else _empty_labels(part, counts, columns.labels, empty)
             statistic = partial(_AVERAGES[kind], part, empty)
             score = build.from_counts(
-                name, counts, statistic, confidence=confidence, seed=seed, note=note,
-                method=_OF_F1 if name == "macro_f1" else "bca",
-            )  # fmt: skip
+                counts, statistic, confidence=confidence, seed=seed, note=note
+            )
         return build.single(name, score)
 
     metric.__name__ = metric.__qualname__ = name
@@ -234,28 +236,25 @@ def f1(
     seed: int = 0,
     zero_division: float | str | None = None,
 ) -> Result:
-    """F1 of each label, over all samples; bootstrap interval over the confusion counts."""
+    """F1 of each label, over all samples; interval from the label's own confusion counts."""
     counts = confusion(columns)
-    empty = 0.0 if zero_division is None else float(zero_division)
+    of_label = partial(_of_label, "f1", 0, 0.0)
     scores = {}
     for i, label in enumerate(columns.labels):
-        # Everything F1 of one label depends on: hits, misses, false alarms, the rest.
-        hit = counts[i, i]
-        miss, alarm = counts[i].sum() - hit, counts[:, i].sum() - hit
-        kinds = np.array([hit, miss, alarm, counts.sum() - hit - miss - alarm])
-        if hit + miss + alarm:
-            score = build.from_counts(
-                "f1", kinds, partial(_f1_of_kinds, empty), confidence=confidence, seed=seed,
-                method=_OF_F1,
-            )  # fmt: skip
+        own = _against_the_rest(counts, i)
+        if own.sum() > own[1, 1]:
+            score = build.from_counts(own, of_label, confidence=confidence, seed=seed)
         else:
             score = _without(nan, zero_division, confidence, "neither a target nor predicted")
         scores[f"f1[{label}]"] = score
     return scores
 
 
-def _f1_of_kinds(empty: float, kinds: Counts) -> Floats:
-    return _divide(2 * kinds[:, 0], 2 * kinds[:, 0] + kinds[:, 1] + kinds[:, 2], empty)
+def _against_the_rest(counts: NDArray[Any], i: int) -> NDArray[Any]:
+    """All that F1 of one label depends on, as counts of two labels: it and any other."""
+    hits, support, predicted = counts[i, i], counts[i].sum(), counts[:, i].sum()
+    rest = counts.sum() - support - predicted + hits
+    return np.array([[hits, support - hits, 0], [predicted - hits, rest, 0]])
 
 
 def mcc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -318,7 +317,7 @@ def _one(
     counts = confusion(columns)
     if only_if_nan and len(columns) and np.isnan(statistic(counts[np.newaxis])[0]):
         note = only_if_nan
-    score = build.from_counts(name, counts, statistic, confidence=confidence, seed=seed, note=note)
+    score = build.from_counts(counts, statistic, confidence=confidence, seed=seed, note=note)
     return build.single(name, score)
 
 
@@ -374,3 +373,34 @@ _PARTS = ("precision", "recall", "f1")
 
 def _of_label(part: str, index: int, empty: float, counts: NDArray[Any]) -> Floats:
     return _label_scores(part, counts, empty)[..., index]
+
+
+def ratio_of(name: str, label: str, columns: Columns) -> build.Ratio | None:
+    """The score ``name`` (of one ``label``) as a share of samples; None where it is not one."""
+    targets, predicted = _places(columns)
+    hits = targets == predicted
+    no_label = predicted == len(columns.labels)
+    if name in ("micro_recall", "weighted_recall") or (
+        name in ("micro_precision", "micro_f1") and not no_label.any()
+    ):
+        return build.Ratio(hits.astype(np.float64), np.ones(len(hits)))
+    if name in ("precision", "recall") and label in columns.labels:
+        index = list(columns.labels).index(label)
+        counted = (predicted if name == "precision" else targets) == index
+        return build.Ratio((hits & counted).astype(np.float64), counted.astype(np.float64))
+    return None
+
+
+def kinds_of_score(
+    name: str, label: str, columns: Columns, settings: Mapping[str, Any]
+) -> tuple[Counts, tuple[int, int], Callable[[NDArray[Any]], Floats]] | None:
+    """What the interval of a score is made of: each sample's place in the counts, their shape, and
+    the score of counts. F1 of one label looks at that label against all others."""
+    statistic = statistic_of(name, label, columns.labels, settings)
+    if statistic is None:
+        return None
+    if name != "f1":
+        return *kinds(columns), statistic
+    index = list(columns.labels).index(label)
+    targets, predicted = (np.where(places == index, 0, 1) for places in _places(columns))
+    return targets * 3 + predicted, (2, 3), partial(_of_label, "f1", 0, 0.0)

@@ -8,6 +8,7 @@ default mode.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, FloatArray, Result, Score
 from evalkit.spec.tagging import Entity, entities, split
-from evalkit.stats.bootstrap import bootstrap_sums
 
 _Statistic = Callable[[NDArray[Any]], FloatArray]
 
@@ -24,25 +24,26 @@ _Statistic = Callable[[NDArray[Any]], FloatArray]
 def entity_precision(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Of the entities predicted, the share that are right; overall and of each label.
 
-    Range 0 … 1, bootstrap over samples. 0 where none was predicted, as in seqeval.
+    Range 0 … 1; interval over the texts that it was predicted in. 0, without an interval, where
+    none was predicted, as in seqeval.
     """
-    return _result("entity_precision", columns, confidence, seed)
+    return _result("entity_precision", columns, confidence)
 
 
 def entity_recall(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Of the entities there are, the share that were found; overall and of each label.
 
-    Range 0 … 1, bootstrap over samples.
+    Range 0 … 1; interval over the texts that have one.
     """
-    return _result("entity_recall", columns, confidence, seed)
+    return _result("entity_recall", columns, confidence)
 
 
 def entity_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Harmonic mean of the two, over all entities (micro) and of each label.
 
-    Range 0 … 1, bootstrap over samples.
+    Range 0 … 1; interval over the texts that have one or for which one was predicted.
     """
-    return _result("entity_f1", columns, confidence, seed)
+    return _result("entity_f1", columns, confidence)
 
 
 def sums_of(score: str, columns: Columns) -> tuple[FloatArray, _Statistic]:
@@ -85,12 +86,11 @@ def _pairs(columns: Columns) -> list[tuple[set[Entity], set[Entity]]]:
     ]
 
 
-def _result(name: str, columns: Columns, confidence: float, seed: int) -> Result:
-    pairs, statistic = _pairs(columns), OF_ENTITIES[name]
-    scores = {name: _score(name, _counts(pairs), statistic, confidence, seed)}
+def _result(name: str, columns: Columns, confidence: float) -> Result:
+    pairs = _pairs(columns)
+    scores = {name: _score(name, _counts(pairs), confidence)}
     for label in columns.labels:
-        counts = _counts(pairs, label)
-        scores[f"{name}[{label}]"] = _score(name, counts, statistic, confidence, seed)
+        scores[f"{name}[{label}]"] = _score(name, _counts(pairs, label), confidence)
     return scores
 
 
@@ -108,9 +108,22 @@ def _of(found: set[Entity], label: str) -> set[Entity]:
     return {entity for entity in found if entity.label == label}
 
 
-def _score(
-    name: str, counts: FloatArray, statistic: _Statistic, confidence: float, seed: int
-) -> Score:
+def ratio_of(score: str, columns: Columns) -> build.Ratio:
+    """A score, by its full name, as a ratio of sums over texts."""
+    name, _, key = score.partition("[")
+    return _ratio_of(name, _counts(_pairs(columns), key.removesuffix("]") or None))
+
+
+def _ratio_of(name: str, counts: FloatArray) -> build.Ratio:
+    found, predicted, there = counts.T
+    if name == "entity_precision":
+        return build.Ratio(found, predicted)
+    if name == "entity_recall":
+        return build.Ratio(found, there)
+    return build.Ratio(2 * found, predicted + there)
+
+
+def _score(name: str, counts: FloatArray, confidence: float) -> Score:
     n = len(counts)
     if n == 0:
         return build.undefined(0, confidence, build.NOTHING)
@@ -118,8 +131,7 @@ def _score(
     if there == 0:
         return build.undefined(n, confidence, "undefined: there is no such entity in the data")
     note = f"{there:.0f} entities, {predicted:.0f} predicted"
-    value = float(statistic(counts.sum(axis=0)[np.newaxis])[0])
-    interval = bootstrap_sums(counts, statistic, confidence=confidence, seed=seed)
-    if not interval.low < interval.high:
-        interval, note = build.flat(name, value, n, confidence, note)
-    return Score(value, *interval[:2], n, confidence, interval.method, note=note)
+    sums = _ratio_of(name, counts)
+    if not sums.wholes.any():
+        return Score(0.0, nan, nan, n, confidence, note=note)
+    return build.of_ratio(sums, n, confidence=confidence, note=note)

@@ -1,21 +1,20 @@
 """How well a model predicts texts. Lower is better.
 
 Both are of all texts together (a long text counts more than a short one): no mean of per-sample
-values, so there are none. Intervals resample texts. The setting ``model`` names the model that
+values, so there are none. Intervals are over texts. The setting ``model`` names the model that
 reads the answers of a run; the likelihoods in the columns are then that model's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import log
+from math import exp, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.metrics import build
-from evalkit.metrics.base import Columns, Result, Score
-from evalkit.stats.bootstrap import bootstrap_sums
+from evalkit.metrics.base import Columns, Result
 
 Floats = NDArray[np.float64]
 
@@ -25,10 +24,11 @@ def perplexity(
 ) -> Result:
     """exp of the mean negative log-likelihood per token; 1 is best, no upper bound.
 
-    Comparable only between models with the same tokens. Bootstrap interval. Source: F. Jelinek
+    Comparable only between models with the same tokens. Student's interval of the loss per token,
+    over texts (stats.bounded). Source: F. Jelinek
     et al., Perplexity, J. Acoustical Society of America 62 (1977) S63.
     """
-    return _of_sums("perplexity", columns, confidence, seed)
+    return _of_sums("perplexity", columns, confidence)
 
 
 def bits_per_byte(
@@ -36,10 +36,10 @@ def bits_per_byte(
 ) -> Result:
     """Negative log2-likelihood per byte of the texts in UTF-8; 0 is best, no upper bound.
 
-    Comparable between any models. Bootstrap interval. Source: L. Gao et al., The Pile, 2020,
-    section 3.1.
+    Comparable between any models. Student's interval over texts (stats.bounded). Source: L. Gao
+    et al., The Pile, 2020, section 3.1.
     """
-    return _of_sums("bits_per_byte", columns, confidence, seed)
+    return _of_sums("bits_per_byte", columns, confidence)
 
 
 def _perplexity(sums: Floats) -> Floats:
@@ -67,16 +67,20 @@ def sums_of(name: str, columns: Columns) -> tuple[Floats, Callable[[Floats], Flo
     return table, OF_TEXTS[name]
 
 
-def _of_sums(name: str, columns: Columns, confidence: float, seed: int) -> Result:
-    rows, statistic = sums_of(name, columns)
-    n = len(rows)
-    if n == 0 or not rows[:, 1].sum():
-        return build.single(name, build.undefined(n, confidence, build.NOTHING))
-    value = float(statistic(rows.sum(axis=0)[np.newaxis])[0])
-    interval = bootstrap_sums(rows, statistic, confidence=confidence, seed=seed)
-    note = ""
-    if n == 1 or interval.low == interval.high:
-        interval, note = build.flat(name, value, n, confidence, note)
-    return build.single(
-        name, Score(value, *interval[:2], n, confidence, interval.method, note=note)
-    )
+def ratio_of(name: str, columns: Columns) -> build.Ratio:
+    """A score of ``OF_TEXTS`` as a function of a ratio: nats to tokens or bits to bytes."""
+    table, _ = sums_of(name, columns)
+    in_tokens = name == "perplexity"
+    losses = -table[:, 0] if in_tokens else -table[:, 0] / log(2)
+    # A text without a token or byte has no part in the score.
+    made = _exponential if in_tokens else float
+    return build.Ratio(losses, table[:, 1], 0.0, inf, made)
+
+
+def _exponential(nats: float) -> float:
+    return exp(min(nats, 700.0))
+
+
+def _of_sums(name: str, columns: Columns, confidence: float) -> Result:
+    sums = ratio_of(name, columns)
+    return build.single(name, build.of_ratio(sums, len(columns), confidence=confidence))

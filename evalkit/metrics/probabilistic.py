@@ -13,11 +13,10 @@ from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.classification import true_labels
-from evalkit.stats.bootstrap import bootstrap_sums, resampling_weights
-from evalkit.stats.intervals import NONE, Interval, wilson
+from evalkit.stats.bootstrap import bootstrap_sums
+from evalkit.stats.intervals import NONE, wilson
 
 Floats = NDArray[np.float64]
-AUROC_RESAMPLES = 2_000  # a resample sorts nothing, but still costs n operations per label
 
 
 def log_loss(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -29,7 +28,10 @@ def log_loss(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Re
     # scikit-learn's bounds: one rounding step of a float64 from either end.
     eps = np.finfo(np.float64).eps
     losses = -np.log(np.clip(probabilities[np.arange(len(truth)), truth], eps, 1 - eps))
-    score = build.mean("log_loss", losses, confidence=confidence, seed=seed)
+    # The loss had the unlikeliest label been the target: the worst that these answers risk.
+    risked = -np.log(np.clip(probabilities.min(axis=1), eps, 1 - eps))
+    highest = max(float(np.mean(risked)), float(losses.max())) if len(losses) else 0.0
+    score = build.mean("log_loss", losses, confidence=confidence, highest=highest)
     return build.single("log_loss", score)
 
 
@@ -51,7 +53,8 @@ def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resul
     """Area under the ROC curve, 0 … 1; 0.5 is chance (sklearn.roc_auc_score).
 
     Two labels: the curve of either. More: the mean over the labels of each against the rest.
-    NaN while a label has no sample, or all. Percentile bootstrap over samples.
+    NaN while a label has no sample, or all. Interval by weighting samples at random, as wide as the
+    rarest label makes it (stats.bounded).
     """
     probabilities, truth = _inputs(columns)
     n, k = probabilities.shape
@@ -61,20 +64,19 @@ def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resul
     if absent or k < 2:
         note = f"undefined: no target is {', '.join(absent)}" if absent else "undefined: one label"
         return build.single("auroc", build.undefined(n, confidence, note))
-    areas = weighted_auroc(columns)
-    value = float(areas(np.ones((1, n)))[0])
-    replicates = np.concatenate([areas(w) for w in resampling_weights(n, seed, AUROC_RESAMPLES)])
-    usable = replicates[~np.isnan(replicates)]
-    note = ""
-    interval = NONE
-    if len(usable) >= AUROC_RESAMPLES / 2:
-        tail = (1 - confidence) / 2
-        low, high = np.quantile(usable, [tail, 1 - tail])
-        interval = Interval(float(low), float(high), "bootstrap")
-        if low == high:
-            interval, note = build.flat("auroc", value, n, confidence, note)
-    score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
+    score = build.resampled(
+        "auroc", weighted_auroc(columns), n, confidence=confidence, seed=seed,
+        mass=of_rarest(columns),
+    )  # fmt: skip
     return build.single("auroc", score)
+
+
+def of_rarest(columns: Columns) -> Floats:
+    """Per sample, 1 if its target is the rarest label: an area is known no better than by those."""
+    truth = np.array(true_labels(columns), dtype=np.int64)
+    counts = np.bincount(truth, minlength=len(columns.labels))
+    rarest: Floats = (truth == counts.argmin()).astype(np.float64)
+    return rarest
 
 
 def weighted_auroc(columns: Columns) -> Callable[[Floats], Floats]:
@@ -135,7 +137,7 @@ def calibration_error(
     )
     note = ""
     if n == 1 or interval.low == interval.high:
-        interval, note = build.flat("calibration_error", value, n, confidence, note)
+        interval = NONE
     score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
     return build.single("calibration_error", score)
 

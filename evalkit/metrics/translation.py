@@ -1,7 +1,7 @@
 """Corpus BLEU, chrF and TER, computed by sacrebleu, and METEOR by nltk.
 
 A score of sacrebleu's is a function of counts summed over samples (n-gram matches, lengths, edits),
-which are taken from sacrebleu once; intervals resample those counts. There is no per-sample
+which are taken from sacrebleu once; intervals weight those counts at random. There is no per-sample
 value whose mean is the score. The note of a score is sacrebleu's signature. A missing answer
 is an empty translation.
 
@@ -12,6 +12,8 @@ WMT 2015; M. Snover et al., A Study of Translation Edit Rate, AMTA 2006.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,7 @@ from numpy.typing import NDArray
 
 from evalkit.errors import UsageError
 from evalkit.metrics import build
-from evalkit.metrics.base import Columns, Result, Score
-from evalkit.stats.bootstrap import bootstrap_sums
+from evalkit.metrics.base import Columns, Result
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
@@ -114,12 +115,24 @@ def _corpus(name: str, metric: Any, columns: Columns, confidence: float, seed: i
     counts = metric._extract_corpus_statistics(answers, streams)
     value = float(metric._aggregate_and_compute(counts).score)  # as its corpus_score does
     rows = np.array(counts, dtype=np.float64)
-    interval = bootstrap_sums(rows, CORPUS[name], confidence=confidence, seed=seed)
     note = str(metric.get_signature())
-    if n == 1 or interval.low == interval.high:
-        interval, note = build.flat(name, value, n, confidence, note)
-    score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
-    return build.single(name, score)
+    if name == "ter":
+        score = build.of_ratio(_ter_ratio(rows), n, confidence=confidence, note=note)
+    else:
+        score = build.resampled(
+            name, lambda weights: CORPUS[name](weights @ rows), n, confidence=confidence,
+            seed=seed, note=note,
+        )  # fmt: skip
+    return build.single(name, replace(score, value=value))
+
+
+def ratio_of(columns: Columns, settings: Mapping[str, Any]) -> build.Ratio:
+    """TER as a ratio of sums over samples: edits, in percent, to words of the references."""
+    return _ter_ratio(sums_of("ter", columns, **settings)[0])
+
+
+def _ter_ratio(rows: Floats) -> build.Ratio:
+    return build.Ratio(100 * rows[:, 0], rows[:, 1], 0.0, inf)
 
 
 def sums_of(name: str, columns: Columns, **settings: Any) -> tuple[Floats, Statistic]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evalkit.metrics import (
     bias,
+    build,
     classification,
     entities,
     likelihood,
@@ -71,6 +72,21 @@ def sums(score: str, columns: Columns, settings: Mapping[str, Any]) -> Floats:
     if name in bias.OF_SIDES:
         return bias.sums_of(columns, settings)
     return probabilistic.calibration_sums(columns, _bins(settings))[0]
+
+
+def ratio(score: str, columns: Columns, settings: Mapping[str, Any]) -> build.Ratio | None:
+    """The score with this full name as a ratio of sums over samples; None where it is not one."""
+    name, _, key = score.partition("[")
+    if name in likelihood.OF_TEXTS:
+        return likelihood.ratio_of(name, columns)
+    if name in entities.OF_ENTITIES:
+        return entities.ratio_of(score, columns)
+    if name in bias.OF_SIDES:
+        lean, leaning = bias.sums_of(columns, settings).T
+        return build.Ratio(lean, leaning, -1.0, 1.0)
+    if name == "ter":
+        return translation.ratio_of(columns, settings)
+    return classification.ratio_of(name, key.removesuffix("]"), columns)
 
 
 def over(rows: Floats, statistic: Statistic) -> Weighted:

@@ -1,12 +1,12 @@
 """Scores of answers that are not independent: several to one question, samples in clusters.
 
-A mean is taken over questions, each the mean of its answers, and its standard error over the
-clusters; any other score is made from all answers, and its interval by resampling whole questions
-or clusters.
+A mean is taken over questions, each the mean of its answers, and its interval over the clusters;
+any other score is made from all answers, and its interval over whole questions or clusters.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 
 from evalkit.metrics import build, catalogue
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.classification import kinds_of_score
+from evalkit.metrics.probabilistic import of_rarest
 from evalkit.metrics.run import run_metric
-from evalkit.metrics.weighted import weighted
-from evalkit.stats.clusters import clustered_interval
-from evalkit.stats.weighted import clustered_weighted
+from evalkit.metrics.weighted import ratio, weighted
+from evalkit.stats.bounded import resampled_interval
+from evalkit.stats.confusion import grouped_interval
+from evalkit.stats.intervals import NONE, Interval
 
 Floats = NDArray[np.float64]
+FEW_CLUSTERS = 30  # effective ones: below that a reader must know
 
 
 @dataclass(frozen=True)
@@ -102,20 +106,26 @@ def _over_questions(
     means, clusters = question_means(values, units)
     known = catalogue.of_score(name)
     assert known is not None
-    bounded = isfinite(known.lowest(settings))
-    if clusters is None:
-        made = build.mean(
-            known.name, means, confidence=confidence, seed=0, note=score.note, bounded=bounded
-        )
-        return replace(made, per_sample=None)
-    interval = clustered_interval(means, clusters, confidence)
-    value, groups, note = float(means.mean()), len(set(clusters)), score.note
-    if isfinite(interval.low) and interval.low == interval.high:
-        interval, note = build.flat(known.name, value, groups, confidence, note, bounded=bounded)
-    low = max(interval.low, known.lowest(settings)) if isfinite(interval.low) else nan
-    high = min(interval.high, known.high) if isfinite(interval.high) else nan
-    note = build.joined(note, f"{groups} clusters")
-    return Score(value, low, high, len(means), confidence, interval.method, note=note)
+    made = build.mean(
+        known.name, means, confidence=confidence, note=score.note, units=clusters,
+        bounded=isfinite(known.lowest(settings)),
+    )  # fmt: skip
+    note = build.joined(made.note, "" if clusters is None else _of_clusters(clusters))
+    return replace(made, per_sample=None, note=note)
+
+
+def _of_clusters(clusters: Sequence[Hashable]) -> str:
+    """How many clusters there are, and how many of equal size would say as much if that is few.
+
+    The latter is L. Kish's effective number, Survey Sampling, 1965: (Σ size)² / Σ size².
+    """
+    sizes = np.array(list(Counter(clusters).values()), dtype=np.float64)
+    effective = float(sizes.sum() ** 2 / (sizes @ sizes))
+    told = f"{len(sizes)} clusters"
+    if effective >= FEW_CLUSTERS:
+        return told
+    weigh = "" if round(effective) == len(sizes) else f" that weigh as {effective:.0f} equal ones"
+    return f"{told}{weigh}: few, so the interval is wide"
 
 
 def question_means(values: Floats, units: Units) -> tuple[Floats, list[Hashable] | None]:
@@ -144,11 +154,40 @@ def _resampled(
     settings: Mapping[str, Any],
     confidence: float,
 ) -> Score:
-    function = weighted(name, columns, settings)
-    if function is None or not isfinite(score.value):
-        note = build.joined(score.note, "no interval: answers are not independent")
-        return replace(score, low=nan, high=nan, interval="", note=note)
-    low, high, method = clustered_weighted(function, units.drawn, confidence=confidence)
+    if not isfinite(score.value):
+        return replace(score, low=nan, high=nan, interval="")
     # In questions: of a share of the answers, as many as these make up.
     n = round(score.n * len(set(units.questions)) / len(columns))
-    return replace(score, low=low, high=high, n=n, interval=method)
+    low, high, method = _interval(name, score, columns, units.drawn, settings, confidence)
+    note = "" if method else "no interval: answers are not independent"
+    if method and units.clusters is not None:
+        note = _of_clusters(units.clusters)
+    return replace(
+        score, low=low, high=high, n=n, interval=method, note=build.joined(score.note, note),
+        standard_error=nan,
+    )  # fmt: skip
+
+
+def _interval(
+    name: str,
+    score: Score,
+    columns: Columns,
+    units: Sequence[Hashable],
+    settings: Mapping[str, Any],
+    confidence: float,
+) -> Interval:
+    """The interval of a score that is no mean of per-sample values, over units."""
+    metric, _, key = name.partition("[")
+    if (sums := ratio(name, columns, settings)) is not None:
+        made = build.of_ratio(sums, score.n, confidence=confidence, units=units)
+        return Interval(made.low, made.high, made.interval)
+    counted = kinds_of_score(metric, key.removesuffix("]"), columns, settings)
+    if counted is not None:
+        return grouped_interval(*counted, units, confidence=confidence)
+    function, known = weighted(name, columns, settings), catalogue.of_score(name)
+    if function is None or known is None or not isfinite(known.high - known.low):
+        return NONE
+    return resampled_interval(
+        function, score.value, len(columns), low=known.low, high=known.high,
+        mass=of_rarest(columns) if metric == "auroc" else None, units=units, confidence=confidence,
+    )  # fmt: skip

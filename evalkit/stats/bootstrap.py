@@ -160,7 +160,10 @@ def _bounds(
         share = min(max(below, 0.5), len(usable) - 0.5) / len(usable)
         bias = float(ndtri(share))
         steps = bias + steps
-        steps = bias + steps / (1 - _acceleration(without, weights) * steps)
+        scale = 1 - _acceleration(without, weights) * steps
+        # Where few values are very skewed the scale reaches 0: that end is the farthest resample.
+        beyond = np.where(steps < 0, -np.inf, np.inf)
+        steps = np.where(scale > 0, bias + steps / np.where(scale > 0, scale, 1.0), beyond)
     low, high = np.quantile(usable, ndtr(steps))
     return Interval(float(low), float(high), "bootstrap")
 

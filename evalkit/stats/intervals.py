@@ -44,6 +44,29 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
     return Interval(low, high, "wilson")
 
 
+def proportion(successes: float, n: int, confidence: float = 0.95) -> Interval:
+    """Wilson's interval, where an exact test does not object.
+
+    Beside 0 and 1 Wilson's bounds err far more often than they say (1 of 10: the lower one in up
+    to 17 %, not 2.5 %). Each bound is therefore at least as far out as that of Clopper and Pearson
+    at twice the error, so that neither errs more often than 1 - confidence, whatever the share
+    and n. Of more than a few successes and failures the two agree and this is Wilson's interval.
+
+    successes, n, bounds: as of :func:`wilson`. Source of the exact bounds: C. J. Clopper and E. S.
+    Pearson, Biometrika 26 (1934) 404-413.
+    """
+    from scipy.special import betaincinv
+
+    if n == 0:
+        return NONE
+    low, high, method = wilson(successes, n, confidence)
+    if successes > 0:
+        low = min(low, float(betaincinv(successes, n - successes + 1, 1 - confidence)))
+    if successes < n:
+        high = max(high, float(betaincinv(successes + 1, n - successes, confidence)))
+    return Interval(low, high, method)
+
+
 def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     """Student's interval of the mean of n ≥ 2 values; none for fewer.
 

@@ -35,15 +35,9 @@ def no_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(*args: Any, **kwargs: Any) -> Any:
         return NONE
 
-    for module, names in {
-        "evalkit.metrics.build": ("bootstrap_counts", "bootstrap_mean"),
-        "evalkit.metrics.translation": ("bootstrap_sums",),
-        "evalkit.metrics.probabilistic": ("bootstrap_sums",),
-        "evalkit.metrics.entities": ("bootstrap_sums",),
-    }.items():
-        for name in names:
-            monkeypatch.setattr(f"{module}.{name}", nothing)
-    monkeypatch.setattr("evalkit.metrics.probabilistic.AUROC_RESAMPLES", 1)
+    for name in ("counts_interval", "ratio_interval", "resampled_interval"):
+        monkeypatch.setattr(f"evalkit.metrics.build.{name}", nothing)
+    monkeypatch.setattr("evalkit.metrics.probabilistic.bootstrap_sums", nothing)
 
 
 def random_text(rng: random.Random, longest: int = 14) -> str:
