@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Verdict = Literal["pass", "fail", "inconclusive", "error", "none"]
+
 NoValue = Literal["", "undefined", "infinite", "failed"]
 """Why a score has no value: the samples do not tell it (there are none, 0/0), it knows no bound, or
 its metric could not be computed. "" where there is a value."""
@@ -23,7 +25,8 @@ class ScoreRecord:
     ``better``: higher, lower or "". ``range_low``/``range_high``: what values are possible.
     ``lost``: samples that belong to it but have no answer to score; ``worst_low``/``worst_high``:
     between what the score would lie had all of those been scored, at the ends of its range (None
-    where nothing was lost, or the score is no mean of bounded values).
+    where nothing was lost, or the score is no mean of bounded values). ``standard_error``: of the
+    value, where it is known.
     """
 
     name: str
@@ -41,6 +44,7 @@ class ScoreRecord:
     worst_low: float | None = None
     worst_high: float | None = None
     no_value: NoValue = ""
+    standard_error: float | None = None
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Gates: a rule on a score of a cell (``grammar``), and the verdict on it (``verdicts``)."""
 
 from evalkit.gates.grammar import Gate, GateSyntaxError, Reference, Term, parse, problem
-from evalkit.gates.verdicts import Difference, decide, samples_needed
+from evalkit.gates.verdicts import Difference, decide
 
 __all__ = [
     "Difference",
@@ -12,5 +12,4 @@ __all__ = [
     "decide",
     "parse",
     "problem",
-    "samples_needed",
 ]

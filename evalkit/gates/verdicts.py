@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalkit.errors import EvalkitError
 from evalkit.gates.grammar import Gate, Term
-from evalkit.records import GateRecord, ScoreRecord
+from evalkit.records import GateRecord, ScoreRecord, Verdict
+from evalkit.stats.power import Facing, samples_to_settle
 
 _OPS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -27,7 +28,8 @@ class Difference:
     """How a score differs from that of another cell, over the n samples both have.
 
     value: this cell minus the other, low and high: its interval; NaN where there is none. note:
-    why there is none, or what else a reader must know.
+    why there is none, or what else a reader must know. ends_at: the interval if these samples were
+    so many more, where that can be told.
     """
 
     value: float
@@ -35,6 +37,7 @@ class Difference:
     high: float
     n: int
     note: str = ""
+    ends_at: Callable[[int], tuple[float, float]] | None = None
 
 
 Resolve = Callable[[str, str], float]
@@ -180,15 +183,17 @@ def _judge_interval(record: GateRecord, score: ScoreRecord, confidence: float) -
     span = (
         f"{record.score} = {_shown(score.value)}, {level} interval {_shown(low)} to {_shown(high)}"
     )
-    needed = samples_needed(
+    above = score.value > record.threshold
+    facing = Facing(
         score.value,
-        low,
-        high,
+        low if above else high,
         record.n,
-        record.threshold,
-        confidence=confidence if score.interval == "wilson" else None,
+        confidence,
+        end=score.range_low if above else score.range_high,
+        standard_error=math.nan if score.standard_error is None else score.standard_error,
+        share=score.interval == "wilson",
     )
-    _judge_ends(record, (low, high), record.threshold, span, needed)
+    _judge_ends(record, (low, high), record.threshold, span, facing)
 
 
 def _judge_difference(record: GateRecord, term: Term, found: Difference, confidence: float) -> None:
@@ -208,8 +213,13 @@ def _judge_difference(record: GateRecord, term: Term, found: Difference, confide
         f"{record.score} - {target} = {_signed(found.value)} over {found.n} paired samples{note},"
         f" {level} interval {_signed(found.low)} to {_signed(found.high)}"
     )
-    needed = samples_needed(found.value, found.low, found.high, found.n, offset)
-    _judge_ends(record, (found.low, found.high), offset, span, needed)
+    above = found.value > offset
+    bound = found.low if above else found.high
+    facing = Facing(found.value, bound, found.n, confidence)
+    if (ends_at := found.ends_at) is not None:
+        side = 0 if above else 1
+        facing = replace(facing, width_at=lambda n: abs(ends_at(n)[side] - found.value))
+    _judge_ends(record, (found.low, found.high), offset, span, facing)
 
 
 def _judge_ends(
@@ -217,23 +227,37 @@ def _judge_ends(
     ends: tuple[float, float],
     threshold: float,
     span: str,
-    needed: int | None,
+    facing: Facing,
 ) -> None:
-    met = [_OPS[record.op](end, threshold) for end in ends]
-    if all(met):
-        record.verdict = "pass"
+    verdict = _of_interval(record.op, ends, threshold)
+    record.verdict = verdict
+    if verdict == "pass":
         record.reason = f"{span}: all of it {record.op} {threshold:.4g}"
-    elif not any(met):
-        record.verdict = "fail"
+    elif verdict == "fail":
         record.reason = f"{span}: none of it {record.op} {threshold:.4g}"
     else:
-        record.verdict = "inconclusive"
-        advice = (
-            f"; about {needed:,} samples would settle it if the score stays where it is"
-            if needed
-            else "; the score lies on the threshold, no number of samples settles that"
-        )
-        record.reason = f"{span}: the threshold {threshold:.4g} lies inside{advice}"
+        record.reason = f"{span}: the threshold {threshold:.4g} lies inside; "
+        record.reason += _advice(record.op, samples_to_settle(facing, threshold))
+
+
+def _of_interval(op: str, ends: tuple[float, float], threshold: float) -> Verdict:
+    """Whether a rule holds for every value in an interval, for none, or for some."""
+    low, high = ends
+    if op in ("==", "!="):
+        inside = low <= threshold <= high
+        apart: Verdict = "fail" if op == "==" else "pass"
+        certain: Verdict = "pass" if op == "==" else "fail"
+        return apart if not inside else certain if low == high else "inconclusive"
+    met = [_OPS[op](end, threshold) for end in ends]
+    return "pass" if all(met) else "inconclusive" if any(met) else "fail"
+
+
+def _advice(op: str, needed: int | None) -> str:
+    if op == "==":
+        return "no number of samples shows that a score equals a value"
+    if needed is None:
+        return "the score equals the threshold; more samples will not decide it"
+    return f"if the score stays where it is, about {needed:,} samples decide it with 80 % chance"
 
 
 def _signed(value: float) -> str:
@@ -243,30 +267,3 @@ def _signed(value: float) -> str:
 def _shown(value: float) -> str:
     """Three decimals, as the tables show; more where they would say 0."""
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.3g}"
-
-
-def samples_needed(
-    value: float,
-    low: float,
-    high: float,
-    n: int,
-    threshold: float,
-    *,
-    confidence: float | None = None,
-) -> int | None:
-    """About how many samples would bring the interval clear of the threshold.
-
-    confidence: of a proportion's interval (Wilson's), for which the number is exact; of any other
-    interval the side that faces the threshold is taken to shrink with the square root of n. None
-    when the value is the threshold: no number does.
-    """
-    from evalkit.stats.power import samples_to_settle, samples_to_settle_mean
-
-    if abs(value - threshold) <= 1e-12 or high <= low:
-        return None
-    if confidence is not None:
-        needed = samples_to_settle(value, threshold, confidence=confidence)
-    else:
-        width = value - low if threshold < value else high - value
-        needed = samples_to_settle_mean(value, threshold, width, n)
-    return max(n + 1, needed) if needed else None

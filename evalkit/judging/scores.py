@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from math import isfinite
 
 import numpy as np
 
 from evalkit.records import ScoreRecord
-from evalkit.stats.bootstrap import bootstrap_mean
-from evalkit.stats.clusters import clustered_interval
-from evalkit.stats.intervals import NONE, Interval, wilson, worst_case
+from evalkit.stats.bounded import mean_interval, ratio_error
+from evalkit.stats.intervals import NONE, Interval, proportion, worst_case
 
 
 def judged_score(
@@ -27,8 +27,8 @@ def judged_score(
     """The mean grade over samples.
 
     grades: one per judged sample, between low and high. lost: samples without one. Interval:
-    Wilson's where every grade is one end of the range (met or not), also when all are equal;
-    over clusters where there are some; else BCa bootstrap.
+    Wilson's where every grade is one end of the range (met or not); else, and over clusters, that
+    of stats.bounded.
     """
     x = np.asarray(grades, dtype=np.float64)
     n = len(x)
@@ -42,8 +42,9 @@ def judged_score(
     record.value = float(x.mean())
     interval = _interval(x, low, high, clusters, confidence)
     if interval is not NONE:
-        record.low, record.high = max(low, interval.low), min(high, interval.high)
-        record.interval = interval.method
+        record.low, record.high, record.interval = interval
+    error, _ = ratio_error(x, np.ones(n), clusters)
+    record.standard_error = error if isfinite(error) else None
     if lost:
         record.worst_low, record.worst_high = worst_case(record.value, n, lost, low, high)
     return record
@@ -56,12 +57,8 @@ def _interval(
     clusters: Sequence[Hashable] | None,
     confidence: float,
 ) -> Interval:
-    if clusters is not None:
-        interval = clustered_interval(x, clusters, confidence)
-        return interval if np.isfinite(interval.low) else NONE
-    ends = bool(np.all((x == low) | (x == high)))
-    if ends or bool(np.all(x == x[0])):
+    if clusters is None and bool(np.all((x == low) | (x == high))):
         width = high - low
-        part = wilson(float((x - low).sum() / width), len(x), confidence)
+        part = proportion(float((x == high).sum()), len(x), confidence)
         return Interval(low + width * part.low, low + width * part.high, part.method)
-    return bootstrap_mean(x, confidence=confidence)
+    return mean_interval(x, low=low, high=high, units=clusters, confidence=confidence)

@@ -120,6 +120,8 @@ def _of_clusters(clusters: Sequence[Hashable]) -> str:
     The latter is L. Kish's effective number, Survey Sampling, 1965: (Σ size)² / Σ size².
     """
     sizes = np.array(list(Counter(clusters).values()), dtype=np.float64)
+    if len(sizes) < 2:
+        return "no interval: one cluster"
     effective = float(sizes.sum() ** 2 / (sizes @ sizes))
     told = f"{len(sizes)} clusters"
     if effective >= FEW_CLUSTERS:

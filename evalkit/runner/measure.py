@@ -155,6 +155,7 @@ def score_record(
         note=score.note,
         lost=lost,
         no_value=_no_value(score),
+        standard_error=_finite(score.standard_error),
     )
     bounded = math.isfinite(record.range_high - record.range_low)
     if lost and bounded and answers.per_sample is not None and math.isfinite(answers.value):

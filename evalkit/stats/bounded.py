@@ -91,13 +91,14 @@ def ratio_interval(
     """Interval of the sum of parts over the sum of wholes (a mean, a recall, an entity F1).
 
     parts, wholes: shape (n,), wholes ≥ 0; low · whole ≤ part ≤ high · whole for every sample.
-    Units without a whole say nothing and count for nothing. None when all wholes are 0.
+    Units without a whole say nothing and count for nothing. None when all wholes are 0, and for
+    fewer than two units that are named.
     """
     wholes = np.asarray(wholes, dtype=np.float64)
     grouped = Units.of(units, len(wholes))
     size = grouped.sums(wholes)
     inside = size > 0
-    if not inside.any():
+    if not inside.any() or (units is not None and inside.sum() < 2):
         return NONE
     tail = (1 - confidence) / 2
     part, whole, count = _joined(grouped.sums(parts)[inside], size[inside])
@@ -162,7 +163,7 @@ def resampled_interval(
     """
     grouped = Units.of(units, n)
     size = grouped.sums(np.ones(n) if mass is None else mass)
-    if not size.any() or not isfinite(value):
+    if not size.any() or not isfinite(value) or (units is not None and grouped.count < 2):
         return NONE
     rng = np.random.default_rng(seed)
     draws = min(_MOST, max(_FEWEST, _DRAWN // max(n, 1)))
@@ -257,13 +258,12 @@ def _chance_below(terms: Floats, count: Floats) -> float:
     if abs(root) < 1e-4:  # at the mean, where the formula is 0/0
         return 0.5 + float(count @ scaled**3) / (3 * spread**1.5 * sqrt(2 * pi))
     density = exp(-root * root / 2) / sqrt(2 * pi)
-    beside: float = density * (1 / root - 1 / (at * sqrt(spread)))
-    return float(ndtr(root)) + beside
+    return float(ndtr(root) + density * (1 / root - 1 / (at * sqrt(spread))))
 
 
 def _saddle(terms: Floats, count: Floats, left: float, right: float) -> float:
     """Where the derivative of the cumulant generating function is 0, between its poles."""
-    at = 0.0
+    at: float = 0.0
     for _ in range(100):
         scaled = terms / (1 - at * terms)
         slope = float(count @ scaled)
@@ -272,6 +272,6 @@ def _saddle(terms: Floats, count: Floats, left: float, right: float) -> float:
         if not left < new < right:
             new = (left + right) / 2
         if abs(new - at) <= 1e-12 * abs(new) or new == at:
-            return new
+            return float(new)
         at = new
-    return at
+    return float(at)

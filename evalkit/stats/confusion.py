@@ -63,7 +63,7 @@ def grouped_interval(
     """Interval of a score of samples that come in units.
 
     kinds: shape (n,), the place of each sample in the counts laid out flat; shape: theirs. The
-    priors weigh as much as an average unit.
+    priors weigh as much as an average unit. None for fewer than two units.
     """
     from scipy.sparse import csr_array
 
@@ -71,6 +71,8 @@ def grouped_interval(
     if not n:
         return NONE
     grouped = Units.of(units, n)
+    if grouped.count < 2:
+        return NONE
     members = csr_array(
         (np.ones(n), (kinds, grouped.of_sample)), shape=(cells, grouped.count)
     )  # counts of each cell within each unit: equal places add up

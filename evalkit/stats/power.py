@@ -1,96 +1,92 @@
-"""How many samples a comparison or a gate needs, and what a given number can show.
-
-The model of a paired comparison follows E. Miller, Adding Error Bars to Evals (arXiv:2411.00640),
-section 5: the difference of two models on a question has variance ω² between questions, and
-each model's answer scatters around its mean on the question with variance σ², which asking K
-times reduces to σ²/K.
-"""
+"""How many samples a gate needs to be decided."""
 
 from __future__ import annotations
 
-from math import ceil, sqrt
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf, isfinite, isnan, nan, sqrt
 from statistics import NormalDist
 
-from evalkit.stats.intervals import wilson
+from evalkit.stats.intervals import proportion
+
+CHANCE = 0.8
+"""How likely the number of samples that is named decides a gate."""
+_MOST = 10**12
+_MANY = 10**8
 
 
-def samples_for_difference(
-    difference: float,
-    omega2: float,
-    *,
-    sigma2_a: float = 0.0,
-    sigma2_b: float = 0.0,
-    repeats_a: int = 1,
-    repeats_b: int = 1,
-    alpha: float = 0.05,
-    power: float = 0.8,
-) -> int:
-    """Samples needed to detect a mean paired difference, two-sided at level ``alpha``.
+@dataclass(frozen=True, slots=True)
+class Facing:
+    """The side of a score's interval that faces a threshold.
 
-    omega2: variance over questions of the difference of the two models' expected scores.
-    sigma2: mean variance of a model's score on one question; repeats: answers per question.
-    Miller (2024), equation 9.
+    value: the score over n samples; bound: that end of its interval at ``confidence``. end: of the
+    range of the score on that side, infinite if it has none. standard_error: of the value; NaN
+    where it is unknown. share: the score is a share of samples, with :func:`proportion`'s interval.
+    width_at: how far the bound would be from the value over another number of samples, where that
+    can be told.
     """
-    variance = omega2 + sigma2_a / repeats_a + sigma2_b / repeats_b
-    exact = (_quantiles(alpha, power) / difference) ** 2 * variance
-    return ceil(exact - 1e-9)
+
+    value: float
+    bound: float
+    n: int
+    confidence: float
+    end: float = inf
+    standard_error: float = nan
+    share: bool = False
+    width_at: Callable[[int], float] | None = None
 
 
-def detectable_difference(
-    n: int,
-    omega2: float,
-    *,
-    sigma2_a: float = 0.0,
-    sigma2_b: float = 0.0,
-    repeats_a: int = 1,
-    repeats_b: int = 1,
-    alpha: float = 0.05,
-    power: float = 0.8,
-) -> float:
-    """The smallest mean paired difference that n samples show with the given power.
+def samples_to_settle(facing: Facing, threshold: float) -> int | None:
+    """Samples with which a gate is decided with a chance of 80 %, if the score is what it seems.
 
-    Miller (2024), equation 10; arguments as :func:`samples_for_difference`.
+    What is drawn anew scatters around the value: its interval must clear the threshold also from
+    where four of five draws lie. The interval of a share is computed for every n; of any other
+    score, the part of its width that is due to scatter shrinks with the square root of n, and
+    the rest, which is there even without any, from the whole range at n = 0 as c/(n + c). None
+    when the value is the threshold, which no number of samples settles.
     """
-    variance = omega2 + sigma2_a / repeats_a + sigma2_b / repeats_b
-    return _quantiles(alpha, power) * sqrt(variance / n)
-
-
-def samples_to_settle(
-    value: float, threshold: float, *, confidence: float = 0.95, most: int = 10_000_000
-) -> int | None:
-    """Samples at which a proportion that stays at ``value`` clears ``threshold``.
-
-    The smallest n whose Wilson interval lies wholly on the side of the threshold that the
-    value is on; None when the value is the threshold, or ``most`` would not do.
-    """
-    if value == threshold:
+    gap = abs(facing.value - threshold)
+    if gap <= 1e-12:
         return None
-
-    def settled(n: int) -> bool:
-        low, high, _ = wilson(value * n, n, confidence)
-        return low >= threshold if value > threshold else high <= threshold
-
-    if not settled(most):
-        return None
-    lowest, highest = 0, most
-    while highest - lowest > 1:  # more samples at the same value never unsettle it
+    lowest, highest = facing.n, max(2 * facing.n, 16)
+    cleared = _share_clears if facing.share else _width_clears(facing)
+    while not cleared(facing, threshold, highest):
+        lowest, highest = highest, 2 * highest
+        if highest > _MOST:
+            return None
+    while highest - lowest > 1:
         middle = (lowest + highest) // 2
-        lowest, highest = (lowest, middle) if settled(middle) else (middle, highest)
+        lowest, highest = (
+            (lowest, middle) if cleared(facing, threshold, middle) else (middle, highest)
+        )
     return highest
 
 
-def samples_to_settle_mean(value: float, threshold: float, half_width: float, n: int) -> int | None:
-    """Samples at which an interval that shrinks as 1/√n clears a threshold.
-
-    half_width: from the value to the end of today's interval that faces the threshold, over n
-    samples. None when the value is the threshold.
-    """
-    gap = abs(value - threshold)
-    if gap == 0:
-        return None
-    return max(1, ceil(n * (half_width / gap) ** 2 - 1e-9))
+def _share_clears(facing: Facing, threshold: float, n: int) -> bool:
+    p = facing.value
+    scatter = NormalDist().inv_cdf(CHANCE) * sqrt(p * (1 - p) / n)
+    if p > threshold:
+        return proportion(max(0.0, p - scatter) * n, n, facing.confidence).low >= threshold
+    return proportion(min(1.0, p + scatter) * n, n, facing.confidence).high <= threshold
 
 
-def _quantiles(alpha: float, power: float) -> float:
-    normal = NormalDist()
-    return normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)
+def _width_clears(facing: Facing) -> Callable[[Facing, float, int], bool]:
+    z = NormalDist().inv_cdf(0.5 + facing.confidence / 2)
+    width = abs(facing.value - facing.bound)
+    if facing.width_at is not None:  # of very many samples all width is scatter
+        width = facing.width_at(_MANY) * sqrt(_MANY / facing.n)
+    scatter = width / z if isnan(facing.standard_error) else min(facing.standard_error, width / z)
+    spread = scatter * sqrt(facing.n)
+    rest, room = max(0.0, width - z * scatter), abs(facing.end - facing.value)
+    c = facing.n * rest / (room - rest) if isfinite(room) and rest < room else nan
+
+    def clears(facing: Facing, threshold: float, n: int) -> bool:
+        away = NormalDist().inv_cdf(CHANCE) * spread / sqrt(n)
+        if facing.width_at is not None:
+            away += facing.width_at(n)
+        else:
+            away += z * spread / sqrt(n)
+            away += rest * facing.n / n if isnan(c) else room * c / (n + c)
+        return away <= abs(facing.value - threshold)
+
+    return clears

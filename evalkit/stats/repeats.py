@@ -14,19 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float64]
 
 
-def per_question(values: ArrayLike) -> FloatArray:
-    """Mean score of each question. values: shape (questions, repeats), NaN where lost.
-
-    A question without any answer is NaN.
-    """
-    x = _table(values)
-    known = ~np.isnan(x)
-    count = known.sum(axis=1)
-    means = np.full(len(x), nan)
-    np.divide(np.where(known, x, 0.0).sum(axis=1), count, out=means, where=count > 0)
-    return means
-
-
 def flake_rate(values: ArrayLike) -> float:
     """Share of questions whose answers do not all score the same; NaN without questions.
 
@@ -37,34 +24,6 @@ def flake_rate(values: ArrayLike) -> float:
     if not len(x):
         return nan
     return float(np.mean(np.nanmax(x, axis=1) != np.nanmin(x, axis=1)))
-
-
-def scatter(values: ArrayLike) -> float:
-    """Mean variance of the answers to one question (σ² of stats.power), over repeats - 1.
-
-    values: shape (questions, repeats ≥ 2), nothing lost.
-    """
-    x = _table(values)
-    if x.shape[1] < 2 or not len(x):
-        return nan
-    return float(np.mean(x.var(axis=1, ddof=1)))
-
-
-def difference_variance(a: ArrayLike, b: ArrayLike) -> float:
-    """Variance between questions of the two models' expected difference (ω² of stats.power).
-
-    a, b: shapes (questions, repeats). The variance of the observed mean differences, less what
-    the scatter of the answers adds to it; at least 0. With one repeat the scatter cannot be told
-    apart and is part of the result.
-
-    Source: E. Miller, Adding Error Bars to Evals (arXiv:2411.00640), section 5.
-    """
-    first, second = _table(a), _table(b)
-    if len(first) != len(second) or len(first) < 2:
-        raise ValueError("needs the same questions, at least two, from both models")
-    total = float((second.mean(axis=1) - first.mean(axis=1)).var(ddof=1))
-    added = sum(scatter(x) / x.shape[1] for x in (first, second) if x.shape[1] > 1)
-    return float(max(0.0, total - added))
 
 
 def pass_at_k(answers: int, correct: int, k: int) -> float:

@@ -164,7 +164,8 @@ def test_intervals_hold_the_value_and_do_not_depend_on_order() -> None:
 def test_all_right_is_no_certainty() -> None:
     score = compute("macro_f1", ["a", "b"] * 10, ["a", "b"] * 10)
     assert score.value == score.high == 1.0
-    assert score.low == pytest.approx(0.8389, abs=1e-4)  # 20/20, Wilson
+    assert score.low < 0.8389, "no more certain than 20 of 20, Wilson"
+    assert score.low > 0.6915, "and more than 10 of 10, exact"
 
 
 def probabilities(rng: np.random.Generator, n: int, k: int) -> tuple[list[str], np.ndarray]:

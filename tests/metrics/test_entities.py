@@ -79,7 +79,7 @@ def test_by_hand() -> None:
     for name, value in {"precision": 1 / 2, "recall": 1 / 3, "f1": 2 / 5}.items():
         score = compute(f"entity_{name}", said, gold)
         assert score.value == pytest.approx(value)  # type: ignore[union-attr]
-        assert score.interval == "bootstrap"  # type: ignore[union-attr]
+        assert score.interval == "bounded"  # type: ignore[union-attr]
         assert "3 entities, 2 predicted" in score.note  # type: ignore[union-attr]
     both = compute("entity_f1", said, gold, labels=["PER", "LOC"])
     assert isinstance(both, dict)

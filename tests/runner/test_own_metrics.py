@@ -93,7 +93,7 @@ def test_functions_named_in_the_project_file(tmp_path: Path) -> None:
     assert scores.loc["shouting", "value"] == 0.5
     assert scores.loc["shouting", "interval"] == "wilson"
     assert scores.loc["closeness", "value"] == pytest.approx((1 + 1 + 0.5 + 1) / 4)
-    assert scores.loc["closeness", "interval"] == "bootstrap"
+    assert scores.loc["closeness", "interval"] == "bounded"
     assert list(run.samples["score.closeness"]) == [1, 1, 0.5, 1]
     assert scores.loc["spread", "value"] == 1
     assert scores.loc["spread", "better"] == "lower"
@@ -242,7 +242,7 @@ def test_a_script_of_evaluate(scripts: Path) -> None:
     assert scores.loc["evaluate:./lengths.py", "value"] == pytest.approx((3 + 0.8) / 4)
     assert "no interval" in scores.loc["evaluate:./lengths.py", "note"]
     assert scores.loc["evaluate:./both.py[all]", "value"] == pytest.approx((6 + 1.6) / 4)
-    assert scores.loc["evaluate:./both.py[all]", "interval"] == "bootstrap"
+    assert scores.loc["evaluate:./both.py[all]", "interval"] == "t"
     assert scores.loc["evaluate:./both.py[most]", "value"] == 2
     assert "evaluate:./both.py[version]" not in scores.index
     assert run.passed

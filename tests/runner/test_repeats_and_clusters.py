@@ -13,6 +13,7 @@ from scipy import stats
 
 from evalkit import Run, SpecError, evaluate
 from evalkit.stats.intervals import wilson
+from tests.stats.reference import bounds
 
 # For each question the answers to its three repeats; "yes" is right.
 ANSWERS = {
@@ -128,7 +129,7 @@ def test_scores_that_are_no_mean_use_every_answer(run: Callable[..., Run]) -> No
     score = run(declared).record.cells[0].scores["macro_f1"]
     # yes: 9 hits of 11 said and 12 wanted; no: 4 of 7 said and 6 wanted
     assert score.value == pytest.approx((2 * 9 / (11 + 12) + 2 * 4 / (7 + 6)) / 2)
-    assert score.interval == "bootstrap, clustered"
+    assert score.interval == "posterior"
     assert score.low < score.value < score.high
 
 
@@ -154,20 +155,19 @@ def test_the_interval_is_over_clusters(run: Callable[..., Run]) -> None:
     accuracy = run(clustered(), once).record.cells[0].scores["accuracy"]
     right = np.array([1, 1, 0, 0, 1, 1])
     groups = [[0, 1, 2], [3, 4], [5]]
-    away = [(right - right.mean())[group].sum() for group in groups]
-    error = np.sqrt(np.sum(np.square(away))) / 6 * np.sqrt(3 / 2)
-    half = stats.t.ppf(0.975, 2) * error
+    expected = bounds([right[group].sum() for group in groups], [3, 2, 1])
     assert accuracy.value == pytest.approx(4 / 6)
-    assert accuracy.low == pytest.approx(max(0, 4 / 6 - half))
-    assert accuracy.high == pytest.approx(min(1, 4 / 6 + half))
-    assert (accuracy.n, accuracy.note) == (6, "3 clusters")
+    assert (accuracy.low, accuracy.high) == pytest.approx(expected, abs=0.004)
+    assert accuracy.n == 6
+    assert accuracy.note == "3 clusters: few, so the interval is wide"
 
 
 def test_clusters_without_variation_are_no_certainty(run: Callable[..., Run]) -> None:
     right = {q: ["yes"] for q in ANSWERS}
     accuracy = run(clustered(), right).record.cells[0].scores["accuracy"]
     assert (accuracy.value, accuracy.high) == (1.0, 1.0)
-    assert accuracy.low == pytest.approx(wilson(3, 3).low), "three clusters, not six samples"
+    exact = stats.beta.ppf(0.025, 3, 1)
+    assert accuracy.low == pytest.approx(exact, abs=0.02), "three clusters, not six samples"
 
 
 def test_repeats_within_clusters_and_groups(run: Callable[..., Run]) -> None:
@@ -177,7 +177,7 @@ def test_repeats_within_clusters_and_groups(run: Callable[..., Run]) -> None:
     assert cell.scores["accuracy[passage=x]"].value == pytest.approx(np.mean(MEANS[:3]))
     assert cell.scores["accuracy[passage=x]"].low is None, "one cluster has no interval"
     assert cell.scores["accuracy[passage=y]"].n == 2
-    assert cell.scores["macro_f1"].interval == "bootstrap, clustered"
+    assert cell.scores["macro_f1"].interval == "posterior"
 
 
 def test_a_score_over_some_samples_only(run: Callable[..., Run]) -> None:
