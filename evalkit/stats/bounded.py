@@ -256,7 +256,7 @@ def _chance_below(terms: Floats, count: Floats) -> float:
     twice = 2 * float(count @ np.log1p(-at * terms))
     root = float(np.sign(at)) * sqrt(max(twice, 0.0))
     if abs(root) < 1e-4:  # at the mean, where the formula is 0/0
-        return 0.5 + float(count @ scaled**3) / (3 * spread**1.5 * sqrt(2 * pi))
+        return float(0.5 + count @ scaled**3 / (3 * spread**1.5 * sqrt(2 * pi)))
     density = exp(-root * root / 2) / sqrt(2 * pi)
     return float(ndtr(root) + density * (1 / root - 1 / (at * sqrt(spread))))
 

@@ -13,6 +13,7 @@ CHANCE = 0.8
 """How likely the number of samples that is named decides a gate."""
 _MOST = 10**12
 _MANY = 10**8
+_WHOLE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def samples_to_settle(facing: Facing, threshold: float) -> int | None:
     What is drawn anew scatters around the value: its interval must clear the threshold also from
     where four of five draws lie. The interval of a share is computed for every n; of any other
     score, the part of its width that is due to scatter shrinks with the square root of n, and
-    the rest, which is there even without any, from the whole range at n = 0 as c/(n + c). None
+    the rest, which is there even without any, as that of n equal values does (1 - α^(1/n)). None
     when the value is the threshold, which no number of samples settles.
     """
     gap = abs(facing.value - threshold)
@@ -59,15 +60,26 @@ def samples_to_settle(facing: Facing, threshold: float) -> int | None:
         lowest, highest = (
             (lowest, middle) if cleared(facing, threshold, middle) else (middle, highest)
         )
+    if facing.share and highest < _WHOLE:  # hits are whole: a few samples fewer may do as well
+        candidates = range(max(facing.n + 1, highest * 9 // 10), highest)
+        highest = next((n for n in candidates if cleared(facing, threshold, n)), highest)
     return highest
 
 
 def _share_clears(facing: Facing, threshold: float, n: int) -> bool:
-    p = facing.value
-    scatter = NormalDist().inv_cdf(CHANCE) * sqrt(p * (1 - p) / n)
-    if p > threshold:
-        return proportion(max(0.0, p - scatter) * n, n, facing.confidence).low >= threshold
-    return proportion(min(1.0, p + scatter) * n, n, facing.confidence).high <= threshold
+    """Whether n samples of a share decide with that chance; by the binomial distribution."""
+    from scipy.special import bdtr, bdtrc
+
+    upwards = facing.value > threshold
+    fewest, most = -1, n + 1  # hits that do not decide on either side of those that do
+    while most - fewest > 1:
+        hits = (fewest + most) // 2
+        low, high, _ = proportion(hits, n, facing.confidence)
+        decided = low >= threshold if upwards else high > threshold
+        fewest, most = (fewest, hits) if decided else (hits, most)
+    if upwards:
+        return most <= n and float(bdtrc(most - 1, n, facing.value)) >= CHANCE
+    return fewest >= 0 and float(bdtr(fewest, n, facing.value)) >= CHANCE
 
 
 def _width_clears(facing: Facing) -> Callable[[Facing, float, int], bool]:
@@ -78,7 +90,7 @@ def _width_clears(facing: Facing) -> Callable[[Facing, float, int], bool]:
     scatter = width / z if isnan(facing.standard_error) else min(facing.standard_error, width / z)
     spread = scatter * sqrt(facing.n)
     rest, room = max(0.0, width - z * scatter), abs(facing.end - facing.value)
-    c = facing.n * rest / (room - rest) if isfinite(room) and rest < room else nan
+    share = rest / room if isfinite(room) and room > 0 else 0.0
 
     def clears(facing: Facing, threshold: float, n: int) -> bool:
         away = NormalDist().inv_cdf(CHANCE) * spread / sqrt(n)
@@ -86,7 +98,8 @@ def _width_clears(facing: Facing) -> Callable[[Facing, float, int], bool]:
             away += facing.width_at(n)
         else:
             away += z * spread / sqrt(n)
-            away += rest * facing.n / n if isnan(c) else room * c / (n + c)
+            more = facing.n / n
+            away += room * (1 - (1 - share) ** more) if 0 < share < 1 else rest * more
         return away <= abs(facing.value - threshold)
 
     return clears
