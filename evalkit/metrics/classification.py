@@ -241,7 +241,7 @@ def f1(
     of_label = partial(_of_label, "f1", 0, 0.0)
     scores = {}
     for i, label in enumerate(columns.labels):
-        own = _against_the_rest(counts, i)
+        own = against_the_rest(counts, i)
         if own.sum() > own[1, 1]:
             score = build.from_counts(own, of_label, confidence=confidence, seed=seed)
         else:
@@ -250,7 +250,7 @@ def f1(
     return scores
 
 
-def _against_the_rest(counts: NDArray[Any], i: int) -> NDArray[Any]:
+def against_the_rest(counts: NDArray[Any], i: int) -> NDArray[Any]:
     """All that F1 of one label depends on, as counts of two labels: it and any other."""
     hits, support, predicted = counts[i, i], counts[i].sum(), counts[:, i].sum()
     rest = counts.sum() - support - predicted + hits

@@ -228,19 +228,28 @@ def _quantile(
     part: Floats, whole: Floats, count: Floats, wanted: float, ends: tuple[float, float]
 ) -> float:
     """The value that a ratio with gamma(count) weights stays below with the wanted chance."""
+    from scipy.special import ndtri
+
     ratios = part / whole
     below, above = max(float(ratios.min()), ends[0]), min(float(ratios.max()), ends[1])
     if above - below <= 1e-12 * max(1.0, abs(above)):  # the extra unit is like all others
         return float(ratios[-1])
+    # The chance is nearly normal in the value: in units of its quantile the way there is straight.
+    target = float(ndtri(wanted))
+    mean = float(count @ part) / float(count @ whole)
+    spread = sqrt(float(count @ (part - mean * whole) ** 2)) / float(count @ whole)
+    at, last = mean + target * spread, None
     for _ in range(60):
-        middle = (below + above) / 2
-        if _chance_below(part - middle * whole, count) < wanted:
-            below = middle
-        else:
-            above = middle
-        if above - below <= 1e-9 * (ends[1] - ends[0]):
+        if not below < at < above:
+            at = (below + above) / 2
+        reached = float(ndtri(_chance_below(part - at * whole, count)))
+        below, above = (at, above) if reached < target else (below, at)
+        if abs(reached - target) < 1e-7 or above - below <= 1e-10 * (ends[1] - ends[0]):
             break
-    return (below + above) / 2
+        slope = 1 / spread if last is None else (reached - last[1]) / (at - last[0])
+        last = (at, reached)
+        at = at + (target - reached) / slope if isfinite(slope) and slope > 0 else above
+    return at
 
 
 def _chance_below(terms: Floats, count: Floats) -> float:
