@@ -98,6 +98,10 @@ def test_log_loss_allows_for_what_the_model_risked() -> None:
     assert score.high > 0.5, "one more answer, wrong, would cost 3.9"
 
 
+def answer(prompt: str | list[dict[str, str]], repeat: int = 0, seed: int = 0) -> str:
+    return (prompt if isinstance(prompt, str) else prompt[-1]["content"])[-1]
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Run]:
     def run(gates: list[str], **data: Any) -> Run:
@@ -113,7 +117,7 @@ def run(tmp_path: Path) -> Callable[..., Run]:
             "gates": gates,
         }  # fmt: skip
         declared |= {} if data else {"repeats": 3, "generation": {"temperature": 1.0}}
-        return evaluate(declared, {"m": lambda prompt: prompt[-1]}, root=tmp_path)
+        return evaluate(declared, {"m": answer}, root=tmp_path)
 
     return run
 
