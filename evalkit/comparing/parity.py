@@ -6,12 +6,14 @@ Two backends of one model, two precisions, weights with and without an adapter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from evalkit.comparing.cells import CellComparison, compare_cells
 from evalkit.comparing.columns import NOT_ANSWERED
-from evalkit.comparing.side import side_of
+from evalkit.comparing.side import Side, side_of
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 
 
@@ -64,22 +66,33 @@ class Parity:
 
 
 def parity(
-    run: RunRecord, a: str, b: str, *, metrics: Sequence[str] = (), confidence: float = 0.95
+    run: RunRecord,
+    a: str,
+    b: str,
+    *,
+    metrics: Sequence[str] = (),
+    registry: Registry = BUILT_IN,
+    confidence: float = 0.95,
 ) -> list[Parity]:
     """The cells of two models of one run, with their samples, prompt by prompt.
 
     metrics: the scores to compare, as in ``compare_cells``; default: the first of the suite.
+    registry: where metrics are looked up.
     """
     cells = {(cell.suite, cell.model, cell.prompt): cell for cell in run.cells}
+    compared = partial(compare_cells, metrics=metrics, registry=registry, confidence=confidence)
     return [
-        _two(run, one, other, metrics, confidence)
+        _two(run, one, other, compared)
         for (suite, model, prompt), one in cells.items()
         if model == a and (other := cells.get((suite, b, prompt))) is not None
     ]
 
 
 def _two(
-    run: RunRecord, a: CellRecord, b: CellRecord, metrics: Sequence[str], confidence: float
+    run: RunRecord,
+    a: CellRecord,
+    b: CellRecord,
+    compared: Callable[[Sequence[tuple[Side, Side]]], list[CellComparison]],
 ) -> Parity:
     second = {sample.id: sample for sample in b.samples}
     pairs = [(one, second[one.id]) for one in a.samples if one.id in second]
@@ -87,8 +100,7 @@ def _two(
     differences = [_difference(x, y) for x, y in parted]
     scores = None
     if a.scores and b.scores:
-        sides = [(side_of(run, a), side_of(run, b))]
-        scores = compare_cells(sides, metrics, confidence=confidence)[0]
+        scores = compared([(side_of(run, a), side_of(run, b))])[0]
     return Parity(
         suite=a.suite,
         prompt=a.prompt,

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from evalkit.errors import EvalkitError, nearest, unknown
 from evalkit.judging.certificate import requirement_problem
-from evalkit.metrics import catalogue
+from evalkit.metrics.registry import BUILT_IN, Registry
 
 _OPS = (">=", ">", "<=", "<", "==", "!=")
 _TERM = re.compile(
@@ -80,10 +80,10 @@ class Gate:
     certified: tuple[tuple[str, float], ...] = ()
 
 
-def parse(declared: object) -> Gate:
+def parse(declared: object, registry: Registry = BUILT_IN) -> Gate:
     """Read a gate as written in a suite: a string, or the long form as a mapping.
 
-    Raises GateSyntaxError.
+    registry: tells in which direction a score is better, for ``max_drop``. Raises GateSyntaxError.
     """
     if isinstance(declared, str):
         rule, level = declared.strip(), None
@@ -93,7 +93,7 @@ def parse(declared: object) -> Gate:
         terms = tuple(_term(part) for part in _parts(rule))
         return Gate(" ".join(declared.split()), terms, level)
     if isinstance(declared, Mapping):
-        return _long_form(declared)
+        return _long_form(declared, registry)
     raise GateSyntaxError(
         f"expected a rule such as 'accuracy >= 0.8' or a mapping with {', '.join(_LONG_KEYS)};"
         f" found {declared!r}"
@@ -138,7 +138,7 @@ def _number(text: str, percent: str | None) -> float:
     return float(text) / 100 if percent else float(text)
 
 
-def _long_form(declared: Mapping[object, object]) -> Gate:
+def _long_form(declared: Mapping[object, object], registry: Registry) -> Gate:
     for key in declared:
         if key not in _LONG_KEYS:
             guess = nearest(str(key), _LONG_KEYS)
@@ -155,7 +155,7 @@ def _long_form(declared: Mapping[object, object]) -> Gate:
     if "max" in declared:
         terms.append(Term(score, "<=", _limit("max", declared["max"])))
     if "max_drop" in declared:
-        terms.append(_drop(score, _bound("max_drop", declared["max_drop"])))
+        terms.append(_drop(score, _bound("max_drop", declared["max_drop"]), registry))
     if not terms:
         raise GateSyntaxError("a gate in long form needs 'min:', 'max:' or 'max_drop:'")
     confidence = declared.get("confidence")
@@ -189,9 +189,9 @@ def _limit(key: str, value: object) -> Reference:
     return Reference(_bound(key, value))
 
 
-def _drop(score: str, drop: float) -> Term:
+def _drop(score: str, drop: float, registry: Registry) -> Term:
     """A drop is a change for the worse, whichever way that is."""
-    metric = catalogue.of_score(score)
+    metric = registry.of_score(score)
     if metric is not None and metric.better == "lower":
         return Term(score, "<=", Reference(drop, "baseline"))
     return Term(score, ">=", Reference(-drop, "baseline"))

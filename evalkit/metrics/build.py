@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isfinite, isnan, nan
+from math import inf, isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.metrics.base import Result, Score
-from evalkit.metrics.catalogue import find
+from evalkit.metrics.catalogue import METRICS
 from evalkit.stats.bootstrap import bootstrap_counts, bootstrap_mean
 from evalkit.stats.intervals import NONE, Interval, wilson
 
@@ -58,10 +58,12 @@ def mean(
     seed: int,
     note: str = "",
     bounded: bool = True,
+    limits: tuple[float, float] | None = None,
 ) -> Score:
     """The mean of per-sample values of the metric ``name``, with a BCa bootstrap interval.
 
     bounded: False where the settings take the bounds away that the metric has by itself.
+    limits: the range of the values; default: that of evalkit's metric of this name.
     """
     x = np.asarray(values, dtype=np.float64)
     n = len(x)
@@ -70,7 +72,7 @@ def mean(
     value = float(x.mean())
     if np.all(x == x[0]):
         value = float(x[0])  # the mean of equal values is that value, without rounding
-        interval, note = flat(name, value, n, confidence, note, bounded=bounded)
+        interval, note = flat(name, value, n, confidence, note, bounded=bounded, limits=limits)
     else:
         interval = bootstrap_mean(x, confidence=confidence, seed=seed)
     return Score(value, *interval[:2], n, confidence, interval.method, x, note)
@@ -102,20 +104,33 @@ def from_counts(
     return Score(value, *interval[:2], n, confidence, interval.method, note=note)
 
 
+def limits_of(name: str) -> tuple[float, float]:
+    """The range of evalkit's metric of this name; without ends for any other."""
+    known = METRICS.get(name)
+    return (known.low, known.high) if known else (-inf, inf)
+
+
 def flat(
-    name: str, value: float, n: int, confidence: float, note: str, *, bounded: bool = True
+    name: str,
+    value: float,
+    n: int,
+    confidence: float,
+    note: str,
+    *,
+    bounded: bool = True,
+    limits: tuple[float, float] | None = None,
 ) -> tuple[Interval, str]:
     """The interval when resampling shows no variation, which is no proof that there is none.
 
     For a metric of bounded range: Wilson's, as if the score were a proportion of that range,
     the widest a mean of such values can be. Else the value itself, or none for one sample.
+    limits: as of ``mean``.
     """
-    metric = find(name)
-    assert metric is not None
-    if bounded and isfinite(metric.high - metric.low):
-        width = metric.high - metric.low
-        low, high, _ = wilson(n * (value - metric.low) / width, n, confidence)
-        interval = Interval(metric.low + width * low, metric.low + width * high, "wilson")
+    lowest, highest = limits or limits_of(name)
+    if bounded and isfinite(highest - lowest):
+        width = highest - lowest
+        low, high, _ = wilson(n * (value - lowest) / width, n, confidence)
+        interval = Interval(lowest + width * low, lowest + width * high, "wilson")
         return interval, joined(note, "no variation: interval as of a proportion")
     if n == 1:
         return NONE, joined(note, "one sample: no interval")

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from evalkit.errors import EvalkitError
-from evalkit.gates import parse
 from evalkit.pytest_plugin.ids import item_id
 from evalkit.pytest_plugin.session import EvalSession, session_of
 from evalkit.records import CellRecord, GateRecord, SampleRecord
@@ -62,7 +61,7 @@ class CellNode(pytest.Collector):
         self.add_marker("eval")
         for tag in self.cell.suite.tags:
             self.add_marker(tag)
-        rules = [parse(declared).rule for declared in self.cell.suite.gates]
+        rules = [gate.rule for gate in self.cell.gates]
         for index, rule in enumerate(rules):
             yield GateItem.from_parent(self, name=rule, nodeid=item_id(self, rule), index=index)
         if not rules:

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from evalkit import gates
 from evalkit.errors import ModelError, Problem, SpecError, UsageError
 from evalkit.exchange import Generation
+from evalkit.gates import Gate
 from evalkit.judging.load import Judged, judged_by
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
@@ -189,11 +189,11 @@ def without_judge(suite: Suite, bench: Bench) -> list[Judged]:
     return [entry for entry in judged_by(suite)[0] if not bench.of(entry)]
 
 
-def gates_without_judge(suite: Suite, bench: Bench) -> str:
+def gates_without_judge(suite: Suite, gates: Sequence[Gate], bench: Bench) -> str:
     """Why a suite's gates cannot be decided, found before any model works; "" when they can."""
     ungraded = {entry.score for entry in without_judge(suite, bench)}
-    for declared in suite.gates:
-        for term in gates.parse(declared).terms:
+    for gate in gates:
+        for term in gate.terms:
             name = term.score.partition("[")[0]
             if name in ungraded:
                 return (

@@ -10,6 +10,7 @@ from evalkit import gates
 from evalkit.comparing.scores import compare_score
 from evalkit.comparing.side import Side, side_of
 from evalkit.errors import UsageError
+from evalkit.metrics.registry import Registry
 from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
 from evalkit.runner.certified import Standing, objection
 from evalkit.runner.plan import Cell, CellId
@@ -50,11 +51,13 @@ class Relations:
         run: RunRecord,
         store: Store,
         cells: Sequence[CellRecord],
+        registry: Registry,
         baseline: RunRecord | None = None,
     ) -> None:
         self._run = run
         self._store = store
         self._cells = {_id(cell): cell for cell in cells}
+        self._registry = registry
         self._baseline = baseline
         self._sides: dict[CellId, Side] = {}
 
@@ -75,7 +78,9 @@ class Relations:
         """A cell's score minus that of the target, over the samples both have."""
         run, other = self._other(record, target)
         theirs = self._side(other) if run is self._run else side_of(run, other)
-        found = compare_score(theirs, self._side(record), score, confidence=confidence)
+        found = compare_score(
+            theirs, self._side(record), score, registry=self._registry, confidence=confidence
+        )
         note = found.note or ("" if math.isfinite(found.low) else "its interval is undefined")
         return gates.Difference(found.difference, found.low, found.high, found.n, note)
 
@@ -110,9 +115,7 @@ class Relations:
 def decide(decided: Sequence[Decided], relations: Relations) -> None:
     """Give every cell its verdicts; gates may look at other cells, so all are scored first."""
     for done in decided:
-        done.record.gates = [
-            _verdict(gates.parse(declared), done, relations) for declared in done.cell.suite.gates
-        ]
+        done.record.gates = [_verdict(gate, done, relations) for gate in done.cell.gates]
 
 
 def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecord:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.metrics import build, catalogue
+from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.registry import Registry
 from evalkit.metrics.run import run_metric
 from evalkit.metrics.weighted import weighted
 from evalkit.stats.clusters import clustered_interval
@@ -50,6 +51,7 @@ def dependent(
     units: Units,
     settings: Mapping[str, Any],
     confidence: float,
+    registry: Registry,
 ) -> Result:
     """The scores of a metric over answers, with values and intervals that respect their units.
 
@@ -59,7 +61,7 @@ def dependent(
     if "by" in settings and _within_groups(columns, units, settings["by"]):
         return result
     return {
-        name: _over_questions(metric, name, score, columns, units, settings, confidence)
+        name: _over_questions(metric, name, score, columns, units, settings, confidence, registry)
         if score.per_sample is not None
         else _resampled(name, score, columns, units, settings, confidence)
         for name, score in result.items()
@@ -91,27 +93,37 @@ def _over_questions(
     units: Units,
     settings: Mapping[str, Any],
     confidence: float,
+    registry: Registry,
 ) -> Score:
     assert score.per_sample is not None
     values = np.asarray(score.per_sample, dtype=np.float64)
     if len(values) != len(columns):
-        inside = [i for i in range(len(columns)) if _counts(metric, name, columns, i, settings)]
+        alone = [
+            run_metric(metric, columns.subset([i]), settings=settings, registry=registry)[name]
+            for i in range(len(columns))
+        ]
+        # A score may be over some answers only (those to a prompt that is to be refused).
+        inside = [i for i, one in enumerate(alone) if one.n > 0]
         units = units.subset(inside)
     if not len(values) or len(units.questions) != len(values):
         return replace(score, low=nan, high=nan, interval="")
     means, clusters = question_means(values, units)
-    known = catalogue.of_score(name)
+    known = registry.find(metric)
     assert known is not None
     bounded = isfinite(known.lowest(settings))
     if clusters is None:
         made = build.mean(
-            known.name, means, confidence=confidence, seed=0, note=score.note, bounded=bounded
-        )
+            known.name, means, confidence=confidence, seed=0, note=score.note, bounded=bounded,
+            limits=(known.low, known.high),
+        )  # fmt: skip
         return replace(made, per_sample=None)
     interval = clustered_interval(means, clusters, confidence)
     value, groups, note = float(means.mean()), len(set(clusters)), score.note
     if isfinite(interval.low) and interval.low == interval.high:
-        interval, note = build.flat(known.name, value, groups, confidence, note, bounded=bounded)
+        interval, note = build.flat(
+            known.name, value, groups, confidence, note, bounded=bounded,
+            limits=(known.low, known.high),
+        )  # fmt: skip
     low = max(interval.low, known.lowest(settings)) if isfinite(interval.low) else nan
     high = min(interval.high, known.high) if isfinite(interval.high) else nan
     note = build.joined(note, f"{groups} clusters")
@@ -127,13 +139,6 @@ def question_means(values: Floats, units: Units) -> tuple[Floats, list[Hashable]
         return means, None
     first = dict(zip(reversed(units.questions), reversed(units.clusters), strict=True))
     return means, [first[question] for question in number]
-
-
-def _counts(
-    metric: str, name: str, columns: Columns, index: int, settings: Mapping[str, Any]
-) -> bool:
-    """Whether an answer is among those a score is over (one to a prompt that is to be refused)."""
-    return run_metric(metric, columns.subset([index]), settings=settings)[name].n > 0
 
 
 def _resampled(

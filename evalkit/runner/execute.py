@@ -7,13 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evalkit import gates
 from evalkit.answers.thinking import spoken, thinking_of
 from evalkit.comparing.columns import NOT_ANSWERED, scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Response, Status
 from evalkit.judging.load import judged_by
-from evalkit.metrics import catalogue
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
 from evalkit.models.shelf import SHELF, weights_of
@@ -61,7 +59,6 @@ def execute(
     cells with ``error`` set and their gates in error; the others go on.
     """
     progress = progress or Silent()
-    catalogue.adopt(plan.metrics, plan.root)
     run.suites = _suite_records(plan)
     store.begin_run(run)
     try:
@@ -79,7 +76,8 @@ def execute(
                 record_of=model_record,
                 staying=staying,
             )
-        decide(decided, Relations(run, store, [done.record for done in decided], baseline))
+        cells = [done.record for done in decided]
+        decide(decided, Relations(run, store, cells, plan.registry, baseline))
         for done in decided:
             store.update_cell(run.id, done.position, done.record)
         run.cells = [done.record for done in decided]
@@ -107,8 +105,8 @@ def _scored(
     the last one when it judges too."""
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
-        or missing_for_metrics(cell.suite)
-        or gates_without_judge(cell.suite, plan.bench)
+        or missing_for_metrics(cell.suite, plan.registry)
+        or gates_without_judge(cell.suite, cell.gates, plan.bench)
         for cell in plan.cells
     }
     prepared: dict[str, list[Asked] | str] = {}
@@ -141,7 +139,7 @@ def _scored(
                 respondent.ask(asked)
                 thinking = thinking_of(model)
                 position = positions[asked.cell.id]
-                done = _score(asked, position, store, plan.allow_code, thinking, progress)
+                done = _score(asked, position, store, plan, thinking, progress)
                 store.add_cell(run.id, done.position, done.record, done.keys)
                 done.record.samples = []
                 decided.append(done)
@@ -181,7 +179,7 @@ def _score(
     asked: Asked,
     position: int,
     store: Store,
-    allow_code: str,
+    plan: Plan,
     thinking: Thinking,
     progress: Progress,
 ) -> Decided:
@@ -201,8 +199,8 @@ def _score(
         answer = outcome(cell.suite, sample, asked.distinct.get(key), response, cached=cached)
         key_of[id(answer)] = kept
         answers.append(answer)
-    run_tests(cell.suite, answers, allow_code, progress.tests)
-    scorer = Scorer(cell.suite, answers)
+    run_tests(cell.suite, answers, plan.allow_code, progress.tests)
+    scorer = Scorer(cell.suite, answers, plan.registry)
     scorer.annotate()
     counts, tokens = statuses(answers), _tokens(answers)
     cached_answers = sum(answer.cached for answer in answers)
@@ -234,7 +232,7 @@ def _score(
         ties=sum(bool(sample.details.get("tie")) for sample in samples),
         unanswered=sum(any(one.status in NOT_ANSWERED for one in group) for group in each),
     )
-    levels = {gate.confidence for gate in map(gates.parse, cell.suite.gates)} - {None}
+    levels = {gate.confidence for gate in cell.gates} - {None}
     keys = [key_of[id(sample)] for sample in samples]
     by_level: dict[float, dict[str, ScoreRecord]] = {level: {} for level in levels if level}
     done = Decided(cell, record, position, by_level, keys, first_lost(answers, 160))
@@ -307,7 +305,7 @@ def _suite_record(cell: Cell, bench: Bench) -> SuiteRecord:
         labels=list(suite.labels),
         prompts={name: variant.template_text for name, variant in cell.loaded.variants.items()},
         metrics=list(metric_names(suite)),
-        gates=[gates.parse(declared).rule for declared in suite.gates],
+        gates=[gate.rule for gate in cell.gates],
         group=", ".join(suite.data.group) or None,
         generation=asdict(suite.generation.settings()),
         answer=suite.answer.method,

@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from evalkit.comparing.columns import group_value
-from evalkit.metrics import catalogue
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.entry import Metric
+from evalkit.metrics.registry import Registry
 from evalkit.records import NoValue, SampleRecord, ScoreRecord
 from evalkit.runner.dependent import Units, by_question, dependent
 from evalkit.runner.failures import computed, has_failed
@@ -61,7 +62,7 @@ class Measure:
     """Answers, and the scores that metrics make of those that count, at any confidence.
 
     rows: the sample of each answer; counted: which of them count; columns: of those that do.
-    settings: by metric.
+    registry: where metrics are looked up; settings: by metric.
     """
 
     def __init__(
@@ -70,9 +71,11 @@ class Measure:
         rows: Sequence[SampleRecord],
         counted: Sequence[bool],
         columns: Columns,
+        registry: Registry,
         settings: Mapping[str, Mapping[str, Any]] = _NONE,
     ) -> None:
         self.columns = columns
+        self._registry = registry
         self.parts = parts_of(rows, counted, suite.data.group)
         kept = list(compress(rows, counted))
         clusters = clusters_of(suite, kept)
@@ -88,13 +91,16 @@ class Measure:
         columns, units = self.columns, self._units
         if part.key:
             columns, units = columns.subset(part.index), units and units.subset(part.index)
-        if units and _is_of_questions(metric):
+        if units and self._is_of_questions(metric):
             columns, units = by_question(columns, units)
         made = plain = self._computed(metric, columns, confidence)
         if units and not has_failed(plain):
-            made = dependent(metric, plain, columns, units, settings, confidence)
+            made = dependent(metric, plain, columns, units, settings, confidence, self._registry)
+        known = self._registry.find(metric)
         return {
-            name + part.key: score_record(name + part.key, score, plain[name], part.lost, settings)
+            name + part.key: score_record(
+                name + part.key, score, plain[name], part.lost, known, settings
+            )
             for name, score in made.items()
         }
 
@@ -105,7 +111,7 @@ class Measure:
     def of_questions(self, metric: str) -> dict[str, dict[int, float]]:
         """The values of scores that no single answer has (``pass@3``), by name and by the place
         of the sample in the data."""
-        if not (self._units and _is_of_questions(metric)):
+        if not (self._units and self._is_of_questions(metric)):
             return {}
         columns, units = by_question(self.columns, self._units)
         return {
@@ -117,30 +123,36 @@ class Measure:
     def _computed(self, metric: str, columns: Columns, confidence: float) -> Result:
         settings = self._settings.get(metric)
         if columns is not self.columns:
-            return computed(metric, columns, confidence=confidence, settings=settings)
+            return computed(
+                metric, columns, confidence=confidence, settings=settings, registry=self._registry
+            )
         key = (metric, confidence)
         if key not in self._whole:
             self._whole[key] = computed(
-                metric, columns, confidence=confidence, settings=settings, ids=self._ids
-            )
+                metric, columns, confidence=confidence, settings=settings,
+                registry=self._registry, ids=self._ids,
+            )  # fmt: skip
         return self._whole[key]
 
-
-def _is_of_questions(metric: str) -> bool:
-    """Whether a metric looks at all answers to a question together."""
-    known = catalogue.find(metric)
-    return known is not None and "passed" in known.needs
+    def _is_of_questions(self, metric: str) -> bool:
+        """Whether a metric looks at all answers to a question together."""
+        known = self._registry.find(metric)
+        return known is not None and "passed" in known.needs
 
 
 def score_record(
-    name: str, score: Score, answers: Score, lost: int, settings: Mapping[str, Any] = _NONE
+    name: str,
+    score: Score,
+    answers: Score,
+    lost: int,
+    metric: Metric | None,
+    settings: Mapping[str, Any] = _NONE,
 ) -> ScoreRecord:
     """A score for the record.
 
-    answers: the same score over all answers as if each stood alone, for what was lost. settings:
-    of the metric; they may change its range.
+    answers: the same score over all answers as if each stood alone, for what was lost. metric: the
+    one it is of, if any. settings: of the metric; they may change its range.
     """
-    metric = catalogue.of_score(name)
     record = ScoreRecord(
         name=name,
         value=_finite(score.value),

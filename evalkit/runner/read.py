@@ -9,6 +9,7 @@ from itertools import product
 from evalkit.exchange import Reading, Request, Response, Status
 from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.build import joined
+from evalkit.metrics.registry import BUILT_IN
 from evalkit.records import SampleRecord, ScoreRecord
 from evalkit.runner.asking import Errand
 from evalkit.runner.measure import Measure
@@ -56,7 +57,8 @@ class Reader:
         counted = [one.good for one in self._read]
         columns = _columns([one for one in self._read if one.good])
         suite = self._done.cell.suite
-        measure = Measure(suite, [one.sample for one in self._read], counted, columns)
+        rows = [one.sample for one in self._read]
+        measure = Measure(suite, rows, counted, columns, BUILT_IN)  # READ names evalkit's own
 
         def made(confidence: float) -> dict[str, ScoreRecord]:
             scores: dict[str, ScoreRecord] = {}

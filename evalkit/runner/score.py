@@ -9,7 +9,8 @@ from typing import Any
 
 from evalkit.comparing.columns import NOT_ANSWERED as NOT_ANSWERED
 from evalkit.comparing.columns import columns_of, scored
-from evalkit.metrics import analyses, catalogue
+from evalkit.metrics import analyses
+from evalkit.metrics.registry import Registry
 from evalkit.records import CellRecord, SampleRecord, ScoreRecord
 from evalkit.runner.measure import Measure, score_record
 from evalkit.runner.repeated import flake_rate
@@ -21,11 +22,13 @@ from evalkit.spec.tagging import entities, split
 class Scorer:
     """The scores of one cell, at any confidence, over the answers that count.
 
-    samples: the answers, ``suite.repeats`` of them to each question in turn.
+    samples: the answers, ``suite.repeats`` of them to each question in turn. registry: where the
+    suite's metrics are looked up.
     """
 
-    def __init__(self, suite: Suite, samples: Sequence[SampleRecord]) -> None:
+    def __init__(self, suite: Suite, samples: Sequence[SampleRecord], registry: Registry) -> None:
         self.suite = suite
+        self._registry = registry
         self._all = samples
         self.samples = scored(samples, suite.on_unparsed)
         known = {id(sample) for sample in self.samples}
@@ -38,16 +41,15 @@ class Scorer:
             pair=suite.data.pair,
         )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
-        self._measure = Measure(
-            suite, samples, [id(one) in known for one in samples], self.columns, self._settings
-        )
+        counted = [id(one) in known for one in samples]
+        self._measure = Measure(suite, samples, counted, self.columns, registry, self._settings)
 
     def scores(self, confidence: float = 0.95) -> dict[str, ScoreRecord]:
         """All scores by full name, whole cell first, then ``name[group=value]``."""
         whole: dict[str, ScoreRecord] = {}
         grouped: dict[str, ScoreRecord] = {}
         for name in computed_metrics(self.suite):
-            metric = catalogue.find(name)
+            metric = self._registry.find(name)
             assert metric is not None  # names are checked before anything runs
             all_of_it, *groups = self._measure.parts
             whole.update(self._measure.records(name, all_of_it, confidence))
@@ -58,7 +60,7 @@ class Scorer:
                 grouped.update(made)
         if has_flake_rate(self.suite):
             flaky = flake_rate(self._all, self.suite.repeats, confidence)
-            whole[FLAKE_RATE] = score_record(FLAKE_RATE, flaky, flaky, 0)
+            whole[FLAKE_RATE] = score_record(FLAKE_RATE, flaky, flaky, 0, None)
             whole[FLAKE_RATE].better = "lower"
         return {**whole, **grouped}
 

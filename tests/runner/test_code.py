@@ -12,7 +12,7 @@ import pytest
 from evalkit import SpecError, UsageError, evaluate
 from evalkit.answers.code import assembled, code_in
 from evalkit.metrics import Columns, run_metric
-from evalkit.metrics.catalogue import find
+from evalkit.metrics.registry import BUILT_IN
 from evalkit.sandbox import isolation_problem
 
 HUMAN_EVAL = 'def add(a, b):\n    """Add two numbers."""\n'
@@ -106,8 +106,8 @@ def test_pass_at_k_counts_the_draws_in_which_one_passes() -> None:
     (few,) = run_metric("pass@5", columns).values()
     assert math.isnan(few.value)
     assert "needs 5 answers to each question, and there are 4" in few.note
-    assert find("pass@0") is None
-    assert find("pass@100") is not None
+    assert BUILT_IN.find("pass@0") is None
+    assert BUILT_IN.find("pass@100") is not None
 
 
 @pytest.mark.parametrize(
