@@ -217,8 +217,9 @@ def evaluate(
     compared = load_baseline(baseline, opened, base) if baseline else None
     if compared is not None:
         check_baseline(
-            compared, cells, bench, name=baseline or "", allow_changed=allow_changed_baseline
-        )
+            compared, cells, bench, registry=registry, name=baseline or "",
+            allow_changed=allow_changed_baseline,
+        )  # fmt: skip
     line = TerminalProgress.on(sys.stderr) if drawn else None
     plan = Plan(cells, made, code_mode(allow_code), registry, bench)
     run = new_run(new_run_id(), base)

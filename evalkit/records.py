@@ -172,7 +172,8 @@ class SuiteRecord:
     max_errors: how many samples may have no answer.
     scoring_hash: of what decides the scores besides data and prompts, prompt_hashes: of each
     prompt with its examples; "" and {} where unknown.
-    rubric_hashes: of each judged score's rubric. judges: who graded, by judged score.
+    metric_hashes: of the function of each metric that is the project's own, where its source could
+    be read. rubric_hashes: of each judged score's rubric. judges: who graded, by judged score.
     """
 
     name: str
@@ -201,6 +202,7 @@ class SuiteRecord:
     max_errors: int = 0
     scoring_hash: str = ""
     prompt_hashes: dict[str, str] = field(default_factory=dict)
+    metric_hashes: dict[str, str] = field(default_factory=dict)
     rubric_hashes: dict[str, str] = field(default_factory=dict)
     judges: dict[str, list[str]] = field(default_factory=dict)
 

@@ -95,7 +95,7 @@ def compare_score(
         either = sum(any(name in side.samples[one].scores for side in (a, b)) for one in ids)
         ungraded, ids = either - len(valued), valued
     clusters = _clusters(a, b, ids) if ids else None
-    note = _unpaired(both, ungraded)
+    note = "; ".join(filter(None, (_unpaired(both, ungraded), _two_functions(a, b, name))))
     asked = _Asked(score, name, better, width, ids, clusters, confidence, seed, note, registry)
     if not ids:
         return _undefined(asked, "no sample in both has the same row and targets")
@@ -112,6 +112,29 @@ def _known(a: Side, b: Side, score: str, registry: Registry) -> tuple[str, float
             return record.better, record.range_high - record.range_low
     metric = registry.of_score(score)
     return (metric.better, metric.high - metric.low) if metric else ("", np.inf)
+
+
+def _hash_of(side: Side, metric: str) -> str:
+    """Of the function of a metric of the project's own, as the side's run recorded it, or ""."""
+    return side.suite.metric_hashes.get(metric, "") if side.suite else ""
+
+
+def _two_functions(a: Side, b: Side, name: str) -> str:
+    """What to say where two runs scored by functions of one name that differ."""
+    metric = name.partition("[")[0]
+    first, second = _hash_of(a, metric), _hash_of(b, metric)
+    if first and second and first != second:
+        return f"'{metric}' is another function in {b.run} than in {a.run}"
+    return ""
+
+
+def _changed_since(a: Side, b: Side, metric: Metric, registry: Registry) -> str:
+    """What to say where a score is computed again by another function than that of its run."""
+    now = registry.fingerprint(metric.name)
+    runs = dict.fromkeys(s.run for s in (a, b) if now and _hash_of(s, metric.name) not in ("", now))
+    if not runs:
+        return ""
+    return f"computed again with '{metric.name}' as it is now, which differs in {', '.join(runs)}"
 
 
 def _clusters(a: Side, b: Side, ids: list[str]) -> list[str] | None:
@@ -178,6 +201,8 @@ def _recomputed(a: Side, b: Side, asked: _Asked) -> ScoreComparison:
         return _undefined(asked, f"{why}, and this project has no such metric" if suite else why)
     if (summed := _of_sums(a, b, suite, asked)) is not None:
         return _bootstrapped(asked, *summed)
+    if changed := _changed_since(a, b, metric, asked.registry):
+        asked = replace(asked, note="; ".join(filter(None, (asked.note, changed))))
     made = []
     for side in (a, b):
         try:

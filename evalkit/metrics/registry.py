@@ -15,6 +15,7 @@ from typing import Any
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics.catalogue import METRICS, missing_package, unknown_setting
 from evalkit.metrics.entry import INF, Metric
+from evalkit.metrics.fingerprint import fingerprint
 from evalkit.metrics.scripts import is_path, script_of
 
 _PASS_AT = re.compile(r"pass@([1-9]\d{0,5})")
@@ -64,6 +65,15 @@ class Registry:
     def of_score(self, score: str) -> Metric | None:
         """The metric that a score's full name belongs to (``recall[positive]``: recall), if any."""
         return self.find(score.partition("[")[0])
+
+    def fingerprint(self, name: str) -> str:
+        """What tells apart two metrics of the project's of one name; "" for any other, and where
+        the source of its function cannot be read."""
+        metric = self.own.get(name)
+        if metric is None or not callable(metric.function):
+            return ""
+        function = getattr(metric.function, "function", metric.function)  # OwnMetric holds one
+        return fingerprint(function)
 
     @property
     def names(self) -> list[str]:

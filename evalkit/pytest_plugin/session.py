@@ -269,6 +269,7 @@ class EvalSession:
             baseline,
             list(self._planned.values()),
             self.bench,
+            registry=self.registry,
             name=name,
             allow_changed=self._option("baseline_changed") == "allow",
         )

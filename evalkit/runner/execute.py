@@ -12,6 +12,7 @@ from evalkit.comparing.columns import NOT_ANSWERED, scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Response, Status
 from evalkit.judging.load import judged_by
+from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
 from evalkit.models.shelf import SHELF, weights_of
@@ -282,15 +283,17 @@ def _suite_records(plan: Plan) -> dict[str, SuiteRecord]:
     records: dict[str, SuiteRecord] = {}
     for cell in plan.cells:
         name, variant = cell.suite.suite, cell.variant
-        record = records.setdefault(name, _suite_record(cell, plan.bench))
+        record = records.setdefault(name, _suite_record(cell, plan.bench, plan.registry))
         record.prompts.setdefault(variant.name, variant.template_text)
         record.prompt_hashes.setdefault(variant.name, variant.hash)
     return records
 
 
-def _suite_record(cell: Cell, bench: Bench) -> SuiteRecord:
+def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
     suite, dataset = cell.suite, cell.dataset
     judged = judged_by(suite)[0]
+    names = metric_names(suite)
+    metric_hashes = {name: found for name in names if (found := registry.fingerprint(name))}
     return SuiteRecord(
         name=suite.suite,
         path=_relative(suite.path, suite.root),
@@ -304,7 +307,7 @@ def _suite_record(cell: Cell, bench: Bench) -> SuiteRecord:
         tags=list(suite.tags),
         labels=list(suite.labels),
         prompts={name: variant.template_text for name, variant in cell.loaded.variants.items()},
-        metrics=list(metric_names(suite)),
+        metrics=list(names),
         gates=[gate.rule for gate in cell.gates],
         group=", ".join(suite.data.group) or None,
         generation=asdict(suite.generation.settings()),
@@ -318,6 +321,7 @@ def _suite_record(cell: Cell, bench: Bench) -> SuiteRecord:
         max_errors=suite.max_errors,
         scoring_hash=suite.settings_hash,
         prompt_hashes={name: variant.hash for name, variant in cell.loaded.variants.items()},
+        metric_hashes=metric_hashes,
         rubric_hashes={entry.score: entry.rubric.hash for entry in judged},
         judges={entry.score: [judge.name for judge in bench.of(entry)] for entry in judged},
     )
