@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from evalkit.comparing.cells import CellComparison, compare_cells
-from evalkit.comparing.columns import NOT_ANSWERED
 from evalkit.comparing.side import Side, side_of
 from evalkit.metrics.registry import BUILT_IN, Registry
-from evalkit.records import CellRecord, RunRecord, SampleRecord
+from evalkit.records import Answer, CellRecord, RunRecord, SampleRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def _two(
         b=b.model,
         n=len(pairs),
         differences=differences,
-        ties=sum(_tie(x) or _tie(y) for x, y in parted),
+        ties=sum(x.answer.tie or y.answer.tie for x, y in parted),
         largest=_largest(pairs),
         scores=scores,
         errors=(_unanswered(run, a), _unanswered(run, b)),
@@ -117,7 +116,7 @@ def _two(
 
 
 def _unanswered(run: RunRecord, cell: CellRecord) -> str:
-    lost = [sample for sample in cell.samples if sample.status in NOT_ANSWERED]
+    lost = [sample for sample in cell.samples if not sample.answer.answered]
     suite = run.suites.get(cell.suite)
     allowed = suite.max_errors if suite else 0
     if cell.error or not lost:
@@ -138,24 +137,24 @@ def _difference(a: SampleRecord, b: SampleRecord) -> Difference:
         status_b=b.status,
         flip=a.prediction != b.prediction,
         won=bool(b.correct) if decided else None,
-        why=_why(a, b),
+        why=_why(a.answer, b.answer),
     )
 
 
 def _said(sample: SampleRecord) -> str:
     """What is compared: the choice where choices were compared, else the text."""
-    chosen = sample.prediction if "logprobs" in sample.details else sample.output
+    chosen = sample.prediction if sample.answer.choices else sample.output
     return chosen or ""
 
 
-def _why(a: SampleRecord, b: SampleRecord) -> str:
-    if a.status != b.status and {a.status, b.status} & {"error", "overflow"}:
+def _why(a: Answer, b: Answer) -> str:
+    if a.status != b.status and not (a.answered and b.answered):
         return "one of the two has no answer"
     if a.sent and b.sent and a.sent != b.sent:
         return "the models were sent different texts"
-    if _tie(a) or _tie(b):
+    if a.tie or b.tie:
         return "a tie: the lead is smaller than rounding"
-    if "logprobs" in a.details:
+    if a.choices is not None:
         return "another choice leads, by more than rounding"
     if not a.output or not b.output:
         return "one of the two wrote nothing"
@@ -168,15 +167,12 @@ def _why(a: SampleRecord, b: SampleRecord) -> str:
     return f"the texts part in their {where}"
 
 
-def _tie(sample: SampleRecord) -> bool:
-    return bool(sample.details.get("tie"))
-
-
 def _largest(pairs: Sequence[tuple[SampleRecord, SampleRecord]]) -> float | None:
+    compared = [(a.answer.choices, b.answer.choices) for a, b in pairs]
     gaps = [
         abs(x - y)
-        for a, b in pairs
-        if a.details.get("choices") == b.details.get("choices")
-        for x, y in zip(a.details.get("logprobs", ()), b.details.get("logprobs", ()), strict=False)
+        for a, b in compared
+        if a is not None and b is not None and a.continuations == b.continuations
+        for x, y in zip(a.logprobs, b.logprobs, strict=False)
     ]
     return max(gaps, default=None)

@@ -17,9 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.comparing.columns import scored
-from evalkit.comparing.side import KEPT_DIGEST, KEPT_SUMS, Side, row_digest
+from evalkit.comparing.side import Side, row_digest
 from evalkit.errors import EvalkitError, UsageError
-from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
+from evalkit.records import (
+    Answer,
+    CellRecord,
+    Kept,
+    RunRecord,
+    SampleRecord,
+    ScoreRecord,
+    SuiteRecord,
+)
 
 _LABELLED = ("classification", "multiple-choice", "safety")
 
@@ -50,7 +58,7 @@ def _sums(
     """By score, the rows of what each sample adds to its sums; those that cannot be made, not."""
     from evalkit.metrics.weighted import of_sums
 
-    whole = not any(KEPT_DIGEST in sample.details for sample in samples)  # else from a file
+    whole = all(sample.kept is None for sample in samples)  # else from a file
     side = Side(cell, suite, {sample.id: sample for sample in samples}, whole)
     found = {}
     for name in cell.scores:
@@ -146,16 +154,9 @@ def _samples(pairs: Mapping[str, Any]) -> list[SampleRecord]:
             fields={},
             targets=list(targets[i] or ()),
             prompt="",
-            sent="",
-            output="",
-            prediction=predictions[i],
-            how="",
-            status="ok",
+            answers=[Answer(prediction=predictions[i])],
             scores={name: column[i] for name, column in scores.items() if column[i] is not None},
-            details={
-                KEPT_DIGEST: pairs["digests"][i],
-                KEPT_SUMS: {name: rows[i] for name, rows in sums.items()},
-            },
+            kept=Kept(pairs["digests"][i], {name: rows[i] for name, rows in sums.items()}),
         )
         for i, one in enumerate(ids)
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.comparing.columns import group_value
+from evalkit.comparing.columns import by_question, group_value
 from evalkit.comparing.side import Paired, Side, pair
 from evalkit.errors import EvalkitError
 from evalkit.metrics.base import Columns
@@ -279,6 +279,9 @@ def _make(
     if not side.whole and all(side.samples[one].prediction is None for one in asked.ids):
         raise EvalkitError(f"{side.run}: predictions are not kept")
     columns, of_sample = side.columns(asked.ids, suite)
+    if "passed" in metric.needs:  # it looks at all answers to a question together
+        columns, first = by_question(columns, of_sample)
+        of_sample = [of_sample[i] for i in first]
     settings: dict[str, Any] = suite.metric_settings.get(metric.name, {})
     made = run_metric(metric.name, columns, settings=settings, registry=asked.registry)[asked.name]
     function = weighted(asked.name, columns, settings)

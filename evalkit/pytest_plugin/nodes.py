@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import EvalkitError
+from evalkit.exchange import UNANSWERED
 from evalkit.pytest_plugin.ids import item_id
 from evalkit.pytest_plugin.session import EvalSession, session_of
 from evalkit.records import CellRecord, GateRecord, SampleRecord
@@ -112,9 +113,9 @@ class EvalItem(pytest.Item):
 
     def first_error(self) -> str:
         """A line on the first sample of the cell without an answer, or ""."""
-        from evalkit.runner.score import NOT_ANSWERED, first_lost
+        from evalkit.runner.score import first_lost
 
-        if not any(self.record().statuses.get(status) for status in NOT_ANSWERED):
+        if not any(self.record().statuses.get(status) for status in UNANSWERED):
             return ""
         told = first_lost(self.evals.samples(self.cell.id), 400)
         return f"\n  first {told}" if told else ""

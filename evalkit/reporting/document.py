@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.comparing.saved import pairs_of
-from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
+from evalkit.records import CellRecord, RunRecord, ScoreRecord, SuiteRecord
+from evalkit.reporting.answers import values_of
 
 _PLACE = "\x00a column\x00"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -116,18 +117,13 @@ def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[st
     if pairs := pairs_of(cell, suite):
         written["pairs"] = pairs
     if samples:
-        written["samples"] = [_sample(sample) for sample in cell.samples]
+        written["samples"] = [finite(values_of(sample)) for sample in cell.samples]
     return written
 
 
 def _score(score: ScoreRecord) -> dict[str, Any]:
     values: dict[str, Any] = finite(asdict(score))
     del values["name"]  # it is the key
-    return values
-
-
-def _sample(sample: SampleRecord) -> dict[str, Any]:
-    values: dict[str, Any] = finite(asdict(sample))
     return values
 
 

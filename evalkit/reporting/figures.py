@@ -152,7 +152,7 @@ def _row(group: str, cells: Sequence[CellRecord], column: str | None) -> Refusal
                 _outcome(sample)
                 for sample in cell.samples
                 if sample.targets[:1] == [expected]
-                and sample.status not in ("error", "overflow")
+                and sample.answer.answered
                 and (column is None or group_value(sample, column) == group)
             )
             yield Outcomes(k, counts.total(), {grade: counts[grade] for grade in OUTCOMES})

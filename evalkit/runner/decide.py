@@ -22,7 +22,8 @@ from evalkit.store import Store
 class Decided:
     """A cell that is scored, before its gates: what they need to be decided.
 
-    scores: by confidence, for every confidence that a gate of the suite asks for. first_lost: why
+    scores: by confidence, for every confidence that a gate of the suite asks for. keys: by sample
+    and answer, where the response is stored; None where it is not. first_lost: why
     the first sample without an answer has none, shortened. distrust: why a score that others gave
     (judges, readers) cannot be trusted, by its name. standings: the judges of each judged score.
     """
@@ -31,7 +32,7 @@ class Decided:
     record: CellRecord
     position: int
     scores: dict[float, dict[str, ScoreRecord]] = field(default_factory=dict)
-    keys: list[str | None] = field(default_factory=list)
+    keys: list[list[str | None]] = field(default_factory=list)
     first_lost: str = ""
     distrust: dict[str, str] = field(default_factory=dict)
     standings: dict[str, list[Standing]] = field(default_factory=dict)

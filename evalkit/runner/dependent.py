@@ -75,16 +75,6 @@ def _within_groups(columns: Columns, units: Units, by: str) -> bool:
     )
 
 
-def by_question(columns: Columns, units: Units) -> tuple[Columns, Units]:
-    """The columns of questions, each with what came of the code of all its answers."""
-    rows: dict[int, list[int]] = {}
-    for row, question in enumerate(units.questions):
-        rows.setdefault(question, []).append(row)
-    first = [of_question[0] for of_question in rows.values()]
-    passed = [tuple(ok for row in of for ok in columns.passed[row]) for of in rows.values()]
-    return replace(columns.subset(first), passed=passed), units.subset(first)
-
-
 def _over_questions(
     metric: str,
     name: str,

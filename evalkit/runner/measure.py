@@ -9,12 +9,12 @@ from itertools import accumulate, compress
 from types import MappingProxyType
 from typing import Any
 
-from evalkit.comparing.columns import group_value
+from evalkit.comparing.columns import by_question, group_value
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import Registry
 from evalkit.records import NoValue, SampleRecord, ScoreRecord
-from evalkit.runner.dependent import Units, by_question, dependent
+from evalkit.runner.dependent import Units, dependent
 from evalkit.runner.failures import computed, has_failed
 from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import worst_case
@@ -92,7 +92,8 @@ class Measure:
         if part.key:
             columns, units = columns.subset(part.index), units and units.subset(part.index)
         if units and self._is_of_questions(metric):
-            columns, units = by_question(columns, units)
+            columns, first = by_question(columns, units.questions)
+            units = units.subset(first)
         made = plain = self._computed(metric, columns, confidence)
         if units and not has_failed(plain):
             made = dependent(metric, plain, columns, units, settings, confidence, self._registry)
@@ -113,9 +114,10 @@ class Measure:
         of the sample in the data."""
         if not (self._units and self._is_of_questions(metric)):
             return {}
-        columns, units = by_question(self.columns, self._units)
+        columns, first = by_question(self.columns, self._units.questions)
+        questions = [self._units.questions[i] for i in first]
         return {
-            name: dict(zip(units.questions, score.per_sample, strict=True))
+            name: dict(zip(questions, score.per_sample, strict=True))
             for name, score in self._computed(metric, columns, 0.95).items()
             if score.per_sample is not None
         }

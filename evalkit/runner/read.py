@@ -13,13 +13,13 @@ from evalkit.metrics.registry import BUILT_IN
 from evalkit.records import SampleRecord, ScoreRecord
 from evalkit.runner.asking import Errand
 from evalkit.runner.measure import Measure
-from evalkit.runner.questions import GradedCell, answers
+from evalkit.runner.questions import GradedCell
 from evalkit.runner.reference import reference_models
 
 
 @dataclass(slots=True)
 class Read:
-    """An answer, the sample it is of, and what came back for it (None: it was not sent)."""
+    """An answer's text, the sample it is of, and what came back for it (None: it was not sent)."""
 
     sample: SampleRecord
     text: str
@@ -39,9 +39,9 @@ class Reader:
         self._metrics = metrics
         self._done = cell.done
         self._read = [
-            Read(sample, text if there else "")
+            Read(sample, answer.output if answer.answered else "")
             for sample in cell.samples
-            for text, there in answers(sample)
+            for answer in sample.answers
         ]
 
     def ask(self, errand: Errand) -> None:

@@ -16,7 +16,15 @@ from evalkit.comparing.side import Side, side_of
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.own import OwnMetric
 from evalkit.metrics.registry import BUILT_IN, Registry
-from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
+from evalkit.records import (
+    Answer,
+    CellRecord,
+    Likelihood,
+    RunRecord,
+    SampleRecord,
+    ScoreRecord,
+    SuiteRecord,
+)
 from evalkit.reporting.document import write_json
 from tests.comparing.test_scores import sample, suite
 
@@ -64,8 +72,8 @@ def translations() -> list[list[SampleRecord]]:
 
 def likelihoods() -> list[list[SampleRecord]]:
     return [
-        [sample(i, None, "", details={"logprob": float(-rng.uniform(20, 40) * worse),
-                                      "tokens": 10 + i, "bytes": 50 + i}) for i in range(30)]
+        [sample(i, None, "", likelihood=Likelihood(
+            float(-rng.uniform(20, 40) * worse), 10 + i, 50 + i)) for i in range(30)]
         for worse in (1.1, 1.0)
     ]  # fmt: skip
 
@@ -129,7 +137,7 @@ def test_a_file_of_several_answers_to_a_question(tmp_path: Path) -> None:
     for samples in cells:
         for one in samples:
             said = [one.prediction, " ".join((one.prediction or "").split()[:5])]
-            one.repeats = [{"prediction": p, "status": "ok"} for p in said]
+            one.answers = [Answer(prediction=p) for p in said]
     a, b = sides(declared, cells, record("chrf"))
     whole = compare_score(a, b, "chrf")
     found = compare_score(from_file(a, tmp_path / "a.json"), b, "chrf")

@@ -14,6 +14,8 @@ from evalkit.comparing.side import Side, side_of
 from evalkit.errors import UsageError
 from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
 
+from ..samples import sample_record
+
 rng = np.random.default_rng(3)
 
 
@@ -27,7 +29,7 @@ def suite(task: str, **more: Any) -> SuiteRecord:
 
 def sample(i: int, prediction: str | None, target: str, **more: Any) -> SampleRecord:
     fields = more.pop("fields", {"i": i})
-    return SampleRecord(
+    return sample_record(
         id=f"q{i}", index=i, fields=fields, targets=[target], prompt="", sent="", output="",
         prediction=prediction, how="", status=more.pop("status", "ok"), **more,
     )  # fmt: skip

@@ -9,9 +9,11 @@ from evalkit import evaluate
 from evalkit.records import SampleRecord
 from evalkit.runner.measure import Part, parts_of
 
+from ..samples import sample_record
+
 
 def sample(number: int, **fields: Any) -> SampleRecord:
-    return SampleRecord(str(number), number, fields, [], "", "", "", None, "", "ok")
+    return sample_record(str(number), number, fields, [], "", "", "", None, "", "ok")
 
 
 def test_parts_are_the_whole_and_each_group() -> None:

@@ -9,6 +9,33 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from evalkit.records.answers import (
+    Answer,
+    CheckRecord,
+    Choices,
+    CodeRun,
+    Kept,
+    Likelihood,
+    SampleRecord,
+)
+
+__all__ = [
+    "Answer",
+    "CellRecord",
+    "CheckRecord",
+    "Choices",
+    "CodeRun",
+    "GateRecord",
+    "Kept",
+    "Likelihood",
+    "ModelRecord",
+    "NoValue",
+    "RunRecord",
+    "SampleRecord",
+    "ScoreRecord",
+    "SuiteRecord",
+]
+
 NoValue = Literal["", "undefined", "infinite", "failed"]
 """Why a score has no value: the samples do not tell it (there are none, 0/0), it knows no bound, or
 its metric could not be computed. "" where there is a value."""
@@ -65,56 +92,6 @@ class GateRecord:
     n: int
     confidence: float | None
     reason: str
-
-
-@dataclass(slots=True)
-class CheckRecord:
-    """A check on one response: rule as written, passed or not, and why."""
-
-    rule: str
-    passed: bool
-    reason: str
-
-
-@dataclass(slots=True)
-class SampleRecord:
-    """One sample in one cell, whole.
-
-    id, index (position in the data), fields (the row), targets (accepted answers).
-    prompt: the final prompt, a string or ``[{"role", "content"}]``; sent: exact text the
-    model saw. output: raw text. prediction: the answer taken from it (None: none). how: how
-    it was taken, in words. status: ok, truncated, overflow, unparsed, error. error: message.
-    correct: True/False where the task has such a notion, else None. scores: per-sample
-    values by metric name. probabilities: by label, for ``answer: choice``.
-    checks: results of the suite's checks. cached: the response came from the cache.
-    seconds, prompt_tokens, completion_tokens: cost. details: backend's extra JSON values.
-    repeats: where a question is asked several times, every answer in order, with ``output``,
-    ``prediction``, ``how``, ``status``, ``error``, ``correct`` and ``scores``; the record itself
-    shows the first that is scored, and its scores are means over the answers.
-    """
-
-    id: str
-    index: int
-    fields: dict[str, Any]
-    targets: list[str]
-    prompt: str | list[dict[str, str]]
-    sent: str
-    output: str
-    prediction: str | None
-    how: str
-    status: str
-    error: str = ""
-    correct: bool | None = None
-    scores: dict[str, float] = field(default_factory=dict)
-    probabilities: dict[str, float] = field(default_factory=dict)
-    checks: list[CheckRecord] = field(default_factory=list)
-    cached: bool = False
-    seconds: float = 0.0
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    finish: str = ""
-    repeats: list[dict[str, Any]] = field(default_factory=list)
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
