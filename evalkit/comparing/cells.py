@@ -11,6 +11,7 @@ from evalkit.comparing.side import Side, pair, side_of
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
+from evalkit.records.names import ScoreName
 from evalkit.stats.paired import holm
 
 
@@ -94,10 +95,12 @@ def _scores(a: Side, b: Side, metrics: Sequence[str]) -> list[str]:
     if "all" in metrics:
         return common
     names: list[str] = []
+    suite = a.suite or b.suite
+    columns = suite.groups if suite else []
     for metric in metrics:
-        wanted = [n for n in common if n == metric or n.startswith(f"{metric}[")]
         # By its plain name a score stands for the whole, not for its groups as well.
-        exact = [metric] if metric in common else wanted
+        one = ScoreName.resolve(metric, columns, lambda name: str(name) in common)
+        exact = [str(one)] if one else [n for n in common if ScoreName.parse(n).base == metric]
         if not exact:
             raise UsageError(
                 f"{a.cell.suite}: {unknown('score', metric, common)}; --metric all takes all"

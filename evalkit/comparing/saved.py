@@ -28,6 +28,8 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.records.names import ScoreName, base_of
+from evalkit.records.older import upgraded_run
 
 _LABELLED = ("classification", "multiple-choice", "safety")
 
@@ -62,9 +64,9 @@ def _sums(
     side = Side(cell, suite, {sample.id: sample for sample in samples}, whole)
     found = {}
     for name in cell.scores:
-        if of_sums(name, suite.metric_settings.get(name.partition("[")[0], {})) is None:
+        if of_sums(name, suite.metric_settings.get(base_of(name), {})) is None:
             continue
-        if "[" in name and name.partition("[")[2].removesuffix("]") not in suite.labels:
+        if ScoreName.parse(name).group is not None:
             continue  # a group: its samples are among those of the whole
         with suppress(EvalkitError, KeyError):
             rows = side.sums(name, list(side.samples), suite)
@@ -84,6 +86,7 @@ def read_run(path: Path) -> RunRecord:
     """A run from a file written by ``--eval-json``. Raises UsageError when it is none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        upgraded_run(document.get("suites", {}), document["cells"])
         cells = [_cell(cell) for cell in document["cells"]]
         suites = {name: _suite(suite) for name, suite in document.get("suites", {}).items()}
     except OSError as error:

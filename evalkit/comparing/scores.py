@@ -17,6 +17,7 @@ from evalkit.metrics.base import Columns
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import SuiteRecord
+from evalkit.records.names import ScoreName, base_of
 from evalkit.stats import paired as tests
 from evalkit.stats.clusters import clustered_interval, clustered_t
 from evalkit.stats.weighted import Weighted, paired_weighted
@@ -121,7 +122,7 @@ def _hash_of(side: Side, metric: str) -> str:
 
 def _two_functions(a: Side, b: Side, name: str) -> str:
     """What to say where two runs scored by functions of one name that differ."""
-    metric = name.partition("[")[0]
+    metric = base_of(name)
     first, second = _hash_of(a, metric), _hash_of(b, metric)
     if first and second and first != second:
         return f"'{metric}' is another function in {b.run} than in {a.run}"
@@ -148,14 +149,12 @@ def _clusters(a: Side, b: Side, ids: list[str]) -> list[str] | None:
 
 def _group(a: Side, b: Side, score: str, ids: list[str]) -> tuple[str, list[str]]:
     """The score without its group, and the ids of the group."""
-    name, _, key = score.rpartition("[")
-    column, equals, value = key.removesuffix("]").partition("=")
-    suite = a.suite or b.suite
-    grouped = suite.group.split(", ") if suite and suite.group else []
-    if not equals or column not in grouped:
+    name = ScoreName.parse(score)
+    if name.group is None:
         return score, ids
+    column, value = name.group
     rows = (a if a.whole else b).samples
-    return name, [one for one in ids if group_value(rows[one], column) == value]
+    return str(name.whole), [one for one in ids if group_value(rows[one], column) == value]
 
 
 def _per_sample(side: Side, name: str, ids: list[str]) -> Floats | None:
@@ -234,7 +233,7 @@ def _of_sums(
     """Both sides of a score that is a function of sums, which files keep too."""
     from evalkit.metrics.weighted import of_sums, over
 
-    settings = suite.metric_settings.get(asked.name.partition("[")[0], {})
+    settings = suite.metric_settings.get(base_of(asked.name), {})
     statistic = of_sums(asked.name, settings)
     if statistic is None:
         return None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from evalkit.comparing.columns import columns_of, scored
 from evalkit.metrics.base import Columns
 from evalkit.records import CellRecord, Kept, RunRecord, SampleRecord, SuiteRecord
+from evalkit.records.names import base_of
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +67,7 @@ class Side:
         from evalkit.metrics.weighted import sums
 
         columns, of_sample = self.columns(ids, suite)
-        settings = suite.metric_settings.get(score.partition("[")[0], {})
+        settings = suite.metric_settings.get(base_of(score), {})
         added = sums(score, columns, settings)
         if len(added) == len(ids):
             return added

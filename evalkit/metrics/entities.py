@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, FloatArray, Result, Score
+from evalkit.records.names import ScoreName, score_name
 from evalkit.spec.tagging import Entity, entities, split
 from evalkit.stats.bootstrap import bootstrap_sums
 
@@ -47,8 +48,8 @@ def entity_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> R
 
 def sums_of(score: str, columns: Columns) -> tuple[FloatArray, _Statistic]:
     """What a score, by its full name, is made of: counts, shape (n, 3); and what sums give."""
-    name, _, key = score.partition("[")
-    return _counts(_pairs(columns), key.removesuffix("]") or None), OF_ENTITIES[name]
+    name = ScoreName.parse(score)
+    return _counts(_pairs(columns), name.key), OF_ENTITIES[name.base]
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> FloatArray:
@@ -90,7 +91,7 @@ def _result(name: str, columns: Columns, confidence: float, seed: int) -> Result
     scores = {name: _score(name, _counts(pairs), statistic, confidence, seed)}
     for label in columns.labels:
         counts = _counts(pairs, label)
-        scores[f"{name}[{label}]"] = _score(name, counts, statistic, confidence, seed)
+        scores[score_name(name, label)] = _score(name, counts, statistic, confidence, seed)
     return scores
 
 

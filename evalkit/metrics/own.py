@@ -19,6 +19,7 @@ import numpy as np
 from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.records.names import score_name
 
 COLUMNS = tuple(field.name for field in fields(Columns))
 GIVEN = ("columns", *COLUMNS, "confidence", "seed")
@@ -81,7 +82,7 @@ def scores(
 ) -> Result:
     """What a function returned, as scores. Raises UsageError when it is nothing of the kind."""
     if isinstance(returned, Mapping):
-        named = {f"{name}[{key}]": value for key, value in returned.items()}
+        named = {score_name(name, str(key)): value for key, value in returned.items()}
     else:
         named = {name: returned}
     return {key: score(key, value, n, confidence, seed, limits) for key, value in named.items()}

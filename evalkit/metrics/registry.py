@@ -17,6 +17,7 @@ from evalkit.metrics.catalogue import METRICS, missing_package, unknown_setting
 from evalkit.metrics.entry import INF, Metric
 from evalkit.metrics.fingerprint import fingerprint
 from evalkit.metrics.scripts import is_path, script_of
+from evalkit.records.names import base_of, score_name
 
 _PASS_AT = re.compile(r"pass@([1-9]\d{0,5})")
 HUGGING_FACE = "evaluate:"
@@ -64,7 +65,7 @@ class Registry:
 
     def of_score(self, score: str) -> Metric | None:
         """The metric that a score's full name belongs to (``recall[positive]``: recall), if any."""
-        return self.find(score.partition("[")[0])
+        return self.find(base_of(score))
 
     def fingerprint(self, name: str) -> str:
         """What tells apart two metrics of the project's of one name; "" for any other, and where
@@ -86,7 +87,7 @@ class Registry:
         if metric is None or not metric.keyed:
             return (name,)
         whole = (name,) if metric.overall else ()
-        return (*whole, *(f"{name}[{label}]" for label in labels))
+        return (*whole, *(score_name(name, label) for label in labels))
 
     def problem(
         self,

@@ -18,6 +18,7 @@ from evalkit.records.answers import (
     Likelihood,
     SampleRecord,
 )
+from evalkit.records.names import Group, ScoreName, base_of, score_name
 
 __all__ = [
     "Answer",
@@ -26,14 +27,18 @@ __all__ = [
     "Choices",
     "CodeRun",
     "GateRecord",
+    "Group",
     "Kept",
     "Likelihood",
     "ModelRecord",
     "NoValue",
     "RunRecord",
     "SampleRecord",
+    "ScoreName",
     "ScoreRecord",
     "SuiteRecord",
+    "base_of",
+    "score_name",
 ]
 
 NoValue = Literal["", "undefined", "infinite", "failed"]
@@ -43,7 +48,8 @@ its metric could not be computed. "" where there is a value."""
 
 @dataclass(slots=True)
 class ScoreRecord:
-    """A score of a cell. ``name`` is its full name: ``recall[negative]``, ``accuracy[topic=art]``.
+    """A score of a cell. ``name`` is its full name, as :class:`ScoreName` writes it:
+    ``recall[negative]``, ``accuracy[topic=art]``.
 
     ``low``/``high`` bound it at ``confidence``; None where undefined. ``n`` samples.
     ``no_value``: why ``value`` is None; ``note``: that in words, and what else a reader must know.
@@ -140,12 +146,12 @@ class SuiteRecord:
     """A suite as it was when it ran: path, hashes, and the words for its page in the report.
 
     prompts: template text by variant, as written. labels: of a classification suite.
-    metrics, gates: as written. limit: the number of samples taken when not all were, and
-    total: how many the data has. generation: parameters by name. answer: how answers are
-    taken, such as ``choice``. metric_settings: by metric, where it has some. source: the column
-    with the text that is summarised. on_unparsed: ``wrong`` or ``exclude``. repeats: how often
-    each question is asked. cluster: the column that says which samples belong together.
-    pair: the column that two samples share which differ in one thing.
+    metrics, gates: as written. groups: the columns that samples are grouped by. limit: the number
+    of samples taken when not all were, and total: how many the data has. generation: parameters by
+    name. answer: how answers are taken, such as ``choice``. metric_settings: by metric, where it
+    has some. source: the column with the text that is summarised. on_unparsed: ``wrong`` or
+    ``exclude``. repeats: how often each question is asked. cluster: the column that says which
+    samples belong together. pair: the column that two samples share which differ in one thing.
     max_errors: how many samples may have no answer.
     scoring_hash: of what decides the scores besides data and prompts, prompt_hashes: of each
     prompt with its examples; "" and {} where unknown.
@@ -167,7 +173,7 @@ class SuiteRecord:
     prompts: dict[str, str]
     metrics: list[str]
     gates: list[str]
-    group: str | None = None
+    groups: list[str] = field(default_factory=list)
     generation: dict[str, Any] = field(default_factory=dict)
     answer: str = ""
     metric_settings: dict[str, dict[str, Any]] = field(default_factory=dict)

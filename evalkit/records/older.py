@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+from evalkit.records.names import ScoreName
 
 _SAMPLE = ("id", "index", "fields", "targets", "prompt", "scores")
 _OWN = ("output", "prediction", "status", "error", "correct")
@@ -38,7 +40,10 @@ def upgraded_sample(body: Mapping[str, Any], key: str | None) -> dict[str, Any]:
         answers[place] = {**shown, **answers[place], "tests": shown.get("tests")}
     _give(answers, "judgments", ((j.get("repeat", 0), j) for j in judgments))
     _give(answers, "checks", _checks(body.get("checks", ()), place))
+    for answer in answers:
+        answer["scores"] = upgraded_scores(answer.get("scores", {}))
     kept = {name: body[name] for name in _SAMPLE if name in body}
+    kept["scores"] = upgraded_scores(kept.get("scores", {}))
     return {**kept, "answers": answers, "shown": place}
 
 
@@ -100,3 +105,63 @@ def _give(
     for place, value in found:
         answer = answers[place if place < len(answers) else 0]
         answer[name] = [*answer.get(name, []), value]
+
+
+def upgraded_run(suites: Mapping[str, dict[str, Any]], cells: Sequence[dict[str, Any]]) -> None:
+    """Suites and cells with the columns of groups apart, and scores by their names of today.
+
+    The columns were written as one text, joined by commas; which columns there were is seen from
+    the names of the scores.
+    """
+    for name, suite in suites.items():
+        if "groups" in suite:
+            continue
+        own = [cell for cell in cells if cell.get("suite") == name]
+        scores = [score for cell in own for score in cell.get("scores", {})]
+        columns = suite["groups"] = _columns(suite.get("group") or "", scores)
+        labels = suite.get("labels", [])
+        for cell in own:
+            _rename(cell, {old: _upgraded(old, labels, columns) for old in scores})
+
+
+def _rename(cell: dict[str, Any], names: Mapping[str, str]) -> None:
+    cell["scores"] = {
+        names[old]: {**score, "name": names[old]} for old, score in cell["scores"].items()
+    }
+    for gate in cell.get("gates", ()):
+        gate["score"] = names.get(gate["score"], gate["score"])
+    pairs = cell.get("pairs") or {}
+    for kind in ("scores", "sums"):
+        if kind in pairs:
+            pairs[kind] = upgraded_scores(pairs[kind])
+
+
+def upgraded_scores(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by score of whole cells: what stands in brackets is a label."""
+    return {_upgraded(old, (), ()): value for old, value in values.items()}
+
+
+def _upgraded(old: str, labels: Collection[str], columns: Collection[str]) -> str:
+    """The name of a score that was written without quotes. A label goes before a group."""
+    base, bracket, inside = old.partition("[")
+    if not bracket or not old.endswith("]"):
+        return old
+    label = ScoreName(base, inside[:-1])
+    if label.key in labels:
+        return str(label)
+    found = ScoreName.resolve(
+        old, columns, lambda name: name.group is not None and name.group.column in columns
+    )
+    return str(found or label)
+
+
+def _columns(joined: str, scores: Sequence[str]) -> list[str]:
+    """The columns of a text in which they stand side by side, with ``", "`` between them."""
+    parts, columns = joined.split(", ") if joined else [], []
+    while parts:
+        ends = range(len(parts), 0, -1)
+        named = (end for end in ends if any(f"[{', '.join(parts[:end])}=" in s for s in scores))
+        end = next(named, 1)
+        columns.append(", ".join(parts[:end]))
+        parts = parts[end:]
+    return columns

@@ -12,6 +12,7 @@ from evalkit.comparing.cells import compare_in
 from evalkit.comparing.scores import ScoreComparison
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, GateRecord, ModelRecord, RunRecord, ScoreRecord, SuiteRecord
+from evalkit.records.names import ScoreName
 from evalkit.reporting import words
 from evalkit.reporting.analyses import (
     ClassReport,
@@ -226,7 +227,7 @@ def _suite(
 ) -> SuitePage:
     cells = [cell for cell in run.cells if cell.suite == name]
     record = run.suites.get(name)
-    rows = _score_rows(cells)
+    named = [(row, ScoreName.parse(row.name)) for row in _score_rows(cells)]
     main = next((s.name for c in cells if (s := main_score(run, c))), "")
     return SuitePage(
         number=number,
@@ -237,9 +238,9 @@ def _suite(
         verdict=worst(cell_verdict(cell) for cell in cells),
         main=main,
         columns=[_column(cell) for cell in cells],
-        scores=[row for row in rows if "[" not in row.name],
-        keyed=[row for row in rows if "[" in row.name and "=" not in row.name],
-        grouped=[row for row in rows if "[" in row.name and "=" in row.name],
+        scores=[row for row, name in named if name.key is None and name.group is None],
+        keyed=[row for row, name in named if name.key is not None and name.group is None],
+        grouped=[row for row, name in named if name.group is not None],
         confusions=confusions(cells),
         reliabilities=reliabilities(cells),
         reports=class_reports(cells),

@@ -15,6 +15,7 @@ from evalkit.gates import Gate
 from evalkit.judging.load import Judged, judged_by
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
+from evalkit.records.names import base_of
 from evalkit.runner.blame import blamed
 from evalkit.runner.reference import reference_models
 from evalkit.runner.targets import make_models
@@ -194,7 +195,7 @@ def gates_without_judge(suite: Suite, gates: Sequence[Gate], bench: Bench) -> st
     ungraded = {entry.score for entry in without_judge(suite, bench)}
     for gate in gates:
         for term in gate.terms:
-            name = term.score.partition("[")[0]
+            name = base_of(term.score)
             if name in ungraded:
                 return (
                     f"a gate is on '{name}', which a judge gives, and no judge was named: add"

@@ -12,6 +12,7 @@ from evalkit.comparing.side import Side, side_of
 from evalkit.errors import UsageError
 from evalkit.metrics.registry import Registry
 from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
+from evalkit.records.names import base_of
 from evalkit.runner.certified import Standing, objection
 from evalkit.runner.plan import Cell, CellId
 from evalkit.runner.score import lost
@@ -124,7 +125,7 @@ def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecor
     distrust = lost(done.cell.suite, record)
     if distrust and done.first_lost:
         distrust += f"; first {done.first_lost}"
-    scores = dict.fromkeys(term.score.partition("[")[0] for term in gate.terms)
+    scores = dict.fromkeys(base_of(term.score) for term in gate.terms)
     judged = [done.distrust[name] for name in scores if name in done.distrust]
     distrust = "; ".join(filter(None, (distrust, *judged)))
     verdict = gates.decide(

@@ -305,7 +305,7 @@ def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
         prompts={name: variant.template_text for name, variant in cell.loaded.variants.items()},
         metrics=list(names),
         gates=[gate.rule for gate in cell.gates],
-        group=", ".join(suite.data.group) or None,
+        groups=list(suite.data.group),
         generation=asdict(suite.generation.settings()),
         answer=suite.answer.method,
         metric_settings={spec.name: dict(spec.settings) for spec in suite.metrics if spec.settings},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, compress
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +14,7 @@ from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import Registry
 from evalkit.records import NoValue, SampleRecord, ScoreRecord
+from evalkit.records.names import Group, ScoreName
 from evalkit.runner.dependent import Units, dependent
 from evalkit.runner.failures import computed, has_failed
 from evalkit.spec.suite import Suite
@@ -26,13 +27,17 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 class Part:
     """The whole of a cell, or one of its groups.
 
-    key: what follows the name of a score, "" or ``[topic=art]``. index: those in it that count,
-    numbered among all that count. lost: how many in it do not.
+    group: None for the whole. index: those in it that count, numbered among all that count.
+    lost: how many in it do not.
     """
 
-    key: str
+    group: Group | None
     index: Sequence[int]
     lost: int
+
+    def of(self, score: str) -> str:
+        """The full name of a score over this part."""
+        return str(replace(ScoreName.parse(score), group=self.group))
 
 
 def parts_of(
@@ -40,15 +45,15 @@ def parts_of(
 ) -> list[Part]:
     """The whole, then the groups that columns divide rows into. counted: for each row."""
     number = list(accumulate(counted, initial=0))
-    parts = {"": list(range(len(rows)))}
+    parts: dict[Group | None, list[int]] = {None: list(range(len(rows)))}
     for column in columns:
         groups: dict[str, list[int]] = {}
         for i, row in enumerate(rows):
             groups.setdefault(group_value(row, column), []).append(i)
-        parts |= {f"[{column}={value}]": groups[value] for value in sorted(groups)}
+        parts |= {Group(column, value): groups[value] for value in sorted(groups)}
     return [
-        Part(key, kept := [number[i] for i in inside if counted[i]], len(inside) - len(kept))
-        for key, inside in parts.items()
+        Part(group, kept := [number[i] for i in inside if counted[i]], len(inside) - len(kept))
+        for group, inside in parts.items()
     ]
 
 
@@ -89,7 +94,7 @@ class Measure:
         """The scores of a metric over a part, by full name."""
         settings = self._settings.get(metric, _NONE)
         columns, units = self.columns, self._units
-        if part.key:
+        if part.group is not None:
             columns, units = columns.subset(part.index), units and units.subset(part.index)
         if units and self._is_of_questions(metric):
             columns, first = by_question(columns, units.questions)
@@ -99,8 +104,8 @@ class Measure:
             made = dependent(metric, plain, columns, units, settings, confidence, self._registry)
         known = self._registry.find(metric)
         return {
-            name + part.key: score_record(
-                name + part.key, score, plain[name], part.lost, known, settings
+            part.of(name): score_record(
+                part.of(name), score, plain[name], part.lost, known, settings
             )
             for name, score in made.items()
         }

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from evalkit.errors import SpecError, UsageError, unknown
 from evalkit.exchange import Reading, Request
-from evalkit.gates import Gate, parse
+from evalkit.gates import Gate
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.models.base import Model
 from evalkit.runner.bench import Bench
+from evalkit.runner.vocabulary import gates_of
 from evalkit.spec.data import Dataset
 from evalkit.spec.inputs import InputVariant, NoVariant
 from evalkit.spec.load import LoadedSuite
@@ -93,7 +94,7 @@ def cells_of(
     if limit is not None and limit < 1:
         raise UsageError(f"the limit of samples must be 1 or more, not {limit}")
     dataset = loaded.selected(limit)
-    gates = tuple(parse(declared, registry) for declared in loaded.suite.gates)
+    gates = gates_of(loaded.suite, registry)
     cells = []
     for name in models:
         model = (known or {}).get(name)

@@ -59,7 +59,7 @@ class Scorer:
             for part in groups if metric.overall or not metric.keyed else ():
                 made = self._measure.records(name, part, confidence)
                 if metric.overall:  # labels of groups would be too many
-                    made = {name + part.key: made[name + part.key]}
+                    made = {part.of(name): made[part.of(name)]}
                 grouped.update(made)
         if has_flake_rate(self.suite):
             flaky = flake_rate(self._samples, confidence)

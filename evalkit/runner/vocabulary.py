@@ -15,6 +15,7 @@ from evalkit.errors import Problem, unknown
 from evalkit.judging.load import Judged, judged_by, missing_columns
 from evalkit.metrics.catalogue import default_metrics, missing_package
 from evalkit.metrics.registry import Registry
+from evalkit.records import ScoreName, base_of
 from evalkit.runner.own import project_metrics
 from evalkit.runner.reference import check_reference, reference_models
 from evalkit.spec.data import Dataset
@@ -37,7 +38,7 @@ def vocabulary(project: Project | None = None, registry: Registry | None = None)
     return Vocabulary(
         check_metric=partial(_check_metric, registry),
         check_gate=partial(_check_gate, registry),
-        check_groups=_check_groups,
+        check_groups=partial(_check_groups, registry),
         check_task=partial(_missing_for_task, registry),
         check_judges=partial(_check_judges, registry),
         check_columns=partial(_check_columns, registry),
@@ -75,14 +76,13 @@ def _check_gate(registry: Registry, rule: object, suite: Suite) -> str | None:
                 f"'max_drop' takes higher for better, which it is not for {judged.score}; write"
                 " 'max: baseline + 0.2'"
             )
-    known = [*score_names(suite, registry), *_open(rule, suite, registry)]
-    wrong = gates.problem(rule, known, groups=suite.data.group)
-    if wrong:
+    known = _known_scores(suite, registry)
+    if wrong := gates.problem(rule, known):
         return wrong
-    gate = gates.parse(rule, registry)
+    gate = known.named(gates.parse(rule, registry))
     given = judged_scores(suite)
     for term in gate.terms if gate.certified else ():
-        if term.score.partition("[")[0] not in given:
+        if base_of(term.score) not in given:
             return f"'certified' is for scores that judges give; {term.score} is computed"
     checked = (_check_reference(term, suite, registry) for term in gate.terms)
     return next(filter(None, checked), None)
@@ -131,42 +131,46 @@ def judged_scores(suite: Suite) -> dict[str, Judged]:
 def _judge_of(score: str, suite: Suite) -> Judged | None:
     """Which entry gives a score: the whole, that of a criterion, or that of a group."""
     known = judged_scores(suite)
-    return known.get(score) or known.get(score.partition("[")[0])
+    return known.get(score) or known.get(base_of(score))
 
 
-def _check_groups(rule: object, suite: Suite, dataset: Dataset) -> str | None:
+def _check_groups(registry: Registry, rule: object, suite: Suite, dataset: Dataset) -> str | None:
     """Whether there are samples in the groups that a gate is about."""
     try:
-        terms = gates.parse(rule).terms
+        terms = _known_scores(suite, registry).named(gates.parse(rule, registry)).terms
     except gates.GateSyntaxError:
         return None  # told already
     for term in terms:
-        column, grouped, value = term.score.partition("[")[2].removesuffix("]").partition("=")
-        if grouped and column in suite.data.group:
-            known = groups_of(dataset.samples, column)
-            if value not in known:
-                return f"'{term.score}': {unknown(f'value of {column}', value, known)}"
+        group = ScoreName.parse(term.score).group
+        if group is not None:
+            known = groups_of(dataset.samples, group.column)
+            if group.value not in known:
+                what = unknown(f"value of {group.column}", group.value, known)
+                return f"'{term.score}': {what}"
     return None
 
 
-def _open(rule: object, suite: Suite, registry: Registry) -> list[str]:
-    """The scores of a gate that only computing its metric can tell to exist."""
-    try:
-        scores = [term.score for term in gates.parse(rule).terms]
-    except gates.GateSyntaxError:
-        return []
-    known = {name: registry.find(name) for name in metric_names(suite)}
-    several = {name for name, metric in known.items() if metric and metric.open_keys}
-    return [score for score in scores if score.partition("[")[0] in several]
+def _known_scores(suite: Suite, registry: Registry) -> gates.KnownScores:
+    """The scores that a suite's gates may be about."""
+    metrics = {name: registry.find(name) for name in metric_names(suite)}
+    several = [name for name, metric in metrics.items() if metric and metric.open_keys]
+    return gates.KnownScores(score_names(suite, registry), suite.data.group, several)
+
+
+def gates_of(suite: Suite, registry: Registry) -> tuple[gates.Gate, ...]:
+    """The gates of a suite, with their scores by full name. Raises GateSyntaxError."""
+    known = _known_scores(suite, registry)
+    return tuple(known.named(gates.parse(declared, registry)) for declared in suite.gates)
 
 
 def _check_reference(term: gates.Term, suite: Suite, registry: Registry) -> str | None:
     """What a score is compared with: a prompt of the suite, or a value it can have."""
     target, threshold = term.reference.target, term.reference.offset
     if "/" in target and "prompts" not in suite.pruned:
-        prompt = target.rpartition("/")[2]
         known = [*suite.prompts, INPUT]  # the latter is what a model with a task head reads
-        return None if prompt in known else unknown("prompt", prompt, known)
+        if any(target.endswith(f"/{prompt}") for prompt in known):
+            return None
+        return unknown("prompt", target.rpartition("/")[2], known)
     judged = _judge_of(term.score, suite)
     if judged is not None and not target:
         of_criterion = term.score in judged.score_names[1:]

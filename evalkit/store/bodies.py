@@ -27,7 +27,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
-from evalkit.records.older import upgraded_sample
+from evalkit.records.older import upgraded_run, upgraded_sample
 
 
 def pack(value: object) -> bytes:
@@ -89,8 +89,12 @@ def run_body(run: RunRecord) -> dict[str, Any]:
     return plain_fields(run, without=("id", "started", "finished", "status", "cells"))
 
 
-def to_run(head: Sequence[Any], body: dict[str, Any]) -> RunRecord:
+def to_run(
+    head: Sequence[Any], body: dict[str, Any], cells: Sequence[dict[str, Any]] = ()
+) -> RunRecord:
+    """A run with these of its cells."""
     identity, started, finished, status = head
+    upgraded_run(body["suites"], cells)
     return RunRecord(
         id=identity,
         started=started,
@@ -99,6 +103,7 @@ def to_run(head: Sequence[Any], body: dict[str, Any]) -> RunRecord:
         provenance=body["provenance"],
         suites={name: _known(SuiteRecord, value) for name, value in body["suites"].items()},
         models={name: _known(ModelRecord, value) for name, value in body["models"].items()},
+        cells=[to_cell(cell) for cell in cells],
         notices=body.get("notices", []),
     )
 

@@ -22,7 +22,6 @@ from evalkit.store.bodies import (
     response_keys,
     run_body,
     sample_body,
-    to_cell,
     to_response,
     to_run,
     to_sample,
@@ -173,11 +172,8 @@ class Store(Database):
         identity = self._find(name)
         (row,) = self.rows(f"SELECT {_HEAD}, runs.body FROM {_RUNS} WHERE runs.id = ?", (identity,))
         with self.reading():
-            run = to_run(_head(row), unpack(row[-1]))
-            for (cell_body,) in self.rows(
-                "SELECT body FROM cells WHERE run = ? ORDER BY position", (identity,)
-            ):
-                run.cells.append(to_cell(json.loads(cell_body)))
+            cells = self.rows("SELECT body FROM cells WHERE run = ? ORDER BY position", (identity,))
+            run = to_run(_head(row), unpack(row[-1]), [json.loads(cell) for (cell,) in cells])
         for cell in run.cells if samples else ():
             cell.samples = self.samples(identity, (cell.suite, cell.model, cell.prompt))
         return run

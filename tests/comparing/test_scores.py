@@ -84,7 +84,7 @@ def test_a_score_over_some_samples_is_paired_on_those() -> None:
 
 
 def test_groups() -> None:
-    declared = suite("qa", group="topic")
+    declared = suite("qa", groups=["topic"])
     sides = [
         side(declared, [sample(i, "x", "x", fields={"topic": "art" if i < 8 else "law"},
                                scores={"exact_match": float(i < right)}) for i in range(20)])

@@ -270,7 +270,7 @@ def full_run(n: int = 150) -> RunRecord:
             metrics=["accuracy", "macro_f1"],
         ),
         "short-qa": suite_record("short-qa", "qa", {"direct": "Q: {{ question }}\nA:"},
-                                 metrics=["exact_match"], group="topic"),
+                                 metrics=["exact_match"], groups=["topic"]),
         "translation": suite_record("translation", "translation",
                                     {"plain": "Translate: {{ source }}"}, metrics=["bleu"],
                                     description=""),

@@ -146,7 +146,7 @@ def safety_run() -> RunRecord:
         for i, (target, grade) in enumerate(told)
     ]  # fmt: skip
     cell = CellRecord("safety", "m", "p", "safety", 3, 3, {"ok": 3}, {}, [], [], samples)
-    suite = suite_record("safety", "safety", {}, group=None)
+    suite = suite_record("safety", "safety", {})
     return empty_run(suites={"safety": suite}, models={"m": model_record("m")}, cells=[cell])
 
 

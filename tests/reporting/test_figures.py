@@ -59,7 +59,7 @@ def test_refusals_are_counted_by_group_and_by_what_was_to_be_done() -> None:
         for i, (target, grade, group) in enumerate(told)
     ]
     samples.append(sample(9, targets=["refuse"], status="error", fields={"hazard": "b"}))
-    suite = suite_record("s", "safety", {}, group="hazard")
+    suite = suite_record("s", "safety", {}, groups=["hazard"])
     cells = [cell_of(samples, task="safety")]
     whole, by_hazard = refusals(suite, cells)
     [all_] = whole.rows
