@@ -98,6 +98,8 @@ def compare_score(
     clusters = _clusters(a, b, ids) if ids else None
     note = "; ".join(filter(None, (_unpaired(both, ungraded), _two_functions(a, b, name))))
     asked = _Asked(score, name, better, width, ids, clusters, confidence, seed, note, registry)
+    if name != score and not (a.whole or b.whole):
+        return _undefined(asked, "files do not keep which samples are in a group")
     if not ids:
         return _undefined(asked, "no sample in both has the same row and targets")
     values = [_per_sample(side, name, ids) for side in (a, b)]

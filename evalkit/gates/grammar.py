@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from evalkit.errors import EvalkitError, nearest, unknown
 from evalkit.judging.certificate import requirement_problem
 from evalkit.metrics.registry import BUILT_IN, Registry
-from evalkit.records.names import GROUP, KEY, ScoreName
+from evalkit.records.names import GROUP, KEY, Group, ScoreName
 
 _OPS = (">=", ">", "<=", "<", "==", "!=")
 _OP = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*")
@@ -245,16 +245,22 @@ class KnownScores:
     """The scores that a suite will have.
 
     names: full names, groups aside. columns: those that its samples are grouped by. bases: of
-    scores whose keys only computing them tells.
+    scores whose keys only computing them tells. groups: those that there are samples of, where the
+    data are read; of two readings of a name the one with such a group is meant.
     """
 
     names: Collection[str]
     columns: Collection[str] = ()
     bases: Collection[str] = ()
+    groups: Collection[Group] = ()
 
     def find(self, text: str) -> ScoreName | None:
         """The score that is meant; None if there is none."""
-        return ScoreName.resolve(text, self.columns, self._has)
+        found = ScoreName.resolve(text, self.columns, self._has_samples) if self.groups else None
+        return found or ScoreName.resolve(text, self.columns, self._has)
+
+    def _has_samples(self, name: ScoreName) -> bool:
+        return self._has(name) and (name.group is None or name.group in self.groups)
 
     def _has(self, name: ScoreName) -> bool:
         if name.group is not None and name.group.column not in self.columns:

@@ -94,7 +94,7 @@ def cells_of(
     if limit is not None and limit < 1:
         raise UsageError(f"the limit of samples must be 1 or more, not {limit}")
     dataset = loaded.selected(limit)
-    gates = gates_of(loaded.suite, registry)
+    gates = gates_of(loaded.suite, loaded.dataset, registry)
     cells = []
     for name in models:
         model = (known or {}).get(name)

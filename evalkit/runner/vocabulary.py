@@ -15,7 +15,7 @@ from evalkit.errors import Problem, unknown
 from evalkit.judging.load import Judged, judged_by, missing_columns
 from evalkit.metrics.catalogue import default_metrics, missing_package
 from evalkit.metrics.registry import Registry
-from evalkit.records import ScoreName, base_of
+from evalkit.records import Group, ScoreName, base_of
 from evalkit.runner.own import project_metrics
 from evalkit.runner.reference import check_reference, reference_models
 from evalkit.spec.data import Dataset
@@ -137,10 +137,12 @@ def _judge_of(score: str, suite: Suite) -> Judged | None:
 def _check_groups(registry: Registry, rule: object, suite: Suite, dataset: Dataset) -> str | None:
     """Whether there are samples in the groups that a gate is about."""
     try:
-        terms = _known_scores(suite, registry).named(gates.parse(rule, registry)).terms
+        gate = gates.parse(rule, registry)
     except gates.GateSyntaxError:
         return None  # told already
-    for term in terms:
+    if not _may_be_grouped([gate], suite):
+        return None
+    for term in _known_scores(suite, registry, dataset).named(gate).terms:
         group = ScoreName.parse(term.score).group
         if group is not None:
             known = groups_of(dataset.samples, group.column)
@@ -150,17 +152,35 @@ def _check_groups(registry: Registry, rule: object, suite: Suite, dataset: Datas
     return None
 
 
-def _known_scores(suite: Suite, registry: Registry) -> gates.KnownScores:
-    """The scores that a suite's gates may be about."""
+def _known_scores(
+    suite: Suite, registry: Registry, dataset: Dataset | None = None
+) -> gates.KnownScores:
+    """The scores that a suite's gates may be about. dataset: where it is read already."""
     metrics = {name: registry.find(name) for name in metric_names(suite)}
     several = [name for name, metric in metrics.items() if metric and metric.open_keys]
-    return gates.KnownScores(score_names(suite, registry), suite.data.group, several)
+    groups = {
+        Group(column, value)
+        for column in (suite.data.group if dataset else ())
+        for value in groups_of(dataset.samples if dataset else (), column)
+    }
+    return gates.KnownScores(score_names(suite, registry), suite.data.group, several, groups)
 
 
-def gates_of(suite: Suite, registry: Registry) -> tuple[gates.Gate, ...]:
+def gates_of(suite: Suite, dataset: Dataset, registry: Registry) -> tuple[gates.Gate, ...]:
     """The gates of a suite, with their scores by full name. Raises GateSyntaxError."""
-    known = _known_scores(suite, registry)
-    return tuple(known.named(gates.parse(declared, registry)) for declared in suite.gates)
+    parsed = [gates.parse(declared, registry) for declared in suite.gates]
+    grouped = _may_be_grouped(parsed, suite)
+    known = _known_scores(suite, registry, dataset if grouped else None)
+    return tuple(map(known.named, parsed))
+
+
+def _may_be_grouped(parsed: Sequence[gates.Gate], suite: Suite) -> bool:
+    """Whether one of the scores may be over a group, so that reading the data's groups pays."""
+    scores = [term.score for gate in parsed for term in gate.terms]
+    return any(
+        ScoreName.parse(score).group or any(f"[{column}=" in score for column in suite.data.group)
+        for score in scores
+    )
 
 
 def _check_reference(term: gates.Term, suite: Suite, registry: Registry) -> str | None:

@@ -13,8 +13,7 @@ import pytest
 from evalkit import Run, SpecError, UsageError, evaluate
 from evalkit.answers.code import assembled, code_in
 from evalkit.comparing.cells import compare_in
-from evalkit.metrics import Columns, Score, run_metric
-from evalkit.metrics.entry import Metric
+from evalkit.metrics import Columns, run_metric
 from evalkit.metrics.registry import BUILT_IN
 from evalkit.sandbox import isolation_problem
 
@@ -203,28 +202,6 @@ def test_every_repeat_keeps_what_came_of_its_code(tmp_path: Path) -> None:
         assert [[a.correct for a in s.answers] for s in cell.samples] == right
         assert all("its tests" in a.explanation for s in cell.samples for a in s.answers)
         assert all(a.tests.seconds >= 0 and a.output for s in cell.samples for a in s.answers)
-
-
-def test_a_metric_over_all_answers_to_a_question_is_compared_as_it_is_scored(
-    tmp_path: Path,
-) -> None:
-    """Whether any of three answers passes: all 6 questions for both, not 6 and 12 of 18 answers."""
-
-    def any_passes(columns: Columns, **_: Any) -> dict[str, Score]:
-        value = sum(map(any, columns.passed)) / len(columns)
-        return {"any": Score(value, math.nan, math.nan, len(columns))}
-
-    declared = suite(
-        data={"rows": SIX, "tests": "test", "entry_point": "entry", "prefix": "prompt"},
-        repeats=3, generation={"temperature": 1.0}, metrics=["any"], gates=[],
-    )  # fmt: skip
-    metric = Metric("any", any_passes, "", needs=("passed",), open_keys=True)
-    run = evaluate(
-        declared, repeated(HALF), root=tmp_path, allow_code=MODE, metrics={"any": metric}
-    )
-    assert [cell.scores["any"].value for cell in run.record.cells] == [1.0, 1.0]
-    (found,) = compare_in(run.record, "sums", registry=run.registry)
-    assert (found.scores[0].a, found.scores[0].b) == (1.0, 1.0)
 
 
 def test_repeated_answers_make_pass_at_k(tmp_path: Path) -> None:

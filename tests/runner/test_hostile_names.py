@@ -97,8 +97,6 @@ def test_gates_with_and_without_a_confidence_and_against_another_cell(
 ) -> None:
     gates = []
     for group in GROUPS:
-        if group.value == '"w"' and not quoted:
-            continue  # quotes that are meant have to be written out
         raw = f"accuracy[{group.column}={group.value}]"
         name = score_name("accuracy", None, group) if quoted else raw
         gates += [f"{name} >= {expected(group)[0] - 0.001:.4f}"]
