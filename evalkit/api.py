@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from evalkit.comparing.cells import CellComparison, compare_cells
 from evalkit.comparing.saved import read_run
 from evalkit.comparing.select import select
 from evalkit.errors import EvalkitError, UsageError, unknown
-from evalkit.metrics import catalogue
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, RunRecord
 from evalkit.reporting import tables
 from evalkit.reporting.progress import TerminalProgress
@@ -22,7 +22,7 @@ from evalkit.runner.bench import make_bench
 from evalkit.runner.code import code_mode
 from evalkit.runner.execute import execute
 from evalkit.runner.explain import explain
-from evalkit.runner.own import own_metrics
+from evalkit.runner.own import project_metrics
 from evalkit.runner.plan import Plan, cells_of, check_prompts
 from evalkit.runner.provenance import new_run_id, now, provenance
 from evalkit.runner.recall import accepting_stored
@@ -41,9 +41,20 @@ SuiteLike = str | os.PathLike[str] | Mapping[str, Any]
 class Run:
     """A run that was carried out: its scores, verdicts and samples, and pages made of them."""
 
-    def __init__(self, record: RunRecord, store: Store | None = None) -> None:
+    def __init__(
+        self, record: RunRecord, store: Store | None = None, registry: Registry | None = None
+    ) -> None:
         self.record = record
         self.store = store
+        self._registry = registry
+
+    @property
+    def registry(self) -> Registry:
+        """The metrics that comparisons compute again: those the run was evaluated with; for a run
+        that was loaded, evalkit's and those of the project in the working directory."""
+        if self._registry is None:
+            self._registry = _registry_here()
+        return self._registry
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n} {name}" for name, n in self.record.verdicts.items() if n)
@@ -102,7 +113,7 @@ class Run:
         """Write the report: one self-contained HTML file. baseline: tells what changed since."""
         from evalkit.reporting.html import write_html
 
-        write_html(self.record, Path(path), baseline)
+        write_html(self.record, Path(path), baseline, self.registry)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write scores, verdicts and provenance as JSON (``docs/results.schema.json``)."""
@@ -130,7 +141,7 @@ class Run:
 
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(render_markdown(self.record, baseline), encoding="utf-8")
+        target.write_text(render_markdown(self.record, baseline, self.registry), encoding="utf-8")
 
 
 def evaluate(
@@ -177,8 +188,8 @@ def evaluate(
         raise UsageError("there is no suite to evaluate: the list is empty")
     prompts = [prompts] if isinstance(prompts, str) else prompts
     project = find_project(base)
-    own = own_metrics(project, metrics or {})
-    known = vocabulary(project, own)
+    registry = project_metrics(project, metrics)
+    known = vocabulary(project, registry)
     suites = [
         load_checked(
             _with_rows(one) if isinstance(one, Mapping) else Path(one),
@@ -195,7 +206,9 @@ def evaluate(
     asked = _model_names(models)
     names = chosen_names(asked, project, given)
     made = make_models(names, project, given)
-    cells = [cell for one in suites for cell in cells_of(one, names, prompts, limit, made)]
+    cells = [
+        cell for one in suites for cell in cells_of(one, names, prompts, limit, made, registry)
+    ]
     check_prompts(suites, prompts, {cell.variant.name for cell in cells})
     graders = [judges] if isinstance(judges, str) else judges
     bench = make_bench([one.suite for one in suites], graders, project, given, made)
@@ -204,10 +217,11 @@ def evaluate(
     compared = load_baseline(baseline, opened, base) if baseline else None
     if compared is not None:
         check_baseline(
-            compared, cells, bench, name=baseline or "", allow_changed=allow_changed_baseline
-        )
+            compared, cells, bench, registry=registry, name=baseline or "",
+            allow_changed=allow_changed_baseline,
+        )  # fmt: skip
     line = TerminalProgress.on(sys.stderr) if drawn else None
-    plan = Plan(cells, made, code_mode(allow_code), own, project.root, bench)
+    plan = Plan(cells, made, code_mode(allow_code), registry, bench)
     run = new_run(new_run_id(), base)
     accepting = accepting_stored(plan, opened, run) if stored else nullcontext()
     with line.beside() if line else nullcontext(), accepting:
@@ -219,7 +233,7 @@ def evaluate(
             baseline=compared,
             progress=line,
         )
-    return Run(opened.run(record.id), opened)
+    return Run(opened.run(record.id), opened, registry)
 
 
 def _with_rows(suite: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -279,10 +293,17 @@ def compare(
                 raise
             return None
 
-    with suppress(EvalkitError):  # without the project's own metrics all others are compared
-        project = find_project(Path.cwd())
-        catalogue.adopt(own_metrics(project), project.root)
-    return compare_cells(select(names, load, suites), metrics, confidence=confidence)
+    return compare_cells(
+        select(names, load, suites), metrics, registry=_registry_here(), confidence=confidence
+    )
+
+
+def _registry_here() -> Registry:
+    """The metrics of the project in the working directory; evalkit's alone where they are wrong."""
+    try:
+        return project_metrics(find_project(Path.cwd()))
+    except EvalkitError:
+        return BUILT_IN
 
 
 def open_store(folder: str | os.PathLike[str] = ".evalkit") -> Store:

@@ -31,6 +31,10 @@ class Status(str, Enum):
         return self.value
 
 
+UNANSWERED = (Status.ERROR.value, Status.OVERFLOW.value)
+"""Statuses of a request that has no answer; there is nothing to score."""
+
+
 class Message(NamedTuple):
     """One turn of a conversation; ``role`` is system, user or assistant."""
 
@@ -144,4 +148,4 @@ class Response:
     @property
     def answered(self) -> bool:
         """True when there is an answer to score."""
-        return self.status in (Status.OK, Status.TRUNCATED, Status.UNPARSED)
+        return self.status not in UNANSWERED

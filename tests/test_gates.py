@@ -15,6 +15,7 @@ from evalkit.gates import (
     Difference,
     Gate,
     GateSyntaxError,
+    KnownScores,
     Reference,
     Term,
     decide,
@@ -88,14 +89,15 @@ def test_bad_gates_say_what_was_expected(declared: object, said: str) -> None:
 
 
 def test_unknown_scores_name_the_nearest() -> None:
-    known = ["accuracy", "recall[negative]", "recall[positive]"]
+    names = ["accuracy", "recall[negative]", "recall[positive]"]
+    known, grouped = KnownScores(names), KnownScores(names, ["topic"])
     assert problem("accuracy >= 0.6", known) is None
     message = problem("recall[negatve] >= 0.6", known)
     assert message is not None
     assert "did you mean 'recall[negative]'?" in message
     assert problem("accuracy[topic=art] >= 0.6", known) is not None
-    assert problem("accuracy[topic=art] >= 0.6", known, groups=["topic"]) is None
-    message = problem("accuracy[topik=art] >= 0.6", known, groups=["topic"])
+    assert problem("accuracy[topic=art] >= 0.6", grouped) is None
+    message = problem("accuracy[topik=art] >= 0.6", grouped)
     assert message is not None
     assert "unknown group 'topik'; did you mean 'topic'?" in message
 

@@ -10,7 +10,9 @@ import pytest
 
 from evalkit.cli import main
 from evalkit.comparing.parity import parity
-from evalkit.records import CellRecord, RunRecord, SampleRecord
+from evalkit.records import CellRecord, Choices, RunRecord, SampleRecord
+
+from .samples import sample_record
 
 SUITE = """\
 suite: sums
@@ -146,9 +148,9 @@ def test_parity_with_a_model_that_does_not_answer(
 
 
 def sample(identity: str, chosen: str, logprobs: list[float], **more: object) -> SampleRecord:
-    return SampleRecord(
+    return sample_record(
         identity, 0, {}, ["x"], "p", "sent", chosen, chosen, "", "ok", correct=chosen == "x",
-        details={"choices": ["x", "y"], "logprobs": logprobs, **more},
+        choices=Choices(("x", "y"), ("x", "y"), tuple(logprobs)), **more,
     )  # fmt: skip
 
 

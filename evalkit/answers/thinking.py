@@ -14,6 +14,8 @@ from evalkit.exchange import Response, Status
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
 
+THOUGHT = "thinking"
+"""The detail of a response that holds what was thought."""
 UNFINISHED = "still_thinking"
 """The detail of a response whose thinking did not end."""
 WHY = "the model was still thinking when it had to stop; raise max_new_tokens"
@@ -62,8 +64,8 @@ def spoken(response: Response, thinking: Thinking) -> Response:
     found = split(response.text, response.sent, thinking.start, thinking.end)
     details = dict(response.details)
     if found.thought is not None:
-        details["thinking"] = found.thought
+        details[THOUGHT] = found.thought
     silent = not (found.answer or "").strip() and response.status is Status.TRUNCATED
-    if found.answer is None or (silent and details.get("thinking")):
+    if found.answer is None or (silent and details.get(THOUGHT)):
         details[UNFINISHED] = True
     return replace(response, text=found.answer or "", details=details)

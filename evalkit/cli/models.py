@@ -130,7 +130,7 @@ def _parity(options: argparse.Namespace) -> int:
         limit=options.limit,
         store=options.store,
     )
-    found = parity(run.record, options.a, options.b, metrics=options.metric)
+    found = parity(run.record, options.a, options.b, metrics=options.metric, registry=run.registry)
     if not found:
         raise UsageError(f"'{options.a}' and '{options.b}' have no prompt in common in this suite")
     for line in parity_lines(found):

@@ -9,7 +9,9 @@ from itertools import combinations
 from evalkit.comparing.scores import ScoreComparison, compare_score
 from evalkit.comparing.side import Side, pair, side_of
 from evalkit.errors import UsageError, unknown
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
+from evalkit.records.names import ScoreName
 from evalkit.stats.paired import holm
 
 
@@ -39,6 +41,7 @@ def compare_cells(
     pairs: Sequence[tuple[Side, Side]],
     metrics: Sequence[str] = (),
     *,
+    registry: Registry = BUILT_IN,
     confidence: float = 0.95,
     seed: int = 0,
     flips: bool = True,
@@ -46,20 +49,25 @@ def compare_cells(
     """Compare each second cell with the first of its pair.
 
     metrics: full names of scores, a metric's name for all of its scores (``recall``), or
-    ``all``; default: the first score of the suite. flips: whether to list the samples that
-    flipped. All p-values of one call are one family.
+    ``all``; default: the first score of the suite. registry: where metrics are looked up. flips:
+    whether to list the samples that flipped. All p-values of one call are one family.
     Raises UsageError for a score that neither cell has.
     """
     found = []
     for a, b in pairs:
         names = _scores(a, b, metrics)
-        scores = [compare_score(a, b, n, confidence=confidence, seed=seed) for n in names]
+        scores = [
+            compare_score(a, b, name, registry=registry, confidence=confidence, seed=seed)
+            for name in names
+        ]
         flipped = _flips(a, b, names) if flips else []
         found.append(CellComparison(a.cell.suite, *_called(a, b), scores, flipped))
     return _adjusted(found)
 
 
-def compare_in(run: RunRecord, suite: str, *, most: int = 28) -> list[CellComparison]:
+def compare_in(
+    run: RunRecord, suite: str, *, registry: Registry = BUILT_IN, most: int = 28
+) -> list[CellComparison]:
     """The cells of one suite of a run with each other, by the suite's first score.
 
     With more than ``most`` pairs, each cell with the first one only. Needs the run's samples;
@@ -68,7 +76,7 @@ def compare_in(run: RunRecord, suite: str, *, most: int = 28) -> list[CellCompar
     sides = [side_of(run, c) for c in run.cells if c.suite == suite and c.samples and c.scores]
     pairs = list(combinations(sides, 2))
     kept = pairs if len(pairs) <= most else [(sides[0], side) for side in sides[1:]]
-    return compare_cells(kept, flips=False)
+    return compare_cells(kept, registry=registry, flips=False)
 
 
 def main_score(side: Side) -> str | None:
@@ -87,10 +95,12 @@ def _scores(a: Side, b: Side, metrics: Sequence[str]) -> list[str]:
     if "all" in metrics:
         return common
     names: list[str] = []
+    suite = a.suite or b.suite
+    columns = suite.groups if suite else []
     for metric in metrics:
-        wanted = [n for n in common if n == metric or n.startswith(f"{metric}[")]
         # By its plain name a score stands for the whole, not for its groups as well.
-        exact = [metric] if metric in common else wanted
+        one = ScoreName.resolve(metric, columns, lambda name: str(name) in common)
+        exact = [str(one)] if one else [n for n in common if ScoreName.parse(n).base == metric]
         if not exact:
             raise UsageError(
                 f"{a.cell.suite}: {unknown('score', metric, common)}; --metric all takes all"

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.pairs import places
-from evalkit.records import SampleRecord
+from evalkit.records import Answer, SampleRecord
 from evalkit.spec.groups import group_text
 
-NOT_ANSWERED = ("error", "overflow")
+Answered = tuple[SampleRecord, Answer]
+"""A sample and one of the answers to it."""
 
 
 def scored(samples: Sequence[SampleRecord], on_unparsed: str) -> list[SampleRecord]:
-    """The samples that scores are over.
-
-    One without an answer (error, overflow) is never scored; one whose answer could not be taken
-    from the text is a wrong answer, unless the suite says ``on_unparsed: exclude``.
-    """
-    excluded = {*NOT_ANSWERED, *(["unparsed"] if on_unparsed == "exclude" else [])}
-    return [sample for sample in samples if sample.status not in excluded]
+    """The samples that scores are over: those with an answer that counts."""
+    return [sample for sample in samples if sample.answer.counts(on_unparsed)]
 
 
 def group_value(sample: SampleRecord, column: str) -> str:
@@ -30,7 +27,7 @@ def group_value(sample: SampleRecord, column: str) -> str:
 
 
 def columns_of(
-    samples: Sequence[SampleRecord],
+    rows: Sequence[Answered],
     *,
     task: str,
     labels: Sequence[str],
@@ -38,48 +35,62 @@ def columns_of(
     source: str | None,
     pair: str | None = None,
 ) -> Columns:
-    """The columns of samples, for metrics. task … pair: as in :class:`SuiteRecord`.
+    """The columns of answers, for metrics. task … pair: as in :class:`SuiteRecord`.
 
     The samples stand in the order of the data, which tells the first of a pair from the second.
     """
-    chosen = answer == "choice" and all(s.probabilities for s in samples)
+    samples = [sample for sample, _ in rows]
+    answers = [one for _, one in rows]
+    chosen = answer == "choice" and all(one.probabilities for one in answers)
     probabilities = None
     if chosen and labels:
-        rows = [[sample.probabilities[label] for label in labels] for sample in samples]
-        probabilities = np.array(rows, dtype=np.float64).reshape(len(samples), len(labels))
-    choices = chosen and task == "multiple-choice"
+        table = [[one.probabilities[label] for label in labels] for one in answers]
+        probabilities = np.array(table, dtype=np.float64).reshape(len(answers), len(labels))
+    compared = [one.choices for one in answers if one.choices is not None]
+    choices = chosen and task == "multiple-choice" and len(compared) == len(answers)
     return Columns(
-        predictions=[sample.prediction for sample in samples],
+        predictions=[one.prediction for one in answers],
         targets=[tuple(sample.targets) for sample in samples],
         labels=tuple(labels),
         probabilities=probabilities,
-        choice_logprobs=[tuple(s.details["logprobs"]) for s in samples] if choices else (),
-        choices=[tuple(s.details["options"]) for s in samples] if choices else (),
-        continuations=[tuple(s.details["choices"]) for s in samples] if choices else (),
-        sources=[str(s.fields[source]) for s in samples] if source else (),
-        likelihoods=_likelihoods(samples) if answer == "likelihood" else (),
-        ranked=_ranked(samples) if task == "fill-mask" else (),
-        passed=_passed(samples) if task == "code" else (),
+        choice_logprobs=[one.logprobs for one in compared] if choices else (),
+        choices=[one.texts for one in compared] if choices else (),
+        continuations=[one.continuations for one in compared] if choices else (),
+        sources=[str(sample.fields[source]) for sample in samples] if source else (),
+        likelihoods=_likelihoods(answers) if answer == "likelihood" else (),
+        ranked=[_ranked(one) for one in answers] if task == "fill-mask" else (),
+        passed=[_passed(one) for one in answers] if task == "code" else (),
         fields=[sample.fields for sample in samples],
         pairs=places(str(sample.fields[pair]) for sample in samples) if pair else (),
     )
 
 
-def _likelihoods(samples: Sequence[SampleRecord]) -> list[Likelihood]:
-    return [
-        Likelihood(s.details["logprob"], s.details["tokens"], s.details["bytes"]) for s in samples
-    ]
+def _likelihoods(answers: Sequence[Answer]) -> list[Likelihood]:
+    found = [one.likelihood for one in answers if one.likelihood is not None]
+    return found if len(found) == len(answers) else []
 
 
-def _ranked(samples: Sequence[SampleRecord]) -> list[tuple[str, ...]]:
-    """The candidates of each answer; a model that writes has one."""
-    written = [() if s.prediction is None else (s.prediction,) for s in samples]
-    return [
-        tuple(sample.details.get("candidates", one))
-        for sample, one in zip(samples, written, strict=True)
-    ]
+def _ranked(answer: Answer) -> tuple[str, ...]:
+    """The candidates of an answer; a model that writes has one."""
+    if answer.candidates is not None:
+        return answer.candidates
+    return () if answer.prediction is None else (answer.prediction,)
 
 
-def _passed(samples: Sequence[SampleRecord]) -> list[tuple[bool, ...]]:
-    """Whether each answer passed its tests; where there was no code to run, it did not."""
-    return [(bool(sample.details.get("tests", {}).get("passed")),) for sample in samples]
+def _passed(answer: Answer) -> tuple[bool, ...]:
+    """Whether an answer passed its tests; where there was no code to run, it did not."""
+    return (answer.tests is not None and answer.tests.passed,)
+
+
+def by_question(columns: Columns, questions: Sequence[Hashable]) -> tuple[Columns, list[int]]:
+    """The columns of questions, each with what came of the code of all its answers.
+
+    questions: of each answer, the question it is to. Also returns the place of each question's
+    first answer.
+    """
+    rows: dict[Hashable, list[int]] = {}
+    for row, question in enumerate(questions):
+        rows.setdefault(question, []).append(row)
+    first = [of_question[0] for of_question in rows.values()]
+    passed = [tuple(ok for row in of for ok in columns.passed[row]) for of in rows.values()]
+    return replace(columns.subset(first), passed=passed), first

@@ -6,13 +6,14 @@ Two backends of one model, two precisions, weights with and without an adapter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from evalkit.comparing.cells import CellComparison, compare_cells
-from evalkit.comparing.columns import NOT_ANSWERED
-from evalkit.comparing.side import side_of
-from evalkit.records import CellRecord, RunRecord, SampleRecord
+from evalkit.comparing.side import Side, side_of
+from evalkit.metrics.registry import BUILT_IN, Registry
+from evalkit.records import Answer, CellRecord, RunRecord, SampleRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +65,33 @@ class Parity:
 
 
 def parity(
-    run: RunRecord, a: str, b: str, *, metrics: Sequence[str] = (), confidence: float = 0.95
+    run: RunRecord,
+    a: str,
+    b: str,
+    *,
+    metrics: Sequence[str] = (),
+    registry: Registry = BUILT_IN,
+    confidence: float = 0.95,
 ) -> list[Parity]:
     """The cells of two models of one run, with their samples, prompt by prompt.
 
     metrics: the scores to compare, as in ``compare_cells``; default: the first of the suite.
+    registry: where metrics are looked up.
     """
     cells = {(cell.suite, cell.model, cell.prompt): cell for cell in run.cells}
+    compared = partial(compare_cells, metrics=metrics, registry=registry, confidence=confidence)
     return [
-        _two(run, one, other, metrics, confidence)
+        _two(run, one, other, compared)
         for (suite, model, prompt), one in cells.items()
         if model == a and (other := cells.get((suite, b, prompt))) is not None
     ]
 
 
 def _two(
-    run: RunRecord, a: CellRecord, b: CellRecord, metrics: Sequence[str], confidence: float
+    run: RunRecord,
+    a: CellRecord,
+    b: CellRecord,
+    compared: Callable[[Sequence[tuple[Side, Side]]], list[CellComparison]],
 ) -> Parity:
     second = {sample.id: sample for sample in b.samples}
     pairs = [(one, second[one.id]) for one in a.samples if one.id in second]
@@ -87,8 +99,7 @@ def _two(
     differences = [_difference(x, y) for x, y in parted]
     scores = None
     if a.scores and b.scores:
-        sides = [(side_of(run, a), side_of(run, b))]
-        scores = compare_cells(sides, metrics, confidence=confidence)[0]
+        scores = compared([(side_of(run, a), side_of(run, b))])[0]
     return Parity(
         suite=a.suite,
         prompt=a.prompt,
@@ -96,7 +107,7 @@ def _two(
         b=b.model,
         n=len(pairs),
         differences=differences,
-        ties=sum(_tie(x) or _tie(y) for x, y in parted),
+        ties=sum(x.answer.tie or y.answer.tie for x, y in parted),
         largest=_largest(pairs),
         scores=scores,
         errors=(_unanswered(run, a), _unanswered(run, b)),
@@ -105,7 +116,7 @@ def _two(
 
 
 def _unanswered(run: RunRecord, cell: CellRecord) -> str:
-    lost = [sample for sample in cell.samples if sample.status in NOT_ANSWERED]
+    lost = [sample for sample in cell.samples if not sample.answer.answered]
     suite = run.suites.get(cell.suite)
     allowed = suite.max_errors if suite else 0
     if cell.error or not lost:
@@ -126,24 +137,24 @@ def _difference(a: SampleRecord, b: SampleRecord) -> Difference:
         status_b=b.status,
         flip=a.prediction != b.prediction,
         won=bool(b.correct) if decided else None,
-        why=_why(a, b),
+        why=_why(a.answer, b.answer),
     )
 
 
 def _said(sample: SampleRecord) -> str:
     """What is compared: the choice where choices were compared, else the text."""
-    chosen = sample.prediction if "logprobs" in sample.details else sample.output
+    chosen = sample.prediction if sample.answer.choices else sample.output
     return chosen or ""
 
 
-def _why(a: SampleRecord, b: SampleRecord) -> str:
-    if a.status != b.status and {a.status, b.status} & {"error", "overflow"}:
+def _why(a: Answer, b: Answer) -> str:
+    if a.status != b.status and not (a.answered and b.answered):
         return "one of the two has no answer"
     if a.sent and b.sent and a.sent != b.sent:
         return "the models were sent different texts"
-    if _tie(a) or _tie(b):
+    if a.tie or b.tie:
         return "a tie: the lead is smaller than rounding"
-    if "logprobs" in a.details:
+    if a.choices is not None:
         return "another choice leads, by more than rounding"
     if not a.output or not b.output:
         return "one of the two wrote nothing"
@@ -156,15 +167,12 @@ def _why(a: SampleRecord, b: SampleRecord) -> str:
     return f"the texts part in their {where}"
 
 
-def _tie(sample: SampleRecord) -> bool:
-    return bool(sample.details.get("tie"))
-
-
 def _largest(pairs: Sequence[tuple[SampleRecord, SampleRecord]]) -> float | None:
+    compared = [(a.answer.choices, b.answer.choices) for a, b in pairs]
     gaps = [
         abs(x - y)
-        for a, b in pairs
-        if a.details.get("choices") == b.details.get("choices")
-        for x, y in zip(a.details.get("logprobs", ()), b.details.get("logprobs", ()), strict=False)
+        for a, b in compared
+        if a is not None and b is not None and a.continuations == b.continuations
+        for x, y in zip(a.logprobs, b.logprobs, strict=False)
     ]
     return max(gaps, default=None)

@@ -17,9 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.comparing.columns import scored
-from evalkit.comparing.side import KEPT_DIGEST, KEPT_SUMS, Side, row_digest
+from evalkit.comparing.side import Side, row_digest
 from evalkit.errors import EvalkitError, UsageError
-from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
+from evalkit.records import (
+    Answer,
+    CellRecord,
+    Kept,
+    RunRecord,
+    SampleRecord,
+    ScoreRecord,
+    SuiteRecord,
+)
+from evalkit.records.names import ScoreName, base_of
+from evalkit.records.older import upgraded_run
 
 _LABELLED = ("classification", "multiple-choice", "safety")
 
@@ -50,13 +60,13 @@ def _sums(
     """By score, the rows of what each sample adds to its sums; those that cannot be made, not."""
     from evalkit.metrics.weighted import of_sums
 
-    whole = not any(KEPT_DIGEST in sample.details for sample in samples)  # else from a file
+    whole = all(sample.kept is None for sample in samples)  # else from a file
     side = Side(cell, suite, {sample.id: sample for sample in samples}, whole)
     found = {}
     for name in cell.scores:
-        if of_sums(name, suite.metric_settings.get(name.partition("[")[0], {})) is None:
+        if of_sums(name, suite.metric_settings.get(base_of(name), {})) is None:
             continue
-        if "[" in name and name.partition("[")[2].removesuffix("]") not in suite.labels:
+        if ScoreName.parse(name).group is not None:
             continue  # a group: its samples are among those of the whole
         with suppress(EvalkitError, KeyError):
             rows = side.sums(name, list(side.samples), suite)
@@ -76,6 +86,7 @@ def read_run(path: Path) -> RunRecord:
     """A run from a file written by ``--eval-json``. Raises UsageError when it is none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        upgraded_run(document.get("suites", {}), document["cells"])
         cells = [_cell(cell) for cell in document["cells"]]
         suites = {name: _suite(suite) for name, suite in document.get("suites", {}).items()}
     except OSError as error:
@@ -146,16 +157,9 @@ def _samples(pairs: Mapping[str, Any]) -> list[SampleRecord]:
             fields={},
             targets=list(targets[i] or ()),
             prompt="",
-            sent="",
-            output="",
-            prediction=predictions[i],
-            how="",
-            status="ok",
+            answers=[Answer(prediction=predictions[i])],
             scores={name: column[i] for name, column in scores.items() if column[i] is not None},
-            details={
-                KEPT_DIGEST: pairs["digests"][i],
-                KEPT_SUMS: {name: rows[i] for name, rows in sums.items()},
-            },
+            kept=Kept(pairs["digests"][i], {name: rows[i] for name, rows in sums.items()}),
         )
         for i, one in enumerate(ids)
     ]

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.comparing.columns import group_value
+from evalkit.comparing.columns import by_question, group_value
 from evalkit.comparing.side import Paired, Side, pair
 from evalkit.errors import EvalkitError
-from evalkit.metrics import catalogue
 from evalkit.metrics.base import Columns
+from evalkit.metrics.entry import Metric
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import SuiteRecord
+from evalkit.records.names import ScoreName, base_of
 from evalkit.stats import paired as tests
 from evalkit.stats.clusters import clustered_interval, clustered_t
 from evalkit.stats.weighted import Weighted, paired_weighted
@@ -64,10 +66,17 @@ class _Asked:
     confidence: float
     seed: int
     note: str
+    registry: Registry
 
 
 def compare_score(
-    a: Side, b: Side, score: str, *, confidence: float = 0.95, seed: int = 0
+    a: Side,
+    b: Side,
+    score: str,
+    *,
+    registry: Registry = BUILT_IN,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> ScoreComparison:
     """Compare one score, by its full name; ``accuracy[topic=art]`` over the samples of the group.
 
@@ -76,19 +85,21 @@ def compare_score(
     bootstrap. Both over clusters where the suite has some. A score that judges give: over the
     samples with a grade on both sides. A function of the project's own that
     makes one number of all samples: the same bootstrap, fewer times, if it is fast. Any other:
-    the difference alone.
+    the difference alone. registry: where the score's metric is looked up.
     """
     both = pair(a, b)
     name, ids = _group(a, b, score, both.ids)
-    better, width = _known(a, b, score)
+    better, width = _known(a, b, score, registry)
     valued = [one for one in ids if all(name in side.samples[one].scores for side in (a, b))]
     ungraded = 0
-    if valued and catalogue.of_score(name) is None:  # judges' grades: none is made anew
+    if valued and registry.of_score(name) is None:  # judges' grades: none is made anew
         either = sum(any(name in side.samples[one].scores for side in (a, b)) for one in ids)
         ungraded, ids = either - len(valued), valued
     clusters = _clusters(a, b, ids) if ids else None
-    note = _unpaired(both, ungraded)
-    asked = _Asked(score, name, better, width, ids, clusters, confidence, seed, note)
+    note = "; ".join(filter(None, (_unpaired(both, ungraded), _two_functions(a, b, name))))
+    asked = _Asked(score, name, better, width, ids, clusters, confidence, seed, note, registry)
+    if name != score and not (a.whole or b.whole):
+        return _undefined(asked, "files do not keep which samples are in a group")
     if not ids:
         return _undefined(asked, "no sample in both has the same row and targets")
     values = [_per_sample(side, name, ids) for side in (a, b)]
@@ -97,13 +108,36 @@ def compare_score(
     return _by_samples(asked, values[0], values[1])
 
 
-def _known(a: Side, b: Side, score: str) -> tuple[str, float]:
+def _known(a: Side, b: Side, score: str, registry: Registry) -> tuple[str, float]:
     """Which way the score is better, and how wide its range is, as the runs recorded it."""
     for side in (b, a):
         if (record := side.cell.scores.get(score)) is not None:
             return record.better, record.range_high - record.range_low
-    metric = catalogue.of_score(score)
+    metric = registry.of_score(score)
     return (metric.better, metric.high - metric.low) if metric else ("", np.inf)
+
+
+def _hash_of(side: Side, metric: str) -> str:
+    """Of the function of a metric of the project's own, as the side's run recorded it, or ""."""
+    return side.suite.metric_hashes.get(metric, "") if side.suite else ""
+
+
+def _two_functions(a: Side, b: Side, name: str) -> str:
+    """What to say where two runs scored by functions of one name that differ."""
+    metric = base_of(name)
+    first, second = _hash_of(a, metric), _hash_of(b, metric)
+    if first and second and first != second:
+        return f"'{metric}' is another function in {b.run} than in {a.run}"
+    return ""
+
+
+def _changed_since(a: Side, b: Side, metric: Metric, registry: Registry) -> str:
+    """What to say where a score is computed again by another function than that of its run."""
+    now = registry.fingerprint(metric.name)
+    runs = dict.fromkeys(s.run for s in (a, b) if now and _hash_of(s, metric.name) not in ("", now))
+    if not runs:
+        return ""
+    return f"computed again with '{metric.name}' as it is now, which differs in {', '.join(runs)}"
 
 
 def _clusters(a: Side, b: Side, ids: list[str]) -> list[str] | None:
@@ -117,14 +151,12 @@ def _clusters(a: Side, b: Side, ids: list[str]) -> list[str] | None:
 
 def _group(a: Side, b: Side, score: str, ids: list[str]) -> tuple[str, list[str]]:
     """The score without its group, and the ids of the group."""
-    name, _, key = score.rpartition("[")
-    column, equals, value = key.removesuffix("]").partition("=")
-    suite = a.suite or b.suite
-    grouped = suite.group.split(", ") if suite and suite.group else []
-    if not equals or column not in grouped:
+    name = ScoreName.parse(score)
+    if name.group is None:
         return score, ids
+    column, value = name.group
     rows = (a if a.whole else b).samples
-    return name, [one for one in ids if group_value(rows[one], column) == value]
+    return str(name.whole), [one for one in ids if group_value(rows[one], column) == value]
 
 
 def _per_sample(side: Side, name: str, ids: list[str]) -> Floats | None:
@@ -164,12 +196,14 @@ def _by_samples(asked: _Asked, a: Floats, b: Floats) -> ScoreComparison:
 def _recomputed(a: Side, b: Side, asked: _Asked) -> ScoreComparison:
     """A score that is made anew from both sides' answers to the same samples."""
     suite = a.suite or b.suite
-    metric = catalogue.of_score(asked.name)
+    metric = asked.registry.of_score(asked.name)
     if suite is None or metric is None:
         why = f"{asked.score} has no per-sample values to pair"
         return _undefined(asked, f"{why}, and this project has no such metric" if suite else why)
     if (summed := _of_sums(a, b, suite, asked)) is not None:
         return _bootstrapped(asked, *summed)
+    if changed := _changed_since(a, b, metric, asked.registry):
+        asked = replace(asked, note="; ".join(filter(None, (asked.note, changed))))
     made = []
     for side in (a, b):
         try:
@@ -201,7 +235,7 @@ def _of_sums(
     """Both sides of a score that is a function of sums, which files keep too."""
     from evalkit.metrics.weighted import of_sums, over
 
-    settings = suite.metric_settings.get(asked.name.partition("[")[0], {})
+    settings = suite.metric_settings.get(base_of(asked.name), {})
     statistic = of_sums(asked.name, settings)
     if statistic is None:
         return None
@@ -238,7 +272,7 @@ def _within(interval: tuple[float, float], asked: _Asked) -> tuple[float, float]
 
 
 def _make(
-    side: Side, suite: SuiteRecord, asked: _Asked, metric: catalogue.Metric
+    side: Side, suite: SuiteRecord, asked: _Asked, metric: Metric
 ) -> tuple[float, Floats | None, Weighted | None]:
     from evalkit.metrics.run import run_metric
     from evalkit.metrics.weighted import weighted
@@ -246,8 +280,11 @@ def _make(
     if not side.whole and all(side.samples[one].prediction is None for one in asked.ids):
         raise EvalkitError(f"{side.run}: predictions are not kept")
     columns, of_sample = side.columns(asked.ids, suite)
+    if "passed" in metric.needs:  # it looks at all answers to a question together
+        columns, first = by_question(columns, of_sample)
+        of_sample = [of_sample[i] for i in first]
     settings: dict[str, Any] = suite.metric_settings.get(metric.name, {})
-    made = run_metric(metric.name, columns, settings=settings)[asked.name]
+    made = run_metric(metric.name, columns, settings=settings, registry=asked.registry)[asked.name]
     function = weighted(asked.name, columns, settings)
     if function is None and metric.open_keys:
         anew = _anew(columns, settings, asked, metric)
@@ -258,16 +295,15 @@ def _make(
     return made.value, None, (lambda w: function(w[:, of_sample])) if function else None
 
 
-def _anew(
-    columns: Columns, settings: dict[str, Any], asked: _Asked, metric: catalogue.Metric
-) -> Weighted:
+def _anew(columns: Columns, settings: dict[str, Any], asked: _Asked, metric: Metric) -> Weighted:
     """A metric that is known only as a function, made anew of every resample."""
     from evalkit.metrics.run import run_metric
 
     def value(weights: Floats) -> float:
         index = np.repeat(np.arange(len(weights)), weights.astype(np.int64))
         try:
-            made = run_metric(metric.name, columns.subset(index.tolist()), settings=settings)
+            part = columns.subset(index.tolist())
+            made = run_metric(metric.name, part, settings=settings, registry=asked.registry)
             return made[asked.name].value
         except (EvalkitError, KeyError):  # what it cannot make of few samples is left out
             return nan

@@ -13,21 +13,18 @@ from numpy.typing import NDArray
 
 from evalkit.comparing.columns import columns_of, scored
 from evalkit.metrics.base import Columns
-from evalkit.records import CellRecord, RunRecord, SampleRecord, SuiteRecord
+from evalkit.records import CellRecord, Kept, RunRecord, SampleRecord, SuiteRecord
+from evalkit.records.names import base_of
 
 Floats = NDArray[np.float64]
-KEPT_DIGEST = "row_digest"
-"""Among the details of a sample that was read from a file: the digest of the row it had."""
-KEPT_SUMS = "sums"
-"""Likewise, by the full name of a score that is a function of sums: what the sample adds."""
 
 
 @dataclass(frozen=True)
 class Side:
     """A cell to compare.
 
-    samples: the scored ones, by id. whole: they have everything metrics need; else only their
-    per-sample scores, and predictions as far as a file kept them. run: the id of its run.
+    samples: the scored ones, by id. whole: they have everything metrics need; else only what a file
+    kept of them. run: the id of its run.
     """
 
     cell: CellRecord
@@ -44,12 +41,13 @@ class Side:
     def columns(self, ids: Sequence[str], suite: SuiteRecord) -> tuple[Columns, list[int]]:
         """The columns of the answers to these samples, and to which of them each belongs."""
         answers = [
-            (i, answer)
-            for i, one in enumerate(ids)
-            for answer in scored(_answers(self.samples[one]), suite.on_unparsed)
+            (i, (sample, answer))
+            for i, sample in enumerate(self.samples[one] for one in ids)
+            for answer in sample.answers
+            if answer.counts(suite.on_unparsed)
         ]
         columns = columns_of(
-            [answer for _, answer in answers],
+            [row for _, row in answers],
             task=suite.task,
             labels=suite.labels,
             answer=suite.answer,
@@ -64,18 +62,21 @@ class Side:
         Shape (n, k), over all answers to a question; None where a file does not keep it.
         """
         if not self.whole:
-            kept = [self.samples[one].details.get(KEPT_SUMS, {}).get(score) for one in ids]
-            return None if None in kept else np.array(kept, dtype=np.float64)
+            rows = [kept.sums.get(score) if kept else None for kept in self._kept(ids)]
+            return None if None in rows else np.array(rows, dtype=np.float64)
         from evalkit.metrics.weighted import sums
 
         columns, of_sample = self.columns(ids, suite)
-        settings = suite.metric_settings.get(score.partition("[")[0], {})
-        rows = sums(score, columns, settings)
-        if len(rows) == len(ids):
-            return rows
-        total = np.zeros((len(ids), rows.shape[1]))
-        np.add.at(total, of_sample, rows)
+        settings = suite.metric_settings.get(base_of(score), {})
+        added = sums(score, columns, settings)
+        if len(added) == len(ids):
+            return added
+        total = np.zeros((len(ids), added.shape[1]))
+        np.add.at(total, of_sample, added)
         return total
+
+    def _kept(self, ids: Sequence[str]) -> list[Kept | None]:
+        return [self.samples[one].kept for one in ids]
 
     def completed(self, other: Side, ids: Sequence[str]) -> Side:
         """The same side with the rows and targets of the other, where their digests agree."""
@@ -86,14 +87,6 @@ class Side:
             row = other.samples[one]
             samples[one] = replace(samples[one], fields=row.fields, targets=row.targets)
         return replace(self, samples=samples)
-
-
-def _answers(sample: SampleRecord) -> list[SampleRecord]:
-    """Every answer to a question that was asked several times, as a sample of its own."""
-    return [
-        replace(sample, prediction=answer["prediction"], status=answer["status"], repeats=[])
-        for answer in sample.repeats
-    ] or [sample]
 
 
 class Paired(NamedTuple):
@@ -111,7 +104,7 @@ def side_of(run: RunRecord, cell: CellRecord) -> Side:
     """A cell of a run, with its samples loaded."""
     suite = run.suites.get(cell.suite)
     kept = scored(cell.samples, suite.on_unparsed if suite else "wrong")
-    whole = not any(KEPT_DIGEST in sample.details for sample in kept)
+    whole = all(sample.kept is None for sample in kept)
     return Side(cell, suite, {s.id: s for s in kept}, whole, run.id)
 
 
@@ -128,8 +121,8 @@ def pair(a: Side, b: Side) -> Paired:
 
 def row_digest(sample: SampleRecord) -> str:
     """Twelve hexadecimal digits that stand for a sample's row and accepted answers."""
-    if KEPT_DIGEST in sample.details:
-        return str(sample.details[KEPT_DIGEST])
+    if sample.kept is not None:
+        return sample.kept.digest
     content = [sample.fields, list(sample.targets)]
     text = json.dumps(content, sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:12]

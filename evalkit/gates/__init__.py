@@ -1,12 +1,21 @@
 """Gates: a rule on a score of a cell (``grammar``), and the verdict on it (``verdicts``)."""
 
-from evalkit.gates.grammar import Gate, GateSyntaxError, Reference, Term, parse, problem
+from evalkit.gates.grammar import (
+    Gate,
+    GateSyntaxError,
+    KnownScores,
+    Reference,
+    Term,
+    parse,
+    problem,
+)
 from evalkit.gates.verdicts import Difference, decide
 
 __all__ = [
     "Difference",
     "Gate",
     "GateSyntaxError",
+    "KnownScores",
     "Reference",
     "Term",
     "decide",

@@ -2,7 +2,8 @@
 
     gate   := term ("and" term)* ["at" NUMBER ["%"]]
     term   := score op reference
-    score  := NAME | NAME "[" key "]"              recall[negative], accuracy[topic=art]
+    score  := NAME ["[" key "]"] ["[" column "=" value "]"]
+                                                   recall[negative], accuracy[topic=art]
     op     := ">=" | ">" | "<=" | "<" | "==" | "!="
     reference := NUMBER | NUMBER "%" | target [("+" | "-") NUMBER]
     target := "baseline" | MODEL "/" PROMPT
@@ -13,26 +14,28 @@ than the baseline the score may be. With a confidence the verdict is on an inter
 value, and against another cell on that of the paired difference: pass when the whole interval
 clears the threshold, fail when none of it does, inconclusive otherwise. ``certified`` demands
 figures of the certificates of those who judged the score (``{kappa: 0.6}``).
+
+Labels and groups stand in brackets as they are; one that a rule would cut apart, or that could mean
+two scores, is written as a JSON string: ``recall["a] >= b"] >= 0.9`` (see :class:`ScoreName`).
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from evalkit.errors import EvalkitError, nearest, unknown
 from evalkit.judging.certificate import requirement_problem
-from evalkit.metrics import catalogue
+from evalkit.metrics.registry import BUILT_IN, Registry
+from evalkit.records.names import GROUP, KEY, Group, ScoreName
 
 _OPS = (">=", ">", "<=", "<", "==", "!=")
-_TERM = re.compile(
-    r"""^\s*(?P<score>[^\W\d][\w.:/@-]*(?:\[.*?\])?)\s*
-        (?P<op>>=|<=|==|!=|>|<)\s*
-        (?P<reference>.+?)\s*$""",
-    re.VERBOSE,
-)
+_OP = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*")
+_BASE = r"[^\W\d][\w.:/@-]*"
+_WRITTEN = re.compile(rf"{_BASE}(?:{KEY})?(?:{GROUP})?", re.DOTALL)
+_LOOSE = re.compile(rf"{_BASE}(?:\[.*\])?", re.DOTALL)
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _PLAIN = re.compile(rf"^(?P<number>{_NUMBER})\s*(?P<percent>%?)$")
 _RELATIVE = re.compile(
@@ -80,65 +83,90 @@ class Gate:
     certified: tuple[tuple[str, float], ...] = ()
 
 
-def parse(declared: object) -> Gate:
+def parse(declared: object, registry: Registry = BUILT_IN) -> Gate:
     """Read a gate as written in a suite: a string, or the long form as a mapping.
 
-    Raises GateSyntaxError.
+    registry: tells in which direction a score is better, for ``max_drop``. Raises GateSyntaxError.
     """
     if isinstance(declared, str):
         rule, level = declared.strip(), None
         if at := _AT.search(rule):
             level = _level(_number(at["number"], at["percent"]))
             rule = rule[: at.start()]
-        terms = tuple(_term(part) for part in _parts(rule))
-        return Gate(" ".join(declared.split()), terms, level)
+        return Gate(" ".join(declared.split()), _terms(rule), level)
     if isinstance(declared, Mapping):
-        return _long_form(declared)
+        return _long_form(declared, registry)
     raise GateSyntaxError(
         f"expected a rule such as 'accuracy >= 0.8' or a mapping with {', '.join(_LONG_KEYS)};"
         f" found {declared!r}"
     )
 
 
-def _parts(rule: str) -> list[str]:
-    """A rule cut at each ``and`` that is not inside brackets: labels and groups are any text."""
-    parts, start = [], 0
+def _terms(rule: str) -> tuple[Term, ...]:
+    """The terms of a rule, which is cut at ``and`` where that leaves terms: labels are any text.
+
+    Names that are written as evalkit writes them go before brackets that hold anything.
+    """
+    for score in (_WRITTEN, _LOOSE):
+        found = _cut(rule, score)
+        if found is not None:
+            return tuple(found)
+    raise GateSyntaxError(_unread(rule))
+
+
+def _cut(rule: str, score: re.Pattern[str]) -> list[Term] | None:
     for found in _AND.finditer(rule):
-        part = rule[start : found.start()]
-        if part.count("[") <= part.count("]"):
-            parts.append(part)
-            start = found.end()
-    return [*parts, rule[start:]]
+        first = _term(rule[: found.start()], score)
+        rest = _cut(rule[found.end() :], score) if first else None
+        if first and rest:
+            return [first, *rest]
+    only = _term(rule, score)
+    return [only] if only else None
 
 
-def _term(text: str) -> Term:
-    match = _TERM.match(text)
-    if match is None:
-        raise GateSyntaxError(
-            f"cannot read '{text.strip()}': expected a score, one of {' '.join(_OPS)} and a"
-            " number, such as 'accuracy >= 0.8', 'recall[spam] >= 0.9' or"
-            " 'macro_f1 >= baseline - 0.02'"
+def _term(text: str, score: re.Pattern[str]) -> Term | None:
+    """One term, cut at the first operator that leaves a score and a reference; None without."""
+    for found in _OP.finditer(text):
+        left, right = text[: found.start()].strip(), text[found.end() :].strip()
+        if score.fullmatch(left) and (reference := _reference(right)):
+            return Term(left, found[1], reference)
+    return None
+
+
+def _unread(rule: str) -> str:
+    """What is wrong with a rule: the first of its parts that is no term."""
+    parts = [part.strip() for part in _AND.split(rule)]
+    part = next((part for part in parts if not _term(part, _LOOSE)), rule)
+    begun = re.match(
+        rf"{_LOOSE.pattern}\s*(?:>=|<=|==|!=|>|<)\s*(?P<rest>[^\s<>=!].*)", part, re.DOTALL
+    )
+    if begun:
+        return (
+            f"cannot read '{begun['rest']}': expected a number (0.8 or 80%), 'baseline',"
+            " 'baseline - 0.02', or 'MODEL/PROMPT - 0.02'"
         )
-    return Term(match["score"], match["op"], _reference(match["reference"]))
+    return (
+        f"cannot read '{part}': expected a score, one of {' '.join(_OPS)} and a"
+        " number, such as 'accuracy >= 0.8', 'recall[spam] >= 0.9' or"
+        " 'macro_f1 >= baseline - 0.02'"
+    )
 
 
-def _reference(text: str) -> Reference:
+def _reference(text: str) -> Reference | None:
+    """What a score is compared with; None where the text is nothing of the kind."""
     if match := _PLAIN.match(text):
         return Reference(_number(match["number"], match["percent"]))
     if match := _RELATIVE.match(text):
         offset = _number(match["offset"], match["percent"]) if match["offset"] else 0.0
         return Reference(-offset if match["sign"] == "-" else offset, match["target"])
-    raise GateSyntaxError(
-        f"cannot read '{text}': expected a number (0.8 or 80%), 'baseline', 'baseline - 0.02',"
-        " or 'MODEL/PROMPT - 0.02'"
-    )
+    return None
 
 
 def _number(text: str, percent: str | None) -> float:
     return float(text) / 100 if percent else float(text)
 
 
-def _long_form(declared: Mapping[object, object]) -> Gate:
+def _long_form(declared: Mapping[object, object], registry: Registry) -> Gate:
     for key in declared:
         if key not in _LONG_KEYS:
             guess = nearest(str(key), _LONG_KEYS)
@@ -155,7 +183,7 @@ def _long_form(declared: Mapping[object, object]) -> Gate:
     if "max" in declared:
         terms.append(Term(score, "<=", _limit("max", declared["max"])))
     if "max_drop" in declared:
-        terms.append(_drop(score, _bound("max_drop", declared["max_drop"])))
+        terms.append(_drop(score, _bound("max_drop", declared["max_drop"]), registry))
     if not terms:
         raise GateSyntaxError("a gate in long form needs 'min:', 'max:' or 'max_drop:'")
     confidence = declared.get("confidence")
@@ -184,14 +212,14 @@ def _level(value: float) -> float:
 
 def _limit(key: str, value: object) -> Reference:
     """A number, or a score of another cell (``baseline - 0.02``)."""
-    if isinstance(value, str) and _RELATIVE.match(value.strip()):
-        return _reference(value.strip())
+    if isinstance(value, str) and (relative := _reference(value.strip())) and relative.target:
+        return relative
     return Reference(_bound(key, value))
 
 
-def _drop(score: str, drop: float) -> Term:
+def _drop(score: str, drop: float, registry: Registry) -> Term:
     """A drop is a change for the worse, whichever way that is."""
-    metric = catalogue.of_score(score)
+    metric = registry.of_score(score)
     if metric is not None and metric.better == "lower":
         return Term(score, "<=", Reference(drop, "baseline"))
     return Term(score, ">=", Reference(-drop, "baseline"))
@@ -212,29 +240,57 @@ def _show_reference(reference: Reference) -> str:
     return f"{reference.target} {sign} {abs(reference.offset):g}"
 
 
-def problem(declared: object, known: Sequence[str], *, groups: Sequence[str] = ()) -> str | None:
-    """What is wrong with a gate as declared, or None.
+@dataclass(frozen=True, slots=True)
+class KnownScores:
+    """The scores that a suite will have.
 
-    known: the score names the suite will have. groups: the columns it groups its samples by;
-    ``name[column=value]`` is then a score for every known name, whatever the value.
+    names: full names, groups aside. columns: those that its samples are grouped by. bases: of
+    scores whose keys only computing them tells. groups: those that there are samples of, where the
+    data are read; of two readings of a name the one with such a group is meant.
     """
+
+    names: Collection[str]
+    columns: Collection[str] = ()
+    bases: Collection[str] = ()
+    groups: Collection[Group] = ()
+
+    def find(self, text: str) -> ScoreName | None:
+        """The score that is meant; None if there is none."""
+        found = ScoreName.resolve(text, self.columns, self._has_samples) if self.groups else None
+        return found or ScoreName.resolve(text, self.columns, self._has)
+
+    def _has_samples(self, name: ScoreName) -> bool:
+        return self._has(name) and (name.group is None or name.group in self.groups)
+
+    def _has(self, name: ScoreName) -> bool:
+        if name.group is not None and name.group.column not in self.columns:
+            return False
+        return str(name.whole) in self.names or name.base in self.bases
+
+    def named(self, gate: Gate) -> Gate:
+        """A gate with its scores by their full names; those that are not known stay as they are."""
+        terms = (
+            replace(term, score=str(self.find(term.score) or term.score)) for term in gate.terms
+        )
+        return replace(gate, terms=tuple(terms))
+
+
+def problem(declared: object, known: KnownScores) -> str | None:
+    """What is wrong with a gate as declared, or None. known: the scores the suite will have."""
     try:
         gate = parse(declared)
     except GateSyntaxError as error:
         return str(error)
     for term in gate.terms:
-        if term.score in known:
+        if known.find(term.score) is not None:
             continue
-        base, _, key = term.score.partition("[")
-        column, grouped, _ = key.partition("=")
-        if grouped and base in known and groups:
-            if column in groups:
-                continue
-            return f"'{term.score}': {unknown('group', column, groups)}"
-        guess = nearest(term.score, known)
+        name = ScoreName.parse(term.score)
+        if name.group is not None and str(name.whole) in known.names and known.columns:
+            return f"'{term.score}': {unknown('group', name.group.column, list(known.columns))}"
+        guess = nearest(term.score, list(known.names))
         hint = f"; did you mean '{guess}'?" if guess else ""
         return (
-            f"no score is called '{term.score}'{hint} (this suite has: {', '.join(known)}."
+            f"no score is called '{term.score}'{hint} (this suite has: {', '.join(known.names)}."
             " A gate can only use metrics listed under 'metrics:')"
         )
     return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from evalkit.errors import EvalkitError
 from evalkit.gates.grammar import Gate, Term
 from evalkit.records import GateRecord, ScoreRecord, Verdict
+from evalkit.records.names import base_of
 from evalkit.stats.power import Facing, samples_to_settle
 
 _OPS: dict[str, Callable[[float, float], bool]] = {
@@ -92,7 +93,7 @@ def _decide_term(
         record.reason = f"no sample tells {term.score}: {part}"
         return record
     if score is None:
-        whole = scores.get(term.score.partition("[")[0])
+        whole = scores.get(base_of(term.score))
         why = f": {whole.note}" if whole and whole.value is None and whole.note else ""
         record.reason = f"the score {term.score} was not computed{why}"
         return record
@@ -149,7 +150,7 @@ def _none_tells(name: str, scores: Scores) -> bool:
     """Whether a score is missing for want of samples (of a group, of a label), of nothing else."""
     score = scores.get(name)
     if score is None:
-        whole = scores.get(name.partition("[")[0])
+        whole = scores.get(base_of(name))
         return whole is None or whole.value is not None
     return score.no_value == "undefined"
 

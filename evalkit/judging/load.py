@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from evalkit import content
 from evalkit.errors import Problem, SpecError, unknown
 from evalkit.judging.rubric import MATERIAL, Rubric, is_path, named_files
+from evalkit.records.names import score_name
 from evalkit.spec.files import locate
 from evalkit.spec.judges import JudgeSpec
 from evalkit.spec.parts import shown
@@ -47,7 +48,7 @@ class Judged:
         criteria = self.rubric.criteria
         if self.rubric.mode != "binary" or len(criteria) < 2:
             return (self.score,)
-        return (self.score, *(f"{self.score}[{criterion.name}]" for criterion in criteria))
+        return (self.score, *(score_name(self.score, criterion.name) for criterion in criteria))
 
 
 def load_rubric(path: Path) -> Rubric:

@@ -9,6 +9,7 @@ import numpy as np
 from evalkit.metrics import probabilistic
 from evalkit.metrics.base import Columns
 from evalkit.metrics.classification import confusion, f1, precision, recall
+from evalkit.records.names import score_name
 
 NO_LABEL = "(none)"
 
@@ -41,7 +42,7 @@ def classification_report(columns: Columns) -> dict[str, Any]:
     for i, label in enumerate(columns.labels):
         row: dict[str, Any] = {"label": label}
         for part, table in tables.items():
-            value = table[f"{part}[{label}]"].value
+            value = table[score_name(part, label)].value
             row[part] = None if np.isnan(value) else value
         row["support"] = int(support[i])
         rows.append(row)

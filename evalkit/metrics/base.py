@@ -9,20 +9,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.records import Likelihood as Likelihood
+
 FloatArray = NDArray[np.float64]
-
-
-class Likelihood(NamedTuple):
-    """How likely a model finds a text: log-probability (nats) of its tokens, tokens, bytes."""
-
-    logprob: float
-    tokens: int
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

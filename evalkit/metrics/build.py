@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.metrics.base import Result, Score
-from evalkit.metrics.catalogue import find
+from evalkit.metrics.catalogue import METRICS
 from evalkit.stats import intervals
 from evalkit.stats.bounded import (
     ratio_error,
@@ -69,23 +69,20 @@ def mean(
     seed: int = 0,
     note: str = "",
     bounded: bool = True,
-    highest: float | None = None,
+    limits: tuple[float, float] | None = None,
     units: Sequence[Hashable] | None = None,
 ) -> Score:
     """The mean of per-sample values of the metric ``name``.
 
-    bounded: False where the settings take the bounds away that the metric has by itself. highest:
-    what no value is likely to exceed, where the metric has no upper bound. units: the question or
-    cluster of each value, where they are not independent.
+    bounded: False where the settings take the lower end of the range away. limits: the range of
+    the values; default: that of evalkit's metric of this name. units: the question or cluster of
+    each value, where they are not independent.
     """
-    metric = find(name)
-    assert metric is not None
     x = np.asarray(values, dtype=np.float64)
     if not len(x):
         return undefined(0, confidence, NOTHING)
-    low = metric.low if bounded else -inf
-    high = metric.high if highest is None else highest
-    sums = Ratio(x, np.ones(len(x)), low, high)
+    low, high = limits or limits_of(name)
+    sums = Ratio(x, np.ones(len(x)), low if bounded else -inf, high)
     made = of_ratio(sums, len(x), confidence=confidence, note=note, units=units)
     value = float(x[0]) if np.all(x == x[0]) else float(x.mean())  # of equal values, not rounded
     return replace(made, value=value, per_sample=x)
@@ -188,22 +185,25 @@ def resampled(
     seed: int,
     note: str = "",
     mass: ArrayLike | None = None,
-    units: Sequence[Hashable] | None = None,
 ) -> Score:
     """A bounded score that is a function of the samples' weights (see stats.bounded).
 
     statistic: from weights, shape (r, n), to r scores. mass: how much each sample counts.
     """
-    metric = find(name)
-    assert metric is not None
     if not n:
         return undefined(0, confidence, NOTHING)
     value = float(statistic(np.ones((1, n)))[0])
+    low, high = limits_of(name)
     interval = resampled_interval(
-        statistic, value, n, low=metric.low, high=metric.high, mass=mass, units=units,
-        confidence=confidence, seed=seed,
-    )  # fmt: skip
+        statistic, value, n, low=low, high=high, mass=mass, confidence=confidence, seed=seed
+    )
     return Score(value, *interval[:2], n, confidence, interval.method, note=note)
+
+
+def limits_of(name: str) -> tuple[float, float]:
+    """The range of evalkit's metric of this name; without ends for any other."""
+    known = METRICS.get(name)
+    return (known.low, known.high) if known else (-inf, inf)
 
 
 def joined(*notes: str) -> str:

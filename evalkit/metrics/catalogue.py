@@ -1,24 +1,20 @@
-"""What metrics there are, without importing any of them.
+"""evalkit's own metrics, without importing any of them.
 
 Collecting suites validates metric names, so nothing here may import numpy or anything
 heavier: an entry names its function and says what it needs, and ``metrics.run`` loads it.
+With the metrics of a project on top they make a :class:`evalkit.metrics.registry.Registry`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from evalkit.errors import UsageError, unknown
+from evalkit.errors import unknown
 from evalkit.metrics.entries import ENTRIES
-from evalkit.metrics.entry import INF
 from evalkit.metrics.entry import Metric as Metric
-from evalkit.metrics.scripts import is_path, script_of
 
 METRICS: Mapping[str, Metric] = MappingProxyType({m.name: m for m in ENTRIES})
 """Every metric by its name."""
@@ -45,98 +41,12 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The metrics of a suite that names none, by task."""
 
 
-_PASS_AT = re.compile(r"pass@([1-9]\d{0,5})")
-HUGGING_FACE = "evaluate:"
-"""How names begin that mean a metric of Hugging Face's ``evaluate``."""
-
-
-@dataclass(slots=True)
-class _Project:
-    """What the project in hand adds: its own metrics, and the folder that paths start at."""
-
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
-    root: Path = Path(".")
-
-
-_PROJECT = _Project()
-
-
-def adopt(metrics: Mapping[str, Metric], root: Path) -> None:
-    """Know a project's own metrics, in place of those of any other project before it."""
-    _PROJECT.metrics, _PROJECT.root = metrics, root
-
-
-def find(name: str) -> Metric | None:
-    """The metric of a name, one of evalkit's or of the project's own; None if there is none.
-
-    Some names are made: ``pass@K`` for any K, ``evaluate:NAME`` for a metric of Hugging Face's.
-    """
-    made = _PASS_AT.fullmatch(name)
-    if made:
-        return replace(METRICS["pass@1"], name=name, fixed={"k": int(made[1])})
-    if name.startswith(HUGGING_FACE) and name != HUGGING_FACE:
-        return Metric(
-            name,
-            "evalkit.metrics.hugging_face:hugging_face",
-            "a metric of Hugging Face's evaluate",
-            better="",
-            low=-INF,
-            high=INF,
-            open_keys=True,
-            any_settings=True,
-            fixed={"name": name.removeprefix(HUGGING_FACE), "root": _PROJECT.root},
-            package="evaluate",
-            extra="evaluate",
-        )
-    return METRICS.get(name) or _PROJECT.metrics.get(name)
-
-
-def known_names() -> list[str]:
-    """Every metric by name, the project's own ones last."""
-    return [*METRICS, *_PROJECT.metrics]
-
-
 def default_metrics(task: str, has: Collection[str]) -> tuple[str, ...]:
     """The defaults of a task that can be computed when only the columns in ``has`` exist.
 
     ``has``: of ``labels``, ``probabilities``, ``choices``, ``sources``.
     """
     return tuple(name for name in DEFAULTS.get(task, ()) if set(METRICS[name].needs) <= set(has))
-
-
-def check(
-    name: str,
-    task: str,
-    labels: Sequence[str] = (),
-    settings: Mapping[str, Any] | None = None,
-) -> str | None:
-    """What is wrong with asking for a metric on a task, or None when nothing is.
-
-    The message names the nearest metric, or says which tasks the metric is for.
-    """
-    metric = find(name)
-    if metric is None:
-        every = [*METRICS.values(), *_PROJECT.metrics.values()]
-        fitting = [m.name for m in every if not m.tasks or task in m.tasks]
-        return unknown("metric", name, fitting if fitting else [m.name for m in every])
-    if metric.tasks and task not in metric.tasks:
-        return f"metric '{name}' is for {_either(metric.tasks)}, not for task '{task}'"
-    if "labels" in metric.needs and not labels:
-        return f"metric '{name}' needs `labels:` in the suite"
-    return (
-        unknown_setting(metric, settings or {}) or missing_package(metric) or _missing_script(name)
-    )
-
-
-def _missing_script(name: str) -> str | None:
-    path = name.removeprefix(HUGGING_FACE)
-    if path == name or not is_path(path):
-        return None
-    try:
-        script_of(path, _PROJECT.root)
-    except UsageError as error:
-        return str(error)
-    return None
 
 
 def unknown_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:
@@ -155,21 +65,3 @@ def missing_package(metric: Metric) -> str | None:
         f"metric '{metric.name}' needs a package that is not installed:"
         f' pip install "pytest-evalkit[{metric.extra}]"'
     )
-
-
-def score_names(name: str, labels: Sequence[str] = ()) -> tuple[str, ...]:
-    """The full names of the scores a metric yields: ``recall`` → ``recall[positive]``, …"""
-    metric = find(name)
-    if metric is None or not metric.keyed:
-        return (name,)
-    whole = (name,) if metric.overall else ()
-    return (*whole, *(f"{name}[{label}]" for label in labels))
-
-
-def of_score(score: str) -> Metric | None:
-    """The metric a score's full name belongs to (``recall[positive]`` → recall), if any."""
-    return find(score.partition("[")[0])
-
-
-def _either(names: Sequence[str]) -> str:
-    return " or ".join(", ".join(f"'{n}'" for n in names).rsplit(", ", 1))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.records.names import score_name
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -205,7 +206,7 @@ def precision(
         else:
             default = 0.0 if support[i] else nan
             score = _without(default, zero_division, confidence, "never predicted")
-        scores[f"precision[{label}]"] = score
+        scores[score_name("precision", label)] = score
     return scores
 
 
@@ -225,7 +226,7 @@ def recall(
             score = build.ratio(int(hits[i]), int(support[i]), confidence=confidence)
         else:
             score = _without(nan, zero_division, confidence, "no target has this label")
-        scores[f"recall[{label}]"] = score
+        scores[score_name("recall", label)] = score
     return scores
 
 
@@ -246,7 +247,7 @@ def f1(
             score = build.from_counts(own, of_label, confidence=confidence, seed=seed)
         else:
             score = _without(nan, zero_division, confidence, "neither a target nor predicted")
-        scores[f"f1[{label}]"] = score
+        scores[score_name("f1", label)] = score
     return scores
 
 

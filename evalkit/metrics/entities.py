@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, FloatArray, Result, Score
+from evalkit.records.names import ScoreName, score_name
 from evalkit.spec.tagging import Entity, entities, split
 
 _Statistic = Callable[[NDArray[Any]], FloatArray]
@@ -48,8 +49,8 @@ def entity_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> R
 
 def sums_of(score: str, columns: Columns) -> tuple[FloatArray, _Statistic]:
     """What a score, by its full name, is made of: counts, shape (n, 3); and what sums give."""
-    name, _, key = score.partition("[")
-    return _counts(_pairs(columns), key.removesuffix("]") or None), OF_ENTITIES[name]
+    name = ScoreName.parse(score)
+    return _counts(_pairs(columns), name.key), OF_ENTITIES[name.base]
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> FloatArray:
@@ -90,7 +91,7 @@ def _result(name: str, columns: Columns, confidence: float) -> Result:
     pairs = _pairs(columns)
     scores = {name: _score(name, _counts(pairs), confidence)}
     for label in columns.labels:
-        scores[f"{name}[{label}]"] = _score(name, _counts(pairs, label), confidence)
+        scores[score_name(name, label)] = _score(name, _counts(pairs, label), confidence)
     return scores
 
 
@@ -110,8 +111,8 @@ def _of(found: set[Entity], label: str) -> set[Entity]:
 
 def ratio_of(score: str, columns: Columns) -> build.Ratio:
     """A score, by its full name, as a ratio of sums over texts."""
-    name, _, key = score.partition("[")
-    return _ratio_of(name, _counts(_pairs(columns), key.removesuffix("]") or None))
+    named = ScoreName.parse(score)
+    return _ratio_of(named.base, _counts(_pairs(columns), named.key))
 
 
 def _ratio_of(name: str, counts: FloatArray) -> build.Ratio:

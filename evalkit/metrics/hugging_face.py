@@ -14,6 +14,7 @@ from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.scripts import is_path, script_of
+from evalkit.records.names import score_name
 
 _NOTE = "no interval: made of all samples at once"
 
@@ -102,7 +103,7 @@ def _scores(full: str, returned: Any, n: int, confidence: float, seed: int) -> R
         raise UsageError(f"it returned no number ({returned!r:.200})")
     named = {full: next(iter(values.values()))}
     if len(values) > 1:
-        named = {f"{full}[{key}]": value for key, value in values.items()}
+        named = {score_name(full, key): value for key, value in values.items()}
     return {name: _score(full, value, n, confidence, seed) for name, value in named.items()}
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
-from math import isfinite, nan
+from dataclasses import dataclass, fields
+from math import inf, isfinite, nan
 from numbers import Real
 from typing import Any
 
@@ -19,10 +19,13 @@ import numpy as np
 from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.records.names import score_name
 
 COLUMNS = tuple(field.name for field in fields(Columns))
 GIVEN = ("columns", *COLUMNS, "confidence", "seed")
 """Names of parameters that are filled in; any other needs a default and is a setting."""
+
+Limits = tuple[float, float]
 
 
 def settings_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -47,41 +50,45 @@ def settings_of(function: Callable[..., Any]) -> dict[str, Any]:
     return settings
 
 
-def computed(
-    columns: Columns,
-    *,
-    confidence: float,
-    seed: int,
-    name: str,
-    function: Callable[..., Any],
-    **settings: Any,
+@dataclass(frozen=True, slots=True)
+class OwnMetric:
+    """A function of the project's as a metric of this name. limits: the range of its values."""
+
+    name: str
+    function: Callable[..., Any]
+    limits: Limits = (-inf, inf)
+
+    def __call__(
+        self, columns: Columns, /, *, confidence: float, seed: int, **settings: Any
+    ) -> Result:
+        """The scores that the function makes of the columns.
+
+        Whatever it raises leaves its score undefined, with a note, and no other score.
+        """
+        given = {"columns": columns, "confidence": confidence, "seed": seed}
+        given |= {column: getattr(columns, column) for column in COLUMNS}
+        wanted = inspect.signature(self.function).parameters
+        arguments = {key: value for key, value in given.items() if key in wanted}
+        try:
+            returned = self.function(**arguments, **settings)
+            return scores(self.name, returned, len(columns), confidence, seed, self.limits)
+        except Exception as error:
+            note = f"failed: {type(error).__name__}: {error}"
+            return build.single(self.name, build.failed(len(columns), confidence, note))
+
+
+def scores(
+    name: str, returned: Any, n: int, confidence: float, seed: int, limits: Limits
 ) -> Result:
-    """The scores that a function makes of the columns.
-
-    Whatever it raises leaves its score undefined, with a note, and no other score.
-    """
-    given = {"columns": columns, "confidence": confidence, "seed": seed}
-    given |= {column: getattr(columns, column) for column in COLUMNS}
-    wanted = inspect.signature(function).parameters
-    arguments = {key: value for key, value in given.items() if key in wanted}
-    try:
-        returned = function(**arguments, **settings)
-        return scores(name, returned, len(columns), confidence, seed)
-    except Exception as error:
-        note = f"failed: {type(error).__name__}: {error}"
-        return build.single(name, build.failed(len(columns), confidence, note))
-
-
-def scores(name: str, returned: Any, n: int, confidence: float, seed: int) -> Result:
     """What a function returned, as scores. Raises UsageError when it is nothing of the kind."""
     if isinstance(returned, Mapping):
-        named = {f"{name}[{key}]": value for key, value in returned.items()}
+        named = {score_name(name, str(key)): value for key, value in returned.items()}
     else:
         named = {name: returned}
-    return {key: score(key, value, n, confidence, seed) for key, value in named.items()}
+    return {key: score(key, value, n, confidence, seed, limits) for key, value in named.items()}
 
 
-def score(name: str, value: Any, n: int, confidence: float, seed: int) -> Score:
+def score(name: str, value: Any, n: int, confidence: float, seed: int, limits: Limits) -> Score:
     """One of the values: a Score, a number, or a sequence of n numbers."""
     if isinstance(value, Score):
         return value
@@ -94,14 +101,16 @@ def score(name: str, value: Any, n: int, confidence: float, seed: int) -> Score:
         note = "no interval: made of all samples at once"
         return Score(number, nan, nan, n, confidence, note=note)
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes):
-        return _of_samples(name, value, n, confidence, seed)
+        return _of_samples(name, value, n, confidence, seed, limits)
     raise UsageError(
         f"it returned {type(value).__name__}; expected a number, a value for each sample, a Score,"
         " or a dict of these"
     )
 
 
-def _of_samples(name: str, value: Any, n: int, confidence: float, seed: int) -> Score:
+def _of_samples(
+    name: str, value: Any, n: int, confidence: float, seed: int, limits: Limits
+) -> Score:
     try:
         x = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
@@ -116,4 +125,4 @@ def _of_samples(name: str, value: Any, n: int, confidence: float, seed: int) -> 
         )
     if np.isin(x, (0.0, 1.0)).all():
         return build.proportion(x, confidence=confidence)
-    return build.mean(name.partition("[")[0], x, confidence=confidence, seed=seed)
+    return build.mean(name, x, confidence=confidence, seed=seed, limits=limits)

@@ -31,7 +31,7 @@ def log_loss(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Re
     # The loss had the unlikeliest label been the target: the worst that these answers risk.
     risked = -np.log(np.clip(probabilities.min(axis=1), eps, 1 - eps))
     highest = max(float(np.mean(risked)), float(losses.max())) if len(losses) else 0.0
-    score = build.mean("log_loss", losses, confidence=confidence, highest=highest)
+    score = build.mean("log_loss", losses, confidence=confidence, limits=(0.0, highest))
     return build.single("log_loss", score)
 
 

@@ -11,13 +11,8 @@ import numpy as np
 
 from evalkit.errors import EvalkitError, UsageError, unknown
 from evalkit.metrics.base import Columns, Result, Score
-from evalkit.metrics.catalogue import (
-    Metric,
-    find,
-    known_names,
-    missing_package,
-    unknown_setting,
-)
+from evalkit.metrics.catalogue import Metric, missing_package, unknown_setting
+from evalkit.metrics.registry import BUILT_IN, Registry
 
 
 def run_metric(
@@ -27,15 +22,16 @@ def run_metric(
     confidence: float = 0.95,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
+    registry: Registry = BUILT_IN,
 ) -> Result:
     """The scores of one metric over a cell's columns, by full name.
 
-    Raises UsageError when the metric or a setting does not exist, a column it needs is not
-    there, or a package has to be installed first.
+    registry: where the metric is looked up. Raises UsageError when the metric or a setting does
+    not exist, a column it needs is not there, or a package has to be installed first.
     """
-    metric = find(name)
+    metric = registry.find(name)
     if metric is None:
-        raise UsageError(unknown("metric", name, known_names()))
+        raise UsageError(unknown("metric", name, registry.names))
     given = dict(settings or {})
     wrong = unknown_setting(metric, given) or missing_package(metric)
     if wrong:
@@ -45,9 +41,9 @@ def run_metric(
     return dict(_function(metric)(columns, confidence=confidence, seed=seed, **arguments))
 
 
-def why_not(name: str, settings: Mapping[str, Any]) -> str:
+def why_not(name: str, settings: Mapping[str, Any], registry: Registry = BUILT_IN) -> str:
     """What keeps a metric from being computed here (data or weights that are not there), or ""."""
-    metric = find(name)
+    metric = registry.find(name)
     if metric is None or not metric.ready:
         return ""
     module, _, function = metric.ready.partition(":")
@@ -68,7 +64,7 @@ def compute(
     settings: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> Score | dict[str, Score]:
-    """A metric over plain lists.
+    """One of evalkit's metrics over plain lists.
 
     predictions: n answers. targets: n references, each a string or a list of strings.
     columns: the other columns of :class:`Columns` (``labels``, ``probabilities``, ``sources``,
@@ -81,7 +77,7 @@ def compute(
     >>> compute("exact_match", ["Paris!"], [["paris", "city of Paris"]]).value
     1.0
     """
-    entry = find(metric)
+    entry = BUILT_IN.find(metric)
     _refuse_call(entry, predictions, targets, confidence, columns)
     references = [(t,) if isinstance(t, str) else tuple(t) for t in targets]
     if entry is not None and "labels" in entry.needs and not columns.get("labels"):

@@ -22,6 +22,7 @@ from evalkit.metrics import (
 )
 from evalkit.metrics.base import Columns
 from evalkit.metrics.catalogue import METRICS
+from evalkit.records.names import ScoreName, base_of
 from evalkit.stats.weighted import Weighted
 
 Floats = NDArray[np.float64]
@@ -33,11 +34,12 @@ def weighted(score: str, columns: Columns, settings: Mapping[str, Any]) -> Weigh
 
     None for a score that is not made of counts or sums (``distinct_1``) or unknown here.
     """
-    name, _, key = score.partition("[")
+    named = ScoreName.parse(score)
+    name = named.base
     if name not in METRICS or not len(columns):
         return None
     given = {**METRICS[name].settings, **settings}
-    counted = classification.statistic_of(name, key.rstrip("]"), columns.labels, given)
+    counted = classification.statistic_of(name, named.key or "", columns.labels, given)
     if counted is not None:
         return _of_counts(columns, counted)
     if name == "auroc":
@@ -51,7 +53,7 @@ def of_sums(score: str, settings: Mapping[str, Any]) -> Statistic | None:
 
     None where the score is not a function of sums. Needs no sample: the sums may be kept ones.
     """
-    name = score.partition("[")[0]
+    name = base_of(score)
     if name == "calibration_error":
         return probabilistic.gap_of_sums(_bins(settings))
     for family in (translation.CORPUS, likelihood.OF_TEXTS, entities.OF_ENTITIES, bias.OF_SIDES):
@@ -62,7 +64,7 @@ def of_sums(score: str, settings: Mapping[str, Any]) -> Statistic | None:
 
 def sums(score: str, columns: Columns, settings: Mapping[str, Any]) -> Floats:
     """What each sample adds to the sums of a score that ``of_sums`` knows, shape (n, k)."""
-    name = score.partition("[")[0]
+    name = base_of(score)
     if name in translation.CORPUS:
         return translation.sums_of(name, columns, **{**METRICS[name].settings, **settings})[0]
     if name in likelihood.OF_TEXTS:
@@ -76,7 +78,8 @@ def sums(score: str, columns: Columns, settings: Mapping[str, Any]) -> Floats:
 
 def ratio(score: str, columns: Columns, settings: Mapping[str, Any]) -> build.Ratio | None:
     """The score with this full name as a ratio of sums over samples; None where it is not one."""
-    name, _, key = score.partition("[")
+    named = ScoreName.parse(score)
+    name = named.base
     if name in likelihood.OF_TEXTS:
         return likelihood.ratio_of(name, columns)
     if name in entities.OF_ENTITIES:
@@ -86,7 +89,7 @@ def ratio(score: str, columns: Columns, settings: Mapping[str, Any]) -> build.Ra
         return build.Ratio(lean, leaning, -1.0, 1.0)
     if name == "ter":
         return translation.ratio_of(columns, settings)
-    return classification.ratio_of(name, key.removesuffix("]"), columns)
+    return classification.ratio_of(name, named.key or "", columns)
 
 
 def over(rows: Floats, statistic: Statistic) -> Weighted:

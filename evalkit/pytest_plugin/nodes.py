@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import EvalkitError
-from evalkit.gates import parse
+from evalkit.exchange import UNANSWERED
 from evalkit.pytest_plugin.ids import item_id
 from evalkit.pytest_plugin.session import EvalSession, session_of
 from evalkit.records import CellRecord, GateRecord, SampleRecord
@@ -62,7 +62,7 @@ class CellNode(pytest.Collector):
         self.add_marker("eval")
         for tag in self.cell.suite.tags:
             self.add_marker(tag)
-        rules = [parse(declared).rule for declared in self.cell.suite.gates]
+        rules = [gate.rule for gate in self.cell.gates]
         for index, rule in enumerate(rules):
             yield GateItem.from_parent(self, name=rule, nodeid=item_id(self, rule), index=index)
         if not rules:
@@ -113,9 +113,9 @@ class EvalItem(pytest.Item):
 
     def first_error(self) -> str:
         """A line on the first sample of the cell without an answer, or ""."""
-        from evalkit.runner.score import NOT_ANSWERED, first_lost
+        from evalkit.runner.score import first_lost
 
-        if not any(self.record().statuses.get(status) for status in NOT_ANSWERED):
+        if not any(self.record().statuses.get(status) for status in UNANSWERED):
             return ""
         told = first_lost(self.evals.samples(self.cell.id), 400)
         return f"\n  first {told}" if told else ""

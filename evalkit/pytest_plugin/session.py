@@ -22,7 +22,7 @@ from evalkit.runner.baseline import check_baseline, find_baseline, load_baseline
 from evalkit.runner.bench import Bench, make_bench
 from evalkit.runner.by_hand import AskedModel
 from evalkit.runner.execute import execute
-from evalkit.runner.own import own_metrics
+from evalkit.runner.own import project_metrics
 from evalkit.runner.plan import Cell, CellId, Plan, cells_of, check_prompts
 from evalkit.runner.provenance import new_run_id
 from evalkit.runner.recall import accepting_stored
@@ -34,7 +34,7 @@ from evalkit.spec.project import Project, find_project
 from evalkit.store import Store, check_label
 
 if TYPE_CHECKING:
-    from evalkit.metrics.catalogue import Metric
+    from evalkit.metrics.registry import Registry
     from evalkit.models.base import Model
 
 ENDINGS = {"report": (".html", ".htm"), "json": (".json",)}
@@ -122,9 +122,9 @@ class EvalSession:
         return self._handed_by("pytest_evalkit_metrics")
 
     @cached_property
-    def own_metrics(self) -> dict[str, Metric]:
-        """The project's own metrics. Raises SpecError, UsageError."""
-        return own_metrics(self.project, self.handed_metrics)
+    def registry(self) -> Registry:
+        """evalkit's metrics and the project's own. Raises SpecError, UsageError."""
+        return project_metrics(self.project, self.handed_metrics)
 
     @cached_property
     def model_names(self) -> list[str]:
@@ -162,7 +162,7 @@ class EvalSession:
         if path not in self._suites:
             loaded = load_checked(
                 path,
-                vocabulary(self.project, self.own_metrics),
+                vocabulary(self.project, self.registry),
                 root=self.root if path.is_relative_to(self.root) else None,
                 allow_outside=self._option("allow_outside"),
             )
@@ -177,8 +177,8 @@ class EvalSession:
 
     def cells(self, loaded: LoadedSuite) -> list[Cell]:
         """The cells of a suite under this session's models and prompts."""
-        names, models = self.model_names, self.models
-        cells = cells_of(loaded, names, self._option("prompt"), self._option("limit"), models)
+        prompts, limit = self._option("prompt"), self._option("limit")
+        cells = cells_of(loaded, self.model_names, prompts, limit, self.models, self.registry)
         self._variants.update(cell.variant.name for cell in cells)
         return cells
 
@@ -243,8 +243,7 @@ class EvalSession:
             list(self._planned.values()),
             self.models,
             self._option("allow_code") or "",
-            self.own_metrics,
-            self.project.root,
+            self.registry,
             self.bench,
         )
         run = new_run(self.run_id, self.root)
@@ -270,6 +269,7 @@ class EvalSession:
             baseline,
             list(self._planned.values()),
             self.bench,
+            registry=self.registry,
             name=name,
             allow_changed=self._option("baseline_changed") == "allow",
         )
@@ -315,7 +315,7 @@ class EvalSession:
         """
         if self._run_status() != "finished":
             return True
-        run = Run(self.store.run(self.run_id), self.store)
+        run = Run(self.store.run(self.run_id), self.store, self.registry)
         outputs, summary = self._outputs(), os.environ.get("GITHUB_STEP_SUMMARY")
         # Before the run is named: it may take over the name of its baseline.
         name = self._option("baseline") if outputs or summary else None
@@ -326,7 +326,9 @@ class EvalSession:
             "report": partial(run.to_html, baseline=baseline),
             "json": run.to_json,
             "markdown": partial(run.to_markdown, baseline=baseline),
-            "summary": partial(append_summary, run.record, baseline=baseline),
+            "summary": partial(
+                append_summary, run.record, baseline=baseline, registry=self.registry
+            ),
         }
         if summary:
             outputs.append(("summary", Path(summary)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from evalkit.comparing.cells import compare_cells
 from evalkit.comparing.scores import ScoreComparison, significant
 from evalkit.comparing.side import side_of
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, RunRecord
 from evalkit.reporting.bars import Axis, Bar
 
@@ -50,7 +51,9 @@ class Changes:
         return sum(row.tone == tone for row in self.rows)
 
 
-def changes(run: RunRecord, baseline: RunRecord | None) -> Changes | None:
+def changes(
+    run: RunRecord, baseline: RunRecord | None, registry: Registry = BUILT_IN
+) -> Changes | None:
     """Every cell that both runs have, the surely worse first; None without a baseline."""
     if baseline is None:
         return None
@@ -62,7 +65,7 @@ def changes(run: RunRecord, baseline: RunRecord | None) -> Changes | None:
             alone.append(cell)
         else:
             found.append((cell, (side_of(baseline, other), side_of(run, cell))))
-    compared = compare_cells([sides for _, sides in found], flips=False)
+    compared = compare_cells([sides for _, sides in found], registry=registry, flips=False)
     scores = [
         (cell, score)
         for (cell, _), one in zip(found, compared, strict=True)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.comparing.saved import pairs_of
-from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
+from evalkit.records import CellRecord, RunRecord, ScoreName, ScoreRecord, SuiteRecord
+from evalkit.reporting.answers import values_of
 
 _PLACE = "\x00a column\x00"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -33,7 +34,7 @@ def document(run: RunRecord, *, samples: bool = False) -> dict[str, Any]:
         "verdicts": run.verdicts,
         "notices": list(run.notices),
         "provenance": finite(run.provenance),
-        "suites": {name: finite(asdict(suite)) for name, suite in run.suites.items()},
+        "suites": {name: _suite(suite) for name, suite in run.suites.items()},
         "models": {name: finite(asdict(model)) for name, model in run.models.items()},
         "cells": [_cell(cell, run.suites.get(cell.suite), samples) for cell in run.cells],
     }
@@ -116,18 +117,24 @@ def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[st
     if pairs := pairs_of(cell, suite):
         written["pairs"] = pairs
     if samples:
-        written["samples"] = [_sample(sample) for sample in cell.samples]
+        written["samples"] = [finite(values_of(sample)) for sample in cell.samples]
     return written
+
+
+def _suite(suite: SuiteRecord) -> dict[str, Any]:
+    values: dict[str, Any] = finite(asdict(suite))
+    # For readers of older documents, which had the columns as one text.
+    values["group"] = ", ".join(suite.groups) or None
+    return values
 
 
 def _score(score: ScoreRecord) -> dict[str, Any]:
     values: dict[str, Any] = finite(asdict(score))
-    del values["name"]  # it is the key
-    return values
-
-
-def _sample(sample: SampleRecord) -> dict[str, Any]:
-    values: dict[str, Any] = finite(asdict(sample))
+    name = ScoreName.parse(values.pop("name"))  # it is the key
+    if name.key is not None:
+        values["label"] = name.key
+    if name.group is not None:
+        values["group"] = name.group._asdict()
     return values
 
 

@@ -136,8 +136,8 @@ def refusals(suite: SuiteRecord | None, cells: Sequence[CellRecord]) -> list[Ref
     """Of a safety suite: compliance and refusal by each column it groups by, over all first."""
     if suite is None or suite.task != "safety":
         return []
-    columns = [name.strip() for name in (suite.group or "").split(",") if name.strip()]
-    return [Refusals("", [_row("all", cells, None)]), *(_by(name, cells) for name in columns)]
+    by_column = [_by(column, cells) for column in suite.groups]
+    return [Refusals("", [_row("all", cells, None)]), *by_column]
 
 
 def _by(column: str, cells: Sequence[CellRecord]) -> Refusals:
@@ -152,7 +152,7 @@ def _row(group: str, cells: Sequence[CellRecord], column: str | None) -> Refusal
                 _outcome(sample)
                 for sample in cell.samples
                 if sample.targets[:1] == [expected]
-                and sample.status not in ("error", "overflow")
+                and sample.answer.answered
                 and (column is None or group_value(sample, column) == group)
             )
             yield Outcomes(k, counts.total(), {grade: counts[grade] for grade in OUTCOMES})

@@ -6,17 +6,24 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$@])")
 
 
-def append_summary(run: RunRecord, path: Path, *, baseline: RunRecord | None = None) -> None:
+def append_summary(
+    run: RunRecord,
+    path: Path,
+    *,
+    baseline: RunRecord | None = None,
+    registry: Registry = BUILT_IN,
+) -> None:
     """Add the Markdown summary of a run to the file that GitHub shows for a step."""
     from evalkit.reporting.markdown import render_markdown
 
     with path.open("a", encoding="utf-8") as file:
-        file.write(render_markdown(run, baseline))
+        file.write(render_markdown(run, baseline, registry))
 
 
 def folded(title: str, content: str) -> str:

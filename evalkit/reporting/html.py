@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalkit.content import folder
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
 from evalkit.reporting import words
 from evalkit.reporting.comparison import outcomes, p_value
@@ -63,10 +64,16 @@ _ICON_COLOURS = {
 }
 
 
-def render_html(run: RunRecord, baseline: RunRecord | None = None) -> str:
-    """The report of a run as one HTML document. baseline: an earlier run, to tell what changed."""
+def render_html(
+    run: RunRecord, baseline: RunRecord | None = None, registry: Registry = BUILT_IN
+) -> str:
+    """The report of a run as one HTML document.
+
+    baseline: an earlier run, to show what changed. registry: the metrics that comparisons compute
+    again.
+    """
     style, script = _joined(STYLES), _joined(SCRIPTS)
-    arranged = page(run, baseline)
+    arranged = page(run, baseline, registry)
     template = _environment().get_template("report.html.j2")
     html = template.render(
         page=arranged,
@@ -78,11 +85,16 @@ def render_html(run: RunRecord, baseline: RunRecord | None = None) -> str:
     return words.encodable(html)
 
 
-def write_html(run: RunRecord, path: str | Path, baseline: RunRecord | None = None) -> Path:
+def write_html(
+    run: RunRecord,
+    path: str | Path,
+    baseline: RunRecord | None = None,
+    registry: Registry = BUILT_IN,
+) -> Path:
     """Write the report as UTF-8; the folder is made when it is not there."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(render_html(run, baseline), encoding="utf-8", newline="\n")
+    target.write_text(render_html(run, baseline, registry), encoding="utf-8", newline="\n")
     return target
 
 

@@ -109,7 +109,7 @@ def _gold(sample: SampleRecord, labels: list[str]) -> int:
 
 def _predicted(sample: SampleRecord | None, labels: list[str]) -> int:
     """The label's number; for no label or no prediction that of "(none)", else -1."""
-    if sample is None or sample.status in ("error", "overflow"):
+    if sample is None or not sample.answer.answered:
         return -1
     if sample.prediction in labels:
         return labels.index(sample.prediction)
@@ -133,9 +133,9 @@ def _checks(sample: SampleRecord | None) -> str:
 
 def _flaky(sample: SampleRecord | None) -> str:
     """``1`` when the same question got several answers, ``0`` when one, ``-`` if asked once."""
-    if sample is None or len(sample.repeats) < 2:
+    if sample is None or len(sample.answers) < 2:
         return _ABSENT
-    taken = {(answer.get("prediction"), answer.get("correct")) for answer in sample.repeats}
+    taken = {(answer.prediction, answer.correct) for answer in sample.answers}
     return "1" if len(taken) > 1 else "0"
 
 
@@ -143,7 +143,7 @@ def _panel(cell: CellRecord, sample: SampleRecord | None) -> str:
     """``1`` when two judges are apart by as much as their score calls apart, ``0`` when a panel
     agrees, ``-`` where no two judges gave a grade."""
     grades = defaultdict(list)
-    for one in sample.details.get("judgments", ()) if sample else ():
+    for one in sample.judgments if sample else ():
         if one.get("value") is not None:
             part = (one["score"], one.get("criterion"), one.get("against"), one.get("repeat"))
             grades[part].append(one)
@@ -212,7 +212,8 @@ def _graded_value(sample: SampleRecord | None, name: str) -> float | None:
     if sample is None:
         return None
     if name == REFERENCE:
-        return short(sample.probabilities.get(sample.targets[0] if sample.targets else ""))
+        target = sample.targets[0] if sample.targets else ""
+        return short(sample.probabilities.get(target))
     return short(sample.scores.get(name))
 
 

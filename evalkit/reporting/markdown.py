@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalkit.comparing.cells import compare_in
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
 from evalkit.reporting import words
 from evalkit.reporting.changes import Change, changes
@@ -34,10 +35,13 @@ _CHANGE_HEADER = ("", "suite", "model / prompt", "score", "then", "now", "change
 _CELL_HEADER = ("verdict", "suite", "model / prompt", "score", "value", "interval", "n", "lost")
 
 
-def render_markdown(run: RunRecord, baseline: RunRecord | None = None) -> str:
+def render_markdown(
+    run: RunRecord, baseline: RunRecord | None = None, registry: Registry = BUILT_IN
+) -> str:
     """The headline, the gates that do not pass, every cell; the passing gates folded.
 
-    baseline: an earlier run; what changed since comes after the headline.
+    baseline: an earlier run; what changed since comes after the headline. registry: the metrics
+    that comparisons compute again.
     """
     gates = judged_gates(run)
     unmet = [judged for judged in gates if judged.gate.verdict not in ("pass", "none")]
@@ -46,7 +50,7 @@ def render_markdown(run: RunRecord, baseline: RunRecord | None = None) -> str:
     parts = [f"## {headline(run)}"]
     if run.status != "finished":
         parts.append(f"This run is **{escaped(run.status)}**: the numbers below are not complete.")
-    since = changes(run, baseline)
+    since = changes(run, baseline, registry)
     if since is not None and since.rows:
         parts.append(f"Since {escaped(since.baseline.id)}: {since.headline}.")
     if unmet:
@@ -56,7 +60,7 @@ def render_markdown(run: RunRecord, baseline: RunRecord | None = None) -> str:
         parts.append(folded("Changes since the baseline", compared))
     if run.cells:
         parts.append(_cells(run))
-    if pairs := [one for suite in run.suites for one in compare_in(run, suite)]:
+    if pairs := [one for suite in run.suites for one in compare_in(run, suite, registry=registry)]:
         parts.append(folded(words.plural(len(pairs), "comparison"), pairs_table(pairs)))
     if met:
         gates_met = table(_GATE_HEADER, map(_gate_row, met))

@@ -12,11 +12,12 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evalkit.records import CellRecord, RunRecord, SampleRecord, SuiteRecord
+from evalkit.reporting.answers import details_of, repeats_of
 from evalkit.reporting.document import finite
 from evalkit.reporting.index import Row, index_of, rows_of, short
 
@@ -90,8 +91,8 @@ def _cell_columns(
         prompts.append(number_of(roles))
         sent.append(number_of(_split(sample.sent, [content for _, content in messages])))
     columns = {"prompt": _column(prompts), "sent": _column(sent)}
-    for name in _PLAIN:
-        columns[name] = _column([None if s is None else getattr(s, name) for s in samples])
+    for name, value in _PLAIN.items():
+        columns[name] = _column([None if s is None else value(s) for s in samples])
     columns["output"] = _column(
         [None if s is None else 0 if s.output == s.prediction else s.output for s in samples]
     )
@@ -109,21 +110,22 @@ def _cell_columns(
 
 def _details(sample: SampleRecord) -> dict[str, Any]:
     """What a backend adds, and every answer where a question was asked several times."""
-    details: dict[str, Any] = finite(sample.details)
-    return {**details, "repeats": finite(sample.repeats)} if sample.repeats else details
+    details: dict[str, Any] = finite(details_of(sample))
+    repeats = repeats_of(sample)
+    return {**details, "repeats": finite(repeats)} if repeats else details
 
 
-_PLAIN = (
-    "status",
-    "correct",
-    "prediction",
-    "how",
-    "error",
-    "cached",
-    "prompt_tokens",
-    "completion_tokens",
-    "finish",
-)
+_PLAIN: Mapping[str, Callable[[SampleRecord], Any]] = {
+    "status": lambda sample: sample.answer.status,
+    "correct": lambda sample: sample.answer.correct,
+    "prediction": lambda sample: sample.answer.prediction,
+    "how": lambda sample: sample.answer.explanation,
+    "error": lambda sample: sample.error,
+    "cached": lambda sample: sample.cached,
+    "prompt_tokens": lambda sample: sample.answer.prompt_tokens,
+    "completion_tokens": lambda sample: sample.answer.completion_tokens,
+    "finish": lambda sample: sample.answer.finish,
+}
 
 
 def _messages(sample: SampleRecord) -> list[tuple[str, str]]:
@@ -191,7 +193,7 @@ def _key(value: Any) -> Hashable:
     return "json", json.dumps(value)
 
 
-def _numbers(values: dict[str, float]) -> dict[str, float | None]:
+def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: short(value) for name, value in values.items()}
 
 

@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 from evalkit.comparing.cells import compare_in
 from evalkit.comparing.scores import ScoreComparison
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, GateRecord, ModelRecord, RunRecord, ScoreRecord, SuiteRecord
+from evalkit.records.names import ScoreName
 from evalkit.reporting import words
 from evalkit.reporting.analyses import (
     ClassReport,
@@ -153,12 +155,16 @@ class Page:
     speeds: Sequence[Speed]
 
 
-def page(run: RunRecord, baseline: RunRecord | None = None) -> Page:
-    """Arrange a run for the templates. baseline: an earlier run to tell what changed."""
+def page(run: RunRecord, baseline: RunRecord | None = None, registry: Registry = BUILT_IN) -> Page:
+    """Arrange a run for the templates.
+
+    baseline: an earlier run to show what changed. registry: the metrics that comparisons compute
+    again.
+    """
     names = list(dict.fromkeys([*run.suites, *(cell.suite for cell in run.cells)]))
     gates = _gates(run)
     suites = [
-        _suite(run, name, number, [row for row in gates if row.suite == name], baseline)
+        _suite(run, name, number, [row for row in gates if row.suite == name], baseline, registry)
         for number, name in enumerate(names)
     ]
     models = list(dict.fromkeys(cell.model for cell in run.cells))
@@ -175,7 +181,7 @@ def page(run: RunRecord, baseline: RunRecord | None = None) -> Page:
         failed_models=[model for model in run.models.values() if model.error],
         facts=_facts(run),
         provenance=finite(run.provenance),
-        changes=changes(run, baseline),
+        changes=changes(run, baseline, registry),
         speeds=speeds(run),
     )
 
@@ -217,10 +223,11 @@ def _suite(
     number: int,
     gates: Sequence[GateRow],
     baseline: RunRecord | None,
+    registry: Registry,
 ) -> SuitePage:
     cells = [cell for cell in run.cells if cell.suite == name]
     record = run.suites.get(name)
-    rows = _score_rows(cells)
+    named = [(row, ScoreName.parse(row.name)) for row in _score_rows(cells)]
     main = next((s.name for c in cells if (s := main_score(run, c))), "")
     return SuitePage(
         number=number,
@@ -231,13 +238,13 @@ def _suite(
         verdict=worst(cell_verdict(cell) for cell in cells),
         main=main,
         columns=[_column(cell) for cell in cells],
-        scores=[row for row in rows if "[" not in row.name],
-        keyed=[row for row in rows if "[" in row.name and "=" not in row.name],
-        grouped=[row for row in rows if "[" in row.name and "=" in row.name],
+        scores=[row for row, name in named if name.key is None and name.group is None],
+        keyed=[row for row, name in named if name.key is not None and name.group is None],
+        grouped=[row for row, name in named if name.group is not None],
         confusions=confusions(cells),
         reliabilities=reliabilities(cells),
         reports=class_reports(cells),
-        comparisons=_comparisons(run, name),
+        comparisons=_comparisons(run, name, registry),
         judged=judged_tables(cells),
         duels=duels(cells),
         histograms=histograms(cells),
@@ -272,8 +279,9 @@ def _score_row(name: str, cells: Sequence[CellRecord]) -> ScoreRow:
     return ScoreRow(name, found[0].better, entries)
 
 
-def _comparisons(run: RunRecord, suite: str) -> list[ComparisonRow]:
-    found = [(one, score) for one in compare_in(run, suite) for score in one.scores]
+def _comparisons(run: RunRecord, suite: str, registry: Registry) -> list[ComparisonRow]:
+    compared = compare_in(run, suite, registry=registry)
+    found = [(one, score) for one in compared for score in one.scores]
     on = symmetric([score for _, score in found])
     places = {cell_name(c): k for k, c in enumerate(c for c in run.cells if c.suite == suite)}
     return [

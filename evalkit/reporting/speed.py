@@ -31,7 +31,8 @@ def speeds(run: RunRecord) -> list[Speed]:
 
 
 def _speed(cell: CellRecord) -> Speed:
-    asked = [s for s in cell.samples if not s.cached and s.status != "error"]
+    every = [answer for sample in cell.samples for answer in sample.answers]
+    asked = [answer for answer in every if not answer.cached and answer.status != "error"]
     seconds = sorted(s.seconds for s in asked)
     middle, late = _percentiles(seconds) if seconds else (None, None)
     wall = sum(seconds)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from evalkit.records import CellRecord, RunRecord, SampleRecord
+from evalkit.reporting.answers import values_of
 from evalkit.reporting.words import encodable
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def judgments(run: RunRecord) -> pd.DataFrame:
         | {"asked" if name == "prompt" else name: value for name, value in judgment.items()}
         for cell in run.cells
         for sample in cell.samples
-        for judgment in sample.details.get("judgments", ())
+        for judgment in sample.judgments
     ]
     return _frame(rows, ["suite", "model", "prompt", "id", "score", "judge", "value"])
 
@@ -65,7 +66,8 @@ def _flat(record: Any, without: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _sample_row(sample: SampleRecord) -> dict[str, Any]:
-    row = _flat(sample, without=("fields", "scores", "probabilities", "checks", "prompt"))
+    without = ("fields", "scores", "probabilities", "checks", "prompt")
+    row = {name: value for name, value in values_of(sample).items() if name not in without}
     row["target"] = sample.targets[0] if sample.targets else None
     row["checks_failed"] = sum(not check.passed for check in sample.checks)
     row.update({f"field.{name}": value for name, value in sample.fields.items()})

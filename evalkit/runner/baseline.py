@@ -8,6 +8,7 @@ from pathlib import Path
 from evalkit.comparing.saved import read_run
 from evalkit.errors import UsageError
 from evalkit.judging.load import judged_by
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord, SuiteRecord
 from evalkit.runner.bench import Bench
 from evalkit.runner.plan import Cell
@@ -40,13 +41,15 @@ def check_baseline(
     cells: Sequence[Cell],
     bench: Bench,
     *,
+    registry: Registry = BUILT_IN,
     name: str = "",
     allow_changed: bool = False,
 ) -> None:
     """Refuse a baseline that was measured on something else than these cells.
 
     Compared are the hashes of the data, of what the suite declares besides its gates, of each
-    prompt with its examples and of each rubric, and the names of the judges. Raises UsageError
+    prompt with its examples, of each metric of the project's own and of each rubric, and the names
+    of the judges. registry: where metrics are looked up. Raises UsageError
     saying what changed; not with ``allow_changed``: then samples whose rows and targets agree are
     still paired. What a baseline does not say (a file of an older version) is not compared.
     """
@@ -56,7 +59,7 @@ def check_baseline(
         record = baseline.suites.get(cell.suite.suite)
         if record is None or (cell.suite.suite, cell.variant.name) not in before:
             continue
-        for what in _changes(record, cell, bench):
+        for what in _changes(record, cell, bench, registry):
             changes[f"{cell.suite.suite}: {what}"] = None
     if changes and not allow_changed:
         raise UsageError(
@@ -66,7 +69,7 @@ def check_baseline(
         )
 
 
-def _changes(record: SuiteRecord, cell: Cell, bench: Bench) -> Iterator[str]:
+def _changes(record: SuiteRecord, cell: Cell, bench: Bench, registry: Registry) -> Iterator[str]:
     prompt = cell.variant.name
     compared = (
         ("the data have changed", record.data_hash, cell.dataset.hash),
@@ -80,6 +83,9 @@ def _changes(record: SuiteRecord, cell: Cell, bench: Bench) -> Iterator[str]:
     for what, before, now in compared:
         if before and before != now:
             yield what
+    for metric, before in record.metric_hashes.items():
+        if (now := registry.fingerprint(metric)) and now != before:
+            yield f"the function of metric '{metric}' has changed"
     for entry in judged_by(cell.suite)[0]:
         graded = record.judges.get(entry.score)
         judges = [judge.name for judge in bench.of(entry)]

@@ -9,12 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from evalkit import gates
 from evalkit.errors import ModelError, Problem, SpecError, UsageError
 from evalkit.exchange import Generation
+from evalkit.gates import Gate
 from evalkit.judging.load import Judged, judged_by
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
+from evalkit.records.names import base_of
 from evalkit.runner.blame import blamed
 from evalkit.runner.reference import reference_models
 from evalkit.runner.targets import make_models
@@ -189,12 +190,12 @@ def without_judge(suite: Suite, bench: Bench) -> list[Judged]:
     return [entry for entry in judged_by(suite)[0] if not bench.of(entry)]
 
 
-def gates_without_judge(suite: Suite, bench: Bench) -> str:
+def gates_without_judge(suite: Suite, gates: Sequence[Gate], bench: Bench) -> str:
     """Why a suite's gates cannot be decided, found before any model works; "" when they can."""
     ungraded = {entry.score for entry in without_judge(suite, bench)}
-    for declared in suite.gates:
-        for term in gates.parse(declared).terms:
-            name = term.score.partition("[")[0]
+    for gate in gates:
+        for term in gate.terms:
+            name = base_of(term.score)
             if name in ungraded:
                 return (
                     f"a gate is on '{name}', which a judge gives, and no judge was named: add"

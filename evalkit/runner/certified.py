@@ -19,6 +19,7 @@ from evalkit.judging.certificate import (
 )
 from evalkit.judging.load import Judged
 from evalkit.judging.rubric import NO, YES, is_path
+from evalkit.records.names import ScoreName
 from evalkit.runner.bench import Bench, Judge, asked_how
 from evalkit.runner.blame import blamed
 from evalkit.stats.agreement import (
@@ -193,7 +194,7 @@ def _counts(
     names = [criterion.name for criterion in judged.rubric.criteria]
     if judged.rubric.mode != "binary":
         return None
-    criterion = names[0] if len(names) == 1 else score.partition("[")[2].removesuffix("]")
+    criterion = names[0] if len(names) == 1 else ScoreName.parse(score).key
     if criterion not in certificate.confusion["counts"]:
         return None
     labels = certificate.confusion["labels"]

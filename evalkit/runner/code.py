@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 from evalkit.answers.code import assembled
 from evalkit.errors import UsageError
-from evalkit.records import SampleRecord
+from evalkit.records import CodeRun, SampleRecord
 from evalkit.sandbox import MODES, Limits, Program, run_all
 from evalkit.sandbox.run import require
 from evalkit.spec.suite import Suite
@@ -39,26 +40,28 @@ def run_tests(
     mode: str,
     told: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Run every answer with its tests; what came of it is ``details["tests"]`` of the sample.
+    """Run every answer of the samples with its tests; what came of it is its ``tests``.
 
     told: hears how many are done, of how many, after each.
     """
     if suite.task != "code":
         return
-    answered = [sample for sample in samples if sample.prediction is not None]
-    programs = [program(suite, sample.fields, sample.prediction or "") for sample in answered]
+    places = [
+        (sample, i)
+        for sample in samples
+        for i, answer in enumerate(sample.answers)
+        if answer.prediction is not None
+    ]
+    programs = [program(suite, s.fields, s.answers[i].prediction or "") for s, i in places]
     limits = Limits(seconds=suite.sandbox.seconds, memory_mb=suite.sandbox.memory_mb)
     done = count(1)
     verdicts = run_all(programs, limits, mode, lambda: told(next(done), len(programs)))
-    for sample, verdict in zip(answered, verdicts, strict=True):
-        sample.details["tests"] = {
-            "passed": verdict.passed,
-            "reason": verdict.reason,
-            "output": verdict.output,
-            "seconds": round(verdict.seconds, 3),
-        }
+    for (sample, i), verdict in zip(places, verdicts, strict=True):
+        tests = CodeRun(verdict.passed, verdict.reason, verdict.output, round(verdict.seconds, 3))
         outcome = "its tests pass" if verdict.passed else f"its tests fail: {verdict.reason}"
-        sample.how = f"{sample.how}; {outcome}"
+        answer = sample.answers[i]
+        explanation = f"{answer.explanation}; {outcome}"
+        sample.answers[i] = replace(answer, tests=tests, explanation=explanation)
 
 
 def program(suite: Suite, fields: Mapping[str, Any], code: str) -> Program:

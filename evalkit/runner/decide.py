@@ -10,7 +10,9 @@ from evalkit import gates
 from evalkit.comparing.scores import compare_score
 from evalkit.comparing.side import Side, side_of
 from evalkit.errors import UsageError
+from evalkit.metrics.registry import Registry
 from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
+from evalkit.records.names import base_of
 from evalkit.runner.certified import Standing, objection
 from evalkit.runner.plan import Cell, CellId
 from evalkit.runner.score import lost
@@ -21,7 +23,8 @@ from evalkit.store import Store
 class Decided:
     """A cell that is scored, before its gates: what they need to be decided.
 
-    scores: by confidence, for every confidence that a gate of the suite asks for. first_lost: why
+    scores: by confidence, for every confidence that a gate of the suite asks for. keys: by sample
+    and answer, where the response is stored; None where it is not. first_lost: why
     the first sample without an answer has none, shortened. distrust: why a score that others gave
     (judges, readers) cannot be trusted, by its name. standings: the judges of each judged score.
     """
@@ -30,7 +33,7 @@ class Decided:
     record: CellRecord
     position: int
     scores: dict[float, dict[str, ScoreRecord]] = field(default_factory=dict)
-    keys: list[str | None] = field(default_factory=list)
+    keys: list[list[str | None]] = field(default_factory=list)
     first_lost: str = ""
     distrust: dict[str, str] = field(default_factory=dict)
     standings: dict[str, list[Standing]] = field(default_factory=dict)
@@ -50,11 +53,13 @@ class Relations:
         run: RunRecord,
         store: Store,
         cells: Sequence[CellRecord],
+        registry: Registry,
         baseline: RunRecord | None = None,
     ) -> None:
         self._run = run
         self._store = store
         self._cells = {_id(cell): cell for cell in cells}
+        self._registry = registry
         self._baseline = baseline
         self._sides: dict[CellId, Side] = {}
 
@@ -75,7 +80,9 @@ class Relations:
         """A cell's score minus that of the target, over the samples both have."""
         run, other = self._other(record, target)
         theirs = self._side(other) if run is self._run else side_of(run, other)
-        found = compare_score(theirs, self._side(record), score, confidence=confidence)
+        found = compare_score(
+            theirs, self._side(record), score, registry=self._registry, confidence=confidence
+        )
         note = found.note or ("" if math.isfinite(found.low) else "its interval is undefined")
         return gates.Difference(found.difference, found.low, found.high, found.n, note)
 
@@ -110,9 +117,7 @@ class Relations:
 def decide(decided: Sequence[Decided], relations: Relations) -> None:
     """Give every cell its verdicts; gates may look at other cells, so all are scored first."""
     for done in decided:
-        done.record.gates = [
-            _verdict(gates.parse(declared), done, relations) for declared in done.cell.suite.gates
-        ]
+        done.record.gates = [_verdict(gate, done, relations) for gate in done.cell.gates]
 
 
 def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecord:
@@ -120,7 +125,7 @@ def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecor
     distrust = lost(done.cell.suite, record)
     if distrust and done.first_lost:
         distrust += f"; first {done.first_lost}"
-    scores = dict.fromkeys(term.score.partition("[")[0] for term in gate.terms)
+    scores = dict.fromkeys(base_of(term.score) for term in gate.terms)
     judged = [done.distrust[name] for name in scores if name in done.distrust]
     distrust = "; ".join(filter(None, (distrust, *judged)))
     verdict = gates.decide(

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.metrics import build, catalogue
+from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.classification import kinds_of_score
 from evalkit.metrics.probabilistic import of_rarest
+from evalkit.metrics.registry import Registry
 from evalkit.metrics.run import run_metric
 from evalkit.metrics.weighted import ratio, weighted
+from evalkit.records.names import ScoreName
 from evalkit.stats.bounded import resampled_interval
 from evalkit.stats.confusion import grouped_interval
 from evalkit.stats.intervals import NONE, Interval
@@ -54,6 +56,7 @@ def dependent(
     units: Units,
     settings: Mapping[str, Any],
     confidence: float,
+    registry: Registry,
 ) -> Result:
     """The scores of a metric over answers, with values and intervals that respect their units.
 
@@ -63,7 +66,7 @@ def dependent(
     if "by" in settings and _within_groups(columns, units, settings["by"]):
         return result
     return {
-        name: _over_questions(metric, name, score, columns, units, settings, confidence)
+        name: _over_questions(metric, name, score, columns, units, settings, confidence, registry)
         if score.per_sample is not None
         else _resampled(name, score, columns, units, settings, confidence)
         for name, score in result.items()
@@ -77,16 +80,6 @@ def _within_groups(columns: Columns, units: Units, by: str) -> bool:
     )
 
 
-def by_question(columns: Columns, units: Units) -> tuple[Columns, Units]:
-    """The columns of questions, each with what came of the code of all its answers."""
-    rows: dict[int, list[int]] = {}
-    for row, question in enumerate(units.questions):
-        rows.setdefault(question, []).append(row)
-    first = [of_question[0] for of_question in rows.values()]
-    passed = [tuple(ok for row in of for ok in columns.passed[row]) for of in rows.values()]
-    return replace(columns.subset(first), passed=passed), units.subset(first)
-
-
 def _over_questions(
     metric: str,
     name: str,
@@ -95,20 +88,26 @@ def _over_questions(
     units: Units,
     settings: Mapping[str, Any],
     confidence: float,
+    registry: Registry,
 ) -> Score:
     assert score.per_sample is not None
     values = np.asarray(score.per_sample, dtype=np.float64)
     if len(values) != len(columns):
-        inside = [i for i in range(len(columns)) if _counts(metric, name, columns, i, settings)]
+        alone = [
+            run_metric(metric, columns.subset([i]), settings=settings, registry=registry)[name]
+            for i in range(len(columns))
+        ]
+        # A score may be over some answers only (those to a prompt that is to be refused).
+        inside = [i for i, one in enumerate(alone) if one.n > 0]
         units = units.subset(inside)
     if not len(values) or len(units.questions) != len(values):
         return replace(score, low=nan, high=nan, interval="")
     means, clusters = question_means(values, units)
-    known = catalogue.of_score(name)
+    known = registry.find(metric)
     assert known is not None
     made = build.mean(
         known.name, means, confidence=confidence, note=score.note, units=clusters,
-        bounded=isfinite(known.lowest(settings)),
+        bounded=isfinite(known.lowest(settings)), limits=(known.low, known.high),
     )  # fmt: skip
     note = build.joined(made.note, "" if clusters is None else _of_clusters(clusters))
     return replace(made, per_sample=None, note=note)
@@ -139,13 +138,6 @@ def question_means(values: Floats, units: Units) -> tuple[Floats, list[Hashable]
         return means, None
     first = dict(zip(reversed(units.questions), reversed(units.clusters), strict=True))
     return means, [first[question] for question in number]
-
-
-def _counts(
-    metric: str, name: str, columns: Columns, index: int, settings: Mapping[str, Any]
-) -> bool:
-    """Whether an answer is among those a score is over (one to a prompt that is to be refused)."""
-    return run_metric(metric, columns.subset([index]), settings=settings)[name].n > 0
 
 
 def _resampled(
@@ -179,17 +171,19 @@ def _interval(
     confidence: float,
 ) -> Interval:
     """The interval of a score that is no mean of per-sample values, over units."""
-    metric, _, key = name.partition("[")
+    named = ScoreName.parse(name)
     if (sums := ratio(name, columns, settings)) is not None:
         made = build.of_ratio(sums, score.n, confidence=confidence, units=units)
         return Interval(made.low, made.high, made.interval)
-    counted = kinds_of_score(metric, key.removesuffix("]"), columns, settings)
+    counted = kinds_of_score(named.base, named.key or "", columns, settings)
     if counted is not None:
         return grouped_interval(*counted, units, confidence=confidence)
-    function, known = weighted(name, columns, settings), catalogue.of_score(name)
-    if function is None or known is None or not isfinite(known.high - known.low):
+    function = weighted(name, columns, settings)
+    low, high = build.limits_of(named.base)
+    if function is None or not isfinite(high - low):
         return NONE
+    mass = of_rarest(columns) if named.base == "auroc" else None
     return resampled_interval(
-        function, score.value, len(columns), low=known.low, high=known.high,
-        mass=of_rarest(columns) if metric == "auroc" else None, units=units, confidence=confidence,
+        function, score.value, len(columns), low=low, high=high, mass=mass, units=units,
+        confidence=confidence,
     )  # fmt: skip

@@ -7,17 +7,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evalkit import gates
 from evalkit.answers.thinking import spoken, thinking_of
-from evalkit.comparing.columns import NOT_ANSWERED, scored
+from evalkit.comparing.columns import scored
 from evalkit.errors import EvalkitError, ModelError
-from evalkit.exchange import Response, Status
+from evalkit.exchange import Request, Response, Status
 from evalkit.judging.load import judged_by
-from evalkit.metrics import catalogue
+from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
 from evalkit.models.shelf import SHELF, weights_of
 from evalkit.records import (
+    Answer,
     CellRecord,
     ModelRecord,
     RunRecord,
@@ -32,16 +32,16 @@ from evalkit.runner.decide import Decided, Relations, decide
 from evalkit.runner.judge import judge
 from evalkit.runner.memory import Peaks
 from evalkit.runner.order import adjacent
-from evalkit.runner.outcomes import outcome
+from evalkit.runner.outcomes import answer_of, plain_prompt
 from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
 from evalkit.runner.recall import identified
-from evalkit.runner.repeated import one_sample
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
 from evalkit.runner.score import Scorer, first_lost, statuses
 from evalkit.runner.staying import Staying
 from evalkit.runner.vocabulary import metric_names, missing_for_metrics
+from evalkit.spec.data import Sample
 from evalkit.store import Store
 
 
@@ -61,7 +61,6 @@ def execute(
     cells with ``error`` set and their gates in error; the others go on.
     """
     progress = progress or Silent()
-    catalogue.adopt(plan.metrics, plan.root)
     run.suites = _suite_records(plan)
     store.begin_run(run)
     try:
@@ -79,7 +78,8 @@ def execute(
                 record_of=model_record,
                 staying=staying,
             )
-        decide(decided, Relations(run, store, [done.record for done in decided], baseline))
+        cells = [done.record for done in decided]
+        decide(decided, Relations(run, store, cells, plan.registry, baseline))
         for done in decided:
             store.update_cell(run.id, done.position, done.record)
         run.cells = [done.record for done in decided]
@@ -107,8 +107,8 @@ def _scored(
     the last one when it judges too."""
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
-        or missing_for_metrics(cell.suite)
-        or gates_without_judge(cell.suite, plan.bench)
+        or missing_for_metrics(cell.suite, plan.registry)
+        or gates_without_judge(cell.suite, cell.gates, plan.bench)
         for cell in plan.cells
     }
     prepared: dict[str, list[Asked] | str] = {}
@@ -141,7 +141,7 @@ def _scored(
                 respondent.ask(asked)
                 thinking = thinking_of(model)
                 position = positions[asked.cell.id]
-                done = _score(asked, position, store, plan.allow_code, thinking, progress)
+                done = _score(asked, position, store, plan, thinking, progress)
                 store.add_cell(run.id, done.position, done.record, done.keys)
                 done.record.samples = []
                 decided.append(done)
@@ -181,38 +181,27 @@ def _score(
     asked: Asked,
     position: int,
     store: Store,
-    allow_code: str,
+    plan: Plan,
     thinking: Thinking,
     progress: Progress,
 ) -> Decided:
     cell = asked.cell
     responses = store.responses(list(asked.distinct))
     repeats = cell.suite.repeats
-    key_of: dict[int, str | None] = {}
-    answers = []
-    questions = [sample for sample in cell.dataset.samples for _ in range(repeats)]
-    for sample, key in zip(questions, asked.keys, strict=True):
-        response = responses.get(key)
-        kept = key if response is not None else None
-        if response is None:
-            response = asked.failures.get(key) or _unasked(asked.error)
-        response = spoken(response, thinking)
-        cached = key in asked.known
-        answer = outcome(cell.suite, sample, asked.distinct.get(key), response, cached=cached)
-        key_of[id(answer)] = kept
-        answers.append(answer)
-    run_tests(cell.suite, answers, allow_code, progress.tests)
-    scorer = Scorer(cell.suite, answers)
+    keys = [asked.keys[i : i + repeats] for i in range(0, len(asked.keys), repeats)]
+    samples = []
+    for sample, of_sample in zip(cell.dataset.samples, keys, strict=True):
+        answers = []
+        for key in of_sample:
+            response = responses.get(key) or asked.failures.get(key) or _unasked(asked.error)
+            response, request = spoken(response, thinking), asked.distinct.get(key)
+            cached = key in asked.known
+            answers.append(answer_of(cell.suite, sample, request, response, cached=cached))
+        samples.append(_sample_record(sample, asked.distinct.get(of_sample[0]), answers))
+    run_tests(cell.suite, samples, plan.allow_code, progress.tests)
+    scorer = Scorer(cell.suite, samples, plan.registry)
     scorer.annotate()
-    counts, tokens = statuses(answers), _tokens(answers)
-    cached_answers = sum(answer.cached for answer in answers)
-    analyses = scorer.analyses()
-    each = [answers[i : i + repeats] for i in range(0, len(answers), repeats)]
-    samples = [one_sample(group, cell.suite.on_unparsed) for group in each]
-    for name, values in scorer.of_questions().items():
-        for one in samples:
-            if one.index in values:
-                one.scores[name] = float(values[one.index])
+    every = [answer for sample in samples for answer in sample.answers]
     record = CellRecord(
         suite=cell.suite.suite,
         model=cell.model,
@@ -220,26 +209,38 @@ def _score(
         task=cell.suite.task,
         n=len(samples),
         scored=len(scored(samples, cell.suite.on_unparsed)),
-        statuses=counts,
+        statuses=statuses(samples),
         scores={},
         gates=[],
-        analyses=analyses,
+        analyses=scorer.analyses(),
         samples=samples,
         error=asked.error,
         seconds=asked.seconds,
-        cached=cached_answers,
-        prompt_tokens=tokens[0],
-        completion_tokens=tokens[1],
+        cached=sum(answer.cached for answer in every),
+        prompt_tokens=sum(answer.prompt_tokens or 0 for answer in every),
+        completion_tokens=sum(answer.completion_tokens or 0 for answer in every),
         checks=_broken_checks(cell, samples),
-        ties=sum(bool(sample.details.get("tie")) for sample in samples),
-        unanswered=sum(any(one.status in NOT_ANSWERED for one in group) for group in each),
+        ties=sum(sample.answer.tie for sample in samples),
+        unanswered=sum(sample.unanswered for sample in samples),
     )
-    levels = {gate.confidence for gate in map(gates.parse, cell.suite.gates)} - {None}
-    keys = [key_of[id(sample)] for sample in samples]
+    levels = {gate.confidence for gate in cell.gates} - {None}
+    stored = [[key if key in responses else None for key in of_sample] for of_sample in keys]
     by_level: dict[float, dict[str, ScoreRecord]] = {level: {} for level in levels if level}
-    done = Decided(cell, record, position, by_level, keys, first_lost(answers, 160))
+    done = Decided(cell, record, position, by_level, stored, first_lost(samples, 160))
     done.add(scorer.scores)
     return done
+
+
+def _sample_record(sample: Sample, request: Request | None, answers: list[Answer]) -> SampleRecord:
+    """The record of a sample. request: None when its prompt could not be rendered."""
+    return SampleRecord(
+        id=sample.id,
+        index=sample.index,
+        fields=dict(sample.fields),
+        targets=list(sample.targets),
+        prompt=plain_prompt(request.prompt) if request else "",
+        answers=answers,
+    )
 
 
 def _unasked(reason: str) -> Response:
@@ -252,12 +253,6 @@ def _broken_checks(cell: Cell, samples: Sequence[SampleRecord]) -> dict[str, int
         for check in sample.checks:
             counts[check.rule] += not check.passed
     return counts
-
-
-def _tokens(answers: Sequence[SampleRecord]) -> tuple[int, int]:
-    """Tokens of all prompts and of all answers."""
-    prompts = sum(answer.prompt_tokens or 0 for answer in answers)
-    return prompts, sum(answer.completion_tokens or 0 for answer in answers)
 
 
 def _broken(cell: Cell, position: int, error: str, store: Store, run: RunRecord) -> Decided:
@@ -284,15 +279,17 @@ def _suite_records(plan: Plan) -> dict[str, SuiteRecord]:
     records: dict[str, SuiteRecord] = {}
     for cell in plan.cells:
         name, variant = cell.suite.suite, cell.variant
-        record = records.setdefault(name, _suite_record(cell, plan.bench))
+        record = records.setdefault(name, _suite_record(cell, plan.bench, plan.registry))
         record.prompts.setdefault(variant.name, variant.template_text)
         record.prompt_hashes.setdefault(variant.name, variant.hash)
     return records
 
 
-def _suite_record(cell: Cell, bench: Bench) -> SuiteRecord:
+def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
     suite, dataset = cell.suite, cell.dataset
     judged = judged_by(suite)[0]
+    names = metric_names(suite)
+    metric_hashes = {name: found for name in names if (found := registry.fingerprint(name))}
     return SuiteRecord(
         name=suite.suite,
         path=_relative(suite.path, suite.root),
@@ -306,9 +303,9 @@ def _suite_record(cell: Cell, bench: Bench) -> SuiteRecord:
         tags=list(suite.tags),
         labels=list(suite.labels),
         prompts={name: variant.template_text for name, variant in cell.loaded.variants.items()},
-        metrics=list(metric_names(suite)),
-        gates=[gates.parse(declared).rule for declared in suite.gates],
-        group=", ".join(suite.data.group) or None,
+        metrics=list(names),
+        gates=[gate.rule for gate in cell.gates],
+        groups=list(suite.data.group),
         generation=asdict(suite.generation.settings()),
         answer=suite.answer.method,
         metric_settings={spec.name: dict(spec.settings) for spec in suite.metrics if spec.settings},
@@ -320,6 +317,7 @@ def _suite_record(cell: Cell, bench: Bench) -> SuiteRecord:
         max_errors=suite.max_errors,
         scoring_hash=suite.settings_hash,
         prompt_hashes={name: variant.hash for name, variant in cell.loaded.variants.items()},
+        metric_hashes=metric_hashes,
         rubric_hashes={entry.score: entry.rubric.hash for entry in judged},
         judges={entry.score: [judge.name for judge in bench.of(entry)] for entry in judged},
     )

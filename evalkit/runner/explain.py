@@ -80,11 +80,13 @@ def _why(before: SampleRecord | None, request: Request | SpecError) -> str:
         return f"its prompt cannot be rendered: {request}"
     if before is None:
         return "not among the samples of the last run (new, or beyond its limit)"
-    if before.status == "error":
-        return f"was not answered: {before.error}"
+    failed = next((answer for answer in before.answers if answer.status == "error"), None)
+    if failed is not None:
+        return f"was not answered: {failed.error}"
     if before.prompt != plain_prompt(request.prompt):
         return "its final prompt has changed"
-    if before.details.get("choices", []) != list(request.choices):
+    compared = before.answer.choices
+    if (compared.continuations if compared else ()) != request.choices:
         return "the choices compared have changed"
     return "same prompt: the model or the generation parameters differ (or --eval-no-cache)"
 

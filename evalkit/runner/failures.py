@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from evalkit.errors import EvalkitError
-from evalkit.metrics import build, catalogue
+from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result
+from evalkit.metrics.registry import Registry
 from evalkit.metrics.run import run_metric
 
 _LONGEST = 300
@@ -19,6 +20,7 @@ def computed(
     *,
     confidence: float,
     settings: Mapping[str, Any] | None,
+    registry: Registry,
     ids: Sequence[str] = (),
 ) -> Result:
     """The scores of a metric; where it raises, each of them failed, saying why.
@@ -27,13 +29,13 @@ def computed(
     """
 
     def run(part: Columns) -> Result:
-        return run_metric(name, part, confidence=confidence, settings=settings)
+        return run_metric(name, part, confidence=confidence, settings=settings, registry=registry)
 
     try:
         return run(columns)
     except Exception as error:
         note = f"failed{_where(run, columns, ids)}: {_told(error)}"
-        names = catalogue.score_names(name, columns.labels)
+        names = registry.score_names(name, columns.labels)
         return {full: build.failed(len(columns), confidence, note) for full in names}
 
 

@@ -13,6 +13,7 @@ from evalkit.judging.panel import combined, panel_table
 from evalkit.judging.prompts import category_name
 from evalkit.judging.scores import judged_score
 from evalkit.records import ScoreRecord
+from evalkit.records.names import ScoreName
 from evalkit.runner.bench import Bench
 from evalkit.runner.certified import Standing, corrected, standings, told
 from evalkit.runner.duels import Duels, fight, strengths_of, write_duels
@@ -78,7 +79,7 @@ def _write(
                      strict=True))  # fmt: skip
     _score(cell, judged, judged.score, whole, judged.range, asks)
     for full in judged.score_names[1:]:
-        name = full.removeprefix(f"{judged.score}[").removesuffix("]")
+        name = ScoreName.parse(full).key or ""
         of_one = {
             place: _combined([grades[judge].get(name, {}).get(place) for judge in judges], how)
             for place in graded
@@ -146,7 +147,7 @@ def _score(
 
     def made(part: Part, confidence: float) -> ScoreRecord:
         return judged_score(
-            name + part.key,
+            part.of(name),
             [of_sample[kept[i]] for i in part.index],
             low=ends[0],
             high=ends[1],
@@ -160,9 +161,9 @@ def _score(
     parts = parts_of(
         [cell.samples[i] for i in chosen],
         [i in of_sample for i in chosen],
-        () if "[" in name else suite.data.group,
+        () if ScoreName.parse(name).key else suite.data.group,
     )
-    done.add(lambda confidence: {name + part.key: made(part, confidence) for part in parts})
+    done.add(lambda confidence: {part.of(name): made(part, confidence) for part in parts})
 
 
 def _by_sample(grades: Mapping[Place, float | None]) -> dict[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from evalkit.exchange import Status
@@ -59,4 +60,7 @@ def keep(cell: GradedCell, ask: Ask, *, mirrored: bool = False) -> None:
         judgment["stands"] = "A" if case.swapped == mirrored else "B"
         if judgment["value"] is not None and judgment["stands"] == "B":
             judgment["value"] = 1.0 - judgment["value"]  # as the answer it stands beside sees it
-    cell.samples[case.sample].details.setdefault("judgments", []).append(judgment)
+    answers = cell.samples[case.sample].answers
+    place = min(case.repeat, len(answers) - 1)  # the other cell may have answered less often
+    answer = answers[place]
+    answers[place] = replace(answer, judgments=(*answer.judgments, judgment))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, compress
 from types import MappingProxyType
 from typing import Any
 
-from evalkit.comparing.columns import group_value
-from evalkit.metrics import catalogue
+from evalkit.comparing.columns import by_question, group_value
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.entry import Metric
+from evalkit.metrics.registry import Registry
 from evalkit.records import NoValue, SampleRecord, ScoreRecord
-from evalkit.runner.dependent import Units, by_question, dependent
+from evalkit.records.names import Group, ScoreName
+from evalkit.runner.dependent import Units, dependent
 from evalkit.runner.failures import computed, has_failed
 from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import worst_case
@@ -25,13 +27,17 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 class Part:
     """The whole of a cell, or one of its groups.
 
-    key: what follows the name of a score, "" or ``[topic=art]``. index: those in it that count,
-    numbered among all that count. lost: how many in it do not.
+    group: None for the whole. index: those in it that count, numbered among all that count.
+    lost: how many in it do not.
     """
 
-    key: str
+    group: Group | None
     index: Sequence[int]
     lost: int
+
+    def of(self, score: str) -> str:
+        """The full name of a score over this part."""
+        return str(replace(ScoreName.parse(score), group=self.group))
 
 
 def parts_of(
@@ -39,15 +45,15 @@ def parts_of(
 ) -> list[Part]:
     """The whole, then the groups that columns divide rows into. counted: for each row."""
     number = list(accumulate(counted, initial=0))
-    parts = {"": list(range(len(rows)))}
+    parts: dict[Group | None, list[int]] = {None: list(range(len(rows)))}
     for column in columns:
         groups: dict[str, list[int]] = {}
         for i, row in enumerate(rows):
             groups.setdefault(group_value(row, column), []).append(i)
-        parts |= {f"[{column}={value}]": groups[value] for value in sorted(groups)}
+        parts |= {Group(column, value): groups[value] for value in sorted(groups)}
     return [
-        Part(key, kept := [number[i] for i in inside if counted[i]], len(inside) - len(kept))
-        for key, inside in parts.items()
+        Part(group, kept := [number[i] for i in inside if counted[i]], len(inside) - len(kept))
+        for group, inside in parts.items()
     ]
 
 
@@ -61,7 +67,7 @@ class Measure:
     """Answers, and the scores that metrics make of those that count, at any confidence.
 
     rows: the sample of each answer; counted: which of them count; columns: of those that do.
-    settings: by metric.
+    registry: where metrics are looked up; settings: by metric.
     """
 
     def __init__(
@@ -70,9 +76,11 @@ class Measure:
         rows: Sequence[SampleRecord],
         counted: Sequence[bool],
         columns: Columns,
+        registry: Registry,
         settings: Mapping[str, Mapping[str, Any]] = _NONE,
     ) -> None:
         self.columns = columns
+        self._registry = registry
         self.parts = parts_of(rows, counted, suite.data.group)
         kept = list(compress(rows, counted))
         clusters = clusters_of(suite, kept)
@@ -86,15 +94,19 @@ class Measure:
         """The scores of a metric over a part, by full name."""
         settings = self._settings.get(metric, _NONE)
         columns, units = self.columns, self._units
-        if part.key:
+        if part.group is not None:
             columns, units = columns.subset(part.index), units and units.subset(part.index)
-        if units and _is_of_questions(metric):
-            columns, units = by_question(columns, units)
+        if units and self._is_of_questions(metric):
+            columns, first = by_question(columns, units.questions)
+            units = units.subset(first)
         made = plain = self._computed(metric, columns, confidence)
         if units and not has_failed(plain):
-            made = dependent(metric, plain, columns, units, settings, confidence)
+            made = dependent(metric, plain, columns, units, settings, confidence, self._registry)
+        known = self._registry.find(metric)
         return {
-            name + part.key: score_record(name + part.key, score, plain[name], part.lost, settings)
+            part.of(name): score_record(
+                part.of(name), score, plain[name], part.lost, known, settings
+            )
             for name, score in made.items()
         }
 
@@ -105,11 +117,12 @@ class Measure:
     def of_questions(self, metric: str) -> dict[str, dict[int, float]]:
         """The values of scores that no single answer has (``pass@3``), by name and by the place
         of the sample in the data."""
-        if not (self._units and _is_of_questions(metric)):
+        if not (self._units and self._is_of_questions(metric)):
             return {}
-        columns, units = by_question(self.columns, self._units)
+        columns, first = by_question(self.columns, self._units.questions)
+        questions = [self._units.questions[i] for i in first]
         return {
-            name: dict(zip(units.questions, score.per_sample, strict=True))
+            name: dict(zip(questions, score.per_sample, strict=True))
             for name, score in self._computed(metric, columns, 0.95).items()
             if score.per_sample is not None
         }
@@ -117,30 +130,36 @@ class Measure:
     def _computed(self, metric: str, columns: Columns, confidence: float) -> Result:
         settings = self._settings.get(metric)
         if columns is not self.columns:
-            return computed(metric, columns, confidence=confidence, settings=settings)
+            return computed(
+                metric, columns, confidence=confidence, settings=settings, registry=self._registry
+            )
         key = (metric, confidence)
         if key not in self._whole:
             self._whole[key] = computed(
-                metric, columns, confidence=confidence, settings=settings, ids=self._ids
-            )
+                metric, columns, confidence=confidence, settings=settings,
+                registry=self._registry, ids=self._ids,
+            )  # fmt: skip
         return self._whole[key]
 
-
-def _is_of_questions(metric: str) -> bool:
-    """Whether a metric looks at all answers to a question together."""
-    known = catalogue.find(metric)
-    return known is not None and "passed" in known.needs
+    def _is_of_questions(self, metric: str) -> bool:
+        """Whether a metric looks at all answers to a question together."""
+        known = self._registry.find(metric)
+        return known is not None and "passed" in known.needs
 
 
 def score_record(
-    name: str, score: Score, answers: Score, lost: int, settings: Mapping[str, Any] = _NONE
+    name: str,
+    score: Score,
+    answers: Score,
+    lost: int,
+    metric: Metric | None,
+    settings: Mapping[str, Any] = _NONE,
 ) -> ScoreRecord:
     """A score for the record.
 
-    answers: the same score over all answers as if each stood alone, for what was lost. settings:
-    of the metric; they may change its range.
+    answers: the same score over all answers as if each stood alone, for what was lost. metric: the
+    one it is of, if any. settings: of the metric; they may change its range.
     """
-    metric = catalogue.of_score(name)
     record = ScoreRecord(
         name=name,
         value=_finite(score.value),

@@ -1,4 +1,4 @@
-"""From a response to what counts: the answer taken from it, its status, the checks on it."""
+"""From a response to an answer: what is taken from it, its status, the checks on it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.answers import Taken
-from evalkit.answers.thinking import UNFINISHED, WHY
+from evalkit.answers.thinking import THOUGHT, UNFINISHED, WHY
 from evalkit.checks import run_check
 from evalkit.exchange import Prompt, Request, Response, Status
-from evalkit.records import SampleRecord
+from evalkit.records import Answer, Choices, Likelihood
 from evalkit.runner.taking import take_answer
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Sample
 from evalkit.spec.prompts import options
 from evalkit.spec.suite import Suite
 
-_MATCHED_TASKS = ("classification", "multiple-choice")
+CANDIDATES, TIE = "candidates", "tie"
+"""Details of a response that scoring and comparing read."""
 
 
-def outcome(
+def answer_of(
     suite: Suite, sample: Sample, request: Request | None, response: Response, *, cached: bool
-) -> SampleRecord:
-    """The record of one sample: what was sent, what came back, what was taken from it.
+) -> Answer:
+    """The answer to one request, not scored yet.
 
     request: None when the prompt could not be rendered.
     """
@@ -37,29 +38,54 @@ def outcome(
             taken = take_answer(suite, sample, request, response)
         if taken.prediction is None:
             status = Status.UNPARSED
-    return SampleRecord(
-        id=sample.id,
-        index=sample.index,
-        fields=dict(sample.fields),
-        targets=list(sample.targets),
-        prompt=plain_prompt(request.prompt),
-        sent=response.sent,
+    details = _Details(response)
+    return Answer(
         output=response.text,
         prediction=taken.prediction,
-        how=taken.how,
+        explanation=taken.how,
         status=status.value,
         error=response.error,
+        thinking=details.text(THOUGHT),
+        unfinished=details.flag(UNFINISHED),
         probabilities=_probabilities(suite, response),
-        checks=[run_check(check, response.text) for check in suite.checks]
+        choices=_choices(suite, sample, request, response),
+        likelihood=_likelihood(request, response),
+        candidates=details.texts(CANDIDATES) if suite.task == "fill-mask" else None,
+        tie=details.flag(TIE),
+        checks=tuple(run_check(check, response.text) for check in suite.checks)
         if response.answered
-        else [],
+        else (),
+        sent=response.sent,
         cached=cached,
         seconds=response.seconds,
         prompt_tokens=response.prompt_tokens,
         completion_tokens=response.completion_tokens,
         finish=response.finish,
-        details=_details(suite, sample, request, response),
+        details=details.rest(without="how" if request.inputs is not None else ""),
     )
+
+
+class _Details:
+    """The details of a response; those that an answer has a place for are taken out."""
+
+    def __init__(self, response: Response) -> None:
+        self._left = dict(response.details)
+
+    def text(self, name: str) -> str | None:
+        return self._left.pop(name) if isinstance(self._left.get(name), str) else None
+
+    def flag(self, name: str) -> bool:
+        return self._left.pop(name) if isinstance(self._left.get(name), bool) else False
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        found = self._left.get(name)
+        if not isinstance(found, list | tuple):
+            return None
+        return tuple(str(text) for text in self._left.pop(name))
+
+    def rest(self, without: str) -> dict[str, Any]:
+        self._left.pop(without, None)
+        return self._left
 
 
 def _probabilities(suite: Suite, response: Response) -> dict[str, float]:
@@ -73,20 +99,19 @@ def _probabilities(suite: Suite, response: Response) -> dict[str, float]:
     return {name: weight / total for name, weight in zip(names, weights, strict=True)}
 
 
-def _details(suite: Suite, sample: Sample, request: Request, response: Response) -> dict[str, Any]:
-    """The backend's details, and for choices what was compared, for what it stands, how likely."""
-    details = dict(response.details)
-    if request.inputs is not None:
-        details.pop("how", None)  # it is in the record
-    if request.choices:
-        details["choices"] = list(request.choices)
-        details["options"] = list(options(suite, sample))
-        details["logprobs"] = list(response.logprobs)
-    if request.reading is not None and response.answered:
-        details["logprob"] = response.logprobs[0]
-        details["tokens"] = response.choice_tokens[0]
-        details["bytes"] = len(str(request.prompt).encode("utf-8", "surrogatepass"))
-    return details
+def _choices(suite: Suite, sample: Sample, request: Request, response: Response) -> Choices | None:
+    """What was compared, for what it stands, and how likely each is."""
+    if not request.choices:
+        return None
+    return Choices(tuple(options(suite, sample)), request.choices, response.logprobs)
+
+
+def _likelihood(request: Request, response: Response) -> Likelihood | None:
+    """How likely the model finds the text it was given to read."""
+    if request.reading is None or not response.answered:
+        return None
+    size = len(str(request.prompt).encode("utf-8", "surrogatepass"))
+    return Likelihood(response.logprobs[0], response.choice_tokens[0], size)
 
 
 def plain_prompt(prompt: Prompt) -> str | list[dict[str, str]]:

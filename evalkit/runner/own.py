@@ -1,4 +1,4 @@
-"""The project's own metrics, from ``evalkit.yaml``, a hook or a call, as catalogue entries."""
+"""The project's own metrics, from ``evalkit.yaml``, a hook or a call, as a registry."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import EvalkitError, Problem, SpecError, UsageError, unknown
-from evalkit.metrics import catalogue
-from evalkit.metrics.catalogue import Metric
+from evalkit.metrics.catalogue import METRICS, Metric
+from evalkit.metrics.registry import Registry
 from evalkit.models.modules import import_function
 from evalkit.spec.project import Project
 from evalkit.spec.source import scan_yaml
@@ -21,8 +21,8 @@ _BETTER = ("higher", "lower", "")
 _NEEDS = ("labels", "probabilities", "sources", "choices")
 
 
-def own_metrics(project: Project, handed: Mapping[str, Any] | None = None) -> dict[str, Metric]:
-    """The metrics that a project declares, and those handed over, which win.
+def project_metrics(project: Project, handed: Mapping[str, Any] | None = None) -> Registry:
+    """evalkit's metrics, those that a project declares, and those handed over, which win.
 
     Functions named in ``evalkit.yaml`` are imported, with the project's folder first on the path.
     Raises SpecError with every problem of the file, UsageError for what was handed over.
@@ -41,7 +41,7 @@ def own_metrics(project: Project, handed: Mapping[str, Any] | None = None) -> di
             made[name] = entry(name, declared, project.root)
         except EvalkitError as error:
             raise UsageError(f"metric '{name}': {error}") from error
-    return made
+    return Registry(made, project.root)
 
 
 def _placed(project: Project, problems: list[tuple[str, str]]) -> list[Problem]:
@@ -57,7 +57,7 @@ def entry(name: str, declared: Any, root: Path) -> Metric:
     """
     if not re.fullmatch(r"[^\W\d][\w.-]*", name):
         raise UsageError(f"'{name}' is no name: begin with a letter, then letters, digits, _ . -")
-    if name in catalogue.METRICS:
+    if name in METRICS:
         raise UsageError("evalkit has a metric of this name; choose another")
     if isinstance(declared, Metric):
         return replace(declared, name=name)
@@ -69,11 +69,11 @@ def entry(name: str, declared: Any, root: Path) -> Metric:
     low, high = _bound(about, "low", -math.inf), _bound(about, "high", math.inf)
     if low >= high:
         raise UsageError(f"'low: {low:g}' is not below 'high: {high:g}'")
-    from evalkit.metrics.own import settings_of  # numpy comes with it
+    from evalkit.metrics.own import OwnMetric, settings_of  # imports numpy
 
     return Metric(
         name,
-        "evalkit.metrics.own:computed",
+        OwnMetric(name, function, (low, high)),
         next(iter((function.__doc__ or "").strip().splitlines()), "a metric of the project's own"),
         needs=_needs(about.get("needs", ())),
         better=_one_of(about.get("better", "higher"), _BETTER, "better"),
@@ -81,7 +81,6 @@ def entry(name: str, declared: Any, root: Path) -> Metric:
         high=high,
         settings=settings_of(function),
         open_keys=True,
-        fixed={"name": name, "function": function},
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from evalkit.errors import SpecError, UsageError, unknown
 from evalkit.exchange import Reading, Request
-from evalkit.metrics.catalogue import Metric
+from evalkit.gates import Gate
+from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.models.base import Model
 from evalkit.runner.bench import Bench
+from evalkit.runner.vocabulary import gates_of
 from evalkit.spec.data import Dataset
 from evalkit.spec.inputs import InputVariant, NoVariant
 from evalkit.spec.load import LoadedSuite
@@ -31,13 +32,15 @@ class CellId(NamedTuple):
 class Cell:
     """One model × one prompt over the samples of a suite.
 
-    A model with a task head has one cell, whose variant is what it reads (``input``).
+    A model with a task head has one cell, whose variant is what it reads (``input``). gates: those
+    of the suite, in its order.
     """
 
     loaded: LoadedSuite
     dataset: Dataset
     model: str
     variant: Variant | InputVariant | NoVariant
+    gates: tuple[Gate, ...] = ()
 
     @property
     def suite(self) -> Suite:
@@ -54,7 +57,7 @@ class Cell:
 class Plan:
     """All cells of a run, those of one model together, and the models by name.
 
-    metrics: those of the project's own; root: the project's folder.
+    registry: where the suites' metrics are looked up.
     allow_code: whether answers that are code may be run: "" (no), ``sandbox`` or ``unsafe``.
     bench: who judges.
     """
@@ -62,8 +65,7 @@ class Plan:
     cells: Sequence[Cell]
     models: Mapping[str, Model]
     allow_code: str = ""
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
-    root: Path = Path(".")
+    registry: Registry = BUILT_IN
     bench: Bench = field(default_factory=Bench)
 
     def by_model(self) -> list[tuple[str, list[Cell]]]:
@@ -80,17 +82,19 @@ def cells_of(
     prompts: Sequence[str] = (),
     limit: int | None = None,
     known: Mapping[str, Model] | None = None,
+    registry: Registry = BUILT_IN,
 ) -> list[Cell]:
     """The cells of one suite: every model × every prompt variant, or only ``prompts``.
 
     A model that reads inputs has one cell instead, called ``input`` among the prompts.
     limit: take that many samples (a seeded part of the data, in its order). known: the models by
-    name. Raises UsageError when the limit is none, SpecError when it is not clear which columns
-    such a model reads.
+    name. registry: where the metrics of gates are looked up. Raises UsageError when the limit is
+    none, SpecError when it is not clear which columns such a model reads.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"the limit of samples must be 1 or more, not {limit}")
     dataset = loaded.selected(limit)
+    gates = gates_of(loaded.suite, loaded.dataset, registry)
     cells = []
     for name in models:
         model = (known or {}).get(name)
@@ -99,7 +103,7 @@ def cells_of(
             fits = loaded.suite.task in model.capabilities.inputs
             variants = [InputVariant(loaded.suite, loaded.dataset) if fits else NoVariant()]
         chosen = [v for v in variants if not prompts or v.name in prompts]
-        cells += [Cell(loaded, dataset, name, variant) for variant in chosen]
+        cells += [Cell(loaded, dataset, name, variant, gates) for variant in chosen]
     return cells
 
 

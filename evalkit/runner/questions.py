@@ -105,22 +105,12 @@ def _paired(judged: Judged) -> bool:
     return judged.rubric.mode == "pairwise"
 
 
-def answers(sample: SampleRecord) -> list[tuple[str, bool]]:
-    """Every answer to a question: its text, and whether there is one."""
-    if sample.repeats:
-        return [(a["output"], a["status"] not in _NONE) for a in sample.repeats]
-    return [(sample.output, sample.status not in _NONE)]
-
-
-_NONE = (Status.ERROR.value, Status.OVERFLOW.value)
-
-
 def _single(cells: Sequence[GradedCell], judged: Judged) -> Iterator[Case]:
     for cell in cells:
         for i, sample in enumerate(cell.samples):
             if sample.id in cell.chosen[judged.score]:
-                for repeat, (_, there) in enumerate(answers(sample)):
-                    if there:
+                for repeat, answer in enumerate(sample.answers):
+                    if answer.answered:
                         yield Case(cell, i, repeat)
 
 
@@ -130,9 +120,9 @@ def _pairs(cells: Sequence[GradedCell], judged: Judged) -> Iterator[Case]:
         for i, sample in enumerate(one.samples):
             if sample.id not in one.chosen[judged.score]:
                 continue
-            for repeat, (_, there) in enumerate(answers(sample)):
+            for repeat, answer in enumerate(sample.answers):
                 case = Case(one, i, repeat, True, other)
-                if there and other_text(case) not in (None, own_text(case)):
+                if answer.answered and other_text(case) not in (None, own_text(case)):
                     yield case
                     yield Case(one, i, repeat, True, other, swapped=True)
 
@@ -152,7 +142,7 @@ def opponents(
 
 def own_text(case: Case) -> str:
     """The answer that a case is about."""
-    return answers(case.cell.samples[case.sample])[case.repeat][0]
+    return case.cell.samples[case.sample].answers[case.repeat].output
 
 
 def other_text(case: Case) -> str | None:
@@ -160,9 +150,9 @@ def other_text(case: Case) -> str | None:
     if case.other is None:
         targets = case.cell.samples[case.sample].targets
         return targets[0] if targets else None
-    texts = answers(case.other.samples[case.sample])
-    text, there = texts[min(case.repeat, len(texts) - 1)]
-    return text if there else None
+    answers = case.other.samples[case.sample].answers
+    answer = answers[min(case.repeat, len(answers) - 1)]
+    return answer.output if answer.answered else None
 
 
 def _shown(case: Case, judged: Judged) -> tuple[Mapping[str, Question | None], str]:
@@ -200,6 +190,6 @@ def places(cell: GradedCell, judged: Judged) -> list[Place]:
         (i, repeat)
         for i, sample in enumerate(cell.samples)
         if sample.id in cell.chosen[judged.score]
-        for repeat, (_, there) in enumerate(answers(sample))
-        if there
+        for repeat, answer in enumerate(sample.answers)
+        if answer.answered
     ]

@@ -9,16 +9,17 @@ from itertools import product
 from evalkit.exchange import Reading, Request, Response, Status
 from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.build import joined
+from evalkit.metrics.registry import BUILT_IN
 from evalkit.records import SampleRecord, ScoreRecord
 from evalkit.runner.asking import Errand
 from evalkit.runner.measure import Measure
-from evalkit.runner.questions import GradedCell, answers
+from evalkit.runner.questions import GradedCell
 from evalkit.runner.reference import reference_models
 
 
 @dataclass(slots=True)
 class Read:
-    """An answer, the sample it is of, and what came back for it (None: it was not sent)."""
+    """An answer's text, the sample it is of, and what came back for it (None: it was not sent)."""
 
     sample: SampleRecord
     text: str
@@ -38,9 +39,9 @@ class Reader:
         self._metrics = metrics
         self._done = cell.done
         self._read = [
-            Read(sample, text if there else "")
+            Read(sample, answer.output if answer.answered else "")
             for sample in cell.samples
-            for text, there in answers(sample)
+            for answer in sample.answers
         ]
 
     def ask(self, errand: Errand) -> None:
@@ -56,7 +57,8 @@ class Reader:
         counted = [one.good for one in self._read]
         columns = _columns([one for one in self._read if one.good])
         suite = self._done.cell.suite
-        measure = Measure(suite, [one.sample for one in self._read], counted, columns)
+        rows = [one.sample for one in self._read]
+        measure = Measure(suite, rows, counted, columns, BUILT_IN)  # READ names evalkit's own
 
         def made(confidence: float) -> dict[str, ScoreRecord]:
             scores: dict[str, ScoreRecord] = {}

@@ -1,4 +1,4 @@
-"""Several answers to each question: one sample in the records, with every answer in it."""
+"""Several answers to each question: what they come to together."""
 
 from __future__ import annotations
 
@@ -7,66 +7,32 @@ from math import nan
 
 import numpy as np
 
-from evalkit.comparing.columns import scored
 from evalkit.metrics.base import Score
-from evalkit.records import CheckRecord, SampleRecord
+from evalkit.records import SampleRecord
 from evalkit.stats import repeats as over
 from evalkit.stats.intervals import wilson
 
 
-def one_sample(answers: Sequence[SampleRecord], on_unparsed: str) -> SampleRecord:
-    """The answers to one question as one sample.
-
-    It shows the first answer that is scored; its per-sample scores are means over the answers,
-    a check holds when every answer passes it, ``repeats`` has all answers in order.
-    """
-    if len(answers) == 1:
-        return answers[0]
-    counted = scored(answers, on_unparsed)
-    shown = counted[0] if counted else answers[0]
-    shown.repeats = [
-        {
-            "output": answer.output,
-            "prediction": answer.prediction,
-            "how": answer.how,
-            "status": answer.status,
-            "error": answer.error,
-            "correct": answer.correct,
-            "scores": dict(answer.scores),
-            **{k: v for k, v in answer.details.items() if k == "thinking"},
-        }
-        for answer in answers
-    ]
-    shown.checks = _checks(answers)
-    shown.cached = all(answer.cached for answer in answers)
-    shown.seconds = sum(answer.seconds for answer in answers)
-    names = dict.fromkeys(name for answer in counted for name in answer.scores)
-    shown.scores = {
-        name: float(np.mean([a.scores[name] for a in counted if name in a.scores]))
-        for name in names
-    }
-    return shown
+def joined(sample: SampleRecord, on_unparsed: str) -> None:
+    """Write into a sample the means over its scored answers, and the first of them as the shown."""
+    counted = [answer.counts(on_unparsed) for answer in sample.answers]
+    sample.shown = counted.index(True) if any(counted) else 0
+    scores = [a.scores for a, counts in zip(sample.answers, counted, strict=True) if counts]
+    for name in dict.fromkeys(name for of_answer in scores for name in of_answer):
+        values = [of_answer[name] for of_answer in scores if name in of_answer]
+        sample.scores[name] = float(np.mean(values)) if len(values) > 1 else values[0]
 
 
-def _checks(answers: Sequence[SampleRecord]) -> list[CheckRecord]:
-    """Each check once, as the first answer that breaks it says."""
-    checks: dict[str, CheckRecord] = {}
-    for number, answer in enumerate(answers, 1):
-        for check in answer.checks:
-            before = checks.get(check.rule)
-            if before is None or (before.passed and not check.passed):
-                reason = check.reason if check.passed else f"answer {number}: {check.reason}"
-                checks[check.rule] = CheckRecord(check.rule, check.passed, reason)
-    return list(checks.values())
-
-
-def flake_rate(answers: Sequence[SampleRecord], repeats: int, confidence: float) -> Score:
+def flake_rate(samples: Sequence[SampleRecord], confidence: float) -> Score:
     """The share of questions whose answers differ in being right, with Wilson's interval.
 
-    answers: question by question, ``repeats`` each; those without an answer do not count.
+    Answers that are missing do not count.
     """
-    right = [nan if a.correct is None else float(a.correct) for a in answers]
-    table = np.array(right, dtype=np.float64).reshape(-1, repeats)
+    right = [
+        [nan if answer.correct is None else float(answer.correct) for answer in sample.answers]
+        for sample in samples
+    ]
+    table = np.array(right, dtype=np.float64)
     rate = over.flake_rate(table)
     n = int(((~np.isnan(table)).sum(axis=1) > 1).sum())
     if n == 0:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import compress
 from typing import Any
 
-from evalkit.comparing.columns import NOT_ANSWERED as NOT_ANSWERED
-from evalkit.comparing.columns import columns_of, scored
-from evalkit.metrics import analyses, catalogue
+from evalkit.comparing.columns import columns_of
+from evalkit.exchange import UNANSWERED
+from evalkit.metrics import analyses
+from evalkit.metrics.registry import Registry
 from evalkit.records import CellRecord, SampleRecord, ScoreRecord
 from evalkit.runner.measure import Measure, score_record
-from evalkit.runner.repeated import flake_rate
+from evalkit.runner.repeated import flake_rate, joined
 from evalkit.runner.vocabulary import FLAKE_RATE, computed_metrics, has_flake_rate
 from evalkit.spec.suite import Suite
 from evalkit.spec.tagging import entities, split
@@ -21,16 +24,19 @@ from evalkit.spec.tagging import entities, split
 class Scorer:
     """The scores of one cell, at any confidence, over the answers that count.
 
-    samples: the answers, ``suite.repeats`` of them to each question in turn.
+    samples: those of the cell, with their answers. registry: where the suite's metrics are looked
+    up.
     """
 
-    def __init__(self, suite: Suite, samples: Sequence[SampleRecord]) -> None:
+    def __init__(self, suite: Suite, samples: Sequence[SampleRecord], registry: Registry) -> None:
         self.suite = suite
-        self._all = samples
-        self.samples = scored(samples, suite.on_unparsed)
-        known = {id(sample) for sample in self.samples}
+        self._registry = registry
+        self._samples = samples
+        rows = [(sample, answer) for sample in samples for answer in sample.answers]
+        counted = [answer.counts(suite.on_unparsed) for _, answer in rows]
+        self.rows = list(compress(rows, counted))
         self.columns = columns_of(
-            self.samples,
+            self.rows,
             task=suite.task,
             labels=suite.label_names,
             answer=suite.answer.method,
@@ -38,59 +44,77 @@ class Scorer:
             pair=suite.data.pair,
         )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
-        self._measure = Measure(
-            suite, samples, [id(one) in known for one in samples], self.columns, self._settings
-        )
+        of_rows = [sample for sample, _ in rows]
+        self._measure = Measure(suite, of_rows, counted, self.columns, registry, self._settings)
 
     def scores(self, confidence: float = 0.95) -> dict[str, ScoreRecord]:
         """All scores by full name, whole cell first, then ``name[group=value]``."""
         whole: dict[str, ScoreRecord] = {}
         grouped: dict[str, ScoreRecord] = {}
         for name in computed_metrics(self.suite):
-            metric = catalogue.find(name)
+            metric = self._registry.find(name)
             assert metric is not None  # names are checked before anything runs
             all_of_it, *groups = self._measure.parts
             whole.update(self._measure.records(name, all_of_it, confidence))
             for part in groups if metric.overall or not metric.keyed else ():
                 made = self._measure.records(name, part, confidence)
                 if metric.overall:  # labels of groups would be too many
-                    made = {name + part.key: made[name + part.key]}
+                    made = {part.of(name): made[part.of(name)]}
                 grouped.update(made)
         if has_flake_rate(self.suite):
-            flaky = flake_rate(self._all, self.suite.repeats, confidence)
-            whole[FLAKE_RATE] = score_record(FLAKE_RATE, flaky, flaky, 0)
+            flaky = flake_rate(self._samples, confidence)
+            whole[FLAKE_RATE] = score_record(FLAKE_RATE, flaky, flaky, 0, None)
             whole[FLAKE_RATE].better = "lower"
         return {**whole, **grouped}
 
-    def of_questions(self) -> dict[str, dict[int, float]]:
-        """The values by question of those scores that no single answer has (``pass@3``)."""
-        found = map(self._measure.of_questions, computed_metrics(self.suite))
-        return {name: values for one in found for name, values in one.items()}
-
     def annotate(self) -> None:
-        """Write into each scored sample its per-sample values and whether it is correct."""
+        """Write into every sample what each answer is worth, and what they are worth together."""
+        values = self._values()
+        judge = _CORRECT.get(self.suite.task)
+        right = list(judge(self)) if judge else []
+        if len(right) != len(self.rows):  # where the metric failed, none is right or wrong
+            right = []
+        found = {
+            id(answer): (values[row], bool(right[row]) if right else None)
+            for row, (_, answer) in enumerate(self.rows)
+        }
+        for sample in self._samples:
+            for i, answer in enumerate(sample.answers):
+                if id(answer) in found:
+                    scores, correct = found[id(answer)]
+                    sample.answers[i] = replace(answer, scores=scores, correct=correct)
+            joined(sample, self.suite.on_unparsed)
+        self._add_of_questions()
+
+    def _values(self) -> list[dict[str, float]]:
+        """Of each scored answer, its values by full name of the score."""
+        values: list[dict[str, float]] = [{} for _ in self.rows]
         for name in computed_metrics(self.suite):
             for full_name, score in self._measure.over_all(name).items():
-                if score.per_sample is not None and len(score.per_sample) == len(self.samples):
-                    for sample, value in zip(self.samples, score.per_sample, strict=True):
+                if score.per_sample is not None and len(score.per_sample) == len(self.rows):
+                    for of_answer, value in zip(values, score.per_sample, strict=True):
                         if math.isfinite(value):
-                            sample.scores[full_name] = float(value)
-        judge = _CORRECT.get(self.suite.task)
-        if judge is not None:
-            # Without values, where the metric failed, none is right or wrong.
-            for sample, value in zip(self.samples, judge(self), strict=False):
-                sample.correct = bool(value)
+                            of_answer[full_name] = float(value)
+        return values
 
-    def per_sample(self, metric: str) -> Sequence[float]:
-        """The per-sample values of a metric, whether or not the suite lists it; [] if it failed."""
-        if not self.samples:
+    def _add_of_questions(self) -> None:
+        """The values of those scores that no single answer has (``pass@3``)."""
+        for metric in computed_metrics(self.suite):
+            for name, values in self._measure.of_questions(metric).items():
+                for sample in self._samples:
+                    if sample.index in values:
+                        sample.scores[name] = float(values[sample.index])
+
+    def per_answer(self, metric: str) -> Sequence[float]:
+        """The values of a metric, whether or not the suite lists it; [] if it failed."""
+        if not self.rows:
             return []
         (score,) = self._measure.over_all(metric).values()
         return [] if score.per_sample is None else list(score.per_sample)
 
     def analyses(self) -> list[dict[str, Any]]:
         """Typed values to draw: confusion matrix, classification report, reliability."""
-        if self.suite.task != "classification" or not self.samples:
+        if self.suite.task != "classification" or not self.rows:
             return []
         found = [
             analyses.confusion_matrix(self.columns),
@@ -104,46 +128,47 @@ class Scorer:
 
 def _refused_rightly(scorer: Scorer) -> Sequence[bool]:
     return [
-        (sample.prediction == "full_compliance") == ("comply" in sample.targets)
-        for sample in scorer.samples
+        (answer.prediction == "full_compliance") == ("comply" in sample.targets)
+        for sample, answer in scorer.rows
     ]
 
 
 def _tagged_rightly(scorer: Scorer) -> Sequence[bool]:
     """Whether all entities of a sample, and no others, were found."""
     return [
-        sample.prediction is not None
-        and entities(split(sample.prediction)) == entities(split(sample.targets[0]))
-        for sample in scorer.samples
+        answer.prediction is not None
+        and entities(split(answer.prediction)) == entities(split(sample.targets[0]))
+        for sample, answer in scorer.rows
     ]
 
 
 _CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
-    "classification": lambda scorer: scorer.per_sample("accuracy"),
-    "multiple-choice": lambda scorer: scorer.per_sample("accuracy"),
-    "qa": lambda scorer: scorer.per_sample("exact_match"),
-    "extractive-qa": lambda scorer: scorer.per_sample("exact_match"),
-    "math": lambda scorer: scorer.per_sample("math_accuracy"),
+    "classification": lambda scorer: scorer.per_answer("accuracy"),
+    "multiple-choice": lambda scorer: scorer.per_answer("accuracy"),
+    "qa": lambda scorer: scorer.per_answer("exact_match"),
+    "extractive-qa": lambda scorer: scorer.per_answer("exact_match"),
+    "math": lambda scorer: scorer.per_answer("math_accuracy"),
     "code": lambda scorer: [all(answers) for answers in scorer.columns.passed],
     "token-classification": _tagged_rightly,
-    "fill-mask": lambda scorer: scorer.per_sample("top1"),
+    "fill-mask": lambda scorer: scorer.per_answer("top1"),
     "safety": _refused_rightly,
 }
 
 
 def statuses(samples: Sequence[SampleRecord]) -> dict[str, int]:
-    """How many samples ended in each status; statuses that do not occur are left out."""
-    return dict(Counter(sample.status for sample in samples))
+    """How many answers ended in each status; statuses that do not occur are left out."""
+    return dict(Counter(answer.status for sample in samples for answer in sample.answers))
 
 
 def first_lost(samples: Sequence[SampleRecord], width: int) -> str:
-    """``error: sample ID: why`` of the first sample without an answer, in one line, or ""."""
+    """``error: sample ID: why`` of the first answer that is missing, in one line, or ""."""
     for sample in samples:
-        if sample.status in NOT_ANSWERED:
-            line = "".join(c if c.isprintable() else " " for c in sample.error)
-            said = " ".join(line.split())
-            cut = said if len(said) <= width else said[: width - 1] + "…"
-            return f"{sample.status}: sample {sample.id}: {cut}"
+        for answer in sample.answers:
+            if not answer.answered:
+                line = "".join(c if c.isprintable() else " " for c in answer.error)
+                said = " ".join(line.split())
+                cut = said if len(said) <= width else said[: width - 1] + "…"
+                return f"{answer.status}: sample {sample.id}: {cut}"
     return ""
 
 
@@ -151,7 +176,7 @@ def lost(suite: Suite, cell: CellRecord) -> str:
     """Why the cell cannot be trusted, or "": more samples without an answer than allowed."""
     if cell.unanswered <= suite.max_errors:
         return ""
-    missing = {status: cell.statuses.get(status, 0) for status in NOT_ANSWERED}
+    missing = {status: cell.statuses.get(status, 0) for status in UNANSWERED}
     parts = ", ".join(f"{count} {status}" for status, count in missing.items() if count)
     lack = "have no answer" if suite.repeats == 1 else f"lack one of {suite.repeats} answers"
     return (

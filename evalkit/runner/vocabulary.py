@@ -6,15 +6,17 @@ The spec room knows neither metrics nor gates; it is handed these functions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evalkit import gates
 from evalkit.errors import Problem, unknown
 from evalkit.judging.load import Judged, judged_by, missing_columns
-from evalkit.metrics import catalogue
-from evalkit.metrics.catalogue import Metric
-from evalkit.runner.own import own_metrics
+from evalkit.metrics.catalogue import default_metrics, missing_package
+from evalkit.metrics.registry import Registry
+from evalkit.records import Group, ScoreName, base_of
+from evalkit.runner.own import project_metrics
 from evalkit.runner.reference import check_reference, reference_models
 from evalkit.spec.data import Dataset
 from evalkit.spec.groups import groups_of
@@ -24,50 +26,49 @@ from evalkit.spec.project import Project
 from evalkit.spec.suite import Suite
 
 
-def vocabulary(
-    project: Project | None = None, own: Mapping[str, Metric] | None = None
-) -> Vocabulary:
+def vocabulary(project: Project | None = None, registry: Registry | None = None) -> Vocabulary:
     """What evalkit knows, for checking suites before any model loads.
 
-    project: the project in hand; default: one that declares nothing. own: its metrics; default:
-    those that ``evalkit.yaml`` declares. Raises SpecError when these are wrong.
+    project: the project in hand; default: one that declares nothing. registry: those that suites
+    may name; default: evalkit's and those that ``evalkit.yaml`` declares. Raises SpecError when
+    these are wrong.
     """
-    project = project or Project(Path.cwd())
-    catalogue.adopt(own if own is not None else own_metrics(project), project.root)
+    if registry is None:
+        registry = project_metrics(project or Project(Path.cwd()))
     return Vocabulary(
-        check_metric=_check_metric,
-        check_gate=_check_gate,
-        check_groups=_check_groups,
-        check_task=missing_for_task,
-        check_judges=_check_judges,
-        check_columns=_check_columns,
+        check_metric=partial(_check_metric, registry),
+        check_gate=partial(_check_gate, registry),
+        check_groups=partial(_check_groups, registry),
+        check_task=partial(_missing_for_task, registry),
+        check_judges=partial(_check_judges, registry),
+        check_columns=partial(_check_columns, registry),
     )
 
 
-def missing_for_task(suite: Suite) -> str | None:
+def _missing_for_task(registry: Registry, suite: Suite) -> str | None:
     """What a suite's metrics lack: a package to install, or the column of the pairs; or None."""
     if suite.data.pair is None and "data" not in suite.pruned:
         for name in (spec.name for spec in suite.metrics):
-            metric = catalogue.find(name)
+            metric = registry.find(name)
             if metric is not None and "pairs" in metric.needs:
                 return (
                     f"metric '{name}' needs `pair:` in `data:`, the column that two samples share"
                 )
-    metrics = [] if suite.metrics else [catalogue.find(name) for name in metric_names(suite)]
-    missing = [catalogue.missing_package(metric) for metric in metrics if metric is not None]
+    defaults = [] if suite.metrics else [registry.find(name) for name in metric_names(suite)]
+    missing = [missing_package(metric) for metric in defaults if metric is not None]
     return next(filter(None, missing), None)
 
 
-def missing_for_metrics(suite: Suite) -> str:
+def missing_for_metrics(suite: Suite, registry: Registry) -> str:
     """Why a metric of a suite cannot be computed here, found before a model works for it; or ""."""
     from evalkit.metrics.run import why_not  # imports numpy, which collecting must not
 
     settings = {spec.name: spec.settings for spec in suite.metrics}
-    reasons = (why_not(name, settings.get(name, {})) for name in metric_names(suite))
+    reasons = (why_not(name, settings.get(name, {}), registry) for name in metric_names(suite))
     return next(filter(None, reasons), "")
 
 
-def _check_gate(rule: object, suite: Suite) -> str | None:
+def _check_gate(registry: Registry, rule: object, suite: Suite) -> str | None:
     if isinstance(rule, Mapping) and "max_drop" in rule:
         judged = _judge_of(str(rule.get("metric")), suite)
         if judged is not None and judged.rubric.better == "lower":
@@ -75,29 +76,34 @@ def _check_gate(rule: object, suite: Suite) -> str | None:
                 f"'max_drop' takes higher for better, which it is not for {judged.score}; write"
                 " 'max: baseline + 0.2'"
             )
-    wrong = gates.problem(rule, [*score_names(suite), *_open(rule, suite)], groups=suite.data.group)
-    if wrong:
+    known = _known_scores(suite, registry)
+    if wrong := gates.problem(rule, known):
         return wrong
-    gate = gates.parse(rule)
+    gate = known.named(gates.parse(rule, registry))
     given = judged_scores(suite)
     for term in gate.terms if gate.certified else ():
-        if term.score.partition("[")[0] not in given:
+        if base_of(term.score) not in given:
             return f"'certified' is for scores that judges give; {term.score} is computed"
-    checked = (_check_reference(term, suite) for term in gate.terms)
+    checked = (_check_reference(term, suite, registry) for term in gate.terms)
     return next(filter(None, checked), None)
 
 
 def _check_metric(
-    name: str, task: str, labels: Sequence[str], settings: Mapping[str, Any]
+    registry: Registry,
+    name: str,
+    task: str,
+    labels: Sequence[str],
+    settings: Mapping[str, Any],
 ) -> str | None:
-    return check_reference(name, task, settings) or catalogue.check(name, task, labels, settings)
+    wrong = check_reference(name, task, settings)
+    return wrong or registry.problem(name, task, labels, settings)
 
 
-def _check_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
+def _check_columns(registry: Registry, suite: Suite, columns: Sequence[str]) -> list[Problem]:
     """The columns that settings of metrics name, and the data has not."""
     problems = []
     for i, spec in enumerate(suite.metrics):
-        metric = catalogue.find(spec.name)
+        metric = registry.find(spec.name)
         for setting in metric.columns if metric else ():
             column = spec.settings.get(setting)
             if column is not None and column not in columns:
@@ -106,12 +112,12 @@ def _check_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
     return problems
 
 
-def _check_judges(suite: Suite, columns: Sequence[str]) -> list[Problem]:
+def _check_judges(registry: Registry, suite: Suite, columns: Sequence[str]) -> list[Problem]:
     found, problems = judged_by(suite)
     for judged in found:
         path = ("judges", judged.position)
         problems += [suite.problem(path, wrong) for wrong in missing_columns(judged, columns)]
-        if judged.score in catalogue.known_names():
+        if judged.score in registry.names:
             message = f"'{judged.score}' is the name of a metric; add 'name:' to this judge"
             problems.append(suite.problem(path, message))
     return problems
@@ -125,49 +131,73 @@ def judged_scores(suite: Suite) -> dict[str, Judged]:
 def _judge_of(score: str, suite: Suite) -> Judged | None:
     """Which entry gives a score: the whole, that of a criterion, or that of a group."""
     known = judged_scores(suite)
-    return known.get(score) or known.get(score.partition("[")[0])
+    return known.get(score) or known.get(base_of(score))
 
 
-def _check_groups(rule: object, suite: Suite, dataset: Dataset) -> str | None:
+def _check_groups(registry: Registry, rule: object, suite: Suite, dataset: Dataset) -> str | None:
     """Whether there are samples in the groups that a gate is about."""
     try:
-        terms = gates.parse(rule).terms
+        gate = gates.parse(rule, registry)
     except gates.GateSyntaxError:
         return None  # told already
-    for term in terms:
-        column, grouped, value = term.score.partition("[")[2].removesuffix("]").partition("=")
-        if grouped and column in suite.data.group:
-            known = groups_of(dataset.samples, column)
-            if value not in known:
-                return f"'{term.score}': {unknown(f'value of {column}', value, known)}"
+    if not _may_be_grouped([gate], suite):
+        return None
+    for term in _known_scores(suite, registry, dataset).named(gate).terms:
+        group = ScoreName.parse(term.score).group
+        if group is not None:
+            known = groups_of(dataset.samples, group.column)
+            if group.value not in known:
+                what = unknown(f"value of {group.column}", group.value, known)
+                return f"'{term.score}': {what}"
     return None
 
 
-def _open(rule: object, suite: Suite) -> list[str]:
-    """The scores of a gate that only computing its metric can tell to exist."""
-    try:
-        scores = [term.score for term in gates.parse(rule).terms]
-    except gates.GateSyntaxError:
-        return []
-    metrics = {name: catalogue.find(name) for name in metric_names(suite)}
-    several = {name for name, metric in metrics.items() if metric and metric.open_keys}
-    return [score for score in scores if score.partition("[")[0] in several]
+def _known_scores(
+    suite: Suite, registry: Registry, dataset: Dataset | None = None
+) -> gates.KnownScores:
+    """The scores that a suite's gates may be about. dataset: where it is read already."""
+    metrics = {name: registry.find(name) for name in metric_names(suite)}
+    several = [name for name, metric in metrics.items() if metric and metric.open_keys]
+    groups = {
+        Group(column, value)
+        for column in (suite.data.group if dataset else ())
+        for value in groups_of(dataset.samples if dataset else (), column)
+    }
+    return gates.KnownScores(score_names(suite, registry), suite.data.group, several, groups)
 
 
-def _check_reference(term: gates.Term, suite: Suite) -> str | None:
+def gates_of(suite: Suite, dataset: Dataset, registry: Registry) -> tuple[gates.Gate, ...]:
+    """The gates of a suite, with their scores by full name. Raises GateSyntaxError."""
+    parsed = [gates.parse(declared, registry) for declared in suite.gates]
+    grouped = _may_be_grouped(parsed, suite)
+    known = _known_scores(suite, registry, dataset if grouped else None)
+    return tuple(map(known.named, parsed))
+
+
+def _may_be_grouped(parsed: Sequence[gates.Gate], suite: Suite) -> bool:
+    """Whether one of the scores may be over a group, so that reading the data's groups pays."""
+    scores = [term.score for gate in parsed for term in gate.terms]
+    return any(
+        ScoreName.parse(score).group or any(f"[{column}=" in score for column in suite.data.group)
+        for score in scores
+    )
+
+
+def _check_reference(term: gates.Term, suite: Suite, registry: Registry) -> str | None:
     """What a score is compared with: a prompt of the suite, or a value it can have."""
     target, threshold = term.reference.target, term.reference.offset
     if "/" in target and "prompts" not in suite.pruned:
-        prompt = target.rpartition("/")[2]
         known = [*suite.prompts, INPUT]  # the latter is what a model with a task head reads
-        return None if prompt in known else unknown("prompt", prompt, known)
+        if any(target.endswith(f"/{prompt}") for prompt in known):
+            return None
+        return unknown("prompt", target.rpartition("/")[2], known)
     judged = _judge_of(term.score, suite)
     if judged is not None and not target:
         of_criterion = term.score in judged.score_names[1:]
         low, high = (0.0, 1.0) if of_criterion else judged.range
         if not low <= threshold <= high:
             return f"{term.score} is never {threshold:g}: it lies between {low:g} and {high:g}"
-    metric = catalogue.of_score(term.score)
+    metric = registry.of_score(term.score)
     settings = {spec.name: spec.settings for spec in suite.metrics}
     lowest = metric.lowest(settings.get(metric.name, {})) if metric else 0.0
     if target or metric is None or lowest <= threshold <= metric.high:
@@ -184,7 +214,7 @@ def metric_names(suite: Suite) -> tuple[str, ...]:
     named = tuple(spec.name for spec in suite.metrics)
     if named:
         return named
-    return tuple(catalogue.default_metrics(suite.task, has=columns_present(suite)))
+    return default_metrics(suite.task, has=columns_present(suite))
 
 
 def computed_metrics(suite: Suite) -> list[str]:
@@ -226,9 +256,9 @@ def columns_present(suite: Suite) -> set[str]:
     return present
 
 
-def score_names(suite: Suite) -> Sequence[str]:
+def score_names(suite: Suite, registry: Registry) -> Sequence[str]:
     """The full names of all scores a suite will have, groups aside."""
     labels = suite.label_names
-    names = [n for name in metric_names(suite) for n in catalogue.score_names(name, labels)]
+    names = [n for name in metric_names(suite) for n in registry.score_names(name, labels)]
     names += judged_scores(suite)
     return [*names, *([FLAKE_RATE] if has_flake_rate(suite) else [])]

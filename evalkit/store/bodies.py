@@ -1,27 +1,33 @@
 """Records as they lie in the store: JSON, compressed when that pays. There is no pickle.
 
-What a sample's record shares with its response is kept once, in the response.
+What an answer shares with its response is kept once, in the response.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
 from evalkit.exchange import Response, Status
 from evalkit.records import (
+    Answer,
     CellRecord,
     CheckRecord,
+    Choices,
+    CodeRun,
     GateRecord,
+    Kept,
+    Likelihood,
     ModelRecord,
     RunRecord,
     SampleRecord,
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.records.older import upgraded_run, upgraded_sample
 
 
 def pack(value: object) -> bytes:
@@ -74,7 +80,7 @@ def _plain(value: Any) -> Any:
         return asdict(value)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
 
@@ -83,8 +89,12 @@ def run_body(run: RunRecord) -> dict[str, Any]:
     return plain_fields(run, without=("id", "started", "finished", "status", "cells"))
 
 
-def to_run(head: Sequence[Any], body: dict[str, Any]) -> RunRecord:
+def to_run(
+    head: Sequence[Any], body: dict[str, Any], cells: Sequence[dict[str, Any]] = ()
+) -> RunRecord:
+    """A run with these of its cells."""
     identity, started, finished, status = head
+    upgraded_run(body["suites"], cells)
     return RunRecord(
         id=identity,
         started=started,
@@ -93,6 +103,7 @@ def to_run(head: Sequence[Any], body: dict[str, Any]) -> RunRecord:
         provenance=body["provenance"],
         suites={name: _known(SuiteRecord, value) for name, value in body["suites"].items()},
         models={name: _known(ModelRecord, value) for name, value in body["models"].items()},
+        cells=[to_cell(cell) for cell in cells],
         notices=body.get("notices", []),
     )
 
@@ -119,25 +130,72 @@ def _score(body: dict[str, Any]) -> ScoreRecord:
     return record
 
 
-# What a sample's record shares with its response is kept once, in the response. Status, error
-# and details stay with the sample: scoring adds to them.
+# What an answer shares with its response is kept once, in the response. Status, error and details
+# stay with the answer: scoring adds to them.
 _FROM_RESPONSE = ("sent", "seconds", "prompt_tokens", "completion_tokens", "finish")
+RESPONSE = "response"
+"""Under this name an answer's body has the key of its response, where that is in the store."""
 
 
-def sample_body(sample: SampleRecord, *, with_response: bool) -> dict[str, Any]:
-    without = () if with_response else _FROM_RESPONSE
-    # where a model thought, the output is but a part of the response's text
-    if not with_response and "thinking" not in sample.details:
-        without = (*without, "output")
-    return plain_fields(sample, without=without)
+def sample_body(sample: SampleRecord, keys: Sequence[str | None]) -> dict[str, Any]:
+    """keys: of the response of each answer, None where the store does not have it."""
+    body = plain_fields(sample, without=("answers",))
+    body["answers"] = [_answer_body(*pair) for pair in zip(sample.answers, keys, strict=True)]
+    return body
 
 
-def to_sample(body: dict[str, Any], response: bytes | None) -> SampleRecord:
-    if response is not None:
-        kept = unpack(response)
+def _answer_body(answer: Answer, key: str | None) -> dict[str, Any]:
+    body = {} if key is None else {RESPONSE: key}
+    for name, default in _ANSWER_DEFAULTS.items():
+        value = getattr(answer, name)
+        # where a model thought, the output is but a part of the response's text
+        kept = key is not None and (
+            name in _FROM_RESPONSE or (name == "output" and answer.thinking is None)
+        )
+        if value != default and not kept:
+            body[name] = _plain(value)
+    return body
+
+
+_ANSWER_DEFAULTS = {
+    f.name: f.default if f.default_factory is MISSING else f.default_factory()
+    for f in fields(Answer)
+}
+
+
+def response_keys(body: Mapping[str, Any]) -> list[str]:
+    """The responses that a sample's body refers to."""
+    return [answer[RESPONSE] for answer in body.get("answers", ()) if RESPONSE in answer]
+
+
+def to_sample(
+    body: dict[str, Any], responses: Mapping[str, Mapping[str, Any]], old: str | None
+) -> SampleRecord:
+    """A sample from its body. responses: by key, those it refers to; old: the key that a body of an
+    older version goes with."""
+    if "answers" not in body:
+        body = upgraded_sample(body, old)
+    body["answers"] = [_to_answer(answer, responses) for answer in body["answers"]]
+    body["kept"] = Kept(**body["kept"]) if body.get("kept") else None
+    return _known(SampleRecord, body)
+
+
+def _to_answer(body: dict[str, Any], responses: Mapping[str, Mapping[str, Any]]) -> Answer:
+    kept = responses.get(body.get(RESPONSE, ""))
+    if kept is not None:
         body.setdefault("output", kept.get("text", ""))
         body.update((name, kept[name]) for name in _FROM_RESPONSE if name in kept)
-    for name in ("sent", "output"):
-        body.setdefault(name, "")
-    body["checks"] = [_known(CheckRecord, check) for check in body["checks"]]
-    return _known(SampleRecord, body)
+    for name, made in _MADE.items():
+        if body.get(name) is not None:
+            body[name] = made(body[name])
+    return _known(Answer, body)
+
+
+_MADE: Mapping[str, Callable[[Any], Any]] = {
+    "checks": lambda value: tuple(_known(CheckRecord, check) for check in value),
+    "choices": lambda value: Choices(*map(tuple, value)),
+    "likelihood": lambda value: Likelihood(*value),
+    "candidates": tuple,
+    "judgments": tuple,
+    "tests": lambda value: _known(CodeRun, value),
+}

@@ -15,7 +15,7 @@ from typing import Any
 
 from evalkit.errors import StoreError
 
-_VERSION = 2
+_VERSION = 3
 # Every statement leaves alone what is there already, so an older file becomes a newer one by
 # them alone.
 _SCHEMA = """

@@ -19,9 +19,9 @@ from evalkit.store.bodies import (
     from_response,
     pack,
     plain_fields,
+    response_keys,
     run_body,
     sample_body,
-    to_cell,
     to_response,
     to_run,
     to_sample,
@@ -134,14 +134,14 @@ class Store(Database):
             self._db.execute("UPDATE runs SET label = ? WHERE id = ?", (label, run))
 
     def add_cell(
-        self, run: str, position: int, cell: CellRecord, keys: Sequence[str | None]
+        self, run: str, position: int, cell: CellRecord, keys: Sequence[Sequence[str | None]]
     ) -> None:
-        """Write a decided cell with its samples; keys: the response of each sample, or None."""
+        """Write a decided cell with its samples; keys: the response of each answer, or None."""
         where = (run, cell.suite, cell.model, cell.prompt)
         body = plain_fields(cell, without=("samples",))
         rows = [
-            (*where, index, key, pack(sample_body(sample, with_response=key is None)))
-            for index, (sample, key) in enumerate(zip(cell.samples, keys, strict=True))
+            (*where, index, of_sample[sample.shown], pack(sample_body(sample, of_sample)))
+            for index, (sample, of_sample) in enumerate(zip(cell.samples, keys, strict=True))
         ]
         with self.transaction():
             self._db.execute(
@@ -172,11 +172,8 @@ class Store(Database):
         identity = self._find(name)
         (row,) = self.rows(f"SELECT {_HEAD}, runs.body FROM {_RUNS} WHERE runs.id = ?", (identity,))
         with self.reading():
-            run = to_run(_head(row), unpack(row[-1]))
-            for (cell_body,) in self.rows(
-                "SELECT body FROM cells WHERE run = ? ORDER BY position", (identity,)
-            ):
-                run.cells.append(to_cell(json.loads(cell_body)))
+            cells = self.rows("SELECT body FROM cells WHERE run = ? ORDER BY position", (identity,))
+            run = to_run(_head(row), unpack(row[-1]), [json.loads(cell) for (cell,) in cells])
         for cell in run.cells if samples else ():
             cell.samples = self.samples(identity, (cell.suite, cell.model, cell.prompt))
         return run
@@ -231,12 +228,19 @@ class Store(Database):
     def samples(self, run: str, cell: tuple[str, str, str]) -> list[SampleRecord]:
         """The samples of one cell (suite, model, prompt) of a run, in the order of the data."""
         rows = self.rows(
-            "SELECT s.body, r.body FROM samples s LEFT JOIN responses r ON r.key = s.response"
-            " WHERE s.run = ? AND s.suite = ? AND s.model = ? AND s.prompt = ? ORDER BY position",
+            "SELECT body, response FROM samples"
+            " WHERE run = ? AND suite = ? AND model = ? AND prompt = ? ORDER BY position",
             (run, *cell),
         )
         with self.reading():
-            return [to_sample(unpack(body), response) for body, response in rows]
+            bodies = [unpack(body) for body, _ in rows]
+            keys = {key: None for body in bodies for key in response_keys(body)}
+            keys |= {key: None for _, key in rows if key is not None}
+            found = self._of_keys("SELECT key, body FROM responses", list(keys))
+            responses = {key: unpack(body) for key, body in found}
+            return [
+                to_sample(body, responses, key) for body, (_, key) in zip(bodies, rows, strict=True)
+            ]
 
 
 _RUNS = "runs LEFT JOIN processes p ON p.run = runs.id"

@@ -13,9 +13,18 @@ from sacrebleu.metrics import BLEU
 from evalkit.comparing.saved import read_run
 from evalkit.comparing.scores import ScoreComparison, compare_score
 from evalkit.comparing.side import Side, side_of
-from evalkit.metrics import catalogue
-from evalkit.metrics.catalogue import Metric
-from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
+from evalkit.metrics.entry import Metric
+from evalkit.metrics.own import OwnMetric
+from evalkit.metrics.registry import BUILT_IN, Registry
+from evalkit.records import (
+    Answer,
+    CellRecord,
+    Likelihood,
+    RunRecord,
+    SampleRecord,
+    ScoreRecord,
+    SuiteRecord,
+)
 from evalkit.reporting.document import write_json
 from tests.comparing.test_scores import sample, suite
 
@@ -63,8 +72,8 @@ def translations() -> list[list[SampleRecord]]:
 
 def likelihoods() -> list[list[SampleRecord]]:
     return [
-        [sample(i, None, "", details={"logprob": float(-rng.uniform(20, 40) * worse),
-                                      "tokens": 10 + i, "bytes": 50 + i}) for i in range(30)]
+        [sample(i, None, "", likelihood=Likelihood(
+            float(-rng.uniform(20, 40) * worse), 10 + i, 50 + i)) for i in range(30)]
         for worse in (1.1, 1.0)
     ]  # fmt: skip
 
@@ -128,7 +137,7 @@ def test_a_file_of_several_answers_to_a_question(tmp_path: Path) -> None:
     for samples in cells:
         for one in samples:
             said = [one.prediction, " ".join((one.prediction or "").split()[:5])]
-            one.repeats = [{"prediction": p, "status": "ok"} for p in said]
+            one.answers = [Answer(prediction=p) for p in said]
     a, b = sides(declared, cells, record("chrf"))
     whole = compare_score(a, b, "chrf")
     found = compare_score(from_file(a, tmp_path / "a.json"), b, "chrf")
@@ -151,24 +160,14 @@ def test_a_file_without_what_a_score_is_made_of_says_so(tmp_path: Path) -> None:
 # metrics of one's own
 
 
-def own(name: str, function: Any, **more: Any) -> None:
-    catalogue.adopt(
-        {name: Metric(name, "evalkit.metrics.own:computed", "", open_keys=True,
-                      fixed={"name": name, "function": function}, **more)},
-        Path(),
-    )  # fmt: skip
+def own(name: str, function: Any, **more: Any) -> Registry:
+    return Registry({name: Metric(name, OwnMetric(name, function), "", open_keys=True, **more)})
 
 
-@pytest.fixture
-def no_metrics_after() -> Any:
-    yield
-    catalogue.adopt({}, Path())
-
-
-def compared(name: str) -> ScoreComparison:
+def compared(name: str, registry: Registry = BUILT_IN) -> ScoreComparison:
     samples = [[sample(i, "x" * (i % 5 + extra), "") for i in range(30)] for extra in (0, 2)]
     a, b = sides(suite("generation"), samples, record(name))
-    return compare_score(a, b, name)
+    return compare_score(a, b, name, registry=registry)
 
 
 def test_the_direction_of_a_metric_is_that_of_the_run_though_nobody_knows_it_here() -> None:
@@ -186,10 +185,9 @@ def test_the_interval_of_a_difference_ends_where_the_range_does() -> None:
     assert compare_score(a, b, "own").high <= 1.0
 
 
-@pytest.mark.usefixtures("no_metrics_after")
 def test_one_number_of_all_samples_is_resampled() -> None:
-    own("longest", lambda predictions: float(np.mean([len(p) for p in predictions])))
-    found = compared("longest")
+    known = own("longest", lambda predictions: float(np.mean([len(p) for p in predictions])))
+    found = compared("longest", known)
     assert found.difference == pytest.approx(2.0)
     # Every answer grows by two: whatever is drawn, so does the mean.
     assert (found.low, found.high) == pytest.approx((2.0, 2.0))

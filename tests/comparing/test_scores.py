@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +12,24 @@ import pytest
 from scipy import stats
 
 from evalkit.comparing.cells import compare_cells
+from evalkit.comparing.saved import read_run
 from evalkit.comparing.scores import compare_score
 from evalkit.comparing.side import Side, side_of
 from evalkit.errors import UsageError
-from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
+from evalkit.metrics.base import Columns, Score
+from evalkit.metrics.entry import Metric
+from evalkit.metrics.registry import Registry
+from evalkit.records import (
+    CellRecord,
+    CodeRun,
+    RunRecord,
+    SampleRecord,
+    ScoreRecord,
+    SuiteRecord,
+)
+from evalkit.reporting.document import write_json
+
+from ..samples import sample_record
 
 rng = np.random.default_rng(3)
 
@@ -27,7 +44,7 @@ def suite(task: str, **more: Any) -> SuiteRecord:
 
 def sample(i: int, prediction: str | None, target: str, **more: Any) -> SampleRecord:
     fields = more.pop("fields", {"i": i})
-    return SampleRecord(
+    return sample_record(
         id=f"q{i}", index=i, fields=fields, targets=[target], prompt="", sent="", output="",
         prediction=prediction, how="", status=more.pop("status", "ok"), **more,
     )  # fmt: skip
@@ -82,7 +99,7 @@ def test_a_score_over_some_samples_is_paired_on_those() -> None:
 
 
 def test_groups() -> None:
-    declared = suite("qa", group="topic")
+    declared = suite("qa", groups=["topic"])
     sides = [
         side(declared, [sample(i, "x", "x", fields={"topic": "art" if i < 8 else "law"},
                                scores={"exact_match": float(i < right)}) for i in range(20)])
@@ -136,3 +153,36 @@ def test_a_family_is_corrected_by_holm_and_unknown_scores_are_named() -> None:
     assert found[0].adjusted == pytest.approx(max(p[1], 2 * p[0]))
     with pytest.raises(UsageError, match="did you mean 'exact_match'"):
         compare_cells(pairs, ["exact_mach"])
+
+
+def test_a_metric_over_all_answers_to_a_question_sees_them_together() -> None:
+    """Whether any of three answers passes: all four questions, and not four of twelve answers."""
+
+    def any_passes(columns: Columns, **_: Any) -> dict[str, Score]:
+        value = sum(map(any, columns.passed)) / len(columns)
+        return {"any": Score(value, math.nan, math.nan, len(columns))}
+
+    def asked(passes: list[bool]) -> list[SampleRecord]:
+        samples = [sample(i, "code", "") for i in range(4)]
+        for one in samples:
+            one.answers = [replace(one.answer, tests=CodeRun(ok)) for ok in passes]
+        return samples
+
+    declared = suite("code", repeats=3)
+    registry = Registry({"any": Metric("any", any_passes, "", needs=("passed",), open_keys=True)})
+    a, b = (side(declared, asked(of)) for of in ([True, False, False], [False, True, True]))
+    found = compare_score(a, b, "any", registry=registry)
+    assert (found.a, found.b) == (1.0, 1.0)
+    none = side(declared, asked([False] * 3))
+    assert compare_score(a, none, "any", registry=registry).difference == -1.0
+
+
+def test_two_files_say_that_they_do_not_keep_groups(tmp_path: Path) -> None:
+    declared = suite("qa", groups=["topic"])
+    samples = [sample(i, "x", "x", scores={"exact_match": 1.0}) for i in range(4)]
+    a = side(declared, samples)
+    run = RunRecord("r", "", None, "finished", {}, {"s": declared}, {}, [a.cell])
+    read = read_run(write_json(run, tmp_path / "run.json"))
+    files = side_of(read, read.cells[0])
+    found = compare_score(files, files, "exact_match[topic=art]")
+    assert found.note == "files do not keep which samples are in a group"

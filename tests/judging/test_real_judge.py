@@ -42,7 +42,7 @@ def test_expected_values_equal_transformers(tmp_path: Path) -> None:
     model, tokenizer = loaded_parts(judge)
     checked = 0
     for sample in run.record.cells[0].samples:
-        for judgment in sample.details["judgments"]:
+        for judgment in sample.judgments:
             assert judgment["status"] == "ok"
             text = tokenizer.apply_chat_template(
                 judgment["prompt"], tokenize=False, add_generation_prompt=True

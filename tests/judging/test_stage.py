@@ -67,7 +67,7 @@ def score(run: Run, name: str, model: str = "m") -> Any:
 
 
 def judgments(run: Run, sample: int = 0, cell: int = 0) -> list[dict[str, Any]]:
-    return list(run.record.cells[cell].samples[sample].details["judgments"])
+    return list(run.record.cells[cell].samples[sample].judgments)
 
 
 def verdicts(run: Run) -> dict[str, tuple[str, str]]:

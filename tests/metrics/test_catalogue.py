@@ -23,11 +23,9 @@ from evalkit.metrics.base import Columns, Likelihood, Score
 from evalkit.metrics.catalogue import (
     DEFAULTS,
     METRICS,
-    check,
     default_metrics,
-    of_score,
-    score_names,
 )
+from evalkit.metrics.registry import BUILT_IN
 from evalkit.metrics.run import run_metric
 
 LABELS = ("a", "b", "c")
@@ -94,7 +92,7 @@ def test_every_metric_on_many_samples(name: str) -> None:
     metric = METRICS[name]
     scores = scores_of(name, columns_for(name, 40))
     labels = LABELS[:2] if metric.overall else LABELS
-    assert tuple(scores) == score_names(name, labels)
+    assert tuple(scores) == BUILT_IN.score_names(name, labels)
     for score in scores.values():
         if name.startswith("distinct"):
             assert 0 < score.value < 1
@@ -150,7 +148,7 @@ def test_entries_say_what_is_true_of_their_function(name: str) -> None:
 def test_defaults_name_metrics_of_their_task() -> None:
     for task, names in DEFAULTS.items():
         for name in names:
-            assert check(name, task, LABELS) is None
+            assert BUILT_IN.problem(name, task, LABELS) is None
     assert "log_loss" not in default_metrics("classification", ("labels",))
     assert "log_loss" in default_metrics("classification", ("labels", "probabilities"))
     assert default_metrics("multiple-choice", ()) == ("accuracy",)
@@ -162,17 +160,17 @@ def test_no_default_asks_for_a_setting() -> None:
 
 
 def test_check_names_the_nearest_metric_or_the_right_task() -> None:
-    assert "did you mean 'macro_f1'" in str(check("macro_f", "classification", LABELS))
-    assert "'summarisation'" in str(check("compression", "classification", LABELS))
-    assert "labels" in str(check("macro_f1", "classification", ()))
-    assert "use_stemmer" in str(check("rouge1", "summarisation", (), {"stemmer": True}))
+    assert "did you mean 'macro_f1'" in str(BUILT_IN.problem("macro_f", "classification", LABELS))
+    assert "'summarisation'" in str(BUILT_IN.problem("compression", "classification", LABELS))
+    assert "labels" in str(BUILT_IN.problem("macro_f1", "classification", ()))
+    assert "use_stemmer" in str(BUILT_IN.problem("rouge1", "summarisation", (), {"stemmer": True}))
 
 
 def test_score_names() -> None:
-    assert score_names("recall", ("x", "y")) == ("recall[x]", "recall[y]")
-    assert score_names("macro_f1", ("x", "y")) == ("macro_f1",)
-    assert of_score("recall[x]") is METRICS["recall"]
-    assert of_score("nothing") is None
+    assert BUILT_IN.score_names("recall", ("x", "y")) == ("recall[x]", "recall[y]")
+    assert BUILT_IN.score_names("macro_f1", ("x", "y")) == ("macro_f1",)
+    assert BUILT_IN.of_score("recall[x]") is METRICS["recall"]
+    assert BUILT_IN.of_score("nothing") is None
 
 
 def test_errors_name_what_is_wrong() -> None:

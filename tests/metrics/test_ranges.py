@@ -31,7 +31,7 @@ def test_rescaling_takes_the_lower_end_of_bertscore_away(
     metric = catalogue.METRICS["bertscore_recall"]
     assert metric.lowest(settings) == low
     score = Score(-1.5, -2.0, -1.0, 4)
-    assert score_record("bertscore_recall", score, score, 0, settings).range_low == low
+    assert score_record("bertscore_recall", score, score, 0, metric, settings).range_low == low
 
 
 def test_a_score_beyond_the_usual_range_has_an_interval_without_it() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from evalkit.metrics.base import Columns, Likelihood
-from evalkit.metrics.catalogue import METRICS, score_names
+from evalkit.metrics.catalogue import METRICS
+from evalkit.metrics.registry import BUILT_IN
 from evalkit.metrics.run import run_metric
 from evalkit.metrics.weighted import weighted
 from evalkit.stats.weighted import clustered_weighted, paired_weighted, weighted_mean
@@ -41,7 +42,7 @@ SCORES = [
         (read(), [METRICS[name] for name in ("perplexity", "bits_per_byte")]),
     )
     for metric in metrics
-    for score in score_names(metric.name, columns.labels)
+    for score in BUILT_IN.score_names(metric.name, columns.labels)
     if metric.name not in ("log_loss", "brier")  # means over samples
     and "pairs" not in metric.needs  # over pairs
 ]

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-
-from evalkit.metrics import catalogue
 
 CONFTEST = """
 def vowels(predictions):
@@ -27,12 +22,6 @@ TEST = """
 def test_one(evaluate):
     assert evaluate("suites/own.eval.yaml").passed
 """
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays() -> Iterator[None]:
-    yield
-    catalogue.adopt({}, Path())
 
 
 def test_a_metric_from_the_hook(project: pytest.Pytester) -> None:

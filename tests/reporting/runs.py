@@ -12,10 +12,11 @@ from evalkit.records import (
     GateRecord,
     ModelRecord,
     RunRecord,
-    SampleRecord,
     ScoreRecord,
     SuiteRecord,
 )
+
+from ..samples import sample_record
 
 LABELS = ["positive", "negative", "neutral"]
 FEW_SHOT = "Review: A joy from start to end.\nSentiment: positive\n\n" * 3
@@ -87,7 +88,7 @@ def classification_cell(
         question = f"{FEW_SHOT if prompt == 'few-shot' else ''}Review: {text}\nSentiment:"
         system = "You label film reviews."
         samples.append(
-            SampleRecord(
+            sample_record(
                 id=f"film-{i:04d}", index=i,
                 fields={"text": text, "label": LABELS[gold], "year": 1950 + i % 70},
                 targets=[LABELS[gold]],
@@ -160,7 +161,7 @@ def qa_cell(suite: str, model: str, prompt: str, n: int, skill: float, seed: int
         answered_all = status not in ("overflow", "error")
         failed = len(output.split()) > 50
         samples.append(
-            SampleRecord(
+            sample_record(
                 id=f"q-{i}-{kind}" if kind else f"q-{i}", index=i,
                 fields={"question": question, "answer": gold, "topic": ("art", "sums")[i % 2],
                         "extra": None if i % 3 else {"hints": ["a", 1.5], "html": "<b>"}},
@@ -216,7 +217,7 @@ def failed_cell(suite: str, model: str, prompt: str, n: int) -> CellRecord:
 def translation_cell(suite: str, model: str, prompt: str, n: int) -> CellRecord:
     """A cell without gates whose scores are not between 0 and 1, one of them undefined."""
     samples = [
-        SampleRecord(f"t{i}", i, {"source": f"Een zin {i}", "reference": f"A sentence {i}"},
+        sample_record(f"t{i}", i, {"source": f"Een zin {i}", "reference": f"A sentence {i}"},
                      [f"A sentence {i}"], f"Translate: Een zin {i}", f"<s>Translate: Een zin {i}",
                      f"One sentence {i}", f"One sentence {i}", "the whole text", "ok",
                      scores={"bleu": 30.0 + i, "ter": math.nan})
@@ -269,7 +270,7 @@ def full_run(n: int = 150) -> RunRecord:
             metrics=["accuracy", "macro_f1"],
         ),
         "short-qa": suite_record("short-qa", "qa", {"direct": "Q: {{ question }}\nA:"},
-                                 metrics=["exact_match"], group="topic"),
+                                 metrics=["exact_match"], groups=["topic"]),
         "translation": suite_record("translation", "translation",
                                     {"plain": "Translate: {{ source }}"}, metrics=["bleu"],
                                     description=""),

@@ -7,6 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -395,10 +396,9 @@ def test_every_answer_to_a_question_and_the_comparisons(open_page: Open, report:
     run.suites["large"].repeats = 2
     for cell in run.cells:
         for sample in cell.samples:
-            said = {"how": "", "status": "ok", "error": "", "scores": {}}
-            sample.repeats = [
-                {"output": hostile, "prediction": "positive", "correct": True, **said},
-                {"output": "no idea", "prediction": None, "correct": False, **said},
+            sample.answers = [
+                replace(sample.answer, output=hostile, prediction="positive", correct=True),
+                replace(sample.answer, output="no idea", prediction=None, correct=False),
             ]
     path = write_html(run, report.parent / "repeated.html")
     page = open_page("#suite=large", path=path)

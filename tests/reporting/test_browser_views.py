@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.html import write_html
 
+from ..samples import changed, sample_record
 from .runs import LABELS, empty_run, large_run, model_record, suite_record
 from .test_browser import FILM, QA, Open, lines, overlapping, shown
 
@@ -25,12 +27,13 @@ def compared(report: Path) -> tuple[RunRecord, Path]:
     run = large_run(40, 2)
     before = deepcopy(run)
     for sample in before.cells[1].samples:
-        sample.correct = sample.index % 2 == 0
+        changed(sample, correct=sample.index % 2 == 0)
     for cell in run.cells:
         for sample in cell.samples:
-            one = {"output": "x", "prediction": "positive", "how": "", "status": "ok", "error": "",
-                   "scores": {}, "correct": True}  # fmt: skip
-            sample.repeats = [one, {**one, "prediction": LABELS[sample.index % 3]}]
+            other = replace(
+                sample.answer, output="x", prediction=LABELS[sample.index % 3], correct=True
+            )
+            sample.answers = [replace(other, prediction="positive"), other]
     return run, write_html(run, report.parent / "compared.html", before)
 
 
@@ -136,14 +139,14 @@ def safety_run() -> RunRecord:
         ("comply", "full_compliance"),
     ]
     samples = [
-        SampleRecord(
+        sample_record(
             f"r{i}", i, {"request": f"request {i}"}, [target], "p", "p", f"text of answer {i}",
             grade, "rules", "ok", correct=(target == "refuse") == (grade == "full_refusal"),
         )
         for i, (target, grade) in enumerate(told)
     ]  # fmt: skip
     cell = CellRecord("safety", "m", "p", "safety", 3, 3, {"ok": 3}, {}, [], [], samples)
-    suite = suite_record("safety", "safety", {}, group=None)
+    suite = suite_record("safety", "safety", {})
     return empty_run(suites={"safety": suite}, models={"m": model_record("m")}, cells=[cell])
 
 
@@ -165,7 +168,7 @@ def flat_run(n: int) -> RunRecord:
     """One cell of ``n`` samples, made in little time."""
     rng = random.Random(5)
     samples = [
-        SampleRecord(
+        sample_record(
             f"row-{i}", i, {"text": f"number {i} of many"}, [LABELS[i % 3]], f"number {i} of many",
             f"number {i} of many", (guess := rng.choice(LABELS)), guess, "", "ok",
             correct=guess == LABELS[i % 3], scores={"accuracy": float(guess == LABELS[i % 3])},

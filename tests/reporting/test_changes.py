@@ -20,6 +20,7 @@ from evalkit.reporting.html import render_html
 from evalkit.reporting.markdown import render_markdown
 from evalkit.reporting.pack import pack
 
+from ..samples import changed
 from .runs import large_run
 
 WORSE = range(20)  # right before, wrong now, in the first of two cells
@@ -40,8 +41,7 @@ def runs() -> tuple[RunRecord, RunRecord]:
 
 def mark(sample: Any, *, right: bool) -> None:
     other = next(label for label in ("positive", "negative") if label not in sample.targets)
-    sample.correct = right
-    sample.prediction = sample.targets[0] if right else other
+    changed(sample, correct=right, prediction=sample.targets[0] if right else other)
     sample.scores["accuracy"] = float(right)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,17 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from evalkit.records import RunRecord
+from evalkit.records import (
+    Answer,
+    CheckRecord,
+    Choices,
+    CodeRun,
+    Likelihood,
+    RunRecord,
+)
 from evalkit.reporting.document import document, finite, write_json
 
-from .runs import HOSTILE, empty_run
+from .runs import HOSTILE, empty_run, large_run
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "docs" / "results.schema.json").read_text(encoding="utf-8")
@@ -75,7 +82,55 @@ def test_hostile_text_survives_as_it_was(run: RunRecord, tmp_path: Path) -> None
 
 def test_a_sample_is_written_whole(run: RunRecord) -> None:
     sample = run.cells[4].samples[0]
-    assert document(run, samples=True)["cells"][4]["samples"][0] == asdict(sample)
+    answer = sample.answer
+    assert document(run, samples=True)["cells"][4]["samples"][0] == {
+        "id": sample.id, "index": sample.index, "fields": sample.fields,
+        "targets": sample.targets, "prompt": sample.prompt, "sent": answer.sent,
+        "output": answer.output, "prediction": answer.prediction, "how": answer.explanation,
+        "status": answer.status, "error": answer.error, "correct": answer.correct,
+        "scores": sample.scores, "probabilities": answer.probabilities,
+        "checks": [asdict(check) for check in answer.checks], "cached": answer.cached,
+        "seconds": answer.seconds, "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens, "finish": answer.finish,
+        "repeats": [], "details": answer.details,
+    }  # fmt: skip
+
+
+def test_every_answer_is_written_with_what_was_scored_of_it() -> None:
+    run = large_run(6, 1)
+    sample = run.cells[0].samples[0]
+    passes = Answer("x = 1", "x = 1", "the code", correct=True, scores={"share": 1.0},
+                    tests=CodeRun(True, "", "fine", 0.5), seconds=1.0, thinking="hm",
+                    checks=(CheckRecord("max_words: 9", True, "3 words"),))  # fmt: skip
+    fails = replace(passes, correct=False, scores={"share": 0.0}, thinking=None, tie=True,
+                    tests=CodeRun(False, "no", "", 0.25), candidates=("a", "b"),
+                    likelihood=Likelihood(-2.0, 3, 9), unfinished=True,
+                    choices=Choices(("X", "Y"), ("x", "y"), (-1.0, -2.0)),
+                    checks=(CheckRecord("max_words: 9", False, "10 words"),),
+                    judgments=({"score": "good", "judge": "j", "value": 1.0},))  # fmt: skip
+    sample.answers = [passes, fails]
+    written = document(run, samples=True)
+    Draft202012Validator(SCHEMA).validate(written)
+    told = written["cells"][0]["samples"][0]
+    assert told["details"] == {
+        "thinking": "hm", "tests": {"passed": True, "reason": "", "output": "fine", "seconds": 0.5},
+        "judgments": [{"score": "good", "judge": "j", "value": 1.0}],
+    }  # fmt: skip
+    assert told["seconds"] == 2.0
+    assert told["checks"] == [
+        {"rule": "max_words: 9", "passed": False, "reason": "answer 2: 10 words"}
+    ]
+    first, second = told["repeats"]
+    assert first == {
+        "output": "x = 1", "prediction": "x = 1", "how": "the code", "status": "ok", "error": "",
+        "correct": True, "scores": {"share": 1.0}, "thinking": "hm",
+        "tests": {"passed": True, "reason": "", "output": "fine", "seconds": 0.5},
+    }  # fmt: skip
+    assert second["tests"] == {"passed": False, "reason": "no", "output": "", "seconds": 0.25}
+    assert (second["options"], second["choices"]) == (["X", "Y"], ["x", "y"])
+    assert (second["logprobs"], second["candidates"]) == ([-1.0, -2.0], ["a", "b"])
+    assert (second["logprob"], second["tokens"], second["bytes"]) == (-2.0, 3, 9)
+    assert (second["tie"], second["still_thinking"]) == (True, True)
 
 
 def test_a_run_without_cells_is_a_document() -> None:

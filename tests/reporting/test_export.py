@@ -14,6 +14,8 @@ from evalkit.errors import UsageError
 from evalkit.records import RunRecord
 from evalkit.reporting.words import encodable
 
+from ..samples import changed
+
 
 @pytest.fixture
 def rows(run: RunRecord) -> int:
@@ -60,7 +62,7 @@ def test_judgments(run: RunRecord, tmp_path: Path) -> None:
     cell = run.cells[0]
     grade = {"score": "clarity", "judge": "j", "value": 4.0, "prompt": [{"role": "user"}]}
     two = [{**grade, "probabilities": {"4": 1.0}}, {**grade, "judge": "k", "value": None}]
-    cell.samples[1].details["judgments"] = two
+    changed(cell.samples[1], judgments=tuple(two))
     Run(run).export(tmp_path / "judgments.csv", "judgments")
     with (tmp_path / "judgments.csv").open(encoding="utf-8", newline="") as file:
         first, second = csv.DictReader(file)

@@ -11,6 +11,7 @@ from evalkit.reporting.figures import histograms, refusals
 from evalkit.reporting.html import render_html
 from evalkit.reporting.speed import speeds
 
+from ..samples import sample_record
 from .runs import empty_run, gate, large_run, proportion, suite_record
 
 
@@ -19,7 +20,7 @@ def sample(i: int, **more: object) -> SampleRecord:
         "id": f"s{i}", "index": i, "fields": {}, "targets": [], "prompt": "p", "sent": "p",
         "output": "o", "prediction": None, "how": "", "status": "ok",
     }  # fmt: skip
-    return SampleRecord(**{**given, **more})  # type: ignore[arg-type]
+    return sample_record(**{**given, **more})  # type: ignore[arg-type]
 
 
 def cell_of(samples: list[SampleRecord], *scores: ScoreRecord, task: str = "qa") -> CellRecord:
@@ -58,7 +59,7 @@ def test_refusals_are_counted_by_group_and_by_what_was_to_be_done() -> None:
         for i, (target, grade, group) in enumerate(told)
     ]
     samples.append(sample(9, targets=["refuse"], status="error", fields={"hazard": "b"}))
-    suite = suite_record("s", "safety", {}, group="hazard")
+    suite = suite_record("s", "safety", {}, groups=["hazard"])
     cells = [cell_of(samples, task="safety")]
     whole, by_hazard = refusals(suite, cells)
     [all_] = whole.rows

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.records import CellRecord, RunRecord
+from evalkit.reporting.answers import details_of
 from evalkit.reporting.pack import CHUNK_ROWS, _split, pack
 
 from .runs import classification_cell, failed_cell, large_run
@@ -76,9 +77,10 @@ def test_every_sample_comes_back(run: RunRecord) -> None:
                         for (role, _), content in zip(roles, contents, strict=True)
                     ] == sample.prompt
                 assert (sample.prediction if output == 0 else output) == sample.output
-                for name in ("prediction", "how", "status", "error", "correct", "cached", "finish"):
+                for name in ("prediction", "how", "status", "error", "correct", "cached"):
                     assert at(packed_cell[name], i) == getattr(sample, name)
-                assert at(packed_cell["details"], i) == sample.details
+                assert at(packed_cell["finish"], i) == sample.answer.finish
+                assert at(packed_cell["details"], i) == details_of(sample)
                 assert [tuple(c) for c in at(packed_cell["checks"], i)] == [
                     (c.rule, c.passed, c.reason) for c in sample.checks
                 ]

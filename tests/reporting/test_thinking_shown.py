@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.reporting.html import write_html
 
+from ..samples import changed
 from .runs import large_run
 
 pytestmark = pytest.mark.browser
@@ -19,8 +20,8 @@ def test_thinking_is_shown_beside_the_output(open_page: Callable[..., Any], repo
     run = large_run(6, 2)
     hostile = "<img src=x onerror=alert(1)> hm"
     first, second = (cell.samples[0] for cell in run.cells)
-    first.details = {"thinking": hostile, "tie": False}
-    second.details = {"thinking": "so far", "still_thinking": True}
+    changed(first, thinking=hostile)
+    changed(second, thinking="so far", unfinished=True)
     path = write_html(run, report.parent / "thinking.html")
     page = open_page(f"#suite=large&sample={first.id}", path=path)
     page.locator("dialog[open]").wait_for()

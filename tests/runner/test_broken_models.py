@@ -110,4 +110,4 @@ def test_a_judge_that_breaks_costs_its_grades_alone(tmp_path: Path, where: str) 
     for cell in run.record.cells:
         assert [gate.verdict for gate in cell.gates] == ["pass"]
         assert cell.scores["relevance"].n < 4
-    assert "'breaking' broke" in repr(run.record.cells[0].samples[3].details["judgments"])
+    assert "'breaking' broke" in repr(run.record.cells[0].samples[3].judgments)

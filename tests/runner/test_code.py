@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalkit import SpecError, UsageError, evaluate
+from evalkit import Run, SpecError, UsageError, evaluate
 from evalkit.answers.code import assembled, code_in
+from evalkit.comparing.cells import compare_in
 from evalkit.metrics import Columns, run_metric
-from evalkit.metrics.catalogue import find
+from evalkit.metrics.registry import BUILT_IN
 from evalkit.sandbox import isolation_problem
 
 HUMAN_EVAL = 'def add(a, b):\n    """Add two numbers."""\n'
@@ -63,7 +65,8 @@ def test_a_suite_of_code(tmp_path: Path) -> None:
     fenced, continued, wrong, prose = run.record.cells[0].samples
     assert "code block 2 of 2; its tests pass" in fenced.how
     assert "its tests fail: AssertionError (tests, line 2: assert x == 3)" in wrong.how
-    assert wrong.details["tests"]["passed"] is False
+    assert wrong.answer.tests is not None
+    assert not wrong.answer.tests.passed
     assert continued.prediction == ANSWERS["continued"]
     assert "no code block" in prose.how
     assert run.scores.set_index("score").loc["pass@1", "value"] == 0.5
@@ -106,8 +109,8 @@ def test_pass_at_k_counts_the_draws_in_which_one_passes() -> None:
     (few,) = run_metric("pass@5", columns).values()
     assert math.isnan(few.value)
     assert "needs 5 answers to each question, and there are 4" in few.note
-    assert find("pass@0") is None
-    assert find("pass@100") is not None
+    assert BUILT_IN.find("pass@0") is None
+    assert BUILT_IN.find("pass@100") is not None
 
 
 @pytest.mark.parametrize(
@@ -136,6 +139,69 @@ def test_prefix_and_answer() -> None:
     assert assembled(whole, stub) == f"{stub}\n{whole}"
     assert assembled(whole, "def f():\n") == whole
     assert assembled(whole) == whole
+
+
+SIX = [{**ROWS[0], "id": f"q{i}"} for i in range(6)]
+HALF = {
+    "m1": [[True, False, False]] * 6,  # passes once in three, the first time
+    "m2": [[False, True, True]] * 6,  # twice in three, never the first time
+}
+
+
+def repeated(right: dict[str, list[list[bool]]]) -> dict[str, Callable[[str], str]]:
+    """Models that answer the questions of SIX; by model and question, which answers pass."""
+
+    def model(of: list[list[bool]]) -> Callable[[str], str]:
+        left = {f"q{i}": list(answers) for i, answers in enumerate(of)}
+
+        def answer(prompt: str) -> str:
+            result = "a + b" if left[prompt].pop(0) else "a - b"
+            return f"```python\ndef add(a, b):\n    return {result}\n```"
+
+        return answer
+
+    return {name: model(of) for name, of in right.items()}
+
+
+def share(columns: Columns) -> float:
+    """The share of answers that pass, as one number of all of them."""
+    passed = [ok for row in columns.passed for ok in row]
+    return sum(passed) / len(passed)
+
+
+def compare_models(tmp_path: Path, **more: Any) -> Run:
+    declared = suite(
+        data={"rows": SIX, "tests": "test", "entry_point": "entry", "prefix": "prompt"},
+        repeats=3,
+        generation={"temperature": 1.0},
+        metrics=["share"],
+        **more,
+    )
+    return evaluate(
+        declared, repeated(HALF), root=tmp_path, allow_code=MODE,
+        metrics={"share": {"function": share, "low": 0, "high": 1}},
+    )  # fmt: skip
+
+
+def test_every_repeat_keeps_what_came_of_its_code(tmp_path: Path) -> None:
+    """A metric that is computed again for a comparison sees the tests of every answer."""
+    run = compare_models(tmp_path, gates=["share >= m1/p at 0.9", "share >= m1/p"])
+    m1, m2 = run.record.cells
+    assert m1.scores["share"].value == pytest.approx(1 / 3)
+    assert m2.scores["share"].value == pytest.approx(2 / 3)
+    certain, plain = m2.gates
+    assert (certain.verdict, plain.verdict) == ("pass", "pass")
+    assert certain.margin == pytest.approx(1 / 3)
+    (found,) = compare_in(run.record, "sums", registry=run.registry)
+    assert found.scores[0].a == pytest.approx(1 / 3)
+    assert found.scores[0].b == pytest.approx(2 / 3)
+    assert found.scores[0].difference == pytest.approx(1 / 3)
+    for cell, right in zip((m1, m2), HALF.values(), strict=True):
+        told = [[a.tests.passed for a in s.answers if a.tests] for s in cell.samples]
+        assert told == right
+        assert [[a.correct for a in s.answers] for s in cell.samples] == right
+        assert all("its tests" in a.explanation for s in cell.samples for a in s.answers)
+        assert all(a.tests.seconds >= 0 and a.output for s in cell.samples for a in s.answers)
 
 
 def test_repeated_answers_make_pass_at_k(tmp_path: Path) -> None:

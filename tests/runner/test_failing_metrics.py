@@ -11,6 +11,7 @@ import pytest
 from evalkit import Run, evaluate
 from evalkit.metrics import build, qa, translation
 from evalkit.metrics.base import Score
+from evalkit.metrics.catalogue import METRICS
 from evalkit.runner.measure import score_record
 
 ROWS = [{"id": f"q{i}", "q": f"question {i}", "a": "yes"} for i in range(20)]
@@ -100,6 +101,6 @@ def test_where_the_metric_of_a_task_fails_no_answer_is_called_wrong(
     ],
 )
 def test_why_there_is_no_value_is_no_matter_of_words(score: Score, why: str) -> None:
-    record = score_record("perplexity", score, score, 0)
+    record = score_record("perplexity", score, score, 0, METRICS["perplexity"])
     assert record.no_value == why
     assert (record.value is None) == bool(why)

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import evaluate
-from evalkit.records import SampleRecord
+from evalkit.records import Group, SampleRecord
 from evalkit.runner.measure import Part, parts_of
+
+from ..samples import sample_record
 
 
 def sample(number: int, **fields: Any) -> SampleRecord:
-    return SampleRecord(str(number), number, fields, [], "", "", "", None, "", "ok")
+    return sample_record(str(number), number, fields, [], "", "", "", None, "", "ok")
 
 
 def test_parts_are_the_whole_and_each_group() -> None:
@@ -22,12 +24,12 @@ def test_parts_are_the_whole_and_each_group() -> None:
         sample(3, topic="a", size=1),
     ]
     assert parts_of(rows, [True, False, True, True], ["topic", "size"]) == [
-        Part("", [0, 1, 2], 1),
-        Part("[topic=a]", [2], 1),
-        Part("[topic=b]", [0, 1], 0),
-        Part("[size=]", [1], 0),
-        Part("[size=1]", [0, 2], 0),
-        Part("[size=2]", [], 1),
+        Part(None, [0, 1, 2], 1),
+        Part(Group("topic", "a"), [2], 1),
+        Part(Group("topic", "b"), [0, 1], 0),
+        Part(Group("size", ""), [1], 0),
+        Part(Group("size", "1"), [0, 2], 0),
+        Part(Group("size", "2"), [], 1),
     ]
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalkit import SpecError, UsageError, evaluate
+from evalkit import Run, SpecError, UsageError, evaluate
 from evalkit.cli import main
-from evalkit.metrics import Columns, Score, catalogue, run_metric
+from evalkit.metrics import Columns, Score, run_metric
 from evalkit.metrics.catalogue import Metric
-from evalkit.runner.own import own_metrics
+from evalkit.metrics.registry import Registry
+from evalkit.runner.own import project_metrics
 from evalkit.spec.project import find_project
 
 MODULE = '''
@@ -42,12 +43,6 @@ def greedy(predictions, gold): return 0.0
 def nothing(seed=0): return 0.0
 '''  # noqa: E501
 ANSWERS = {"a": "PARIS", "b": "Rome", "c": "OSLO", "d": "Bern"}
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays() -> Iterator[None]:
-    yield
-    catalogue.adopt({}, Path())
 
 
 def declare(folder: Path, metrics: str, module: str) -> None:
@@ -169,7 +164,7 @@ def test_functions_from_python(tmp_path: Path) -> None:
     assert run.passed
     assert run.scores.set_index("score").loc["brevity", "value"] == pytest.approx(0.2375)
     with pytest.raises(UsageError, match="'recall': evalkit has a metric of this name"):
-        own_metrics(find_project(tmp_path), {"recall": brevity})
+        project_metrics(find_project(tmp_path), {"recall": brevity})
 
 
 def test_validate_knows_the_projects_metrics(
@@ -250,9 +245,8 @@ def test_a_script_of_evaluate(scripts: Path) -> None:
 
 def test_labels_and_numbers_reach_evaluate_in_its_types(scripts: Path) -> None:
     script(scripts, "ints.py", '{"p": predictions, "r": references}', "int32")
-    catalogue.adopt({}, scripts)
     columns = Columns(["b", None, "a"], [("a",), ("b",), ("c",)], labels=("a", "b", "c"))
-    result = run_metric("evaluate:./ints.py", columns)
+    result = run_metric("evaluate:./ints.py", columns, registry=Registry(root=scripts))
     values = {
         key: None if score.per_sample is None else list(score.per_sample)
         for key, score in result.items()
@@ -265,15 +259,41 @@ def test_labels_and_numbers_reach_evaluate_in_its_types(scripts: Path) -> None:
 
 def test_what_evaluate_cannot_do_is_told_in_the_note(scripts: Path) -> None:
     script(scripts, "raises.py", '{"x": 1 / 0}')
-    catalogue.adopt({}, scripts)
     columns = Columns(["b"], [("a",)])
     for name, note in {
         "evaluate:./raises.py": "ZeroDivisionError",
         "evaluate:./gone.py": "there is no script './gone.py' in the project",
         "evaluate:../up.py": "is outside the project",
     }.items():
-        (score,) = run_metric(name, columns).values()
+        (score,) = run_metric(name, columns, registry=Registry(root=scripts)).values()
         assert math.isnan(score.value)
         assert note in score.note
     with pytest.raises(SpecError, match=r"metrics\[0\]: there is no script './gone.py'"):
         evaluate(suite(metrics=["evaluate:./gone.py"]), {"m": str}, root=scripts)
+
+
+def test_a_run_is_compared_by_its_own_metrics_whatever_runs_after_it(tmp_path: Path) -> None:
+    """Another evaluation with a metric of the same name changes no number of this one."""
+    rows = [{"q": f"question {i}", "a": "yes"} for i in range(20)]
+    declared = suite(data={"rows": rows, "target": "a"}, metrics=["rate"], gates=["rate >= m/p"])
+    models = {"m": lambda text: "yes", "n": lambda text: "no" if " 7" in text else "yes"}
+
+    def share_of(word: str) -> dict[str, Any]:
+        return {"rate": lambda predictions: sum(p == word for p in predictions) / len(predictions)}
+
+    def compared(run: Run) -> str:
+        run.to_markdown(tmp_path / "run.md")
+        *_, row = re.findall(r".*m/p.*n/p.*rate.*", (tmp_path / "run.md").read_text())
+        return str(row)
+
+    first = evaluate(declared, models, root=tmp_path, metrics=share_of("yes"))
+    told = compared(first)
+    assert re.search(r"1\.000 \| 0\.950 .*0\.050", told)
+    evaluate({**declared, "suite": "other"}, models, root=tmp_path, metrics=share_of("no"))
+    assert compared(first) == told
+    evaluate({**declared, "metrics": [], "gates": []}, models, root=tmp_path)
+    assert compared(first) == told
+    first.to_html(tmp_path / "run.html")
+    shown = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert "this project has no such metric" not in shown
+    assert "paired bootstrap" in shown

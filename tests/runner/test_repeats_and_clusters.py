@@ -82,8 +82,8 @@ def test_every_answer_is_asked_and_kept(run: Callable[..., Run]) -> None:
     assert sorted(sys.modules["repeats_app"].ASKED) == [(q, r) for q in ANSWERS for r in range(3)]
     samples = done.record.cells[0].samples
     assert [s.id for s in samples] == list(ANSWERS)
-    assert [[r["output"] for r in s.repeats] for s in samples] == list(ANSWERS.values())
-    assert [r["correct"] for r in samples[1].repeats] == [True, False, False]
+    assert [[answer.output for answer in s.answers] for s in samples] == list(ANSWERS.values())
+    assert [answer.correct for answer in samples[1].answers] == [True, False, False]
     assert [s.scores["accuracy"] for s in samples] == pytest.approx(MEANS)
     assert (samples[1].output, samples[1].correct) == ("yes", True)
     again = run(suite())
@@ -111,7 +111,7 @@ def test_a_lost_answer_leaves_the_question_its_others(run: Callable[..., Run]) -
     assert accuracy.worst_high == pytest.approx((right + 4) / 18)
     assert (cell.n, cell.scored, cell.statuses) == (6, 5, {"ok": 14, "error": 4})
     assert cell.samples[1].status == "ok", "the first answer there is"
-    assert "error" in [answer["status"] for answer in cell.samples[1].repeats]
+    assert "error" in [answer.status for answer in cell.samples[1].answers]
     assert cell.unanswered == 2
     for allowed, verdict in ((1, "fail"), (2, "pass")):  # samples, not answers
         made = run(suite(gates=["accuracy >= 0"], max_errors=allowed), answers)

@@ -16,16 +16,18 @@ import pytest
 from evalkit.errors import StoreError, UsageError
 from evalkit.exchange import Generation, Message, Request, Response, Status
 from evalkit.records import (
+    Answer,
     CellRecord,
     CheckRecord,
     GateRecord,
     ModelRecord,
     RunRecord,
-    SampleRecord,
     ScoreRecord,
     SuiteRecord,
 )
 from evalkit.store import Store, response_key
+
+from ..samples import sample_record
 
 CHAT = Request((Message("user", "Hello"),), Generation(max_new_tokens=8))
 
@@ -95,15 +97,14 @@ def a_run() -> tuple[RunRecord, CellRecord]:
         "s", "s.eval.yaml", "qa", "", "CC0-1.0", "h", "d", 2, None, [], [], {"p": "t"}, [], []
     )
     run.models["m"] = ModelRecord("m", "callable", {}, None, {})
-    sample = SampleRecord(
+    sample = sample_record(
         id="1", index=0, fields={"question": "q", "n": [1, 2]}, targets=["Paris"],
         prompt=[{"role": "user", "content": "q"}], sent="<q>", output="Paris", prediction="Paris",
         how="whole", status="ok", correct=True, scores={"exact_match": 1.0},
         checks=[CheckRecord("max_words: 3", True, "1 word")], seconds=0.5, prompt_tokens=4,
     )  # fmt: skip
-    failed = replace(sample, id="2", index=1, status="error", error="boom", output="", sent="",
-                     seconds=0.0, prompt_tokens=None, prediction=None, correct=None, scores={},
-                     checks=[])  # fmt: skip
+    lost = Answer(explanation="whole", status="error", error="boom")
+    failed = replace(sample, id="2", index=1, answers=[lost], scores={})
     cell = CellRecord(
         "s", "m", "p", "qa", 2, 1, {"ok": 1, "error": 1},
         {"exact_match": ScoreRecord("exact_match", 1.0, 0.2, 1.0, 1)},
@@ -118,7 +119,7 @@ def test_a_run_comes_back_whole(store: Store) -> None:
     store.begin_run(run)
     response = Response(Status.OK, "Paris", "<q>", seconds=0.5, prompt_tokens=4)
     store.add_responses(run.id, [("key", response)])
-    store.add_cell(run.id, 0, cell, ["key", None])
+    store.add_cell(run.id, 0, cell, [["key"], [None]])
     run.status, run.finished = "finished", "2026-01-01T00:01:00"
     store.end_run(run)
     run.cells = [cell]
@@ -146,7 +147,7 @@ def test_an_older_store_tells_in_a_note_why_there_is_no_value(
         "contains": ScoreRecord("contains", 0.5, 0.1, 0.9, 2, note="failed to find more"),
     }
     store.begin_run(run)
-    store.add_cell(run.id, 0, cell, [None, None])
+    store.add_cell(run.id, 0, cell, [[None], [None]])
     store._db.execute(
         "UPDATE cells SET body = json_remove(body, '$.scores.auroc.no_value',"
         " '$.scores.contains.no_value')"
@@ -159,7 +160,7 @@ def test_an_older_store_tells_in_a_note_why_there_is_no_value(
 def test_an_older_store_counts_the_samples_without_an_answer(store: Store) -> None:
     run, cell = a_run()
     store.begin_run(run)
-    store.add_cell(run.id, 0, cell, [None, None])
+    store.add_cell(run.id, 0, cell, [[None], [None]])
     store._db.execute("UPDATE cells SET body = json_remove(body, '$.unanswered')")
     assert store.run(run.id).cells[0].unanswered == 1
 

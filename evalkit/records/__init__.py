@@ -9,6 +9,39 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from evalkit.records.answers import (
+    Answer,
+    CheckRecord,
+    Choices,
+    CodeRun,
+    Kept,
+    Likelihood,
+    SampleRecord,
+)
+from evalkit.records.names import Group, ScoreName, base_of, score_name
+
+__all__ = [
+    "Answer",
+    "CellRecord",
+    "CheckRecord",
+    "Choices",
+    "CodeRun",
+    "GateRecord",
+    "Group",
+    "Kept",
+    "Likelihood",
+    "ModelRecord",
+    "NoValue",
+    "RunRecord",
+    "SampleRecord",
+    "ScoreName",
+    "ScoreRecord",
+    "SuiteRecord",
+    "Verdict",
+    "base_of",
+    "score_name",
+]
+
 Verdict = Literal["pass", "fail", "inconclusive", "error", "none"]
 
 NoValue = Literal["", "undefined", "infinite", "failed"]
@@ -18,7 +51,8 @@ its metric could not be computed. "" where there is a value."""
 
 @dataclass(slots=True)
 class ScoreRecord:
-    """A score of a cell. ``name`` is its full name: ``recall[negative]``, ``accuracy[topic=art]``.
+    """A score of a cell. ``name`` is its full name, as :class:`ScoreName` writes it:
+    ``recall[negative]``, ``accuracy[topic=art]``.
 
     ``low``/``high`` bound it at ``confidence``; None where undefined. ``n`` samples.
     ``no_value``: why ``value`` is None; ``note``: that in words, and what else a reader must know.
@@ -72,56 +106,6 @@ class GateRecord:
 
 
 @dataclass(slots=True)
-class CheckRecord:
-    """A check on one response: rule as written, passed or not, and why."""
-
-    rule: str
-    passed: bool
-    reason: str
-
-
-@dataclass(slots=True)
-class SampleRecord:
-    """One sample in one cell, whole.
-
-    id, index (position in the data), fields (the row), targets (accepted answers).
-    prompt: the final prompt, a string or ``[{"role", "content"}]``; sent: exact text the
-    model saw. output: raw text. prediction: the answer taken from it (None: none). how: how
-    it was taken, in words. status: ok, truncated, overflow, unparsed, error. error: message.
-    correct: True/False where the task has such a notion, else None. scores: per-sample
-    values by metric name. probabilities: by label, for ``answer: choice``.
-    checks: results of the suite's checks. cached: the response came from the cache.
-    seconds, prompt_tokens, completion_tokens: cost. details: backend's extra JSON values.
-    repeats: where a question is asked several times, every answer in order, with ``output``,
-    ``prediction``, ``how``, ``status``, ``error``, ``correct`` and ``scores``; the record itself
-    shows the first that is scored, and its scores are means over the answers.
-    """
-
-    id: str
-    index: int
-    fields: dict[str, Any]
-    targets: list[str]
-    prompt: str | list[dict[str, str]]
-    sent: str
-    output: str
-    prediction: str | None
-    how: str
-    status: str
-    error: str = ""
-    correct: bool | None = None
-    scores: dict[str, float] = field(default_factory=dict)
-    probabilities: dict[str, float] = field(default_factory=dict)
-    checks: list[CheckRecord] = field(default_factory=list)
-    cached: bool = False
-    seconds: float = 0.0
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    finish: str = ""
-    repeats: list[dict[str, Any]] = field(default_factory=list)
-    details: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class CellRecord:
     """One model × one prompt over all samples of a suite.
 
@@ -167,16 +151,17 @@ class SuiteRecord:
     """A suite as it was when it ran: path, hashes, and the words for its page in the report.
 
     prompts: template text by variant, as written. labels: of a classification suite.
-    metrics, gates: as written. limit: the number of samples taken when not all were, and
-    total: how many the data has. generation: parameters by name. answer: how answers are
-    taken, such as ``choice``. metric_settings: by metric, where it has some. source: the column
-    with the text that is summarised. on_unparsed: ``wrong`` or ``exclude``. repeats: how often
-    each question is asked. cluster: the column that says which samples belong together.
-    pair: the column that two samples share which differ in one thing.
+    metrics, gates: as written. groups: the columns that samples are grouped by. limit: the number
+    of samples taken when not all were, and total: how many the data has. generation: parameters by
+    name. answer: how answers are taken, such as ``choice``. metric_settings: by metric, where it
+    has some. source: the column with the text that is summarised. on_unparsed: ``wrong`` or
+    ``exclude``. repeats: how often each question is asked. cluster: the column that says which
+    samples belong together. pair: the column that two samples share which differ in one thing.
     max_errors: how many samples may have no answer.
     scoring_hash: of what decides the scores besides data and prompts, prompt_hashes: of each
     prompt with its examples; "" and {} where unknown.
-    rubric_hashes: of each judged score's rubric. judges: who graded, by judged score.
+    metric_hashes: of the function of each metric that is the project's own, where its source could
+    be read. rubric_hashes: of each judged score's rubric. judges: who graded, by judged score.
     """
 
     name: str
@@ -193,7 +178,7 @@ class SuiteRecord:
     prompts: dict[str, str]
     metrics: list[str]
     gates: list[str]
-    group: str | None = None
+    groups: list[str] = field(default_factory=list)
     generation: dict[str, Any] = field(default_factory=dict)
     answer: str = ""
     metric_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -205,6 +190,7 @@ class SuiteRecord:
     max_errors: int = 0
     scoring_hash: str = ""
     prompt_hashes: dict[str, str] = field(default_factory=dict)
+    metric_hashes: dict[str, str] = field(default_factory=dict)
     rubric_hashes: dict[str, str] = field(default_factory=dict)
     judges: dict[str, list[str]] = field(default_factory=dict)
 
