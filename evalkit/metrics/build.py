@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalkit.metrics.base import Result, Score
+from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.catalogue import find
 from evalkit.stats.bootstrap import bootstrap_counts, bootstrap_mean
 from evalkit.stats.intervals import NONE, Interval, wilson
@@ -135,6 +135,12 @@ def single(name: str, score: Score) -> Result:
 def texts(predictions: Sequence[str | None]) -> list[str]:
     """The predictions as text: a missing one is an empty answer."""
     return ["" if p is None else p for p in predictions]
+
+
+def samples(columns: Columns) -> Iterator[tuple[str, ...]]:
+    """The texts of each sample: its answer and its references."""
+    for prediction, references in zip(columns.predictions, columns.targets, strict=True):
+        yield (prediction or "", *references)
 
 
 def pairs(

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from evalkit.errors import UsageError, unknown
+from evalkit.metrics import tokenizers
 from evalkit.metrics.entries import ENTRIES
 from evalkit.metrics.entry import INF
 from evalkit.metrics.entry import Metric as Metric
@@ -31,7 +32,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "multiple-choice": ("accuracy", "accuracy_norm"),
         "qa": ("exact_match", "token_f1", "contains"),
         "extractive-qa": ("exact_match", "token_f1", "no_answer_f1"),
-        "summarisation": ("rouge1", "rouge2", "rougeL", "rougeLsum", "compression"),
+        "summarisation": ("rouge1", "rouge2", "rougeL", "rougeLsum", "compression_ratio"),
         "translation": ("bleu", "chrf", "ter"),
         "generation": ("length",),
         "math": ("math_accuracy",),
@@ -45,6 +46,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The metrics of a suite that names none, by task."""
 
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
 _PASS_AT = re.compile(r"pass@([1-9]\d{0,5})")
 HUGGING_FACE = "evaluate:"
 """How names begin that mean a metric of Hugging Face's ``evaluate``."""
@@ -123,9 +125,8 @@ def check(
         return f"metric '{name}' is for {_either(metric.tasks)}, not for task '{task}'"
     if "labels" in metric.needs and not labels:
         return f"metric '{name}' needs `labels:` in the suite"
-    return (
-        unknown_setting(metric, settings or {}) or missing_package(metric) or _missing_script(name)
-    )
+    given = settings or {}
+    return wrong_setting(metric, given) or missing_package(metric, given) or _missing_script(name)
 
 
 def _missing_script(name: str) -> str | None:
@@ -139,22 +140,34 @@ def _missing_script(name: str) -> str | None:
     return None
 
 
-def unknown_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:
-    """What is wrong with the names of a metric's settings, or None."""
-    for key in settings:
+def wrong_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:
+    """What is wrong with the names and values of a metric's settings, or None."""
+    for key, value in settings.items():
         if key not in metric.settings and not metric.any_settings:
             return unknown(f"setting of metric '{metric.name}'", key, list(metric.settings))
+        choices = metric.choices.get(key)
+        if choices and value not in choices:
+            return unknown(f"value of `{key}` for metric '{metric.name}':", str(value), choices)
     return None
 
 
-def missing_package(metric: Metric) -> str | None:
-    """What to install before a metric can be computed, or None. Imports nothing."""
+def missing_package(metric: Metric, settings: Mapping[str, Any] = _NONE) -> str | None:
+    """What to install before a metric can be computed so, or None. Imports nothing."""
+    if (lacking := tokenizers.missing(tokenizer(metric, settings))) is not None:
+        return f"metric '{metric.name}': {lacking}"
     if not metric.package or find_spec(metric.package) is not None:
         return None
     return (
         f"metric '{metric.name}' needs a package that is not installed:"
         f' pip install "pytest-evalkit[{metric.extra}]"'
     )
+
+
+def tokenizer(metric: Metric, settings: Mapping[str, Any]) -> str:
+    """The tokenizer that a metric finds words with under these settings."""
+    if "tokenize" not in metric.choices:
+        return tokenizers.DEFAULT
+    return str(settings.get("tokenize", metric.settings["tokenize"]))
 
 
 def score_names(name: str, labels: Sequence[str] = ()) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.writing import composed
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -35,7 +36,7 @@ def true_labels(columns: Columns) -> list[int]:
 
     Raises UsageError for a target that is not a label.
     """
-    index = {label: i for i, label in enumerate(columns.labels)}
+    index = _places(columns)
     found = []
     for predicted, accepted in zip(columns.predictions, columns.targets, strict=True):
         target = predicted if predicted in accepted else accepted[0] if accepted else None
@@ -43,6 +44,11 @@ def true_labels(columns: Columns) -> list[int]:
             raise UsageError(f"target {target!r} is none of the labels {list(columns.labels)}")
         found.append(index[target])
     return found
+
+
+def _places(columns: Columns) -> dict[str, int]:
+    """The index of each label, by its text as predictions and targets are written."""
+    return {composed(label): i for i, label in enumerate(columns.labels)}
 
 
 def confusion(columns: Columns) -> Counts:
@@ -55,7 +61,7 @@ def confusion(columns: Columns) -> Counts:
 def kinds(columns: Columns) -> tuple[Counts, tuple[int, int]]:
     """Per sample, its place in the confusion counts laid out flat, and the shape of those."""
     k = len(columns.labels)
-    index = {label: i for i, label in enumerate(columns.labels)}
+    index = _places(columns)
     predicted = [k if p is None else index.get(p, k) for p in columns.predictions]
     targets = np.array(true_labels(columns), dtype=np.int64)
     return targets * (k + 1) + np.array(predicted, dtype=np.int64), (k, k + 1)

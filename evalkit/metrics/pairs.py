@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Likelihood, Result, Score
+from evalkit.metrics.writing import composed
 from evalkit.stats.intervals import wilson
 from evalkit.stats.paired import mcnemar, paired_proportions
 
@@ -62,7 +63,7 @@ def pair_gap(
     """
     counted = _label(columns, label)
     first, second, note = _whole(columns)
-    given = np.array([p == counted for p in columns.predictions], dtype=np.float64)
+    given = np.array([p == composed(counted) for p in columns.predictions], dtype=np.float64)
     a, b = given[first], given[second]
     if not len(a):
         return build.single("pair_gap", build.undefined(0, confidence, NO_PAIRS))

@@ -11,7 +11,7 @@ from typing import Any
 
 from evalkit.comparing.columns import group_value
 from evalkit.metrics import catalogue
-from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.base import Columns, Result, Score, within_range
 from evalkit.records import NoValue, SampleRecord, ScoreRecord
 from evalkit.runner.dependent import Units, by_question, dependent
 from evalkit.runner.failures import computed, has_failed
@@ -141,6 +141,8 @@ def score_record(
     of the metric; they may change its range.
     """
     metric = catalogue.of_score(name)
+    if metric is not None:
+        score = within_range(score, metric.lowest(settings), metric.high)
     record = ScoreRecord(
         name=name,
         value=_finite(score.value),
