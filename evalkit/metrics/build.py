@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.catalogue import find
+from evalkit.metrics.tokenizers import noteworthy
 from evalkit.stats.bootstrap import bootstrap_counts, bootstrap_mean
 from evalkit.stats.intervals import NONE, Interval, wilson
 
@@ -141,6 +142,25 @@ def samples(columns: Columns) -> Iterator[tuple[str, ...]]:
     """The texts of each sample: its answer and its references."""
     for prediction, references in zip(columns.predictions, columns.targets, strict=True):
         yield (prediction or "", *references)
+
+
+def unknown_tokens(columns: Columns, counts: Callable[[str], tuple[int, int]], model: str) -> str:
+    """A note where a model does not know most tokens of some of the samples, else "".
+
+    counts: of a text, how many tokens the model does not know, of how many.
+    """
+    mostly = []
+    for texts in samples(columns):
+        unknown, every = map(sum, zip(*map(counts, texts), strict=True))
+        if 2 * unknown > every:
+            mostly.append((unknown, every))
+    if not noteworthy(len(mostly), len(columns)):
+        return ""
+    unknown, every = map(sum, zip(*mostly, strict=True))
+    return (
+        f"{model} does not know {unknown / every:.0%} of the tokens of {len(mostly)} of"
+        f" {len(columns)} samples: set `model` to one that knows their language"
+    )
 
 
 def pairs(

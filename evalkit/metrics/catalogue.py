@@ -46,6 +46,16 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The metrics of a suite that names none, by task."""
 
 
+RETIRED: Mapping[str, str] = MappingProxyType(
+    {
+        "compression": (
+            "metric 'compression' is now 'compression_ratio', and its inverse: words of the source"
+            " over words of the summary. For `compression <= 0.5` write `compression_ratio >= 2`"
+        )
+    }
+)
+"""What became of names that metrics no longer have."""
+
 _NONE: Mapping[str, Any] = MappingProxyType({})
 _PASS_AT = re.compile(r"pass@([1-9]\d{0,5})")
 HUGGING_FACE = "evaluate:"
@@ -117,6 +127,8 @@ def check(
     The message names the nearest metric, or says which tasks the metric is for.
     """
     metric = find(name)
+    if metric is None and name in RETIRED:
+        return RETIRED[name]
     if metric is None:
         every = [*METRICS.values(), *_PROJECT.metrics.values()]
         fitting = [m.name for m in every if not m.tasks or task in m.tasks]

@@ -84,6 +84,7 @@ ENTRIES: tuple[Metric, ...] = (
         ("multiple-choice",),
         ("choices",),
         settings={"unit": "bytes"},
+        choices={"unit": ("bytes", "characters")},
     ),
     Metric(
         "target_probability",
@@ -266,6 +267,7 @@ ENTRIES: tuple[Metric, ...] = (
             WRITING,
             low=-1.0,
             settings=BERTSCORE,
+            choices={"dtype": ("float32", "bfloat16", "float16")},
             unbounded_by=("rescale", "baseline"),
             package="bert_score",
             extra="semantic",
@@ -346,7 +348,8 @@ ENTRIES: tuple[Metric, ...] = (
         "evalkit.metrics.consistency:consistency",
         "how often two wordings of one question get the same answer",
         ("qa", "extractive-qa", "classification", "multiple-choice", "math"),
-        settings={"by": None},
+        settings={"by": None, **TOKENIZE["settings"]},
+        choices=TOKENIZE["choices"],
         columns=("by",),
         ready="evalkit.metrics.consistency:ready",
     ),
@@ -428,6 +431,7 @@ ENTRIES: tuple[Metric, ...] = (
             low=low,
             high=high,
             settings={"per": "text"},
+            choices={"per": ("text", "token", "byte")},
         )
         for name, summary, low, high in (
             ("pair_preference", "share of pairs whose first text is the likelier one", 0.0, 1.0),

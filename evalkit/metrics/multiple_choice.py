@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp
 
-from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result
 from evalkit.metrics.writing import composed
@@ -22,8 +21,6 @@ def accuracy_norm(
     without log-likelihoods is wrong. Range 0 … 1, Wilson's interval. As acc_norm of the
     lm-evaluation-harness, which divides by characters: for ASCII the same.
     """
-    if unit not in ("bytes", "characters"):
-        raise UsageError(f"accuracy_norm: unit is 'bytes' or 'characters', not {unit!r}")
     flags = []
     compared = columns.continuations or columns.choices
     for choices, texts, logprobs, accepted in zip(

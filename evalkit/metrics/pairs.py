@@ -23,7 +23,6 @@ from evalkit.stats.paired import mcnemar, paired_proportions
 
 Floats = NDArray[np.float64]
 NO_PAIRS = "undefined: no whole pairs"
-PER = ("text", "token", "byte")
 
 
 class Place(NamedTuple):
@@ -165,8 +164,6 @@ def _probabilities(columns: Columns) -> Floats:
 
 def _lead(columns: Columns, per: str) -> tuple[Floats, str]:
     """How much likelier the first text of each pair is, in nats, and a note."""
-    if per not in PER:
-        raise UsageError(unknown("unit in 'per'", per, PER))
     first, second, note = _whole(columns)
     values = np.array([_logprob(text, per) for text in columns.likelihoods], dtype=np.float64)
     return (values[first] - values[second] if first else np.zeros(0)), note

@@ -139,7 +139,7 @@ Compare = Callable[[str, str], float]
 
 def _best(columns: Columns, compare: Compare, tokenize: str) -> tuple[list[float], str]:
     """The value of each answer with its best reference, and what a reader must know."""
-    form = _form(tokenize, compare)
+    form = _for_parts(tokenize) if compare is _within else normal_form(tokenize)
     values = [
         0.0 if prediction is None else _of_best(prediction, references, form, compare)
         for prediction, references in zip(columns.predictions, columns.targets, strict=True)
@@ -158,19 +158,24 @@ def _of_best(
     return max(compare(answer, normal) for normal in wanted)
 
 
-def _form(tokenize: str, compare: Compare) -> Callable[[str], str]:
+def normal_form(tokenize: str) -> Callable[[str], str]:
     """The function from a text to its words, in normal form, with single spaces between."""
     if tokenize == DEFAULT:
         return normalise
-    if compare is _within and tokenize in (tokenizers.CHARACTERS, "char"):
-        return lambda text: " ".join(spaced(plain(text)).split())  # 2018 does not contain 18
     split = tokenizers.tokens(tokenize)
     return lambda text: " ".join(split(plain(text)))
 
 
+def _for_parts(tokenize: str) -> Callable[[str], str]:
+    """The same, of which parts are looked for: by characters, only where there are no words."""
+    if tokenize in (tokenizers.CHARACTERS, "char"):
+        return lambda text: " ".join(spaced(plain(text)).split())  # 2018 does not contain 18
+    return normal_form(tokenize)
+
+
 def _kept_apart(columns: Columns, values: Sequence[float]) -> str:
     """A note on answers that differ from a reference only in what SQuAD's rules do not remove."""
-    form = _form(tokenizers.CHARACTERS, _same)
+    form = normal_form(tokenizers.CHARACTERS)
     count = sum(
         value == 0
         and prediction is not None

@@ -13,6 +13,7 @@ from evalkit.errors import EvalkitError, UsageError, unknown
 from evalkit.metrics import tokenizers
 from evalkit.metrics.base import Columns, Result, Score, within_range
 from evalkit.metrics.catalogue import (
+    RETIRED,
     Metric,
     find,
     known_names,
@@ -38,7 +39,7 @@ def run_metric(
     """
     metric = find(name)
     if metric is None:
-        raise UsageError(unknown("metric", name, known_names()))
+        raise UsageError(RETIRED.get(name) or unknown("metric", name, known_names()))
     given = dict(settings or {})
     wrong = wrong_setting(metric, given) or missing_package(metric, given)
     if wrong:

@@ -120,8 +120,11 @@ _REACH: Mapping[str, Reach] = MappingProxyType(
 )
 ASCII = Reach(r"[[\p{L}\p{M}\p{N}]--[A-Za-z0-9]]", advised="intl")
 """The reach of words that are runs of ASCII letters and digits, as rouge_score's are."""
-_NOTED = 0.05
-"""A note is made where more than this share of the samples is concerned."""
+
+
+def noteworthy(part: int, whole: int) -> bool:
+    """Whether so many of the samples are enough for a note on their score: more than 1 in 20."""
+    return 20 * part > whole
 
 
 def unseen(name: str, samples: Iterable[Sequence[str]], default: Reach = _BY_SPACES) -> str:
@@ -144,7 +147,7 @@ def unseen(name: str, samples: Iterable[Sequence[str]], default: Reach = _BY_SPA
         if 2 * sum(part.lost for part in found) > sum(part.all for part in found):
             samples_missed += 1
             missed.update(character for part in found for character in part.missed)
-    if samples_missed <= _NOTED * count:
+    if not noteworthy(samples_missed, count):
         return ""
     language, advice = _advised(missed, reach)
     return (

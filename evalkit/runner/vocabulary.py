@@ -75,9 +75,10 @@ def _check_gate(rule: object, suite: Suite) -> str | None:
                 f"'max_drop' takes higher for better, which it is not for {judged.score}; write"
                 " 'max: baseline + 0.2'"
             )
-    wrong = gates.problem(rule, [*score_names(suite), *_open(rule, suite)], groups=suite.data.group)
+    known = [*score_names(suite), *_open(rule, suite)]
+    wrong = gates.problem(rule, known, groups=suite.data.group)
     if wrong:
-        return wrong
+        return _retired(rule, known) or wrong
     gate = gates.parse(rule)
     given = judged_scores(suite)
     for term in gate.terms if gate.certified else ():
@@ -141,6 +142,16 @@ def _check_groups(rule: object, suite: Suite, dataset: Dataset) -> str | None:
             if value not in known:
                 return f"'{term.score}': {unknown(f'value of {column}', value, known)}"
     return None
+
+
+def _retired(rule: object, known: Sequence[str]) -> str | None:
+    """What became of a score of a gate, where its metric no longer has that name."""
+    try:
+        scores = [term.score for term in gates.parse(rule).terms]
+    except gates.GateSyntaxError:
+        return None
+    names = (score.partition("[")[0] for score in scores if score not in known)
+    return next((catalogue.RETIRED[name] for name in names if name in catalogue.RETIRED), None)
 
 
 def _open(rule: object, suite: Suite) -> list[str]:
