@@ -104,6 +104,7 @@ def _native(kinds: tuple[str, ...], use_stemmer: bool) -> Any:
     return scorer
 
 
+@cache
 def _spelling(tokenize: str, use_stemmer: bool) -> Callable[[str], str]:
     """The function that spells each word of a text in ASCII, different words differently.
 
@@ -111,21 +112,20 @@ def _spelling(tokenize: str, use_stemmer: bool) -> Callable[[str], str]:
     ROUGE-Lsum, stay lines.
     """
     split = tokenizers.words(tokenize)
-    stem = _stemmer() if use_stemmer else None
+    stem = _stemmer() if use_stemmer else str
 
+    @lru_cache(maxsize=65536)
+    def ascii_of(word: str) -> str:
+        stemmed = stem(word) if word.isascii() and len(word) > 3 else word
+        return stemmed.encode("utf-8", "surrogatepass").hex()
+
+    @lru_cache(maxsize=8192)
     def spell(text: str) -> str:
-        lines = []
-        for line in text.split("\n"):
-            words = split(line)
-            if stem is not None:
-                words = [stem(w) if w.isascii() and len(w) > 3 else w for w in words]
-            lines.append(" ".join(w.encode("utf-8", "surrogatepass").hex() for w in words))
-        return "\n".join(lines)
+        return "\n".join(" ".join(map(ascii_of, split(line))) for line in text.split("\n"))
 
     return spell
 
 
-@cache
 def _stemmer() -> Callable[[str], str]:
     from nltk.stem.porter import PorterStemmer
 

@@ -95,7 +95,9 @@ def words(name: str) -> Tokenizer:
     Words are the tokens in which there is a letter or a digit; not for ``default``.
     """
     split = tokens(name)
-    return lambda text: [token for token in split(folded(text)) if any(map(str.isalnum, token))]
+    return lambda text: [
+        token for token in split(folded(text)) if token.isalnum() or any(map(str.isalnum, token))
+    ]
 
 
 class Reach(NamedTuple):

@@ -53,7 +53,8 @@ def folded(text: str) -> str:
 
 def characters(text: str) -> list[str]:
     """The characters of a text, white space left out."""
-    return [one for one in pattern(r"\X").findall(text) if not one.isspace()]
+    every = text if text.isascii() else pattern(r"\X").findall(text)
+    return [one for one in every if not one.isspace()]
 
 
 def spaced(text: str) -> str:

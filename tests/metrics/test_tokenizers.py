@@ -273,11 +273,11 @@ def test_a_model_to_download_is_named_and_not_downloaded(
     assert why_not("bleu", {"tokenize": "zh"}) == ""
 
 
-def load(tmp_path: Path, metric: str) -> None:
+def load(tmp_path: Path, metric: str, gate: str = "") -> None:
     path = tmp_path / "s.eval.yaml"
     path.write_text(
         "task: summarisation\ndata: {rows: [{id: 1, t: x, g: y}], target: g, source: t}\n"
-        f"prompts: {{p: '{{{{ t }}}}'}}\nmetrics:\n  - {metric}\n"
+        f"prompts: {{p: '{{{{ t }}}}'}}\nmetrics:\n  - {metric}\n" + (gate and f"gates: [{gate}]\n")
     )
     load_checked(path, vocabulary())
 
@@ -300,6 +300,15 @@ def load(tmp_path: Path, metric: str) -> None:
 def test_a_suite_with_a_wrong_value_is_refused(tmp_path: Path, metric: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         load(tmp_path, metric)
+
+
+@pytest.mark.parametrize("gate", ["compression <= 0.5", "length <= 9 and compression >= 0.1"])
+def test_a_gate_on_compression_says_that_its_meaning_turned(tmp_path: Path, gate: str) -> None:
+    load(tmp_path, "compression_ratio", "compression_ratio >= 2")
+    with pytest.raises(
+        SpecError, match=r"For `compression <= 0\.5` write `compression_ratio >= 2`"
+    ):
+        load(tmp_path, "compression_ratio", gate)
 
 
 def test_a_suite_without_the_library_is_refused(
