@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from evalkit.checks import run_check
 from evalkit.metrics import Columns, compute, run_metric
 from evalkit.metrics.analyses import confusion_matrix
 from evalkit.metrics.writing import characters, composed, folded, spaced
+from evalkit.spec.parts import Check
 
 TEXTS = ["Tiếng Việt", "café à la crème", "Åse", "각하", "Ελλάδα ΰ", "क़लम", "ガギグ", "Ǘber naïve"]
 
@@ -85,6 +87,16 @@ def test_choices_pairs_and_sides_are_compared_in_either_form() -> None:
     assert side.value == 1
     tags = Columns([apart("B-é")], [("B-é",)], (apart("é"),))
     assert run_metric("entity_f1", tags)[f"entity_f1[{apart('é')}]"].value == 1
+
+
+@pytest.mark.parametrize("form", [str, apart])
+def test_checks_find_either_form(form: Any) -> None:
+    text, part = apart("le café crème"), form("café")
+    assert run_check(Check(name="contains", value=part), text).passed
+    assert not run_check(Check(name="not_contains", value=part), text).passed
+    assert run_check(Check(name="regex", value=f"{part} cr.me$"), text).passed
+    assert run_check(Check(name="equals", value=form("le café crème")), text).passed
+    assert run_check(Check(name="max_chars", value=13), text).passed
 
 
 def test_forms_of_a_text() -> None:
