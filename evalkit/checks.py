@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from unicodedata import normalize
 
 from evalkit.records import CheckRecord
 from evalkit.spec.parts import Check
@@ -14,10 +15,12 @@ from evalkit.spec.parts import Check
 def run_check(check: Check, text: str) -> CheckRecord:
     """Whether a response keeps a rule, and why. Comparisons are exact, case and all;
     ``equals``, ``starts_with`` and ``ends_with`` overlook white space around the response.
+    Both sides are compared in Unicode's composed form (NFC), as metrics compare texts.
     """
     negated = check.name.startswith("not_")
     name = check.name.removeprefix("not_")
-    holds, found = _RULES[name](text, check.value)
+    value = normalize("NFC", check.value) if isinstance(check.value, str) else check.value
+    holds, found = _RULES[name](normalize("NFC", text), value)
     return CheckRecord(check.rule, holds != negated, found)
 
 

@@ -48,6 +48,7 @@ class Embedder:
             ) from error
         self.limit: int | None = self._model.get_max_seq_length()
         self._kept: dict[str, NDArray[np.float32]] = {}
+        self._counts: dict[str, tuple[int, int]] = {}
         self._long: set[str] = set()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -55,6 +56,7 @@ class Embedder:
         missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
         if len(self._kept) + len(missing) > KEPT:
             self._kept.clear()
+            self._counts.clear()
             missing = list(dict.fromkeys(texts))
         if missing:
             vectors = self._model.encode(
@@ -67,6 +69,14 @@ class Embedder:
     def cut(self, texts: Sequence[str]) -> int:
         """How many of the texts embedded so far are longer than the model can see."""
         return len(self._long.intersection(texts))
+
+    def unknown(self, text: str) -> tuple[int, int]:
+        """How many of a text's tokens the model does not know, of how many."""
+        if text not in self._counts:
+            ids = self._model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+            unknown = getattr(self._model.tokenizer, "unk_token_id", None)
+            self._counts[text] = sum(i == unknown for i in ids), len(ids)
+        return self._counts[text]
 
     def _note_long(self, texts: Sequence[str]) -> None:
         if self.limit is None:

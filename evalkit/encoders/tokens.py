@@ -69,6 +69,8 @@ class Matcher:
         self._kept: dict[str, torch.Tensor] = {}
         self._kept_bytes = 0
         self._ids: dict[str, tuple[int, ...]] = {}
+        self._counts: dict[str, tuple[int, int]] = {}
+        self._marks = {self.tokenizer.cls_token_id, self.tokenizer.sep_token_id}
         self._long: set[str] = set()
         self._done: dict[Pair, Triple] = {}
 
@@ -83,6 +85,7 @@ class Matcher:
         pairs = list(zip(answers, references, strict=True))
         if len(self._done) > KEPT_PAIRS:
             self._done.clear()
+            self._counts.clear()
         missing = iter(dict.fromkeys(pair for pair in pairs if pair not in self._done))
         found = dict(self._done)
         while block := list(islice(missing, BLOCK)):
@@ -94,12 +97,21 @@ class Matcher:
         """How many of the texts matched so far fill all the model can see: a rest may be cut."""
         return len(self._long.intersection(texts))
 
+    def unknown(self, text: str) -> tuple[int, int]:
+        """How many of a text's tokens the model does not know, of how many; marks aside."""
+        if text not in self._counts:
+            ids = [i for i in self._tokens(text) if i not in self._marks]
+            self._counts[text] = sum(i == self.tokenizer.unk_token_id for i in ids), len(ids)
+        return self._counts[text]
+
     def _block(self, pairs: Sequence[Pair]) -> dict[Pair, Triple]:
         import torch
 
         found = {pair: (0.0, 0.0, 0.0) for pair in pairs if not all(map(self._tokens, pair))}
         full = [pair for pair in pairs if pair not in found]
         with torch.inference_mode():
+            for text in dict.fromkeys(text for pair in pairs for text in pair):
+                self.unknown(text)  # while its tokens are here
             vectors = self._vectors(dict.fromkeys(text for pair in full for text in pair))
             self._keep(vectors, {reference for _, reference in full})
             order = sorted(full, key=lambda pair: tuple(len(vectors[text]) for text in pair))
@@ -165,8 +177,7 @@ class Matcher:
         """1 for a token, 0 for the marks at the ends of a text, -1 where there is none."""
         import torch
 
-        marks = {self.tokenizer.cls_token_id, self.tokenizer.sep_token_id}
-        rows = [[float(i not in marks) for i in self._tokens(text)] for text in texts]
+        rows = [[float(i not in self._marks) for i in self._tokens(text)] for text in texts]
         width = max(map(len, rows))
         padded = [[*row, *[-1.0] * (width - len(row))] for row in rows]
         return torch.tensor(padded, device=self.device)

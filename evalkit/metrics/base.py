@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.metrics.writing import composed
 from evalkit.records import Likelihood as Likelihood
 
 FloatArray = NDArray[np.float64]
@@ -22,6 +23,9 @@ FloatArray = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Columns:
     """What a metric sees of a cell: columns of equal length, one entry per scored sample.
+
+    Predictions, targets, sources and candidates are in Unicode's composed form (NFC), whatever
+    form they are given in; labels, choices and rows are as given.
 
     predictions: the answer taken from the response; None where none could be taken and the
         suite counts that as wrong (``on_unparsed: wrong``).
@@ -54,6 +58,17 @@ class Columns:
     passed: Sequence[Sequence[bool]] = ()
     fields: Sequence[Mapping[str, Any]] = ()
     pairs: Sequence[tuple[Hashable, int]] = ()
+
+    def __post_init__(self) -> None:
+        # Here, so that no metric can take two forms of one text for different texts.
+        texts: dict[str, Sequence[Any]] = {
+            "predictions": [p if p is None else composed(p) for p in self.predictions],
+            "targets": [tuple(map(composed, accepted)) for accepted in self.targets],
+            "sources": [composed(source) for source in self.sources],
+            "ranked": [tuple(map(composed, candidates)) for candidates in self.ranked],
+        }
+        for name, column in texts.items():
+            object.__setattr__(self, name, column)
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -105,6 +120,32 @@ class Score:
     note: str = ""
     failed: bool = False
     standard_error: float = nan
+
+
+ROUNDING = 1e-5
+"""How far rounding alone can take a score beyond its range, in float32 and after rescaling."""
+
+
+def rounded(values: FloatArray, low: float, high: float) -> FloatArray:
+    """The values, with those that rounding alone put beyond ``low`` or ``high`` at these ends.
+
+    Values further off, which rounding does not explain, stay as they are.
+    """
+    above = (values > high) & (values <= high + ROUNDING)
+    below = (values < low) & (values >= low - ROUNDING)
+    made: FloatArray = np.where(above, high, np.where(below, low, values))
+    return made
+
+
+def within_range(score: Score, low: float, high: float) -> Score:
+    """The score, its interval and values without what rounding put beyond the ends of its range."""
+    ends = rounded(np.array([score.value, score.low, score.high]), low, high)
+    values = score.per_sample
+    return replace(
+        score,
+        **dict(zip(("value", "low", "high"), ends.tolist(), strict=True)),
+        per_sample=None if values is None else rounded(np.asarray(values), low, high),
+    )
 
 
 Result = Mapping[str, Score]

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evalkit.encoders.source import find
-from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result
 
@@ -36,8 +35,6 @@ def _part(name: str, meaning: str) -> Callable[..., Result]:
 
         if not len(columns):
             return build.single(name, build.undefined(0, confidence, build.NOTHING))
-        if dtype not in ("float32", "bfloat16", "float16"):
-            raise UsageError(f"{name}: dtype is float32, bfloat16 or float16, not '{dtype}'")
         matcher = tokens.matcher(find(model, Path.cwd()), layer, dtype, device)
         answers, references = build.pairs(build.texts(columns.predictions), columns.targets)
         column = _PARTS.index(name)
@@ -50,6 +47,7 @@ def _part(name: str, meaning: str) -> Callable[..., Result]:
         note = build.joined(
             matcher.signature(rescaled=rescale, own_baseline=baseline is not None),
             f"{cut} texts cut at {matcher.limit} tokens" if cut else "",
+            build.unknown_tokens(columns, matcher.unknown, matcher.name),
         )
         score = build.mean(
             name, values, confidence=confidence, seed=seed, note=note, bounded=not rescale

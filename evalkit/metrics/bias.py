@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result
+from evalkit.metrics.writing import composed
 
 Floats = NDArray[np.float64]
 _UNNAMED = (
@@ -112,6 +113,6 @@ def _sides(columns: Columns, toward: str, away: str) -> list[int | None]:
             if column not in row:
                 raise UsageError(unknown("column", column, list(row)))
         one, other = row[toward], row[away]
-        side = (prediction == str(one)) - (prediction == str(other))
+        side = (prediction == composed(str(one))) - (prediction == composed(str(other)))
         sides.append(side if one and other else None)
     return sides

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan, nan, sqrt
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalkit.metrics.base import Result, Score
+from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.catalogue import METRICS
+from evalkit.metrics.tokenizers import noteworthy
 from evalkit.stats import intervals
 from evalkit.stats.bounded import (
     ratio_error,
@@ -219,6 +220,31 @@ def single(name: str, score: Score) -> Result:
 def texts(predictions: Sequence[str | None]) -> list[str]:
     """The predictions as text: a missing one is an empty answer."""
     return ["" if p is None else p for p in predictions]
+
+
+def samples(columns: Columns) -> Iterator[tuple[str, ...]]:
+    """The texts of each sample: its answer and its references."""
+    for prediction, references in zip(columns.predictions, columns.targets, strict=True):
+        yield (prediction or "", *references)
+
+
+def unknown_tokens(columns: Columns, counts: Callable[[str], tuple[int, int]], model: str) -> str:
+    """A note where a model does not know most tokens of some of the samples, else "".
+
+    counts: of a text, how many tokens the model does not know, of how many.
+    """
+    mostly = []
+    for texts in samples(columns):
+        unknown, every = map(sum, zip(*map(counts, texts), strict=True))
+        if 2 * unknown > every:
+            mostly.append((unknown, every))
+    if not noteworthy(len(mostly), len(columns)):
+        return ""
+    unknown, every = map(sum, zip(*mostly, strict=True))
+    return (
+        f"{model} does not know {unknown / every:.0%} of the tokens of {len(mostly)} of"
+        f" {len(columns)} samples: set `model` to one that knows their language"
+    )
 
 
 def pairs(

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from evalkit.errors import unknown
+from evalkit.metrics import tokenizers
 from evalkit.metrics.entries import ENTRIES
 from evalkit.metrics.entry import Metric as Metric
 
@@ -27,7 +28,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "multiple-choice": ("accuracy", "accuracy_norm"),
         "qa": ("exact_match", "token_f1", "contains"),
         "extractive-qa": ("exact_match", "token_f1", "no_answer_f1"),
-        "summarisation": ("rouge1", "rouge2", "rougeL", "rougeLsum", "compression"),
+        "summarisation": ("rouge1", "rouge2", "rougeL", "rougeLsum", "compression_ratio"),
         "translation": ("bleu", "chrf", "ter"),
         "generation": ("length",),
         "math": ("math_accuracy",),
@@ -41,6 +42,19 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The metrics of a suite that names none, by task."""
 
 
+RETIRED: Mapping[str, str] = MappingProxyType(
+    {
+        "compression": (
+            "metric 'compression' is now 'compression_ratio', and its inverse: words of the source"
+            " over words of the summary. For `compression <= 0.5` write `compression_ratio >= 2`"
+        )
+    }
+)
+"""What became of names that metrics no longer have."""
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
 def default_metrics(task: str, has: Collection[str]) -> tuple[str, ...]:
     """The defaults of a task that can be computed when only the columns in ``has`` exist.
 
@@ -49,19 +63,31 @@ def default_metrics(task: str, has: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in DEFAULTS.get(task, ()) if set(METRICS[name].needs) <= set(has))
 
 
-def unknown_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:
-    """What is wrong with the names of a metric's settings, or None."""
-    for key in settings:
+def wrong_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:
+    """What is wrong with the names and values of a metric's settings, or None."""
+    for key, value in settings.items():
         if key not in metric.settings and not metric.any_settings:
             return unknown(f"setting of metric '{metric.name}'", key, list(metric.settings))
+        choices = metric.choices.get(key)
+        if choices and value not in choices:
+            return unknown(f"value of `{key}` for metric '{metric.name}':", str(value), choices)
     return None
 
 
-def missing_package(metric: Metric) -> str | None:
-    """What to install before a metric can be computed, or None. Imports nothing."""
+def missing_package(metric: Metric, settings: Mapping[str, Any] = _NONE) -> str | None:
+    """What to install before a metric can be computed so, or None. Imports nothing."""
+    if (lacking := tokenizers.missing(tokenizer(metric, settings))) is not None:
+        return f"metric '{metric.name}': {lacking}"
     if not metric.package or find_spec(metric.package) is not None:
         return None
     return (
         f"metric '{metric.name}' needs a package that is not installed:"
         f' pip install "pytest-evalkit[{metric.extra}]"'
     )
+
+
+def tokenizer(metric: Metric, settings: Mapping[str, Any]) -> str:
+    """The tokenizer that a metric finds words with under these settings."""
+    if "tokenize" not in metric.choices:
+        return tokenizers.DEFAULT
+    return str(settings.get("tokenize", metric.settings["tokenize"]))

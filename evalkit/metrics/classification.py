@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.writing import composed
 from evalkit.records.names import score_name
 
 Counts = NDArray[np.int64]
@@ -36,7 +37,7 @@ def true_labels(columns: Columns) -> list[int]:
 
     Raises UsageError for a target that is not a label.
     """
-    index = {label: i for i, label in enumerate(columns.labels)}
+    index = _places(columns)
     found = []
     for predicted, accepted in zip(columns.predictions, columns.targets, strict=True):
         target = predicted if predicted in accepted else accepted[0] if accepted else None
@@ -44,6 +45,11 @@ def true_labels(columns: Columns) -> list[int]:
             raise UsageError(f"target {target!r} is none of the labels {list(columns.labels)}")
         found.append(index[target])
     return found
+
+
+def _places(columns: Columns) -> dict[str, int]:
+    """The index of each label, by its text as predictions and targets are written."""
+    return {composed(label): i for i, label in enumerate(columns.labels)}
 
 
 def confusion(columns: Columns) -> Counts:
@@ -56,14 +62,14 @@ def confusion(columns: Columns) -> Counts:
 def kinds(columns: Columns) -> tuple[Counts, tuple[int, int]]:
     """Per sample, its place in the confusion counts laid out flat, and the shape of those."""
     k = len(columns.labels)
-    targets, predicted = _places(columns)
+    targets, predicted = _indices(columns)
     return targets * (k + 1) + predicted, (k, k + 1)
 
 
-def _places(columns: Columns) -> tuple[Counts, Counts]:
+def _indices(columns: Columns) -> tuple[Counts, Counts]:
     """Per sample, the index of its target label and of its predicted one, k for no label."""
     k = len(columns.labels)
-    index = {label: i for i, label in enumerate(columns.labels)}
+    index = _places(columns)
     predicted = [k if p is None else index.get(p, k) for p in columns.predictions]
     return np.array(true_labels(columns), dtype=np.int64), np.array(predicted, dtype=np.int64)
 
@@ -378,7 +384,7 @@ def _of_label(part: str, index: int, empty: float, counts: NDArray[Any]) -> Floa
 
 def ratio_of(name: str, label: str, columns: Columns) -> build.Ratio | None:
     """The score ``name`` (of one ``label``) as a share of samples; None where it is not one."""
-    targets, predicted = _places(columns)
+    targets, predicted = _indices(columns)
     hits = targets == predicted
     no_label = predicted == len(columns.labels)
     if name in ("micro_recall", "weighted_recall") or (
@@ -403,5 +409,5 @@ def kinds_of_score(
     if name != "f1":
         return *kinds(columns), statistic
     index = list(columns.labels).index(label)
-    targets, predicted = (np.where(places == index, 0, 1) for places in _places(columns))
+    targets, predicted = (np.where(places == index, 0, 1) for places in _indices(columns))
     return targets * 3 + predicted, (2, 3), partial(_of_label, "f1", 0, 0.0)

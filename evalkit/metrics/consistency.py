@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 from evalkit.errors import UsageError, unknown
-from evalkit.metrics import build
+from evalkit.metrics import build, tokenizers
 from evalkit.metrics.base import Columns, Result
-from evalkit.metrics.qa import normalise
+from evalkit.metrics.qa import normal_form
 
 _NO_BY = (
     "write 'consistency: {by: COLUMN}' with the column that says which samples are one question"
@@ -18,21 +18,28 @@ _NO_BY = (
 
 
 def consistency(
-    columns: Columns, *, by: str | None = None, confidence: float = 0.95, seed: int = 0
+    columns: Columns,
+    *,
+    by: str | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    tokenize: str = tokenizers.DEFAULT,
 ) -> Result:
     """How often two wordings of one question get the same answer, averaged over the questions.
 
     by: the column that says which samples are wordings of one question. Of each question, the
-    share of pairs of its answers that are equal by the SQuAD rules (capitals, punctuation and
-    articles do not count); an answer that could not be read equals no other. Questions with one
-    wording are left out. Range 0 … 1; a bootstrap interval over questions; n counts questions.
-    Right and wrong answers count alike: read it beside a score of correctness.
+    share of pairs of its answers that are equal as ``exact_match`` compares them (capitals,
+    punctuation and articles do not count; ``tokenize`` as there); an answer that could not be read
+    equals no other. Questions with one wording are left out. Range 0 … 1; a bootstrap interval over
+    questions; n counts questions. Right and wrong answers count alike: read it beside a score of
+    correctness.
 
     Undefined without ``by``. Raises UsageError when the data has no such column.
     """
     if by is None:
         return build.single("consistency", build.undefined(0, confidence, f"undefined: {_NO_BY}"))
-    shares = [_agreement(answers) for answers in _groups(columns, by) if len(answers) > 1]
+    groups = _groups(columns, by, normal_form(tokenize))
+    shares = [_agreement(answers) for answers in groups if len(answers) > 1]
     score = build.mean("consistency", shares, confidence=confidence, seed=seed)
     return build.single("consistency", replace(score, per_sample=None))  # they are of questions
 
@@ -43,12 +50,12 @@ def ready(settings: Mapping[str, Any]) -> None:
         raise UsageError(_NO_BY)
 
 
-def _groups(columns: Columns, by: str) -> list[list[str | None]]:
+def _groups(columns: Columns, by: str, form: Callable[[str], str]) -> list[list[str | None]]:
     groups: dict[str, list[str | None]] = {}
     for prediction, row in zip(columns.predictions, columns.fields, strict=True):
         if by not in row:
             raise UsageError(f"consistency: {unknown('column', by, list(row))}")
-        answer = None if prediction is None else normalise(prediction)
+        answer = None if prediction is None else form(prediction)
         groups.setdefault(str(row[by]), []).append(answer)
     return list(groups.values())
 

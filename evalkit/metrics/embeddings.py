@@ -40,7 +40,11 @@ def embedding_similarity(
         right = embedder.embed([wanted[i] for i in full])
         cosines[full] = np.einsum("nd,nd->n", left, right, dtype=np.float64)
     cut = embedder.cut([*said, *wanted])
-    note = build.joined(embedder.name, f"{cut} texts cut at {embedder.limit} tokens" if cut else "")
+    note = build.joined(
+        embedder.name,
+        f"{cut} texts cut at {embedder.limit} tokens" if cut else "",
+        build.unknown_tokens(columns, embedder.unknown, embedder.name),
+    )
     values = build.best(columns.targets, cosines.tolist())
     score = build.mean(name, values, confidence=confidence, seed=seed, note=note)
     return build.single(name, score)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, FloatArray, Result, Score
+from evalkit.metrics.writing import composed
 from evalkit.records.names import ScoreName, score_name
 from evalkit.spec.tagging import Entity, entities, split
 
@@ -106,7 +107,7 @@ def _counts(pairs: list[tuple[set[Entity], set[Entity]]], label: str | None = No
 
 
 def _of(found: set[Entity], label: str) -> set[Entity]:
-    return {entity for entity in found if entity.label == label}
+    return {entity for entity in found if entity.label == composed(label)}
 
 
 def ratio_of(score: str, columns: Columns) -> build.Ratio:

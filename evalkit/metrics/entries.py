@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from evalkit.metrics import tokenizers
 from evalkit.metrics.entry import INF, Metric
 
 CLASSIFICATION = ("classification",)
@@ -13,6 +14,10 @@ BERTSCORE = {
     "model": None, "layer": None, "rescale": False, "lang": "en", "baseline": None,
     "dtype": "float32", "device": "auto",
 }  # fmt: skip
+TOKENIZE: dict[str, Any] = {
+    "settings": {"tokenize": tokenizers.DEFAULT},
+    "choices": {"tokenize": tokenizers.NAMES},
+}
 ZERO = {"zero_division": 0.0}
 OWN = {"zero_division": None}  # of one label: NaN where 0/0 means that it does not occur
 
@@ -79,6 +84,7 @@ ENTRIES: tuple[Metric, ...] = (
         ("multiple-choice",),
         ("choices",),
         settings={"unit": "bytes"},
+        choices={"unit": ("bytes", "characters")},
     ),
     Metric(
         "target_probability",
@@ -140,22 +146,36 @@ ENTRIES: tuple[Metric, ...] = (
         "evalkit.metrics.qa:exact_match",
         "share of answers equal to a reference after SQuAD's normalisation",
         ANSWERS,
+        **TOKENIZE,
     ),
     Metric(
         "token_f1",
         "evalkit.metrics.qa:token_f1",
         "mean F1 of the words shared with the best reference (SQuAD)",
         WRITING,
+        **TOKENIZE,
     ),
     *(
-        Metric(name, f"evalkit.metrics.qa:{name}", f"mean token F1 of {which}", ("extractive-qa",))
+        Metric(
+            name,
+            f"evalkit.metrics.qa:{name}",
+            f"mean token F1 of {which}",
+            ("extractive-qa",),
+            **TOKENIZE,
+        )
         for name, which in (
             ("answerable_f1", "the questions that have an answer"),
             ("no_answer_f1", "the questions without one (1 where the answer is empty)"),
         )
     ),
     *(
-        Metric(name, f"evalkit.metrics.qa:{name}", f"exact match over {which}", ("extractive-qa",))
+        Metric(
+            name,
+            f"evalkit.metrics.qa:{name}",
+            f"exact match over {which}",
+            ("extractive-qa",),
+            **TOKENIZE,
+        )
         for name, which in (
             ("answerable_exact", "the questions that have an answer"),
             ("no_answer_exact", "the questions without one (1 where the answer is empty)"),
@@ -166,6 +186,7 @@ ENTRIES: tuple[Metric, ...] = (
         "evalkit.metrics.qa:contains",
         "share of answers that contain a reference as whole words",
         WRITING,
+        **TOKENIZE,
     ),
     *(
         Metric(
@@ -173,7 +194,8 @@ ENTRIES: tuple[Metric, ...] = (
             f"evalkit.metrics.summarisation:{name}",
             summary,
             ("summarisation", "translation", "generation", "qa"),
-            settings={"use_stemmer": False},
+            settings={"use_stemmer": False, **TOKENIZE["settings"]},
+            choices=TOKENIZE["choices"],
         )
         for name, summary in (
             ("rouge1", "mean F-measure of shared words (ROUGE-1)"),
@@ -191,6 +213,7 @@ ENTRIES: tuple[Metric, ...] = (
             ("sources",),
             better="",
             high=high,
+            **TOKENIZE,
         )
         for name, summary, high in (
             (
@@ -199,16 +222,8 @@ ENTRIES: tuple[Metric, ...] = (
                 1.0,
             ),
             ("density", "mean squared length of those fragments over the summary's words", INF),
+            ("compression_ratio", "mean of the words of a source over those of its summary", INF),
         )
-    ),
-    Metric(
-        "compression",
-        "evalkit.metrics.summarisation:compression",
-        "mean of the words of the summary over the words of its source",
-        ("summarisation",),
-        ("sources",),
-        better="",
-        high=INF,
     ),
     Metric(
         "bleu",
@@ -217,6 +232,7 @@ ENTRIES: tuple[Metric, ...] = (
         ("translation", "generation", "summarisation"),
         high=100.0,
         settings={"tokenize": "13a", "lowercase": False},
+        choices=TOKENIZE["choices"],
     ),
     Metric(
         "chrf",
@@ -233,6 +249,7 @@ ENTRIES: tuple[Metric, ...] = (
         ("translation", "generation", "summarisation"),
         better="lower",
         high=INF,
+        **TOKENIZE,
     ),
     Metric(
         "meteor",
@@ -240,6 +257,7 @@ ENTRIES: tuple[Metric, ...] = (
         "mean METEOR (nltk; needs WordNet's data)",
         ("translation", "generation", "summarisation"),
         ready="evalkit.metrics.translation:meteor_ready",
+        **TOKENIZE,
     ),
     *(
         Metric(
@@ -249,6 +267,7 @@ ENTRIES: tuple[Metric, ...] = (
             WRITING,
             low=-1.0,
             settings=BERTSCORE,
+            choices={"dtype": ("float32", "bfloat16", "float16")},
             unbounded_by=("rescale", "baseline"),
             package="bert_score",
             extra="semantic",
@@ -320,6 +339,7 @@ ENTRIES: tuple[Metric, ...] = (
             f"distinct {what} over all {what} of all answers",
             ("generation", "summarisation", "translation", "qa"),
             better="",
+            **TOKENIZE,
         )
         for n, what in ((1, "words"), (2, "word pairs"))
     ),
@@ -328,7 +348,8 @@ ENTRIES: tuple[Metric, ...] = (
         "evalkit.metrics.consistency:consistency",
         "how often two wordings of one question get the same answer",
         ("qa", "extractive-qa", "classification", "multiple-choice", "math"),
-        settings={"by": None},
+        settings={"by": None, **TOKENIZE["settings"]},
+        choices=TOKENIZE["choices"],
         columns=("by",),
         ready="evalkit.metrics.consistency:ready",
     ),
@@ -338,6 +359,7 @@ ENTRIES: tuple[Metric, ...] = (
         "mean number of words of an answer",
         better="",
         high=INF,
+        **TOKENIZE,
     ),
     Metric(
         "characters",
@@ -409,6 +431,7 @@ ENTRIES: tuple[Metric, ...] = (
             low=low,
             high=high,
             settings={"per": "text"},
+            choices={"per": ("text", "token", "byte")},
         )
         for name, summary, low, high in (
             ("pair_preference", "share of pairs whose first text is the likelier one", 0.0, 1.0),

@@ -27,6 +27,7 @@ class Metric:
     weights that the metric needs are not there.
     unbounded_by: settings that take the lower end of the range away when they are set.
     columns: settings that name a column of the data.
+    choices: the values that a setting can have, by its name; one that is not here takes any.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Metric:
     ready: str = ""
     unbounded_by: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def lowest(self, settings: Mapping[str, Any]) -> float:
         """The lower end of the range under these settings."""

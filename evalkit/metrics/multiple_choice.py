@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp
 
-from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result
+from evalkit.metrics.writing import composed
 
 
 def accuracy_norm(
@@ -21,8 +21,6 @@ def accuracy_norm(
     without log-likelihoods is wrong. Range 0 … 1, Wilson's interval. As acc_norm of the
     lm-evaluation-harness, which divides by characters: for ASCII the same.
     """
-    if unit not in ("bytes", "characters"):
-        raise UsageError(f"accuracy_norm: unit is 'bytes' or 'characters', not {unit!r}")
     flags = []
     compared = columns.continuations or columns.choices
     for choices, texts, logprobs, accepted in zip(
@@ -33,7 +31,7 @@ def accuracy_norm(
             continue
         lengths = [len(t.encode()) if unit == "bytes" else len(t) for t in texts]
         scores = [p / max(length, 1) for p, length in zip(logprobs, lengths, strict=True)]
-        flags.append(choices[scores.index(max(scores))] in accepted)
+        flags.append(composed(choices[scores.index(max(scores))]) in accepted)
     return build.single("accuracy_norm", build.proportion(flags, confidence=confidence))
 
 
@@ -61,5 +59,5 @@ def _right_share(
         return 0.0
     top = max(logprobs)
     weights = [exp(value - top) for value in logprobs]
-    right = sum(w for choice, w in zip(choices, weights, strict=True) if choice in accepted)
+    right = sum(w for c, w in zip(choices, weights, strict=True) if composed(c) in accepted)
     return right / sum(weights)

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Likelihood, Result, Score
+from evalkit.metrics.writing import composed
 from evalkit.stats.intervals import wilson
 from evalkit.stats.paired import mcnemar, paired_proportions
 
 Floats = NDArray[np.float64]
 NO_PAIRS = "undefined: no whole pairs"
-PER = ("text", "token", "byte")
 
 
 class Place(NamedTuple):
@@ -62,7 +62,7 @@ def pair_gap(
     """
     counted = _label(columns, label)
     first, second, note = _whole(columns)
-    given = np.array([p == counted for p in columns.predictions], dtype=np.float64)
+    given = np.array([p == composed(counted) for p in columns.predictions], dtype=np.float64)
     a, b = given[first], given[second]
     if not len(a):
         return build.single("pair_gap", build.undefined(0, confidence, NO_PAIRS))
@@ -164,8 +164,6 @@ def _probabilities(columns: Columns) -> Floats:
 
 def _lead(columns: Columns, per: str) -> tuple[Floats, str]:
     """How much likelier the first text of each pair is, in nats, and a note."""
-    if per not in PER:
-        raise UsageError(unknown("unit in 'per'", per, PER))
     first, second, note = _whole(columns)
     values = np.array([_logprob(text, per) for text in columns.likelihoods], dtype=np.float64)
     return (values[first] - values[second] if first else np.zeros(0)), note

@@ -4,6 +4,9 @@ Normalisation: lower case, ASCII punctuation removed, the words a, an, the remov
 space collapsed. With several references a sample gets its best. An answer that could not be
 taken scores 0, even where the reference is empty (the question has no answer).
 
+With ``tokenize`` other than ``default`` texts of any script are brought to the form that
+:func:`plain` makes, and words are found as it says (see :mod:`evalkit.metrics.tokenizers`).
+
 Source: P. Rajpurkar et al., Know What You Don't Know, ACL 2018 (evaluation script v2.0).
 """
 
@@ -12,10 +15,14 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
-from evalkit.metrics import build
+from evalkit.metrics import build, tokenizers
 from evalkit.metrics.base import Columns, Result
+from evalkit.metrics.tokenizers import DEFAULT
+from evalkit.metrics.writing import composed, folded, pattern, spaced
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -23,53 +30,90 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 def normalise(text: str) -> str:
     """SQuAD's normal form of an answer."""
-    bare = text.lower().translate(_PUNCTUATION)
+    bare = composed(text).lower().translate(_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
-def exact_match(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+def plain(text: str) -> str:
+    """The normal form for texts in any script, which ``tokenize`` other than ``default`` is of.
+
+    As SQuAD's, with case and width folded by Unicode's rules and the punctuation of all scripts
+    removed, as MLQA's evaluation does (P. Lewis et al., ACL 2020). What belongs to a number stays:
+    a sign before it and punctuation within it (``-3.5``), commas between thousands aside.
+    """
+    bare = folded(text)
+    for what, kept in _not_of_words():
+        bare = what.sub(kept, bare)
+    return " ".join(_ARTICLES.sub(" ", bare).split())
+
+
+@cache
+def _not_of_words() -> tuple[tuple[Any, str], ...]:
+    """What is replaced in turn by what: thousands, signs of numbers, punctuation."""
+    mark = rf"[\p{{P}}{re.escape(string.punctuation)}]"
+    return (
+        (pattern(r"(?<=\d),(?=\d{3}(?!\d))"), ""),
+        (pattern(r"(?<![\w\p{P}])[-\u2212\u2013](?=\d)"), "\u2212"),
+        (pattern(rf"(?<!\d){mark}|{mark}(?!\d)"), ""),
+    )
+
+
+def exact_match(
+    columns: Columns, *, confidence: float = 0.95, seed: int = 0, tokenize: str = DEFAULT
+) -> Result:
     """Share of answers equal to a reference in normal form. Range 0 … 1, Wilson's interval."""
-    flags = _best(columns, _same)
-    return build.single("exact_match", build.proportion(flags, confidence=confidence))
+    flags, note = _best(columns, _same, tokenize)
+    return build.single("exact_match", build.proportion(flags, confidence=confidence, note=note))
 
 
-def token_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+def token_f1(
+    columns: Columns, *, confidence: float = 0.95, seed: int = 0, tokenize: str = DEFAULT
+) -> Result:
     """Mean F1 of the words shared with the best reference. Range 0 … 1, bootstrap interval.
 
     Where the answer or the reference is empty, 1 if both are, else 0.
     """
-    values = _best(columns, _overlap)
-    return build.single(
-        "token_f1", build.mean("token_f1", values, confidence=confidence, seed=seed)
-    )
+    values, note = _best(columns, _overlap, tokenize)
+    score = build.mean("token_f1", values, confidence=confidence, seed=seed, note=note)
+    return build.single("token_f1", score)
 
 
-def answerable_exact(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+def answerable_exact(
+    columns: Columns, *, confidence: float = 0.95, seed: int = 0, tokenize: str = DEFAULT
+) -> Result:
     """Exact match over the questions that have an answer (SQuAD 2.0's HasAns_exact)."""
-    flags = _best(_part(columns, True), _same)
-    return build.single("answerable_exact", build.proportion(flags, confidence=confidence))
+    flags, note = _best(_part(columns, True), _same, tokenize)
+    score = build.proportion(flags, confidence=confidence, note=note)
+    return build.single("answerable_exact", score)
 
 
-def no_answer_exact(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+def no_answer_exact(
+    columns: Columns, *, confidence: float = 0.95, seed: int = 0, tokenize: str = DEFAULT
+) -> Result:
     """Exact match over the questions without an answer (SQuAD 2.0's NoAns_exact)."""
-    flags = _best(_part(columns, False), _same)
-    return build.single("no_answer_exact", build.proportion(flags, confidence=confidence))
+    flags, note = _best(_part(columns, False), _same, tokenize)
+    score = build.proportion(flags, confidence=confidence, note=note)
+    return build.single("no_answer_exact", score)
 
 
-def answerable_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+def answerable_f1(
+    columns: Columns, *, confidence: float = 0.95, seed: int = 0, tokenize: str = DEFAULT
+) -> Result:
     """Token F1 over the questions that have an answer (SQuAD 2.0's HasAns_f1)."""
-    values = _best(_part(columns, True), _overlap)
-    score = build.mean("answerable_f1", values, confidence=confidence, seed=seed)
+    values, note = _best(_part(columns, True), _overlap, tokenize)
+    score = build.mean("answerable_f1", values, confidence=confidence, seed=seed, note=note)
     return build.single("answerable_f1", score)
 
 
-def no_answer_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+def no_answer_f1(
+    columns: Columns, *, confidence: float = 0.95, seed: int = 0, tokenize: str = DEFAULT
+) -> Result:
     """Token F1 over the questions without an answer (SQuAD 2.0's NoAns_f1).
 
     Such a question's references are empty; it scores 1 where the prediction is empty too.
     """
-    values = _best(_part(columns, False), _overlap)
-    score = build.mean("no_answer_f1", values, confidence=confidence, seed=seed)
+    values, note = _best(_part(columns, False), _overlap, tokenize)
+    score = build.mean("no_answer_f1", values, confidence=confidence, seed=seed, note=note)
     return build.single("no_answer_f1", score)
 
 
@@ -79,26 +123,74 @@ def _part(columns: Columns, answerable: bool) -> Columns:
     return columns.subset(index)
 
 
-def contains(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+def contains(
+    columns: Columns, *, confidence: float = 0.95, seed: int = 0, tokenize: str = DEFAULT
+) -> Result:
     """Share of answers that contain a reference, in normal form, as whole words.
 
     "18 legs" does not contain "8". An empty reference is contained in an empty answer only.
     """
-    flags = _best(columns, _within)
-    return build.single("contains", build.proportion(flags, confidence=confidence))
+    flags, note = _best(columns, _within, tokenize)
+    return build.single("contains", build.proportion(flags, confidence=confidence, note=note))
 
 
-def _best(columns: Columns, compare: Callable[[str, str], float]) -> list[float]:
-    values = []
-    for prediction, references in zip(columns.predictions, columns.targets, strict=True):
-        if prediction is None:
-            values.append(0.0)
-            continue
-        answer = normalise(prediction)
-        # As in the script: an empty reference counts only where there is no other.
-        wanted = [normal for r in references if (normal := normalise(r))] or [""]
-        values.append(max(compare(answer, normal) for normal in wanted))
-    return values
+Compare = Callable[[str, str], float]
+
+
+def _best(columns: Columns, compare: Compare, tokenize: str) -> tuple[list[float], str]:
+    """The value of each answer with its best reference, and what a reader must know."""
+    form = _for_parts(tokenize) if compare is _within else normal_form(tokenize)
+    values = [
+        0.0 if prediction is None else _of_best(prediction, references, form, compare)
+        for prediction, references in zip(columns.predictions, columns.targets, strict=True)
+    ]
+    if compare is not _same:
+        return values, tokenizers.unseen(tokenize, build.samples(columns))
+    return values, _kept_apart(columns, values) if tokenize == DEFAULT else ""
+
+
+def _of_best(
+    prediction: str, references: Sequence[str], form: Callable[[str], str], compare: Compare
+) -> float:
+    answer = form(prediction)
+    # As in the script: an empty reference counts only where there is no other.
+    wanted = [normal for r in references if (normal := form(r))] or [""]
+    return max(compare(answer, normal) for normal in wanted)
+
+
+def normal_form(tokenize: str) -> Callable[[str], str]:
+    """The function from a text to its words, in normal form, with single spaces between."""
+    if tokenize == DEFAULT:
+        return normalise
+    split = tokenizers.tokens(tokenize)
+    return lambda text: " ".join(split(plain(text)))
+
+
+def _for_parts(tokenize: str) -> Callable[[str], str]:
+    """The same, of which parts are looked for: by characters, only where there are no words."""
+    if tokenize in (tokenizers.CHARACTERS, "char"):
+        return lambda text: " ".join(spaced(plain(text)).split())  # 2018 does not contain 18
+    return normal_form(tokenize)
+
+
+def _kept_apart(columns: Columns, values: Sequence[float]) -> str:
+    """A note on answers that differ from a reference only in what SQuAD's rules do not remove."""
+    form = normal_form(tokenizers.CHARACTERS)
+    count = sum(
+        value == 0
+        and prediction is not None
+        and not (prediction.isascii() and all(map(str.isascii, references)))
+        and any(form(prediction) == form(reference) for reference in references)
+        for prediction, references, value in zip(
+            columns.predictions, columns.targets, values, strict=True
+        )
+    )
+    if not count:
+        return ""
+    return (
+        f"{count} answers differ from a reference only in punctuation, spaces, width or case that"
+        f" SQuAD's rules keep; `tokenize: {tokenizers.CHARACTERS}` ignores them"
+    )
 
 
 def _same(answer: str, reference: str) -> float:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from evalkit.errors import UsageError, unknown
-from evalkit.metrics.catalogue import METRICS, missing_package, unknown_setting
+from evalkit.metrics.catalogue import METRICS, RETIRED, missing_package, wrong_setting
 from evalkit.metrics.entry import INF, Metric
 from evalkit.metrics.fingerprint import fingerprint
 from evalkit.metrics.scripts import is_path, script_of
@@ -101,6 +101,8 @@ class Registry:
         The message names the nearest metric, or says which tasks the metric is for.
         """
         metric = self.find(name)
+        if metric is None and name in RETIRED:
+            return RETIRED[name]
         if metric is None:
             every = [*METRICS.values(), *self.own.values()]
             fitting = [m.name for m in every if not m.tasks or task in m.tasks]
@@ -109,9 +111,10 @@ class Registry:
             return f"metric '{name}' is for {_either(metric.tasks)}, not for task '{task}'"
         if "labels" in metric.needs and not labels:
             return f"metric '{name}' needs `labels:` in the suite"
+        given = settings or {}
         return (
-            unknown_setting(metric, settings or {})
-            or missing_package(metric)
+            wrong_setting(metric, given)
+            or missing_package(metric, given)
             or self._missing_script(name)
         )
 

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from evalkit.errors import EvalkitError, UsageError, unknown
-from evalkit.metrics.base import Columns, Result, Score
-from evalkit.metrics.catalogue import Metric, missing_package, unknown_setting
+from evalkit.metrics import tokenizers
+from evalkit.metrics.base import Columns, Result, Score, within_range
+from evalkit.metrics.catalogue import RETIRED, Metric, missing_package, tokenizer, wrong_setting
 from evalkit.metrics.registry import BUILT_IN, Registry
+from evalkit.metrics.writing import composed
 
 
 def run_metric(
@@ -26,29 +28,33 @@ def run_metric(
 ) -> Result:
     """The scores of one metric over a cell's columns, by full name.
 
-    registry: where the metric is looked up. Raises UsageError when the metric or a setting does
-    not exist, a column it needs is not there, or a package has to be installed first.
+    registry: where the metric is looked up. Raises UsageError when the metric, a setting or its
+    value does not exist, a column it needs is not there, or a package has to be installed first.
     """
     metric = registry.find(name)
     if metric is None:
-        raise UsageError(unknown("metric", name, registry.names))
+        raise UsageError(RETIRED.get(name) or unknown("metric", name, registry.names))
     given = dict(settings or {})
-    wrong = unknown_setting(metric, given) or missing_package(metric)
+    wrong = wrong_setting(metric, given) or missing_package(metric, given)
     if wrong:
         raise UsageError(wrong)
     _require(metric, columns)
     arguments = {**given, **metric.fixed}
-    return dict(_function(metric)(columns, confidence=confidence, seed=seed, **arguments))
+    made = _function(metric)(columns, confidence=confidence, seed=seed, **arguments)
+    low, high = metric.lowest(given), metric.high
+    return {full: within_range(score, low, high) for full, score in made.items()}
 
 
 def why_not(name: str, settings: Mapping[str, Any], registry: Registry = BUILT_IN) -> str:
     """What keeps a metric from being computed here (data or weights that are not there), or ""."""
     metric = registry.find(name)
-    if metric is None or not metric.ready:
+    if metric is None:
         return ""
     module, _, function = metric.ready.partition(":")
     try:
-        getattr(import_module(module), function)(settings)
+        tokenizers.require(tokenizer(metric, settings))
+        if module:
+            getattr(import_module(module), function)(settings)
     except EvalkitError as error:
         return str(error)
     return ""
@@ -81,8 +87,8 @@ def compute(
     _refuse_call(entry, predictions, targets, confidence, columns)
     references = [(t,) if isinstance(t, str) else tuple(t) for t in targets]
     if entry is not None and "labels" in entry.needs and not columns.get("labels"):
-        written = {p for p in predictions if p is not None}
-        columns["labels"] = sorted(written.union(*references))
+        written = {p for p in predictions if p is not None}.union(*references)
+        columns["labels"] = sorted(set(map(composed, written)))
     if "labels" in columns:
         columns["labels"] = tuple(columns["labels"])
     if columns.get("probabilities") is not None:

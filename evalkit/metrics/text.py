@@ -5,18 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import nan
 
-from evalkit.metrics import build
+from evalkit.metrics import build, tokenizers
 from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.tokenizers import Tokenizer
 
 
-def length(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
-    """Mean number of words (runs of non-space) of an answer; bootstrap interval."""
-    values = [len(t.split()) for t in build.texts(columns.predictions)]
-    return build.single("length", build.mean("length", values, confidence=confidence, seed=seed))
+def length(
+    columns: Columns,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    tokenize: str = tokenizers.DEFAULT,
+) -> Result:
+    """Mean number of words of an answer; bootstrap interval.
+
+    By default words are runs of non-space. tokenize: see :mod:`evalkit.metrics.tokenizers`.
+    """
+    split, note = _words(tokenize, columns)
+    values = [len(split(text)) for text in build.texts(columns.predictions)]
+    score = build.mean("length", values, confidence=confidence, seed=seed, note=note)
+    return build.single("length", score)
+
+
+def _words(tokenize: str, columns: Columns) -> tuple[Tokenizer, str]:
+    """How words are found, and a note where they cannot be."""
+    split = str.split if tokenize == tokenizers.DEFAULT else tokenizers.words(tokenize)
+    answers = ((text,) for text in build.texts(columns.predictions))
+    return split, tokenizers.unseen(tokenize, answers)
 
 
 def characters(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
-    """Mean number of characters of an answer; bootstrap interval."""
+    """Mean number of characters of an answer, Unicode code points in NFC; bootstrap interval."""
     values = [len(t) for t in build.texts(columns.predictions)]
     score = build.mean("characters", values, confidence=confidence, seed=seed)
     return build.single("characters", score)
@@ -25,18 +44,27 @@ def characters(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> 
 def _distinct(n: int) -> Callable[..., Result]:
     name = f"distinct_{n}"
 
-    def metric(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+    def metric(
+        columns: Columns,
+        *,
+        confidence: float = 0.95,
+        seed: int = 0,
+        tokenize: str = tokenizers.DEFAULT,
+    ) -> Result:
+        split, unseen = _words(tokenize, columns)
         seen: set[tuple[str, ...]] = set()
         total = 0
         for answer in build.texts(columns.predictions):
-            words = answer.lower().split()
+            words = split(answer.lower())
             grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
             seen.update(grams)
             total += len(grams)
         if total == 0:
-            note = "undefined: no answer is long enough"
+            note = build.joined("undefined: no answer is long enough", unseen)
             return build.single(name, build.undefined(len(columns), confidence, note))
-        note = "no interval: falls as answers are added, so compare equal numbers of answers"
+        note = build.joined(
+            "no interval: falls as answers are added, so compare equal numbers of answers", unseen
+        )
         score = Score(len(seen) / total, nan, nan, len(columns), confidence, note=note)
         return build.single(name, score)
 

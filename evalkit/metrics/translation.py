@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.errors import UsageError
-from evalkit.metrics import build
+from evalkit.metrics import build, tokenizers
 from evalkit.metrics.base import Columns, Result
 
 Floats = NDArray[np.float64]
@@ -36,33 +36,45 @@ def bleu(
     lowercase: bool = False,
 ) -> Result:
     """Corpus BLEU, 0 … 100: up to 4-grams, exponential smoothing, brevity penalty."""
-    from sacrebleu.metrics import BLEU
-
-    metric = BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
-    return _corpus("bleu", metric, columns, confidence, seed)
+    metric = _metric("bleu", tokenize=tokenize, lowercase=lowercase)
+    return _corpus("bleu", metric, columns, confidence, seed, _unseen(tokenize, columns))
 
 
 def chrf(
     columns: Columns, *, confidence: float = 0.95, seed: int = 0, word_order: int = 0
 ) -> Result:
     """Corpus chrF2, 0 … 100: character n-grams up to 6; ``word_order: 2`` makes it chrF++."""
-    from sacrebleu.metrics import CHRF
-
-    return _corpus("chrf", CHRF(word_order=word_order), columns, confidence, seed)
-
-
-def ter(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
-    """Corpus translation edit rate in percent, 0 is best; can exceed 100."""
-    from sacrebleu.metrics import TER
-
-    return _corpus("ter", TER(), columns, confidence, seed)
+    metric = _metric("chrf", word_order=word_order)
+    return _corpus("chrf", metric, columns, confidence, seed, "")
 
 
-def meteor(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
+def ter(
+    columns: Columns,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    tokenize: str = tokenizers.DEFAULT,
+) -> Result:
+    """Corpus translation edit rate in percent, 0 is best; can exceed 100.
+
+    Words are runs of non-space, or the tokens of ``tokenize``; case does not count.
+    """
+    metric = _metric("ter", tokenize=tokenize)
+    return _corpus("ter", metric, columns, confidence, seed, _unseen(tokenize, columns))
+
+
+def meteor(
+    columns: Columns,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    tokenize: str = tokenizers.DEFAULT,
+) -> Result:
     """Mean METEOR of the best reference, 0 … 1; bootstrap interval (nltk's meteor_score).
 
-    Words by nltk's ``wordpunct_tokenize``; matches of equal words, stems and WordNet synonyms.
-    Raises UsageError, naming the step, when WordNet's data is not installed.
+    Words by nltk's ``wordpunct_tokenize`` unless ``tokenize`` says otherwise; matches of equal
+    words, stems and WordNet synonyms. Raises UsageError, naming the step, when WordNet's data is
+    not installed.
 
     Source: S. Banerjee and A. Lavie, METEOR, ACL 2005 workshop on evaluation measures.
     """
@@ -72,19 +84,17 @@ def meteor(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resu
     if not len(columns):
         return build.single("meteor", build.undefined(0, confidence, build.NOTHING))
     wordnet = load_wordnet()
+    split = wordpunct_tokenize if tokenize == tokenizers.DEFAULT else tokenizers.tokens(tokenize)
     values = [
-        meteor_score(
-            [wordpunct_tokenize(r) for r in references],
-            wordpunct_tokenize(answer),
-            wordnet=wordnet,
-        )
+        meteor_score([split(r) for r in references], split(answer), wordnet=wordnet)
         if references
         else 0.0
         for answer, references in zip(
             build.texts(columns.predictions), columns.targets, strict=True
         )
     ]
-    score = build.mean("meteor", values, confidence=confidence, seed=seed)
+    note = _unseen(tokenize, columns)
+    score = build.mean("meteor", values, confidence=confidence, seed=seed, note=note)
     return build.single("meteor", score)
 
 
@@ -107,7 +117,38 @@ def load_wordnet() -> Any:
     return wordnet
 
 
-def _corpus(name: str, metric: Any, columns: Columns, confidence: float, seed: int) -> Result:
+def _unseen(tokenize: str, columns: Columns) -> str:
+    return tokenizers.unseen(tokenize, build.samples(columns))
+
+
+def _metric(
+    name: str, tokenize: str = tokenizers.DEFAULT, lowercase: bool = False, word_order: int = 0
+) -> Any:
+    """sacrebleu's metric of a name, under these settings as far as it has them."""
+    from sacrebleu.metrics import BLEU, CHRF, TER
+
+    if name == "chrf":
+        return CHRF(word_order=word_order)
+    if name == "ter":
+        return TER() if tokenize == tokenizers.DEFAULT else _tokenized(TER(), tokenize)
+    tokenize = "13a" if tokenize == tokenizers.DEFAULT else tokenize
+    if tokenize == tokenizers.CHARACTERS:
+        return _tokenized(BLEU(tokenize="none", lowercase=lowercase, force=True), tokenize)
+    tokenizers.require(tokenize)
+    return BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
+
+
+def _tokenized(metric: Any, tokenize: str) -> Any:
+    """The metric with the tokens of a tokenizer as the words of its own."""
+    split, own = tokenizers.tokens(tokenize), metric.tokenizer
+    metric.tokenizer = lambda text: own(" ".join(split(text)))
+    metric.tokenizer_signature = tokenize
+    return metric
+
+
+def _corpus(
+    name: str, metric: Any, columns: Columns, confidence: float, seed: int, unseen: str
+) -> Result:
     n = len(columns)
     if n == 0:
         return build.single(name, build.undefined(0, confidence, build.NOTHING))
@@ -115,7 +156,7 @@ def _corpus(name: str, metric: Any, columns: Columns, confidence: float, seed: i
     counts = metric._extract_corpus_statistics(answers, streams)
     value = float(metric._aggregate_and_compute(counts).score)  # as its corpus_score does
     rows = np.array(counts, dtype=np.float64)
-    note = str(metric.get_signature())
+    note = build.joined(str(metric.get_signature()), unseen)
     if name == "ter":
         score = build.of_ratio(_ter_ratio(rows), n, confidence=confidence, note=note)
     else:
@@ -140,12 +181,7 @@ def sums_of(name: str, columns: Columns, **settings: Any) -> tuple[Floats, Stati
 
     name: of ``CORPUS``; settings: as of the metric.
     """
-    from sacrebleu.metrics import BLEU, CHRF, TER
-
-    if name == "bleu":
-        settings["force"] = True
-    metric = {"bleu": BLEU, "chrf": CHRF, "ter": TER}[name](**settings)
-    rows = metric._extract_corpus_statistics(*_streams(columns))
+    rows = _metric(name, **settings)._extract_corpus_statistics(*_streams(columns))
     return np.array(rows, dtype=np.float64), CORPUS[name]
 
 

@@ -20,7 +20,7 @@ from evalkit.metrics import (
     probabilistic,
     translation,
 )
-from evalkit.metrics.base import Columns
+from evalkit.metrics.base import Columns, rounded
 from evalkit.metrics.catalogue import METRICS
 from evalkit.records.names import ScoreName, base_of
 from evalkit.stats.weighted import Weighted
@@ -41,11 +41,17 @@ def weighted(score: str, columns: Columns, settings: Mapping[str, Any]) -> Weigh
     given = {**METRICS[name].settings, **settings}
     counted = classification.statistic_of(name, named.key or "", columns.labels, given)
     if counted is not None:
-        return _of_counts(columns, counted)
+        return _of_counts(columns, _in_range(name, counted))
     if name == "auroc":
-        return probabilistic.weighted_auroc(columns)
+        return _in_range(name, probabilistic.weighted_auroc(columns))
     statistic = of_sums(score, settings)
     return over(sums(score, columns, settings), statistic) if statistic else None
+
+
+def _in_range(name: str, statistic: Statistic) -> Statistic:
+    """The statistic without what rounding puts beyond the ends of the metric's range."""
+    metric = METRICS[name]
+    return lambda counts: rounded(statistic(counts), metric.low, metric.high)
 
 
 def of_sums(score: str, settings: Mapping[str, Any]) -> Statistic | None:
@@ -55,10 +61,10 @@ def of_sums(score: str, settings: Mapping[str, Any]) -> Statistic | None:
     """
     name = base_of(score)
     if name == "calibration_error":
-        return probabilistic.gap_of_sums(_bins(settings))
+        return _in_range(name, probabilistic.gap_of_sums(_bins(settings)))
     for family in (translation.CORPUS, likelihood.OF_TEXTS, entities.OF_ENTITIES, bias.OF_SIDES):
         if name in family:
-            return family[name]
+            return _in_range(name, family[name])
     return None
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from evalkit.comparing.columns import by_question, group_value
-from evalkit.metrics.base import Columns, Result, Score
+from evalkit.metrics.base import Columns, Result, Score, within_range
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import Registry
 from evalkit.records import NoValue, SampleRecord, ScoreRecord
@@ -160,6 +160,8 @@ def score_record(
     answers: the same score over all answers as if each stood alone, for what was lost. metric: the
     one it is of, if any. settings: of the metric; they may change its range.
     """
+    if metric is not None:
+        score = within_range(score, metric.lowest(settings), metric.high)
     record = ScoreRecord(
         name=name,
         value=_finite(score.value),

@@ -16,7 +16,7 @@ from evalkit import __version__
 
 _LIBRARIES = (
     "pytest-evalkit", "pytest", "torch", "transformers", "accelerate", "numpy", "scipy",
-    "scikit-learn", "pandas", "sacrebleu", "rouge-score", "rouge-score-rs", "bert-score",
+    "scikit-learn", "pandas", "sacrebleu", "rouge-score", "rouge-score-rs", "regex", "bert-score",
     "sentence-transformers", "pydantic", "jinja2",
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from typing import Any
 from evalkit import gates
 from evalkit.errors import Problem, unknown
 from evalkit.judging.load import Judged, judged_by, missing_columns
-from evalkit.metrics.catalogue import default_metrics, missing_package
+from evalkit.metrics.catalogue import RETIRED, default_metrics, missing_package
 from evalkit.metrics.registry import Registry
 from evalkit.records import Group, ScoreName, base_of
 from evalkit.runner.own import project_metrics
@@ -78,7 +78,7 @@ def _check_gate(registry: Registry, rule: object, suite: Suite) -> str | None:
             )
     known = _known_scores(suite, registry)
     if wrong := gates.problem(rule, known):
-        return wrong
+        return _retired(rule, registry) or wrong
     gate = known.named(gates.parse(rule, registry))
     given = judged_scores(suite)
     for term in gate.terms if gate.certified else ():
@@ -164,6 +164,15 @@ def _known_scores(
         for value in groups_of(dataset.samples if dataset else (), column)
     }
     return gates.KnownScores(score_names(suite, registry), suite.data.group, several, groups)
+
+
+def _retired(rule: object, registry: Registry) -> str | None:
+    """What became of a score of a gate, where its metric no longer has that name."""
+    try:
+        scores = [term.score for term in gates.parse(rule, registry).terms]
+    except gates.GateSyntaxError:
+        return None
+    return next((RETIRED[base] for score in scores if (base := base_of(score)) in RETIRED), None)
 
 
 def gates_of(suite: Suite, dataset: Dataset, registry: Registry) -> tuple[gates.Gate, ...]:

@@ -161,8 +161,9 @@ def test_no_default_asks_for_a_setting() -> None:
 
 def test_check_names_the_nearest_metric_or_the_right_task() -> None:
     assert "did you mean 'macro_f1'" in str(BUILT_IN.problem("macro_f", "classification", LABELS))
-    assert "'summarisation'" in str(BUILT_IN.problem("compression", "classification", LABELS))
+    assert "'summarisation'" in str(BUILT_IN.problem("compression_ratio", "classification", LABELS))
     assert "labels" in str(BUILT_IN.problem("macro_f1", "classification", ()))
+    assert "compression_ratio" in str(BUILT_IN.problem("compression", "summarisation"))
     assert "use_stemmer" in str(BUILT_IN.problem("rouge1", "summarisation", (), {"stemmer": True}))
 
 

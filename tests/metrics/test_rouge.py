@@ -1,10 +1,13 @@
-"""ROUGE by both of its implementations, digit for digit against rouge_score."""
+"""ROUGE through both packages that compute it, digit for digit against rouge_score."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
+import sacrebleu
+from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
 
 from evalkit.metrics import rouge
@@ -34,14 +37,70 @@ def reference_values(kind: str, use_stemmer: bool) -> list[float]:
     return [scorer.score(r, a)[kind].fmeasure for a, r in zip(*pairs(1, 400), strict=True)]
 
 
+@pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("use_stemmer", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_both_implementations_equal_rouge_score(kind: str, use_stemmer: bool) -> None:
+def test_both_packages_give_rouge_scores_values(
+    kind: str, use_stemmer: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answers, references = pairs(1, 400)
     expected = reference_values(kind, use_stemmer)
     assert rouge._native((kind,), use_stemmer) is not None
+    if not fast:
+        monkeypatch.setattr(rouge, "_native", lambda *_: None)
     assert rouge.f_measures(kind, answers, references, use_stemmer) == expected
-    assert rouge._own(kind, answers, references, use_stemmer) == expected
+
+
+@pytest.mark.parametrize("use_stemmer", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_fast_package_is_asked_first_is_rouge_scores(kind: str, use_stemmer: bool) -> None:
+    scorer = RougeScorer([kind], use_stemmer=use_stemmer)
+    found = [scorer.score(r, a)[kind].fmeasure for a, r in rouge.DIFFICULT]
+    stemmed = [*found[: rouge.STEMMED], 0, *found[rouge.STEMMED + 1 :]]
+    assert found[rouge.STEMMED] == float(use_stemmer)
+    assert tuple(stemmed) == rouge.EXPECTED[kind]
+
+
+class Words:
+    """A tokenizer in rouge_score's sense. stem: of words of more than three ASCII letters."""
+
+    def __init__(self, split: Callable[[str], list[str]], stem: bool = False) -> None:
+        self._split = split
+        self._stem = PorterStemmer().stem if stem else str
+
+    def tokenize(self, text: str) -> list[str]:
+        words = [w for w in self._split(text.lower()) if any(map(str.isalnum, w))]
+        return [self._stem(w) if len(w) > 3 and w.isascii() else w for w in words]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(("name", "stem"), [("zh", False), ("intl", False), ("13a", True)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_tokenizers_give_what_rouge_score_gives_with_them(
+    kind: str, name: str, stem: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [
+        "今天",
+        "天气很好",
+        "running",
+        "runs",
+        "москва",
+        "München",
+        "हिन्दी",
+        "2024",
+        ",",
+        "。",
+        "\n",
+    ]
+    rng = random.Random(3)
+    texts = [" ".join(rng.choices(pieces, k=rng.randint(0, 12))) for _ in range(120)]
+    answers, references = texts[::2], texts[1::2]
+    tokenizer = sacrebleu.BLEU(tokenize=name).tokenizer
+    scorer = RougeScorer([kind], tokenizer=Words(lambda text: tokenizer(text).split(), stem))
+    expected = [scorer.score(r, a)[kind].fmeasure for a, r in zip(answers, references, strict=True)]
+    if not fast:
+        monkeypatch.setattr(rouge, "_native", lambda *_: None)
+    assert rouge.f_measures(kind, answers, references, stem, name) == expected
 
 
 def test_an_implementation_that_differs_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,3 +152,27 @@ def test_a_folder_is_named_without_its_place(folder: str) -> None:
     found = source.find(folder)
     assert found.name.startswith("model@")
     assert "/" not in found.name
+
+
+@pytest.mark.parametrize("name", ["bertscore", "embedding_similarity"])
+def test_tokens_that_the_model_does_not_know_are_noted(name: str) -> None:
+    """Two Thai texts are one [UNK] each, so that they look equal."""
+    thai = compute(name, ["กรุงเทพเป็นเมืองหลวง"] * 3, ["แมวนั่งบนเสื่อ"] * 3)
+    assert thai.value == pytest.approx(1)
+    assert "all-MiniLM-L6-v2 does not know 100% of the tokens of 3 of 3 samples" in thai.note
+    again = compute(name, ["กรุงเทพเป็นเมืองหลวง"] * 3, ["แมวนั่งบนเสื่อ"] * 3)  # from the cache
+    assert again.note == thai.note
+    english = compute(name, ["Tokyo is 東京, and กรุงเทพ is Bangkok"], ["東京 means Tokyo"])
+    assert "does not know" not in english.note
+    assert "does not know" not in compute(name, ["", None], ["a", ""]).note
+    some = compute(name, ["กรุงเทพ"] + ["a cat"] * 19, ["แมว"] + ["a dog"] * 19)
+    assert "does not know" not in some.note  # one sample in twenty
+
+
+@pytest.mark.parametrize("name", ["bertscore", "bertscore_precision", "embedding_similarity"])
+def test_equal_texts_are_alike_by_1_and_no_more(name: str) -> None:
+    rng = random.Random(0)
+    texts = [random_text(rng, 30) or "x" for _ in range(60)]
+    score = compute(name, texts, texts)
+    assert max(score.per_sample) <= 1
+    assert score.high <= 1

@@ -139,11 +139,18 @@ def test_no_answer_is_no_match_for_an_empty_reference() -> None:
     assert compute("token_f1", [None], [[""]]).value == 0
 
 
-def test_compression() -> None:
-    score = compute("compression", ["a b", "a", None], ["r"] * 3, sources=["a b c d", " ", "a"])
-    assert score.value == 0.25
+def test_compression_ratio_is_source_over_summary() -> None:
+    """As Grusky et al. define it; a sample without words on either side has none."""
+    answers, sources = ["a b", "a", None, "a b c d"], ["a b c d", " ", "a", "a"]
+    score = compute("compression_ratio", answers, ["r"] * 4, sources=sources)
+    assert score.value == pytest.approx((4 / 2 + 1 / 4) / 2)
     assert score.n == 2
-    assert "empty source" in score.note
+    assert "2 samples with an empty summary or source left out" in score.note
+
+
+def test_the_name_compression_is_not_taken_for_its_inverse() -> None:
+    with pytest.raises(UsageError, match=r"'compression_ratio', and its inverse"):
+        compute("compression", ["a"], ["a"], sources=["a b"])
 
 
 def test_extractive_fragments_by_hand() -> None:

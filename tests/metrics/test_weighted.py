@@ -60,6 +60,17 @@ def test_a_weight_is_a_number_of_copies(columns: Columns, score: str) -> None:
         assert function(weights[np.newaxis].astype(float))[0] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("tokenize", ["default", "zh", "characters"])
+@pytest.mark.parametrize("name", ["bleu", "ter"])
+def test_sums_are_of_the_words_that_the_setting_finds(name: str, tokenize: str) -> None:
+    texts = ["今天天气很好。", "北京是中国的首都", "the cat sat on the mat"]
+    columns = Columns(texts, [("今天天气不错。",), ("中国的首都是北京",), ("a cat sat on a mat",)])
+    function = weighted(name, columns, {"tokenize": tokenize})
+    assert function is not None
+    expected = run_metric(name, columns, settings={"tokenize": tokenize})[name].value
+    assert function(np.ones((1, 3)))[0] == pytest.approx(expected, abs=1e-9)
+
+
 def test_scores_without_counts_or_sums() -> None:
     assert weighted("distinct_1", translated(), {}) is None
     assert weighted("nothing", translated(), {}) is None

@@ -272,7 +272,7 @@ def test_summaries(run: Callable[..., Run]) -> None:
     done = run(declared, lambda prompt: "the cat slept here")
     # unigrams: 2 of 4 predicted, 2 of 3 wanted; F = 2 · ½ · ⅔ / (½ + ⅔)
     assert value(done, "rouge1") == pytest.approx(4 / 7)
-    assert value(done, "compression") == pytest.approx(4 / 8)
+    assert value(done, "compression_ratio") == pytest.approx(8 / 4)
     cell = done.record.cells[0]
     assert cell.checks == {"max_words: 3": 1}
     assert [check.passed for check in cell.samples[0].checks] == [False]
