@@ -1,8 +1,13 @@
-"""Question answering by the rules of SQuAD's official evaluation.
+"""Question answering by the rules of SQuAD's official evaluation, except that numbers stay numbers.
 
 Normalisation: lower case, ASCII punctuation removed, the words a, an, the removed, white
 space collapsed. With several references a sample gets its best. An answer that could not be
 taken scores 0, even where the reference is empty (the question has no answer).
+
+The script takes the point out of 1.5, the sign off -5 and the dash out of 3-5. Here the
+punctuation of a number (see :mod:`evalkit.written.numbers`) stays, but for that between thousands;
+and where a whole reference is a number, the numbers of the answer count by their value: $5.00 is 5,
+1.5 million is 1500000 and not 1.5.
 
 Source: P. Rajpurkar et al., Know What You Don't Know, ACL 2018 (evaluation script v2.0).
 """
@@ -16,15 +21,49 @@ from collections.abc import Callable
 
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result
+from evalkit.written.numbers import Number, normal, numbers, only
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
-def normalise(text: str) -> str:
-    """SQuAD's normal form of an answer."""
-    bare = text.lower().translate(_PUNCTUATION)
-    return " ".join(_ARTICLES.sub(" ", bare).split())
+_MARK = "\ue000"  # of no script: stands for a number while its text is normalised
+_DASHES = str.maketrans("–—−", "---")
+
+
+def normalise(text: str, *, by_value: bool = False) -> str:
+    """SQuAD's normal form of an answer, with its numbers whole.
+
+    by_value: numbers are words of their own, each in the one form of its value; what cannot be read
+    as one number is like none.
+    """
+    found = numbers(text, scaled=by_value)
+    pieces, done = [], 0
+    for number in found:
+        glue = " " if by_value or number.start == done > 0 else ""
+        pieces += [text[done : number.start].replace(_MARK, " "), glue + _MARK + glue]
+        done = number.end
+    marked = "".join([*pieces, text[done:].replace(_MARK, " ")])
+    bare = marked.lower().translate(_PUNCTUATION)
+    words = " ".join(_ARTICLES.sub(" ", bare).replace(_MARK * 2, f"{_MARK} {_MARK}").split())
+    written = iter([_written(number, by_value) for number in found])
+    return re.sub(_MARK, lambda _: next(written), words)
+
+
+def _written(number: Number, by_value: bool) -> str:
+    if number.value is None:
+        return ("?" if by_value else "") + number.plain.translate(_DASHES)
+    return normal(number.value) if by_value and not _coded(number) else number.plain
+
+
+def _coded(number: Number) -> bool:
+    """Whether it is rather a code, of which every digit counts: 007."""
+    return bool(re.fullmatch(r"0\d+", number.plain))
+
+
+def _numeric(reference: str) -> bool:
+    number = only(reference)
+    return number is not None and not _coded(number)
 
 
 def exact_match(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -82,7 +121,8 @@ def _part(columns: Columns, answerable: bool) -> Columns:
 def contains(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Share of answers that contain a reference, in normal form, as whole words.
 
-    "18 legs" does not contain "8". An empty reference is contained in an empty answer only.
+    "18 legs" does not contain "8"; "$5.00" contains "5" and not "500". An empty reference is
+    contained in an empty answer only.
     """
     flags = _best(columns, _within)
     return build.single("contains", build.proportion(flags, confidence=confidence))
@@ -94,11 +134,15 @@ def _best(columns: Columns, compare: Callable[[str, str], float]) -> list[float]
         if prediction is None:
             values.append(0.0)
             continue
-        answer = normalise(prediction)
         # As in the script: an empty reference counts only where there is no other.
-        wanted = [normal for r in references if (normal := normalise(r))] or [""]
-        values.append(max(compare(answer, normal) for normal in wanted))
+        wanted = [reference for reference in references if normalise(reference)] or [""]
+        values.append(max(_compared(prediction, reference, compare) for reference in wanted))
     return values
+
+
+def _compared(answer: str, reference: str, compare: Callable[[str, str], float]) -> float:
+    by_value = _numeric(reference)
+    return compare(normalise(answer, by_value=by_value), normalise(reference, by_value=by_value))
 
 
 def _same(answer: str, reference: str) -> float:
