@@ -165,7 +165,8 @@ class SuiteRecord:
     prompts: template text by variant, as written. labels: of a classification suite.
     metrics, gates: as written. limit: the number of samples taken when not all were, and
     total: how many the data has. generation: parameters by name. answer: how answers are
-    taken, such as ``choice``, and which of several: ``first``, ``last`` or "". metric_settings: by metric, where it has some. source: the column
+    taken, such as ``choice``; which: of several numbers or labels, the ``first`` or ``last``.
+    metric_settings: by metric, where it has some. source: the column
     with the text that is summarised. on_unparsed: ``wrong`` or ``exclude``. repeats: how often
     each question is asked. cluster: the column that says which samples belong together.
     pair: the column that two samples share which differ in one thing.

@@ -18,25 +18,25 @@ from evalkit.answers.taken import Taken
 from evalkit.spec.choices import LETTERS
 from evalkit.written.forms import LETTER, straight
 
+# Pieces of regular expressions, read as verbose ones. K stands for a letter as prompts show it, k
+# for the same or a small one, LETTER for any letter.
 _NOUN = r"(?:answers?|ans|options?|choices?|letters?|selection|solution|答案|选项|正解|答え|정답)"
-_CUE = rf"(?:{_NOUN}|choose|chose|choosing|chosen|pick(?:s|ed|ing)?|select(?:s|ed|ing)?|correct|right|选择?|選択肢?)"
+_CUE = rf"""(?:{_NOUN}|choose|chose|choosing|chosen|pick(?:s|ed|ing)?|select(?:s|ed|ing)?
+    |correct|right|选择?|選択肢?)"""
 _WEAK_CUE = r"(?:be|it's|is|was|so|thus|hence|therefore|with|for|是|为)"
-_FILLED = rf"""(?:\s*(?:is|was|be|would\ be|must\ be|should\ be|has\ to\ be|one|number|indeed|clearly|therefore
-    |thus|to\ (?:the|this|your)\ question|{_NOUN})(?!LETTER)|\s*[是为は은는]){0,5}"""
+_FILLED = rf"""(?:\s*(?:is|was|be|would\ be|must\ be|should\ be|has\ to\ be|one|number|indeed
+    |clearly|therefore|thus|to\ (?:the|this|your)\ question|{_NOUN})(?!LETTER)
+    |\s*[是为は은는]){{0,5}}"""
 # What may stand between such words and a letter ("Answer: **(B", "\boxed{\text{B"), and behind it.
-_OPENED = (
-    r"\s*(?:[:=–—>-]\s*)?(?:[\"'`“‘«*_(\[{$<]|\\(?:boxed|text(?:bf)?|mathrm|mathbf)|\\\(|\w{1,12}>){0,8}\s?"
-)
-_CLOSED = r"[\"'`”’»*_)\]}$]*"
-_ENDED = rf"(?={_CLOSED}(?:[.,;:!?<。，；、！\u2e80-\ud7ff]|\\|\s*$|\s*\n|\s+(?:because|since|as|and|or|-|–|—|\()))"
-_LISTED = (
-    r"[ \t]*(?:,|/|&|,?[ \t]*(?:or|and|nor)(?!LETTER))[ \t]*(?:(?:or|and|nor)[ \t]+)?"
-    r"[\"'`*(\[]*(?!I[ \t]+[a-z])"
-)
-
-# K is a letter as prompts show it, k the same or a small one.
+_OPENED = r"""\s*(?:[:=–—>-]\s*)?
+    (?:["'`“‘«*_(\[{$<]|\\(?:boxed|text(?:bf)?|mathrm|mathbf)|\\\(|\w{1,12}>){0,8}\s?"""
+_CLOSED = r"""["'`”’»*_)\]}$]*"""
+_ENDED = rf"""(?={_CLOSED}(?:[.,;:!?<。，；、！\u2e80-\ud7ff]|\\|\s*$|\s*\n
+    |\s+(?:because|since|as|and|or|-|–|—|\()))"""
+_LISTED = r"""[ \t]*(?:,|/|&|,?[ \t]*(?:or|and|nor)(?!LETTER))[ \t]*(?:(?:or|and|nor)[ \t]+)?
+    ["'`*(\[]*(?!I[ \t]+[a-z])"""
 _PLACES = (
-    r"[\"'`“‘«*{](?P<key>K)[\"'`”’»*}]",
+    r"""["'`“‘«*{](?P<key>K)["'`”’»*}]""",
     r"(?P<key>K)(?=\s?[)\]])",
     r"(?<!LETTER)[(\[](?P<key>k)[)\]]",
     r"(?P<key>K)(?=[:?])",
@@ -47,13 +47,14 @@ _PLACES = (
     rf"(?i:(?<!LETTER){_WEAK_CUE}){_FILLED}{_OPENED}(?P<key>K){_ENDED}",
     rf"(?P<key>K)(?={_CLOSED}{_LISTED}K)",
     rf"(?:(?<=(?<!LETTER)[A-Z])|(?<=(?<!LETTER)[A-Z][A-Z])){_CLOSED}{_LISTED}(?P<key>K)",
-    r"(?!I[ \t]+[cws])(?P<key>K)(?=[ \t]+(?:is|are|isn't|would|because|since|can|cannot|can't|seems)(?!LETTER))",
+    r"""(?!I[ \t]+[cws])(?P<key>K)
+        (?=[ \t]+(?:is|are|isn't|would|because|since|can|cannot|can't|seems)(?!LETTER))""",
     r"(?P<key>k)(?=[ \t]+is[ \t]+(?:the[ \t]+)?(?:correct|right|best|answer)(?!LETTER))",
 )
 # Any other capital on its own, but for the words A and I and names like "Vitamin C".
 _LONE = re.compile(
-    rf"(?<![\w'’.&/-])(?<!\w[ \t])([B-HJ-Z])(?![\w'’&/-])"
-    rf"|(?<![\w'’.&/-])([B-HJ-Z])(?=[.!?]?\s*$)"
+    r"(?<![\w'’.&/-])(?<!\w[ \t])([B-HJ-Z])(?![\w'’&/-])"
+    r"|(?<![\w'’.&/-])([B-HJ-Z])(?=[.!?]?\s*$)"
 )
 _NAMED = re.compile(
     r"(?i:vitamin|hepatitis|influenza|plan|type|class|grade|group|factor|point|figure|part|section"
@@ -88,9 +89,7 @@ def match(text: str, choices: Sequence[str]) -> Taken:
     return Taken(chosen, f"{named.how}: '{chosen}'")
 
 
-def _by_letter(
-    said: Sequence[Mention], named: Sequence[Mention], choices: Sequence[str]
-) -> Taken:
+def _by_letter(said: Sequence[Mention], named: Sequence[Mention], choices: Sequence[str]) -> Taken:
     """The choice whose letter is named, unless the text of others, and not its own, is there."""
     settled = labels.settled(said, "choice")
     letter = settled.prediction
@@ -114,7 +113,9 @@ def _letters(text: str, count: int) -> list[Mention]:
         place = 1 if lone[1] else 2
         if lone[place] in shown:
             spans.setdefault(lone.start(place), (lone[place], *lone.span(place)))
-    spans = {at: span for at, span in spans.items() if not _NAMED.search(text[max(0, at - 20) : at])}
+    spans = {
+        at: span for at, span in spans.items() if not _NAMED.search(text[max(0, at - 20) : at])
+    }
     lowered = negation.plain("".join(c.lower() if len(c.lower()) == 1 else c for c in text))
     return labels.found_at(lowered, [spans[start] for start in sorted(spans)])
 
@@ -138,8 +139,10 @@ def _places(longest: int) -> tuple[re.Pattern[str], ...]:
     upper = rf"(?<!{LETTER})[A-Z]{{1,{longest}}}(?!{LETTER})"
     either = rf"(?<!{LETTER})(?:[A-Z]{{1,{longest}}}|[a-z]{{1,{longest}}})(?!{LETTER})"
     patterns = (
-        place.replace("LETTER", LETTER).replace("<key>K)", f"<key>{upper})")
-        .replace("<key>k)", f"<key>{either})").replace("K)", f"{upper})")
+        place.replace("LETTER", LETTER)
+        .replace("<key>K)", f"<key>{upper})")
+        .replace("<key>k)", f"<key>{either})")
+        .replace("K)", f"{upper})")
         for place in _PLACES
     )
     return tuple(re.compile(pattern, re.MULTILINE | re.VERBOSE) for pattern in patterns)

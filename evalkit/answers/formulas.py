@@ -37,22 +37,27 @@ _PIECE = rf"""(?:
 _RUN = re.compile(rf"{_PIECE}+", re.VERBOSE)
 _WHOLE = re.compile(rf"(?:{_PIECE}|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))+", re.VERBOSE)
 _PRODUCT = re.compile(r"(?<![A-Za-z\\])[a-z]{2}(?![A-Za-z])")
-_WORDS = frozenset(
-    "am an as at be by do go he if in is it me my no of on or so to up us we pm"
-    " cm mm km kg mg ml cl dl ft oz lb hr pi ln".split()
+_WORDS = re.compile(
+    "a[mnst]|b[ey]|do|go|he|i[fnst]|m[ey]|no|o[fnr]|so|to|u[ps]|we|pm|[ckm]m|[km]g|[cdm]l|ft|oz|lb|hr"
+    "|pi|ln"
 )
 # What makes a run of such pieces a formula that math-verify does not read without delimiters.
 _FORMULA = re.compile(
-    rf"""\\(?!text|quad|qquad|ldots|dots|newline|item|begin|end)[A-Za-z]{{2,}} | [√π∞^] | {_FUNCTION}\( | \d[ ]?:[ ]?\d
-      | \d[abcijknpqruvwxyz](?![A-Za-z]) | {_VARIABLE}[ ]?[-+*/][ ]?[\dA-Za-z(\\]
-      | [\dA-Za-z)][ ]?[-+*/][ ]?{_VARIABLE} | [(\[][^()\[\]]*\d[^()\[\]]*,[^()\[\]]*[)\]] | \\\{{""",
+    rf"""\\(?!text|quad|qquad|ldots|dots|newline|item|begin|end)[A-Za-z]{{2,}} | [√π∞^]
+      | {_FUNCTION}\( | \d[ ]?:[ ]?\d | \d[abcijknpqruvwxyz](?![A-Za-z])
+      | {_VARIABLE}[ ]?[-+*/][ ]?[\dA-Za-z(\\] | [\dA-Za-z)][ ]?[-+*/][ ]?{_VARIABLE}
+      | [(\[][^()\[\]]*\d[^()\[\]]*,[^()\[\]]*[)\]] | \\\{{""",
     re.VERBOSE,
 )
-_ROOT = re.compile(r"(?:√|(?<![A-Za-z\\])sqrt)[ ]?(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])))")
+_ROOT = re.compile(
+    r"(?:√|(?<![A-Za-z\\])sqrt)[ ]?(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])))"
+)
 _LATEX_SIGNS = str.maketrans(
     {"π": r"\pi ", "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "×": r"\times "}
 )
-_SQUARES = re.compile(r"(?<=\d)( ?(?:[kcmd]m|ft|in|yd|mi)| m)[ ]?(?:\^[ ]?\{?[23]\}?|[²³])(?![\d\w])")
+_SQUARES = re.compile(
+    r"(?<=\d)( ?(?:[kcmd]m|ft|in|yd|mi)| m)[ ]?(?:\^[ ]?\{?[23]\}?|[²³])(?![\d\w])"
+)
 _EDGES = " ,;:=!"
 _PAIRS = {"(": ")]", "[": ")]", "{": "}"}
 
@@ -109,7 +114,7 @@ def formula(text: str) -> str | None:
     """A text that is one formula without delimiters, in delimiters; None for any other."""
     bare = in_plain_signs(text).strip().strip("*").rstrip(".").strip()
     listed = _LISTED.sub(", ", bare) if "(" not in bare else bare
-    letters = _PRODUCT.sub(lambda m: " ".join(m[0]) if m[0] not in _WORDS else m[0], listed)
+    letters = _PRODUCT.sub(lambda m: m[0] if _WORDS.fullmatch(m[0]) else " ".join(m[0]), listed)
     if _WHOLE.fullmatch(letters) and _balanced(letters) and re.search(r"[\dA-Za-z∞π]", letters):
         return f"${_in_latex(listed)}$"
     return None

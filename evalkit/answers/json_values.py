@@ -27,7 +27,7 @@ _BEGINS = re.compile(
 )
 
 
-class _Twice(ValueError):
+class _TwiceError(ValueError):
     """A key is in an object twice."""
 
 
@@ -85,7 +85,7 @@ def _values(text: str) -> tuple[list[Any], str]:
                 raise ValueError("its keys and texts need double quotes")
             value, at = decoder.raw_decode(text, begins)
             values.append(value)
-        except _Twice as error:
+        except _TwiceError as error:
             return [], f"the JSON in the answer has {error}"
         except ValueError as error:
             if _BEGINS.match(text, begins):
@@ -100,7 +100,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _Twice(f"the key '{key}' twice")
+            raise _TwiceError(f"the key '{key}' twice")
         found[key] = value
     return found
 

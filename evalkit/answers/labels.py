@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from evalkit.answers import negation, qualified
 from evalkit.answers.taken import Taken
-from evalkit.written.forms import DASHES, LETTER, fold, form, spaced
+from evalkit.written.forms import DASHES, LETTER, fold, form
 from evalkit.written.numbers import numbers, only
 
 _WRAPPING = " \t\r\n.,;:!?*_`~#\"'“”‘«»„()[]{}<>|-–—•…。！？、"
@@ -149,7 +149,8 @@ def _numbers(searched: str, values: Mapping[Fraction, str]) -> list[tuple[str, i
     return [
         (values[number.value], number.start, number.end)
         for i, number in enumerate(found)
-        if number.value in values
+        if number.value is not None
+        and number.value in values
         and not number.fraction
         and qualified.stands_for_itself(searched, found, i, highest)
     ]

@@ -38,7 +38,9 @@ _RANGE = re.compile(
 )
 _AND = re.compile(r"""[*_"'`)\]]*\s?(?:\w+\s)?(?:and|und|et|y)\s(?:a\s|an\s)?["'*_`(\[]*""")
 _BETWEEN = re.compile(r"(?<![^\W_])(?:between|zwischen|entre)\s[\s*_\"'`(\[]*$")
-_OUT_OF = re.compile(r"""[*_"'`)\]]*\s(?:\w+\s)?(?:out\sof|of|von|sur|de)\s(?:a\s|the\s)?["'*_`(\[]*""")
+_OUT_OF = re.compile(
+    r"""[*_"'`)\]]*\s(?:\w+\s)?(?:out\sof|of|von|sur|de)\s(?:a\s|the\s)?["'*_`(\[]*"""
+)
 
 
 def stands_for_itself(text: str, found: Sequence[Number], i: int, highest: Fraction) -> bool:

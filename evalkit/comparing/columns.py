@@ -44,8 +44,9 @@ def columns_of(
 ) -> Columns:
     """The columns of samples, for metrics. task … which: as in :class:`SuiteRecord`.
 
+    The samples stand in the order of the data, which tells the first of a pair from the second.
     Where answers are numbers, targets are read as they are, and both have one written form: 0.75
-    for 3/4 and for .750. The samples stand in the order of the data, which tells the first of a pair from the second.
+    for 3/4 and for .750.
     """
     chosen = answer == "choice" and all(s.probabilities for s in samples)
     probabilities = None

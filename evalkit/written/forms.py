@@ -24,7 +24,7 @@ _SEGMENTS = re.compile(f"([{_KEPT}]+)")
 
 
 def fold(text: str) -> str:
-    """Text as it is compared: compatibility forms unified (NFKC), case folded, apostrophes plain."""
+    """Text as it is compared: compatibility forms unified (NFKC), without case."""
     if text.isascii():
         return text.casefold()
     parts = _SEGMENTS.split(text)

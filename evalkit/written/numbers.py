@@ -100,7 +100,7 @@ def numbers(text: str, *, scaled: bool = True) -> list[Number]:
 
 
 def one_of(text: str, which: str) -> Number | None:
-    """The ``first`` or ``last`` number of a text; None where that has no value, or there is none."""
+    """The ``first`` or ``last`` number of a text; None if it has no value, or there is none."""
     found = numbers(text)
     hit = found[0 if which == "first" else -1] if found else None
     return hit if hit is not None and hit.value is not None else None
@@ -154,6 +154,8 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 
 def _piece(digits: str, start: int, end: int) -> _Piece:
+    if digits.isdigit() and len(digits) <= _MOST_DIGITS:
+        return _Piece(start, end, Fraction(int(digits)), digits)
     mixed = _FRACTION.fullmatch(digits)
     if len(digits) > _MOST_DIGITS:
         return _Piece(start, end, None, digits)
@@ -218,16 +220,17 @@ def _read(text: str, piece: _Piece, scaled: bool, listed: bool) -> _Read | None:
         piece = _piece(text[start : piece.end], start, piece.end)
         value, written = piece.value, piece.plain
     before = read_before(text, start, listed=listed)
-    after = read_after(
-        text, piece.end, text[start : piece.end], money=before.money, scaled=scaled
-    )
+    after = read_after(text, piece.end, text[start : piece.end], money=before.money, scaled=scaled)
     if before.kind == "word":
         return None
-    tuple_like = _COMMA.fullmatch(text[start : piece.end]) and _enclosed(text, before.start, piece.end)
+    tuple_like = _COMMA.fullmatch(text[start : piece.end]) and _enclosed(
+        text, before.start, piece.end
+    )
     if before.kind == "unclear" or not after.fine or value is None or tuple_like:
         return _Read(_unread(text, start, piece.end), (start, piece.end), False)
     changed = after.end > piece.end
-    value = (value + Fraction(*after.added)) * after.scale
+    if changed:
+        value = (value + Fraction(*after.added)) * after.scale
     if before.negative:
         value, written = -value, f"-{written}"
     number = Number(

@@ -2,8 +2,8 @@
 
 Digits of every script become 0 … 9, fractions such as ½ become 1/2, raised digits behind a number
 become a power, and the LaTeX around numbers (``9{,}500``, ``\\$80``, ``\\frac{3}{4}``, ``\\boxed``)
-becomes what it shows. Three kinds of dashes stay apart, since they mean different things: ``-``
-(hyphens), ``–`` (en dashes, figure dashes) and ``—`` (longer ones); the minus sign ``−`` is a fourth.
+becomes what it shows. Dashes of four kinds stay apart, since they mean different things: ``-``
+(hyphens), ``–`` (en dashes, figure dashes), ``—`` (longer ones) and the minus sign ``−``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ _SIGNS = {
 }
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _RAISED_RUN = re.compile("[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-_PIECES = r"\\(?:boxed|fbox|mbox|text(?:bf|it|rm|tt|up)?|math(?:rm|bf|it|sf|tt)|left|right|[Bb]igg?[lr]?"
+_PIECES = (
+    r"\\(?:boxed|fbox|mbox|text(?:bf|it|rm|tt|up)?|math(?:rm|bf|it|sf|tt)|left|right|[Bb]igg?[lr]?"
+)
 _LATEX: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\{([,.])\}"), r"\1"),
     (re.compile(r"\\([$%#&])"), r"\1"),
@@ -99,7 +101,11 @@ def plain_characters(text: str) -> Plain:
         end = raised.end() if raised else i + 1
         before = pieces[-1][-1:] if pieces else ""
         if raised:
-            piece = f"^{raised[0].translate(_RAISED)}" if before.isdecimal() or before in tuple(")]}") else ""
+            piece = (
+                f"^{raised[0].translate(_RAISED)}"
+                if before.isdecimal() or before in tuple(")]}")
+                else ""
+            )
         else:
             piece = _plain_character(text[i], before)
         pieces.append(piece)

@@ -23,12 +23,11 @@ _CLOSING = (")", "]", "}")
 _RAISING = ("{", "^")
 _SAID_MINUS = re.compile(r"(?<![^\W_])(?:minus|negative|moins|menos)[^\S\n]$", re.IGNORECASE)
 _OPERAND = re.compile(r"(?:[\d)\]}%°]|(?<![^\W_])[B-HJ-Zb-hj-z])\s+$")
-_ABBREVIATIONS = frozenset("no nr num p pp fig eq ch vol sec art q ca approx rs".split())
+_ABBREVIATED = re.compile("no|nr|num|pp?|fig|eq|ch|vol|sec|art|q|ca|approx|rs", re.IGNORECASE)
 # Commands of LaTeX that only separate a number from what is beside it.
-_SEPARATING = frozenset(
-    "le leq leqslant lt ge geq geqslant gt approx sim simeq equiv neq ne quad qquad to rightarrow"
-    " Rightarrow implies iff therefore mod pmod bmod in cup cap and or end begin dots ldots item"
-    " newline hline circ".split()
+_SEPARATING = re.compile(
+    "l(?:e|eq|eqslant|t)|g(?:e|eq|eqslant|t)|approx|sim|simeq|equiv|neq?|q?quad|to|[rR]ightarrow"
+    "|implies|iff|therefore|[pb]?mod|in|cup|cap|and|or|end|begin|l?dots|item|newline|hline|circ"
 )
 _COMMAND_BEFORE = re.compile(r"\\([A-Za-z]+)(\s*)$")
 _COMMAND_AFTER = re.compile(r"\\([A-Za-z]+)")
@@ -64,9 +63,10 @@ _LETTER_SCALES = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _MONEY_AFTER = re.compile(r"[^\S\n]?(?:[$€£¥₹]|(?:USD|EUR|GBP|dollars|euros|pounds)(?![^\W_]))")
 _UNIT_LETTERS = frozenset("gmshlLNJWVCF")
 _VARIABLES = re.compile(r"(?!in$)[abcnxyzi]{2,3}|pi")
+_PLAIN_STARTS = ",;:!?(\n"
 _PLAIN_ENDS = ",.;:!?\n"
 _OPERATION_AFTER = re.compile(
-    rf"""\^ | [)\]}}]+\s?\^ | [√∛π∞] | [^\S\n]?± | \+(?!\s*[\d(\\]) | -[A-Za-z](?![A-Za-z])
+    r"""\^ | [)\]}]+\s?\^ | [√∛π∞] | [^\S\n]?± | \+(?!\s*[\d(\\]) | -[A-Za-z](?![A-Za-z])
       | \((?:\d|[A-Za-z](?![A-Za-z])) | /(?:[(\\]|[A-Za-z](?![A-Za-z])) | \*[A-Za-z](?![A-Za-z])
     """,
     re.VERBOSE,
@@ -112,6 +112,8 @@ def read_before(text: str, start: int, *, listed: bool) -> Before:
 
     text: as ``plain`` makes it. listed: it has several lines, so that a dash may begin a point.
     """
+    if text[start - 1 : start] in _PLAIN_STARTS:
+        return Before("fine", start)
     window = text[max(0, start - _WINDOW) : start]
     from_here = start - len(window)
     last = window.rstrip(_BLANKS)[-1:]
@@ -140,7 +142,7 @@ def _unsigned(rest: str) -> str:
     last, head = rest[-1], rest[:-1]
     command = _COMMAND_BEFORE.search(rest)
     if command:
-        return "fine" if command[1] in _SEPARATING else "unclear"
+        return "fine" if _SEPARATING.fullmatch(command[1]) else "unclear"
     if last == "_":
         return "word" if head[-1:].isalnum() else "fine"
     if last.isalnum():
@@ -200,7 +202,7 @@ def _spaced_dash(head: str, mark: str, listed: bool) -> tuple[str, bool]:
 def abbreviated(text: str, start: int) -> bool:
     """Whether the point at ``start`` belongs to the word before it: ``No.5``."""
     word = re.search(r"([^\W\d_]+)$", text[max(0, start - 12) : start])
-    return bool(word) and word[1].casefold() in _ABBREVIATIONS
+    return word is not None and bool(_ABBREVIATED.fullmatch(word[1]))
 
 
 # --- after --------------------------------------------------------------------------------
@@ -215,7 +217,7 @@ def read_after(text: str, end: int, digits: str, *, money: bool, scaled: bool) -
         return After(False, end)
     command = _COMMAND_AFTER.match(window)
     if command:
-        return After(command[1] in _SEPARATING, end)
+        return After(_SEPARATING.fullmatch(command[1]) is not None, end)
     letters = re.match(r"[^\W\d_]+", window)
     if letters and not (scaled and _scale(letters[0]) is not None):
         return _attached(letters[0], window, end, digits, money=money, scaled=scaled)
@@ -252,9 +254,7 @@ def _scale(word: str) -> int | None:
     return scale if signs else None
 
 
-def _attached(
-    run: str, window: str, end: int, digits: str, *, money: bool, scaled: bool
-) -> After:
+def _attached(run: str, window: str, end: int, digits: str, *, money: bool, scaled: bool) -> After:
     """Letters directly behind digits: a unit, a word, a letter that multiplies, a variable."""
     if unspaced(run[0]):
         return After(_scale(run) is None, end)
