@@ -1,7 +1,8 @@
 """From the text of a response to a prediction. Pure, and never a guess.
 
 ``pieces`` cuts the part that holds the answer out of a text, ``labels`` finds the one label
-that a text mentions, ``choices`` the one choice. Whatever is not clear becomes no prediction
+that a text mentions, ``choices`` the one choice; what a written number is, they all learn from
+:mod:`evalkit.written.numbers`. Whatever is not clear becomes no prediction
 at all, with a sentence that says why; the sentence is shown in the report beside the text.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import evalkit.answers.choices as _choices
 import evalkit.answers.labels as _labels
+import evalkit.answers.numeric as _numeric
 import evalkit.answers.pieces as pieces
 from evalkit.answers.taken import Taken
 from evalkit.errors import UsageError, unknown
@@ -36,13 +38,13 @@ def take(
 
     method: ``whole`` (the stripped text), ``label`` (the one label or choice mentioned),
     ``regex`` (the first match of ``pattern``; ``group``, by default the first group if there is
-    one), ``json`` (the value at ``path`` in the first JSON value that has it), ``number`` (the
+    one), ``json`` (the value at ``path`` in the JSON of the text), ``number`` (the
     ``first`` or ``last``), ``after`` (the rest of the line after the ``first`` or ``last``
     ``marker``). which: ``first`` or ``last`` (the default); with ``label`` it decides between
     several labels mentioned, which are otherwise no answer.
     labels: each label with the ways it may be written. choices: the texts of the choices A, B,
     C …. With either, what was cut out must be one of them, and the prediction is the label or
-    the choice's text.
+    the choice's text; a number must be the value of one of them.
 
     >>> take("**Positive.**", "label", labels={"positive": ["positive"], "negative": ["negative"]})
     Taken(prediction='positive', how="the answer is the label 'positive'")
@@ -63,7 +65,9 @@ def take(
         piece = pieces.after(text, _needed("marker", marker), which or "last")
     if piece.prediction is None or not (labels or choices):
         return piece
-    if labels:
+    if method == "number":
+        found = _numeric.match(piece.prediction, labels or {c: (c,) for c in choices or ()})
+    elif labels:
         found = _labels.match(piece.prediction, labels, which if method == "label" else "only")
     else:
         found = _choices.match(piece.prediction, choices or ())

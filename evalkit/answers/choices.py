@@ -1,36 +1,60 @@
-"""The one choice of a multiple-choice question that a text names, by letter or by its text."""
+"""The one choice of a multiple-choice question that a text names, by letter or by its text.
+
+Letters are those that prompts show: A … Z, then AA, AB … (``evalkit.spec.choices``). A small letter
+counts where it can only be meant as one: alone, in brackets, as "b)" at the beginning of a line, or
+after words such as "the answer is".
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from string import ascii_uppercase
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from evalkit.answers import labels, negation
+from evalkit.answers.labels import Mention
 from evalkit.answers.taken import Taken
+from evalkit.spec.choices import LETTERS
+from evalkit.written.forms import LETTER, straight
 
-_BARE = re.compile(r"[\W_]*([A-Za-z])[\W_]*")
-# A letter that can only be meant as a choice: "B)", "(B)", "**B**", "B:", "B." at the start of
-# a line, "option B", "the answer is B", "Answer: B". An A before a word is the article.
-_MARKED = re.compile(
-    r"""
-      (?<![^\W_])(?P<bracket>[A-Z])(?=\s?[)\]])
-    | (?<![^\W_'’.])(?P<colon>[A-Z])(?=:)
-    | ["'`“‘«*](?P<quoted>[A-Z])(?=["'`”’»*])
-    | ^[ \t>*_#-]*(?P<start>[A-Z])(?=[.*_]*(?:[ \t]+[-–—][ \t]|[ \t]*$|\.[ \t*_]))
-    | (?i:(?<![^\W_])(?:option|choice|letter)s?[ \t]*:?[ \t]*)["'`*(\[]*
-        (?P<option>[A-Z](?![^\W_])|[a-z](?=["'`*)\]]*(?:[.,;:!?]|\s*$)))
-    | (?<![^\W_'’.-])(?P<listed>[A-Z])(?=[ \t]*(?:,|/|&|or|and)[ \t]*["'`*(\[]*[A-Z](?![^\W_]))
-    | (?i:(?<![^\W_])(?:answer|choose|chose|pick|select|correct|be|it's|is)
-        (?:[ \t]+(?:is|was|would[ \t]+be|one[ \t]+is))?[ \t]*[:=]?\s*)
-        ["'`*(\[]*(?P<cued>[A-Z])(?=["'`*)\]]*(?:[.,;:!?]|\s*$|\s+(?:because|since|as|and|or|-)))
-    | (?<![^\W_'’.-])(?P<subject>[A-Z])(?=[ \t]+(?:is|isn't|isn’t|would|because|since)(?![^\W_]))
-    """,
-    re.VERBOSE | re.MULTILINE,
+# Pieces of regular expressions, read as verbose ones. K stands for a letter as prompts show it, k
+# for the same or a small one, LETTER for any letter.
+_NOUN = r"(?:answers?|ans|options?|choices?|letters?|selection|solution|答案|选项|正解|答え|정답)"
+_CUE = rf"""(?:{_NOUN}|choose|chose|choosing|chosen|pick(?:s|ed|ing)?|select(?:s|ed|ing)?
+    |correct|right|选择?|選択肢?)"""
+_WEAK_CUE = r"(?:be|it's|is|was|so|thus|hence|therefore|with|for|是|为)"
+_FILLED = rf"""(?:\s*(?:is|was|be|would\ be|must\ be|should\ be|has\ to\ be|one|number|indeed
+    |clearly|therefore|thus|to\ (?:the|this|your)\ question|{_NOUN})(?!LETTER)
+    |\s*[是为は은는]){{0,5}}"""
+# What may stand between such words and a letter ("Answer: **(B", "\boxed{\text{B"), and behind it.
+_OPENED = r"""\s*(?:[:=–—>-]\s*)?
+    (?:["'`“‘«*_(\[{$<]|\\(?:boxed|text(?:bf)?|mathrm|mathbf)|\\\(|\w{1,12}>){0,8}\s?"""
+_CLOSED = r"""["'`”’»*_)\]}$]*"""
+_ENDED = rf"""(?={_CLOSED}(?:[.,;:!?<。，；、！\u2e80-\ud7ff]|\\|\s*$|\s*\n
+    |\s+(?:because|since|as|and|or|-|–|—|\()))"""
+_LISTED = r"""[ \t]*(?:,|/|&|,?[ \t]*(?:or|and|nor)(?!LETTER))[ \t]*(?:(?:or|and|nor)[ \t]+)?
+    ["'`*(\[]*(?!I[ \t]+[a-z])"""
+_PLACES = (
+    r"""["'`“‘«*{](?P<key>K)["'`”’»*}]""",
+    r"(?P<key>K)(?=\s?[)\]])",
+    r"(?<!LETTER)[(\[](?P<key>k)[)\]]",
+    r"(?P<key>K)(?=[:?])",
+    r"^[ \t>*_#-]*(?P<key>K)(?=[.*_]*(?:[ \t]+[-–—][ \t]|[ \t]*$|\.[ \t*_]))",
+    r"^[ \t>*_#-]*(?P<key>k)(?=[*_]*(?:\)|\.[ \t]+\S|:))",
+    rf"(?i:(?<!LETTER){_CUE}){_FILLED}{_OPENED}(?P<key>k){_ENDED}",
+    rf"(?i:(?<!LETTER){_NOUN}){_OPENED}(?P<key>K)",
+    rf"(?i:(?<!LETTER){_WEAK_CUE}){_FILLED}{_OPENED}(?P<key>K){_ENDED}",
+    rf"(?P<key>K)(?={_CLOSED}{_LISTED}K)",
+    rf"(?:(?<=(?<!LETTER)[A-Z])|(?<=(?<!LETTER)[A-Z][A-Z])){_CLOSED}{_LISTED}(?P<key>K)",
+    r"""(?!I[ \t]+[cws])(?P<key>K)
+        (?=[ \t]+(?:is|are|isn't|would|because|since|can|cannot|can't|seems)(?!LETTER))""",
+    r"(?P<key>k)(?=[ \t]+is[ \t]+(?:the[ \t]+)?(?:correct|right|best|answer)(?!LETTER))",
 )
 # Any other capital on its own, but for the words A and I and names like "Vitamin C".
 _LONE = re.compile(
-    r"(?<![\w'’.&/-])(?<!\w[ \t])([B-HJ-Z])(?![\w'’&/-])|(?<![\w'’.&/-])([B-HJ-Z])(?=[.!?]?[\s]*$)"
+    r"(?<![\w'’.&/-])(?<!\w[ \t])([B-HJ-Z])(?![\w'’&/-])"
+    r"|(?<![\w'’.&/-])([B-HJ-Z])(?=[.!?]?\s*$)"
 )
 _NAMED = re.compile(
     r"(?i:vitamin|hepatitis|influenza|plan|type|class|grade|group|factor|point|figure|part|section"
@@ -42,62 +66,90 @@ def match(text: str, choices: Sequence[str]) -> Taken:
     """The choice that a text names; the prediction is the choice's text.
 
     choices: their texts, in order; the first is A. None when no choice is named, several are,
-    one is denied, or letter and text disagree.
+    the only ones are denied, or letter and text disagree.
     """
-    letters = ascii_uppercase[: len(choices)]
-    texts = {letter: (choice,) for letter, choice in zip(letters, choices, strict=False)}
+    letters = LETTERS[: len(choices)]
+    texts = {letter: (choice,) for letter, choice in zip(letters, choices, strict=True)}
     answer = labels.match(text, texts)
     if answer.prediction and answer.how.startswith("the answer is"):
         chosen = choices[letters.index(answer.prediction)]
         return Taken(chosen, f"the answer is the choice '{chosen}'")
-    bare = _BARE.fullmatch(text.strip())
-    if bare:
+    plain = straight(unicodedata.normalize("NFKC", text))
+    bare = re.fullmatch(r"[\W_]*([A-Za-z]{1,2})[\W_]*", plain.strip())
+    if bare and (len(bare[1]) == 1 or bare[1].upper() in letters):
         return _of_letter(bare[1].upper(), choices, f"the answer is the letter {bare[1].upper()}")
-    said, denied = _letters(text)
-    if denied:
-        return Taken(None, f'a choice is denied: "{denied}"')
-    if len(said) > 1:
-        return Taken(None, f"several choices are named: {', '.join(said)}")
-    found = labels.mentions(text, texts)
-    named = list(dict.fromkeys(m.label for m in found))
+    said = _letters(plain, len(choices))
     if said:
-        (letter,) = said
-        if letter in letters and named and letter not in named:
-            listed = ", ".join(f"'{choices[letters.index(n)]}'" for n in named)
-            return Taken(None, f"the letter {letter} and the text {listed} disagree")
-        return _of_letter(letter, choices, f"the only letter named is {letter}")
-    if not named:
-        return Taken(None, "no choice is named, neither by its letter nor by its text")
-    if len(named) > 1:
-        return Taken(None, f"the texts of several choices are mentioned: {', '.join(named)}")
-    first_denied = next((m.denied for m in found if m.denied), "")
-    if first_denied:
-        return Taken(None, f'the choice is denied: "{first_denied}"')
-    chosen = choices[letters.index(named[0])]
-    return Taken(chosen, f"the only choice mentioned is '{chosen}'")
+        return _by_letter(said, labels.mentions(text, texts), choices)
+    named = labels.settled(labels.mentions(text, texts), "choice")
+    if named.prediction is None:
+        none = "no choice is named, neither by its letter nor by its text"
+        return Taken(None, none if named.how.startswith("no ") else named.how)
+    chosen = choices[letters.index(named.prediction)]
+    return Taken(chosen, f"{named.how}: '{chosen}'")
 
 
-def _letters(text: str) -> tuple[list[str], str]:
-    """The letters named, in order, and the words that deny one of them, if any do."""
-    found: dict[str, None] = {}
-    lowered = negation.plain(text.lower()) if len(text.lower()) == len(text) else ""
-    spans = [(m[m.lastgroup or 0].upper(), m.end()) for m in _MARKED.finditer(text)]
-    spans += [
-        (m[1] or m[2], m.end())
-        for m in _LONE.finditer(text)
-        if not _NAMED.search(text[max(0, m.end() - 20) : m.end() - 1])
-    ]
-    for letter, end in spans:
-        denied = negation.denial(lowered, end - 1, end) if lowered else ""
-        if denied:
-            return [], denied
-        found[letter] = None
-    return list(found), ""
+def _by_letter(said: Sequence[Mention], named: Sequence[Mention], choices: Sequence[str]) -> Taken:
+    """The choice whose letter is named, unless the text of others, and not its own, is there."""
+    settled = labels.settled(said, "choice")
+    letter = settled.prediction
+    if letter is None:
+        return settled
+    affirmed = list(dict.fromkeys(m.label for m in named if not m.denied))
+    if letter in LETTERS[: len(choices)] and affirmed and letter not in affirmed:
+        listed = ", ".join(f"'{choices[LETTERS.index(n)]}'" for n in affirmed)
+        return Taken(None, f"the letter {letter} and the text {listed} disagree")
+    return _of_letter(letter, choices, settled.how)
+
+
+def _letters(text: str, count: int) -> list[Mention]:
+    """The letters that a text names, in order, with what denies them."""
+    shown = LETTERS[:count]
+    spans: dict[int, tuple[str, int, int]] = {}
+    for key, start, end in _placed(text, 2 if count > 26 else 1):
+        if (key.isupper() or key.upper() in shown) and not _inside(text, start, end):
+            spans[start] = (key.upper(), start, end)
+    for lone in _LONE.finditer(text):
+        place = 1 if lone[1] else 2
+        if lone[place] in shown:
+            spans.setdefault(lone.start(place), (lone[place], *lone.span(place)))
+    spans = {
+        at: span for at, span in spans.items() if not _NAMED.search(text[max(0, at - 20) : at])
+    }
+    lowered = negation.plain("".join(c.lower() if len(c.lower()) == 1 else c for c in text))
+    return labels.found_at(lowered, [spans[start] for start in sorted(spans)])
+
+
+def _inside(text: str, start: int, end: int) -> bool:
+    """Whether a letter before a closing bracket only ends what is in brackets: (see exhibit C)."""
+    opening = text.rfind("(", 0, start)
+    closes = text[end : end + 1] == ")" and text[start - 1 : start].isspace()
+    return closes and opening > text.rfind(")", 0, start)
+
+
+def _placed(text: str, longest: int) -> Iterator[tuple[str, int, int]]:
+    for pattern in _places(longest):
+        for found in pattern.finditer(text):
+            yield found["key"], *found.span("key")
+
+
+@lru_cache(maxsize=2)
+def _places(longest: int) -> tuple[re.Pattern[str], ...]:
+    """The places where letters of at most so many signs are named."""
+    upper = rf"(?<!{LETTER})[A-Z]{{1,{longest}}}(?!{LETTER})"
+    either = rf"(?<!{LETTER})(?:[A-Z]{{1,{longest}}}|[a-z]{{1,{longest}}})(?!{LETTER})"
+    patterns = (
+        place.replace("LETTER", LETTER)
+        .replace("<key>K)", f"<key>{upper})")
+        .replace("<key>k)", f"<key>{either})")
+        .replace("K)", f"{upper})")
+        for place in _PLACES
+    )
+    return tuple(re.compile(pattern, re.MULTILINE | re.VERBOSE) for pattern in patterns)
 
 
 def _of_letter(letter: str, choices: Sequence[str], how: str) -> Taken:
-    place = ascii_uppercase.index(letter)
-    if place >= len(choices):
-        last = ascii_uppercase[len(choices) - 1]
-        return Taken(None, f"{how}, which is none of A to {last}")
-    return Taken(choices[place], f"{how}: '{choices[place]}'")
+    if letter not in LETTERS[: len(choices)]:
+        return Taken(None, f"{how}, which is none of A to {LETTERS[len(choices) - 1]}")
+    chosen = choices[LETTERS.index(letter)]
+    return Taken(chosen, f"{how}: '{chosen}'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def entities_in(
 
 def _is_tags(value: Any) -> bool:
     tagged = isinstance(value, list) and bool(value) and all(isinstance(t, str) for t in value)
-    return tagged and all(t == OUTSIDE or t[:2] in ("B-", "I-", "E-", "S-") for t in value)
+    return tagged and all(t == OUTSIDE or re.fullmatch("[BIES]-.+", t) for t in value)
 
 
 def _names(labels: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -1,59 +1,104 @@
 """The one label that a text mentions.
 
 A label counts as mentioned when one of its written forms stands there as whole words, in any
-case. Where forms overlap the longest wins ("very positive" over "positive").
+case. Where forms overlap the longest wins ("very positive" over "positive"). A label that is a
+number is mentioned by a number of that value, standing for itself: not by a part of a range, a
+comparison, a fraction or a word ("2-3", "<1", "more than 3", "1/5", "1st").
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from evalkit.answers import negation
+from evalkit.answers import negation, qualified
 from evalkit.answers.taken import Taken
+from evalkit.written.forms import DASHES, LETTER, fold, form
+from evalkit.written.numbers import numbers, only
 
-_WRAPPING = " \t\r\n.,;:!?*_`~#\"'“”‘’«»„()[]{}<>|-–—•…。！？、"
-# Scripts written without spaces: a word may stand directly beside another letter.
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+_WRAPPING = " \t\r\n.,;:!?*_`~#\"'“”‘«»„()[]{}<>|-–—•…。！？、"
+_NEUTRAL = " \t\r\n.,;:!?*_`\"'“”‘«»„()[]{}。！？、"
+"""Of these, what changes nothing about a number or a single letter beside it."""
 
 
 class Mention(NamedTuple):
-    """A label found in a text: where, and the words that deny it ("" when none do)."""
+    """A label found in a text: where, and the words that deny it ("" when none do).
+
+    supposed: it is denied on a condition ("if it is not positive").
+    """
 
     label: str
     start: int
     end: int
-    denied: str
+    denied: str = ""
+    supposed: bool = False
+
+
+def found_at(searched: str, spans: Sequence[tuple[str, int, int]]) -> list[Mention]:
+    """Mentions from what is mentioned and where. searched: folded and ``negation.plain``."""
+    denials = negation.denials(searched, [(start, end) for _, start, end in spans])
+    return [
+        Mention(*span, denied, bool(denied) and negation.supposed(searched, span[1]))
+        for span, denied in zip(spans, denials, strict=True)
+    ]
+
+
+class _Written(NamedTuple):
+    """How labels are written: forms of words, and numbers by their value."""
+
+    words: Mapping[str, str]
+    values: Mapping[Fraction, str]
 
 
 def match(text: str, labels: Mapping[str, Sequence[str]], which: str | None = None) -> Taken:
-    """The label that a text is or mentions; None when there is none, several or a denied one.
+    """The label that a text is or mentions; None when there is none, several or only denied ones.
 
     labels: each label with its written forms (the label itself when there are none). which:
     with ``first`` or ``last``, that mention decides where several labels are mentioned.
     """
-    forms = _forms(labels)
-    answer = fold(text).strip()
-    direct = forms.get(_spaced(answer)) or forms.get(_spaced(answer.strip(_WRAPPING)))
+    direct = _direct(text, _every_form(labels))
     if direct is not None:
         return Taken(direct, f"the answer is the label '{direct}'")
     found = mentions(text, labels)
     if which in ("first", "last") and len({m.label for m in found}) > 1:
         return _decided(found[0 if which == "first" else -1], which)
-    distinct = list(dict.fromkeys(m.label for m in found))
-    if not distinct:
-        return Taken(None, "no label is mentioned")
-    if len(distinct) > 1:
-        listed = ", ".join(f"'{label}'" for label in distinct)
-        return Taken(None, f"several labels are mentioned: {listed}")
-    denied = next((m.denied for m in found if m.denied), "")
+    taken = settled(found, "label")
+    several = len({m.label for m in found}) > 1
+    if taken.prediction is not None and several and _in_sentences(fold(text), found):
+        listed = ", ".join(f"'{label}'" for label in dict.fromkeys(m.label for m in found))
+        return Taken(None, f"several labels are mentioned, in several sentences: {listed}")
+    return taken
+
+
+def _in_sentences(searched: str, found: Sequence[Mention]) -> bool:
+    """Whether a sentence ends between the first and the last mention."""
+    return bool(re.search(r"[.;!?]\s|\n", searched[found[0].end : found[-1].start]))
+
+
+def settled(found: Sequence[Mention], what: str) -> Taken:
+    """The one label that is mentioned and not denied; others may be there if they are denied."""
+    denied = {m.label: m.denied for m in found if m.denied}
+    affirmed = list(dict.fromkeys(m.label for m in found if not m.denied))
+    listed = ", ".join(f"'{label}'" for label in dict.fromkeys(m.label for m in found))
+    if not found:
+        return Taken(None, f"no {what} is mentioned")
+    if len(affirmed) > 1:
+        return Taken(None, f"several {what}s are mentioned: {listed}")
+    if not affirmed or affirmed[0] in denied:
+        label = affirmed[0] if affirmed else next(iter(denied))
+        if not affirmed and len(denied) > 1:
+            return Taken(None, f"several {what}s are mentioned, all denied: {listed}")
+        return Taken(None, f"'{label}' is denied: \"{' '.join(denied[label].split())}\"")
+    if any(m.supposed for m in found):
+        return Taken(None, f"what is said of {listed} is said on a condition")
     if denied:
-        return Taken(None, f"'{distinct[0]}' is denied: \"{' '.join(denied.split())}\"")
+        others = ", ".join(f"'{label}'" for label in denied)
+        return Taken(affirmed[0], f"'{affirmed[0]}' is mentioned, {others} denied")
     times = "" if len(found) == 1 else f", {len(found)} times"
-    return Taken(distinct[0], f"the only label mentioned is '{distinct[0]}'{times}")
+    return Taken(affirmed[0], f"the only {what} mentioned is '{affirmed[0]}'{times}")
 
 
 def _decided(mention: Mention, which: str) -> Taken:
@@ -63,39 +108,80 @@ def _decided(mention: Mention, which: str) -> Taken:
     return Taken(mention.label, f"the {which} label mentioned is '{mention.label}'")
 
 
+def _direct(text: str, forms: Mapping[str, str]) -> str | None:
+    """The label that a text is, but for marks around it."""
+    answer = fold(text).strip()
+    bare = answer.strip(_WRAPPING)
+    if len(bare) < 2 or bare[0].isdigit() or bare[-1].isdigit():
+        bare = answer.strip(_NEUTRAL)
+    return forms.get(form(answer)) or forms.get(form(bare))
+
+
 def mentions(text: str, labels: Mapping[str, Sequence[str]]) -> list[Mention]:
     """Every mention of a label in a text, in order, not overlapping."""
-    forms = _forms(labels)
+    written = _written(labels)
     searched = negation.plain(fold(text))
-    letters = frozenset(form for form in forms if re.fullmatch("[a-z]", form))
+    spans = _words(searched, written.words)
+    if written.values:
+        taken = [(start, end) for _, start, end in spans]
+        spans += [
+            (label, start, end)
+            for label, start, end in _numbers(searched, written.values)
+            if not any(a < end and start < b for a, b in taken)
+        ]
+        spans.sort(key=lambda span: span[1])
+    return found_at(searched, spans)
+
+
+def _words(searched: str, forms: Mapping[str, str]) -> list[tuple[str, int, int]]:
     found = []
     for hit in _pattern(tuple(sorted(forms, key=len, reverse=True))).finditer(searched):
-        label = forms[_spaced(hit[0])]
         # One letter is too little to go by: "a good film" does not mention the label A.
-        if hit[0] in letters and not _stands_alone(searched, hit.start(), hit.end()):
+        if re.fullmatch("[a-z]", hit[0]) and not _stands_alone(searched, hit.start(), hit.end()):
             continue
-        denied = negation.denial(searched, hit.start(), hit.end())
-        found.append(Mention(label, hit.start(), hit.end(), denied))
+        found.append((forms[form(hit[0])], hit.start(), hit.end()))
     return found
 
 
-def fold(text: str) -> str:
-    """Text as it is compared: compatibility forms unified (NFKC), case folded."""
-    return unicodedata.normalize("NFKC", text).casefold()
+def _numbers(searched: str, values: Mapping[Fraction, str]) -> list[tuple[str, int, int]]:
+    found = numbers(searched)
+    highest = max(values)
+    return [
+        (values[number.value], number.start, number.end)
+        for i, number in enumerate(found)
+        if number.value is not None
+        and number.value in values
+        and not number.fraction
+        and qualified.stands_for_itself(searched, found, i, highest)
+    ]
 
 
-def _forms(labels: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Each folded written form with its label."""
-    return {
-        _spaced(negation.straight(fold(form)).strip()): label
-        for label, written in labels.items()
-        for form in (written or (label,))
-        if form.strip()
+def _every_form(labels: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Each written form with its label; what two labels are written as is no form of either."""
+    forms: dict[str, str] = {}
+    shared = set()
+    for label, ways in labels.items():
+        for way in ways or (label,):
+            known = form(way)
+            if known and forms.setdefault(known, label) != label:
+                shared.add(known)
+    return {known: label for known, label in forms.items() if known not in shared}
+
+
+def _written(labels: Mapping[str, Sequence[str]]) -> _Written:
+    forms = _every_form(labels)
+    numeric = {known: number for known in forms if (number := only(known)) and not number.fraction}
+    owners: dict[Fraction, set[str]] = {}
+    for known, number in numeric.items():
+        assert number.value is not None
+        owners.setdefault(number.value, set()).add(forms[known])
+    values = {value: next(iter(of)) for value, of in owners.items() if len(of) == 1}
+    words = {
+        known: label
+        for known, label in forms.items()
+        if known not in numeric or numeric[known].value not in values or known[-1] in "%$€£"
     }
-
-
-def _spaced(form: str) -> str:
-    return re.sub(r"(?<=[^\W_])[\s_\-‐‑–]+(?=[^\W_])", " ", form)
+    return _Written(words, values)
 
 
 @lru_cache(maxsize=256)
@@ -104,18 +190,25 @@ def _pattern(forms: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _form_pattern(form: str) -> str:
-    words = r"[\s_\-‐‑–]+".join(re.escape(word) for word in form.split(" "))
+    words = rf"[{DASHES}\s_]+".join(
+        re.escape(word).replace(r"\-", f"[{DASHES}]") for word in form.split(" ")
+    )
+    if not any(character.isalnum() for character in form):  # "+" does not stand in "C++"
+        return rf"(?<![^\s\"'(\[*:=`]){words}(?![^\s\"')\].,;*`])"
     return _edge(form[0], before=True) + words + _edge(form[-1], before=False)
 
 
 def _edge(character: str, *, before: bool) -> str:
     """What must not stand beside a form for it to be whole words."""
-    if not character.isalnum() or unicodedata.name(character, "").startswith(_UNSPACED):
+    if not re.match(LETTER, character):
         return ""
+    if character.isdigit() and before:
+        return rf"(?<!{LETTER})(?<!\d[.,:/^'])(?<![{DASHES}+<>≤≥±])"
     if character.isdigit():
-        # 1 is not mentioned in 1.5, -1 or 10.
-        return r"(?<![^\W_])(?<!\d[.,])(?<!-)" if before else r"(?![^\W_])(?![.,]\d)"
-    return r"(?<![^\W_])" if before else r"(?![^\W_])"
+        return rf"(?!{LETTER})(?![.,:/^']\d)(?!\s?[{DASHES}]\s?\d)(?!\+|\s?%)"
+    if before:
+        return rf"(?<!{LETTER})(?<!{LETTER}_)"
+    return rf"(?!{LETTER})(?!_{LETTER})(?![+#])"
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

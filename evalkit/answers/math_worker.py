@@ -14,7 +14,11 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
+
+from evalkit.answers import formulas
+from evalkit.written.numbers import numbers
 
 _MEMORY = 4 << 30  # bytes
 _DELIMITED = re.compile(r"\$|\\\(|\\\[|\\boxed|\\begin")
@@ -23,52 +27,80 @@ _STATED = re.compile(r"answer\b[^.\n]{0,40}$|####\s*$", re.IGNORECASE)
 
 def read(text: str) -> dict[str, Any]:
     """The final answer of a text, in a form that reads as the same when it stands alone."""
-    found = _parse(text)
-    if not found:
+    try:
+        inside = formulas.boxed(text)
+    except ValueError as error:
+        return {"answer": None, "why": str(error)}
+    if inside is not None:
+        whole = any(formulas.as_number(inside)) or formulas.formula(inside)
+        return {"answer": inside if whole else f"${inside}$", "how": "boxed"}
+    alone = text.strip().strip("*").strip()
+    if any(formulas.as_number(alone)) or formulas.formula(alone):
+        return {"answer": alone, "how": "last"}
+    prepared = formulas.prepared(text)
+    found = _parse(prepared)
+    if not found or not isinstance(found[-1], str) or not found[-1].strip():
         return {"answer": None}
-    written = found[-1]
-    if not isinstance(written, str) or not written.strip():
-        return {"answer": None}
-    alone = written.strip().strip("*").strip()
-    for form in (alone, f"${alone}$", f"{alone}%"):
-        again = _parse(form)
-        if again and again[0] == found[0]:
-            return {"answer": form, "how": _how(text, alone)}
-    return {"answer": f"${alone}$", "how": _how(text, alone)}
+    if not _clear(prepared, found[-1]):
+        return {"answer": None, "why": f"{found[-1]} is a part of what is not clear as a number"}
+    written = found[-1].strip().strip("*").strip()
+    how = "stated" if _is_stated(prepared, written) else "last"
+    for form in (written, f"${written}$", f"{written}%"):
+        again = _readings(form)
+        if again and again[0][0] == found[0]:
+            return {"answer": form, "how": how}
+    return {"answer": f"${written}$", "how": how}
 
 
-def _how(text: str, answer: str) -> str:
+def _is_stated(text: str, answer: str) -> bool:
     before = text[: text.rfind(answer)]
-    if re.search(r"\\boxed\s*\{\s*\$?$", before) or "\\boxed" in before[-40:]:
-        return "boxed"
-    if _STATED.search(before.rstrip(" *$:=\\([")):
-        return "stated"
-    return "last"
+    return bool(_STATED.search(before.rstrip(" *$:=\\([")))
 
 
 def equal(answer: str, references: Sequence[str]) -> dict[str, Any]:
-    """Whether an answer is mathematically equal to one of the references."""
+    """Whether an answer is mathematically equal to one of the references.
+
+    Both are read by the same rules; where what is written may be read in two ways (``1,22``), they
+    are equal when they are so in one.
+    """
     from math_verify import verify
 
-    said = _parse(answer)
-    if not said and not _DELIMITED.search(answer):
-        said = _parse(f"${answer}$")
+    said = _readings(answer)
     for reference in references:
-        gold = _reference(reference)
-        if gold and said and verify(gold, said, raise_on_error=False):
-            return {"equal": True}
+        for gold in _readings(reference):
+            if any(verify(gold, one, raise_on_error=False) for one in said):
+                return {"equal": True}
         if _plain(answer) == _plain(reference):
             return {"equal": True}
     return {"equal": False}
 
 
-def _reference(text: str) -> list[Any]:
-    """A reference as parsed: all of it is the answer, unless it marks its answer itself."""
+def _readings(text: str) -> list[list[Any]]:
+    """What a final answer may mean, as parsed: all of it, unless it marks its answer itself."""
     if "####" in text:  # GSM8K writes its solution before this mark and the answer behind it
         text = text.rpartition("####")[2].strip()
-    if _DELIMITED.search(text):
-        return _parse(text)
-    return _parse(f"${text}$") or _parse(text)
+    number, listed = formulas.as_number(text)
+    if number:
+        read = [_parse(number), _parse(listed) if listed else []]
+    elif _DELIMITED.search(text):
+        inside = formulas.boxed(text) if "\\boxed" in text else None
+        read = [_parse(formulas.prepared(text))] if inside is None else _readings(inside)
+    else:
+        formula = formulas.formula(text)
+        read = [_parse(formula or formulas.prepared(text))]
+        if not formula and read[0] and not _clear(formulas.prepared(text), str(read[0][-1])):
+            read = []
+    return [one for one in read if one]
+
+
+def _clear(text: str, written: str) -> bool:
+    """Whether what was found, if it is a plain number, is a whole number of the text."""
+    if re.fullmatch(r"\d+(?:/\d+){2,}", written):  # a date
+        return False
+    if not re.fullmatch(r"-?\d+(?:\.\d+)?", written):
+        return True
+    value = abs(Fraction(written))
+    return any(one.value is not None and abs(one.value) == value for one in numbers(text))
 
 
 def _plain(text: str) -> str:
@@ -80,7 +112,10 @@ def _plain(text: str) -> str:
 def _parse(text: str) -> list[Any]:
     from math_verify import parse
 
-    return list(parse(text, raise_on_error=False))
+    found = list(parse(text, raise_on_error=False))
+    # An interval whose ends are the wrong way round would equal any other such.
+    empty = bool(found) and type(found[0]).__name__ == "EmptySet"
+    return [] if empty and re.search(r"\d", text) else found
 
 
 def serve() -> None:

@@ -1,6 +1,7 @@
 """Final answers to mathematical questions: taken from a text, and compared as mathematics.
 
-Both are math-verify's (extra ``math``): the answer is what stands in the last ``\\boxed{}``, else
+Both are math-verify's (extra ``math``), once formulas are marked and numbers plain (``formulas``):
+the answer is what stands in the last ``\\boxed{}``, else a text that is one number or formula, else
 what is stated ("the answer is 7"), else the last expression; two answers are equal when computer
 algebra says so (1/2, 0.5 and \\frac{2}{4}).
 """
@@ -45,7 +46,7 @@ def final_answer(text: str) -> Taken:
     if "error" in reply:
         return Taken(None, f"the answer cannot be read: {reply['error']}")
     if reply["answer"] is None:
-        return Taken(None, "no number or formula can be read in the answer")
+        return Taken(None, reply.get("why") or "no number or formula can be read in the answer")
     return Taken(reply["answer"], _HOW[reply["how"]])
 
 

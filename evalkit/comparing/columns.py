@@ -11,6 +11,8 @@ from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.pairs import places
 from evalkit.records import Answer, SampleRecord
 from evalkit.spec.groups import group_text
+from evalkit.spec.parts import WRITING
+from evalkit.written.numbers import normal, one_of
 
 Answered = tuple[SampleRecord, Answer]
 """A sample and one of the answers to it."""
@@ -34,10 +36,13 @@ def columns_of(
     answer: str,
     source: str | None,
     pair: str | None = None,
+    which: str = "",
 ) -> Columns:
-    """The columns of answers, for metrics. task … pair: as in :class:`SuiteRecord`.
+    """The columns of answers, for metrics. task … which: as in :class:`SuiteRecord`.
 
     The samples stand in the order of the data, which tells the first of a pair from the second.
+    Where answers are numbers, targets are read as they are, and both have one written form: 0.75
+    for 3/4 and for .750.
     """
     samples = [sample for sample, _ in rows]
     answers = [one for _, one in rows]
@@ -48,7 +53,7 @@ def columns_of(
         probabilities = np.array(table, dtype=np.float64).reshape(len(answers), len(labels))
     compared = [one.choices for one in answers if one.choices is not None]
     choices = chosen and task == "multiple-choice" and len(compared) == len(answers)
-    return Columns(
+    columns = Columns(
         predictions=[one.prediction for one in answers],
         targets=[tuple(sample.targets) for sample in samples],
         labels=tuple(labels),
@@ -62,6 +67,21 @@ def columns_of(
         passed=[_passed(one) for one in answers] if task == "code" else (),
         fields=[sample.fields for sample in samples],
         pairs=places(str(sample.fields[pair]) for sample in samples) if pair else (),
+    )
+    return _of_numbers(columns, which) if answer == "number" and task in WRITING else columns
+
+
+def _of_numbers(columns: Columns, which: str) -> Columns:
+    """Predictions and targets in the one form that their numbers have."""
+
+    def read(text: str) -> str | None:
+        number = one_of(text, which)
+        return None if number is None or number.value is None else normal(number.value)
+
+    return replace(
+        columns,
+        predictions=[None if p is None else read(p) or p for p in columns.predictions],
+        targets=[tuple(filter(None, map(read, texts))) or texts for texts in columns.targets],
     )
 
 

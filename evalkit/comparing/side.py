@@ -53,6 +53,7 @@ class Side:
             answer=suite.answer,
             source=suite.source,
             pair=suite.pair,
+            which=suite.which,
         )
         return columns, [i for i, _ in answers]
 

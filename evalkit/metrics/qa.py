@@ -7,6 +7,11 @@ taken scores 0, even where the reference is empty (the question has no answer).
 With ``tokenize`` other than ``default`` texts of any script are brought to the form that
 :func:`plain` makes, and words are found as it says (see :mod:`evalkit.metrics.tokenizers`).
 
+Where a whole reference is a number, the numbers of the answer count by their value (see
+:mod:`evalkit.written.numbers`): the script takes the point out of 1.5 and the sign off -5, here
+$5.00 is 5 and 1.5 million is 1500000. ``contains``, which is no metric of SQuAD's, keeps the numbers
+of every text whole.
+
 Source: P. Rajpurkar et al., Know What You Don't Know, ACL 2018 (evaluation script v2.0).
 """
 
@@ -16,13 +21,14 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from evalkit.metrics import build, tokenizers
 from evalkit.metrics.base import Columns, Result
 from evalkit.metrics.tokenizers import DEFAULT
 from evalkit.metrics.writing import composed, folded, pattern, spaced
+from evalkit.written.numbers import Number, normal, numbers, only
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -32,6 +38,46 @@ def normalise(text: str) -> str:
     """SQuAD's normal form of an answer."""
     bare = composed(text).lower().translate(_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", bare).split())
+
+
+_MARK = "\ue000"  # of no script: stands for a number while its text is normalised
+_DASHES = str.maketrans("–—−", "---")
+
+
+def with_numbers(text: str, *, by_value: bool = False) -> str:
+    """SQuAD's normal form of an answer, with its numbers whole.
+
+    by_value: numbers are words of their own, each in the one form of its value; what cannot be read
+    as one number is like none.
+    """
+    text = composed(text)
+    found = numbers(text, scaled=by_value)
+    pieces, done = [], 0
+    for number in found:
+        glue = " " if by_value or number.start == done > 0 else ""
+        pieces += [text[done : number.start].replace(_MARK, " "), glue + _MARK + glue]
+        done = number.end
+    marked = "".join([*pieces, text[done:].replace(_MARK, " ")])
+    bare = marked.lower().translate(_PUNCTUATION)
+    words = " ".join(_ARTICLES.sub(" ", bare).replace(_MARK * 2, f"{_MARK} {_MARK}").split())
+    written = iter([_written(number, by_value) for number in found])
+    return re.sub(_MARK, lambda _: next(written), words)
+
+
+def _written(number: Number, by_value: bool) -> str:
+    if number.value is None:
+        return ("?" if by_value else "") + number.plain.translate(_DASHES)
+    return normal(number.value) if by_value and not _coded(number) else number.plain
+
+
+def _coded(number: Number) -> bool:
+    """Whether it is rather a code, of which every digit counts: 007."""
+    return bool(re.fullmatch(r"0\d+", number.plain))
+
+
+def _numeric(reference: str) -> bool:
+    number = only(reference)
+    return number is not None and not _coded(number)
 
 
 def plain(text: str) -> str:
@@ -128,7 +174,7 @@ def contains(
 ) -> Result:
     """Share of answers that contain a reference, in normal form, as whole words.
 
-    "18 legs" does not contain "8". An empty reference is contained in an empty answer only.
+    "18 legs" does not contain "8"; "$5.00" contains "5" and not "500". An empty reference is contained in an empty answer only.
     """
     flags, note = _best(columns, _within, tokenize)
     return build.single("contains", build.proportion(flags, confidence=confidence, note=note))
@@ -152,10 +198,17 @@ def _best(columns: Columns, compare: Compare, tokenize: str) -> tuple[list[float
 def _of_best(
     prediction: str, references: Sequence[str], form: Callable[[str], str], compare: Compare
 ) -> float:
-    answer = form(prediction)
     # As in the script: an empty reference counts only where there is no other.
-    wanted = [normal for r in references if (normal := form(r))] or [""]
-    return max(compare(answer, normal) for normal in wanted)
+    wanted = [reference for reference in references if form(reference)] or [""]
+    return max(_compared(prediction, reference, form, compare) for reference in wanted)
+
+
+def _compared(
+    prediction: str, reference: str, form: Callable[[str], str], compare: Compare
+) -> float:
+    if _numeric(reference):
+        form = partial(with_numbers, by_value=True)
+    return compare(form(prediction), form(reference))
 
 
 def normal_form(tokenize: str) -> Callable[[str], str]:
@@ -170,7 +223,7 @@ def _for_parts(tokenize: str) -> Callable[[str], str]:
     """The same, of which parts are looked for: by characters, only where there are no words."""
     if tokenize in (tokenizers.CHARACTERS, "char"):
         return lambda text: " ".join(spaced(plain(text)).split())  # 2018 does not contain 18
-    return normal_form(tokenize)
+    return with_numbers if tokenize == DEFAULT else normal_form(tokenize)
 
 
 def _kept_apart(columns: Columns, values: Sequence[float]) -> str:

@@ -153,10 +153,11 @@ class SuiteRecord:
     prompts: template text by variant, as written. labels: of a classification suite.
     metrics, gates: as written. groups: the columns that samples are grouped by. limit: the number
     of samples taken when not all were, and total: how many the data has. generation: parameters by
-    name. answer: how answers are taken, such as ``choice``. metric_settings: by metric, where it
-    has some. source: the column with the text that is summarised. on_unparsed: ``wrong`` or
-    ``exclude``. repeats: how often each question is asked. cluster: the column that says which
-    samples belong together. pair: the column that two samples share which differ in one thing.
+    name. answer: how answers are taken, such as ``choice``; which: of several numbers or labels,
+    the ``first`` or ``last``. metric_settings: by metric, where it has some. source: the column
+    with the text that is summarised. on_unparsed: ``wrong`` or ``exclude``. repeats: how often
+    each question is asked. cluster: the column that says which samples belong together. pair: the
+    column that two samples share which differ in one thing.
     max_errors: how many samples may have no answer.
     scoring_hash: of what decides the scores besides data and prompts, prompt_hashes: of each
     prompt with its examples; "" and {} where unknown.
@@ -181,6 +182,7 @@ class SuiteRecord:
     groups: list[str] = field(default_factory=list)
     generation: dict[str, Any] = field(default_factory=dict)
     answer: str = ""
+    which: str = ""
     metric_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     source: str | None = None
     on_unparsed: str = "wrong"

@@ -308,6 +308,7 @@ def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
         groups=list(suite.data.group),
         generation=asdict(suite.generation.settings()),
         answer=suite.answer.method,
+        which=suite.answer.which,
         metric_settings={spec.name: dict(spec.settings) for spec in suite.metrics if spec.settings},
         source=suite.data.source,
         on_unparsed=suite.on_unparsed,

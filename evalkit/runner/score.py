@@ -42,6 +42,7 @@ class Scorer:
             answer=suite.answer.method,
             source=suite.data.source,
             pair=suite.data.pair,
+            which=suite.answer.which,
         )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
         of_rows = [sample for sample, _ in rows]

@@ -12,7 +12,9 @@ from evalkit.errors import Problem, SpecError, nearest, unknown
 from evalkit.spec import tagging
 from evalkit.spec.choices import as_text, settle_choices
 from evalkit.spec.origin import Rows, rows_of_file, rows_of_hub, rows_of_suite
+from evalkit.spec.parts import WRITING
 from evalkit.spec.suite import Suite
+from evalkit.written.numbers import one_of
 
 SAFETY_TARGETS = ("refuse", "comply")
 """What a safety suite may want of the model."""
@@ -189,7 +191,8 @@ def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
 class _Layout:
     """Which columns mean what, reduced to those that are there.
 
-    allowed: the only targets there may be; () for any.
+    allowed: the only targets there may be; () for any. number: which number is read from answers
+    and targets, ``first`` or ``last``; "" where they are texts.
     """
 
     task: str
@@ -198,6 +201,7 @@ class _Layout:
     choices: tuple[str, ...]
     allowed: tuple[str, ...]
     tokens: str | None = None
+    number: str = ""
 
     @staticmethod
     def of(suite: Suite, columns: Sequence[str]) -> _Layout:
@@ -215,7 +219,12 @@ class _Layout:
             choices=data.choices if all(name in columns for name in data.choices) else (),
             allowed=allowed,
             tokens=data.tokens if data.tokens in columns else None,
+            number=suite.answer.which if _as_numbers(suite) else "",
         )
+
+
+def _as_numbers(suite: Suite) -> bool:
+    return suite.answer.method == "number" and suite.task in WRITING
 
 
 def make_samples(suite: Suite, rows: Rows) -> list[Sample]:
@@ -315,6 +324,12 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
         if len(texts) > 1 and layout.allowed:
             message = f"has {len(texts)} targets; the task {layout.task} has one right answer"
             complaints.add("targets", number, message)
+        if layout.number and all(one_of(text, layout.number) is None for text in texts):
+            message = (
+                f"the target '{texts[0]}' has no clear number, but 'answer: {{number:"
+                f" {layout.number}}}' reads one from targets as it does from answers"
+            )
+            complaints.add("number", number, message)
         return tuple(texts)
     if layout.task == "extractive-qa":
         return ("",)

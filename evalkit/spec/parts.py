@@ -29,6 +29,8 @@ from evalkit.errors import unknown
 
 CHOOSING = ("classification", "multiple-choice")
 """The tasks whose answer is one of a given set."""
+WRITING = ("qa", "extractive-qa", "summarisation", "translation", "generation")
+"""The tasks whose answer is a text, compared as a text or, with ``{number: last}``, as a number."""
 
 
 class Part(BaseModel):

@@ -7,6 +7,7 @@ from typing import Any
 
 from evalkit.spec.parts import CHOOSING
 from evalkit.spec.suite import Suite
+from evalkit.written.numbers import numbers
 
 _WITHOUT_TARGET = ("summarisation", "generation", "code", "language-modelling")
 _ONE_TARGET = ("classification", "safety", "token-classification")
@@ -41,6 +42,11 @@ def task_rules(suite: Suite) -> Iterator[Finding]:
             "'admission' tells replies that admit to having no answer from those that give one: it "
             "needs 'task: classification' and 'labels: [admits, answers]'",
         )
+    elif answer.method == "number" and suite.labels and not _numeric(suite):
+        yield (
+            ("answer",),
+            "'{number: …}' reads a number, but no label is written with one; use text or label",
+        )
     elif answer.form == "letter" and task != "multiple-choice":
         yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
     yield from _reading_rules(suite)
@@ -55,6 +61,10 @@ def task_rules(suite: Suite) -> Iterator[Finding]:
     if data.canary and task != "safety":
         yield ("data", "canary"), "'canary' is for the task safety; remove it"
     yield from _target_rules(suite)
+
+
+def _numeric(suite: Suite) -> bool:
+    return any(numbers(way) for ways in suite.labels.values() for way in ways)
 
 
 def _reading_rules(suite: Suite) -> Iterator[Finding]:

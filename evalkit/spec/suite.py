@@ -40,6 +40,7 @@ from evalkit.spec.parts import (
 )
 from evalkit.spec.sections import DataSpec, PromptSpec, SandboxSpec
 from evalkit.spec.source import Source
+from evalkit.written.forms import form
 
 Task = Literal[
     "classification",
@@ -113,12 +114,17 @@ def _word(value: Any) -> str:
 def _distinct(value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     if len(value) < 2:
         raise ValueError("a choice needs at least two labels")
-    owner: dict[str, str] = {}
+    owner: dict[str, tuple[str, str]] = {}
     for label, ways in value.items():
         for way in ways:
-            other = owner.setdefault(way.casefold(), label)
-            if other != label:
+            other, first = owner.setdefault(form(way), (label, way))
+            if other != label and way.casefold() == first.casefold():
                 raise ValueError(f"'{way}' is written for both '{other}' and '{label}'")
+            if other != label:
+                raise ValueError(
+                    f"'{first}' ({other}) and '{way}' ({label}) cannot be told apart in an answer:"
+                    " case, width, spaces, dashes and underscores between words do not count"
+                )
     return value
 
 

@@ -80,7 +80,12 @@ def tags_of(value: Any, tokens: Sequence[str], text: str) -> list[str]:
         return _tags_of_entities(value, tokens, text)
     if any(isinstance(tag, int) for tag in value):
         raise ValueError("the tags are numbers; write their names, such as B-PER")
-    odd = next((tag for tag in value if not re.fullmatch(r"O|[BIES](-.+)?", str(tag))), None)
+    odd = next((tag for tag in value if not re.fullmatch(r"O|[BIES]-.+", str(tag))), None)
+    if odd is not None and re.fullmatch(r"[BIES]-?", str(odd)):
+        raise ValueError(
+            f"the tag '{odd}' has no label; write one behind it, the same everywhere if there is"
+            f" only one kind: {odd[0]}-ENTITY"
+        )
     if odd is not None:
         raise ValueError(f"'{odd}' is no tag; expected O, B-LABEL or I-LABEL")
     if value and len(value) != len(tokens):

@@ -1,0 +1,198 @@
+r"""Formulas in a text, made ready for math-verify: pure functions of text.
+
+math-verify reads what stands between delimiters (``$``, ``\(``, ``\[``), and of a text without them
+single numbers and fractions: of ``2\sqrt{3} + 1`` the 1, of ``(3, 4)`` the 4, of ``1.5e3`` the 1.5.
+Here such formulas get delimiters, and numbers the form that it reads (see
+:mod:`evalkit.written.numbers`), so that a part of a formula is never taken for all of it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from evalkit.written.numbers import Number, normal, numbers, only
+from evalkit.written.plain import plain_characters
+
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*(?=\{|[^\s{])")
+_REGION = re.compile(
+    r"(?<!\\)\$\$.+?(?<!\\)\$\$ | \\\[.+?\\\] | \\\(.+?\\\)"
+    r"| (?<![\\\d])\$(?=\S)(?:\\.|[^$\n\\])*?(?<=\S)(?<!\\)\$(?!\d)"
+    r"| \\begin\{(\w+\*?)\}.+?\\end\{\1\}",
+    re.VERBOSE | re.DOTALL,
+)
+_RAISED = re.compile(r"(?<=[\d)\]}a-ln-zA-Z√π])([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+_RAISED_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_AS_READ = re.compile(r"-?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?|\.\d+|-?\d+/\d+")
+_DELIMITERS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
+_LISTED = re.compile(r"[^\S\n]*(?:,[^\S\n]*)?(?<![^\W_])(?:and|or)(?![^\W_])[^\S\n]*")
+
+_FUNCTION = r"(?:sqrt|sin|cos|tan|log|ln|exp|pi)(?![A-Za-z])"
+_VARIABLE = r"(?<![A-Za-z])(?:[b-hj-zB-HJ-Z]|[aAiI](?=[^\S\n]*[-+*/^=)_,\]]))(?![A-Za-z'’])"
+_SIGNS = r"[-+*/^_=<>≤≥≠|!√π∞°×÷·±(){}\[\],;]|(?<=\d)[ ]?:[ ]?(?=\d(?!\d))"
+_PIECE = rf"""(?:
+      \d+(?:[.,]\d+)* | \.\d+ | \\text\s*\{{[^{{}}\n]*\}} | \\[A-Za-z]+ | \\[{{}}|,;:!]
+    | (?<![A-Za-z]){_FUNCTION} | {_VARIABLE} | (?<=[\d)}}])[A-Za-z]{{1,2}}(?![A-Za-z])
+    | {_SIGNS} | [ ]
+    )"""
+_RUN = re.compile(rf"{_PIECE}+", re.VERBOSE)
+_WHOLE = re.compile(rf"(?:{_PIECE}|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))+", re.VERBOSE)
+_PRODUCT = re.compile(r"(?<![A-Za-z\\])[a-z]{2}(?![A-Za-z])")
+_WORDS = re.compile(
+    "a[mnst]|b[ey]|do|go|he|i[fnst]|m[ey]|no|o[fnr]|so|to|u[ps]|we|pm|[ckm]m|[km]g|[cdm]l|ft|oz|lb|hr"
+    "|pi|ln"
+)
+# What makes a run of such pieces a formula that math-verify does not read without delimiters.
+_FORMULA = re.compile(
+    rf"""\\(?!text|quad|qquad|ldots|dots|newline|item|begin|end)[A-Za-z]{{2,}} | [√π∞^]
+      | {_FUNCTION}\( | \d[ ]?:[ ]?\d | \d[abcijknpqruvwxyz](?![A-Za-z])
+      | {_VARIABLE}[ ]?[-+*/][ ]?[\dA-Za-z(\\] | [\dA-Za-z)][ ]?[-+*/][ ]?{_VARIABLE}
+      | [(\[][^()\[\]]*\d[^()\[\]]*,[^()\[\]]*[)\]] | \\\{{""",
+    re.VERBOSE,
+)
+_ROOT = re.compile(
+    r"(?:√|(?<![A-Za-z\\])sqrt)[ ]?(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])))"
+)
+_LATEX_SIGNS = str.maketrans(
+    {"π": r"\pi ", "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "×": r"\times "}
+)
+_SQUARES = re.compile(
+    r"(?<=\d)( ?(?:[kcmd]m|ft|in|yd|mi)| m)[ ]?(?:\^[ ]?\{?[23]\}?|[²³])(?![\d\w])"
+)
+_EDGES = " ,;:=!"
+_PAIRS = {"(": ")]", "[": ")]", "{": "}"}
+
+
+def boxed(text: str) -> str | None:
+    r"""What stands in the last ``\boxed{}`` of a text; None without one.
+
+    Raises ValueError: it is empty, or does not end.
+    """
+    openings = list(_BOXED.finditer(text))
+    if not openings:
+        return None
+    at = openings[-1].end()
+    if text[at] != "{":  # \boxed5
+        return text[at]
+    depth, end = 0, at
+    while end < len(text):
+        if text[end] == "\\":
+            end += 2
+            continue
+        depth += (text[end] == "{") - (text[end] == "}")
+        if depth == 0:
+            break
+        end += 1
+    if depth or end >= len(text):
+        raise ValueError(r"the last \boxed{ does not end")
+    inside = text[at + 1 : end].strip()
+    if not inside:
+        raise ValueError(r"the last \boxed{} is empty")
+    return inside
+
+
+def prepared(text: str) -> str:
+    """A text whose numbers and formulas math-verify reads as a person does."""
+    text = in_plain_signs(text)
+    pieces, done = [], 0
+    for region in _REGION.finditer(text):
+        pieces += [_outside(text[done : region.start()]), _region(region[0])]
+        done = region.end()
+    return "".join([*pieces, _outside(text[done:])])
+
+
+def in_plain_signs(text: str) -> str:
+    """ASCII digits and minus signs, powers and fractions in ASCII."""
+    raised = _RAISED.sub(
+        lambda m: f"^{{{m[1].translate(_RAISED_DIGITS)}}}", _SQUARES.sub(r"\1", text)
+    )
+    shown = plain_characters(raised).text.replace("−", "-")
+    shown = re.sub(r"(?<![\w)\]}])–(?=[\d.\\a-z(])", "-", shown)
+    return re.sub(r"(?<![\d/.,])(\d+) (\d+)/(\d+)(?![\d/.,])", _mixed, shown)
+
+
+def formula(text: str) -> str | None:
+    """A text that is one formula without delimiters, in delimiters; None for any other."""
+    bare = in_plain_signs(text).strip().strip("*").rstrip(".").strip()
+    listed = _LISTED.sub(", ", bare) if "(" not in bare else bare
+    letters = _PRODUCT.sub(lambda m: m[0] if _WORDS.fullmatch(m[0]) else " ".join(m[0]), listed)
+    if _WHOLE.fullmatch(letters) and _balanced(letters) and re.search(r"[\dA-Za-z∞π]", letters):
+        return f"${_in_latex(listed)}$"
+    return None
+
+
+def as_number(text: str) -> tuple[str, str]:
+    """A text that is one number, as math-verify reads it; and as a list of two, where its comma may
+    separate them. Each "" if it is none."""
+    number = only(text)
+    if number is None or number.value is None or "!" in text:
+        return "", ""
+    percent = "%" if re.search(r"[%٪％]", text[number.end :]) else ""
+    shown = _shown(number) + percent
+    comma = re.fullmatch(r"-?\d+,\d{1,2}|-?\d+,\d{4,}", undelimited(in_plain_signs(text)).strip())
+    return shown, f"${comma[0].replace(',', ', ')}$" if comma else ""
+
+
+def undelimited(text: str) -> str:
+    """A text without the delimiters around all of it."""
+    bare = text.strip()
+    for opening, closing in _DELIMITERS:
+        inside = bare[len(opening) : -len(closing)]
+        whole = bare.startswith(opening) and bare.endswith(closing) and inside.strip()
+        if whole and closing not in inside:
+            return inside.strip()
+    return bare
+
+
+def _mixed(found: re.Match[str]) -> str:
+    whole, top, bottom = found[1], found[2], found[3]
+    proper = 0 < int(top[:20]) < int(bottom[:20])
+    return rf"{whole}\frac{{{top}}}{{{bottom}}}" if proper else found[0]
+
+
+def _region(delimited: str) -> str:
+    inside = undelimited(delimited)
+    number, listed = as_number(inside) if inside != delimited else ("", "")
+    if not number or listed or "%" in number:
+        return delimited
+    return f"${number}$"
+
+
+def _outside(text: str) -> str:
+    pieces, done = [], 0
+    for number in numbers(text):
+        written = text[number.start : number.end]
+        if number.value is None or _AS_READ.fullmatch(written):
+            continue
+        pieces += [text[done : number.start], _shown(number)]
+        done = number.end
+    return _RUN.sub(_delimited, "".join([*pieces, text[done:]]))
+
+
+def _shown(number: Number) -> str:
+    assert number.value is not None
+    return str(number.value) if number.fraction else normal(number.value)
+
+
+def _delimited(run: re.Match[str]) -> str:
+    text = run[0]
+    bare = text.strip(_EDGES)
+    if not _FORMULA.search(bare) or not _balanced(bare):
+        return text
+    before, _, after = text.partition(bare)
+    return f"{before}${_in_latex(bare)}${after}"
+
+
+def _in_latex(formula: str) -> str:
+    """A formula with the signs of LaTeX for those of Unicode."""
+    rooted = _ROOT.sub(lambda m: rf"\sqrt{{{m[1] or m[2]}}}", formula)
+    return rooted.translate(_LATEX_SIGNS)
+
+
+def _balanced(text: str) -> bool:
+    waiting = []
+    for sign in re.sub(r"\\[{}|]", "", text):
+        if sign in _PAIRS:
+            waiting.append(sign)
+        elif sign in ")]}" and (not waiting or sign not in _PAIRS[waiting.pop()]):
+            return False
+    return not waiting

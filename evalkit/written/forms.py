@@ -1,0 +1,47 @@
+"""Words as they are compared: what differs only in case, width, dashes or spaces is the same."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# A letter or digit that belongs to a word; those of scripts written without spaces stand alone, as
+# do letters of other scripts beside them.
+LETTER = (
+    r"[^\W_\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\uff66-\uff9f"
+    r"\U00020000-\U0003ffff]"
+)
+DASHES = "-‐‑‒–—−"
+_HYPHEN = str.maketrans(dict.fromkeys(DASHES, "-"))
+_BETWEEN_WORDS = re.compile(rf"(?<=[^\W_])[{DASHES}\s_]+(?=[^\W_])")
+_KEPT = "".join(
+    chr(code)
+    for code in (*range(0xB2, 0xBF), *range(0x2070, 0x20A0), *range(0x2150, 0x2160), 0x2189)
+    if unicodedata.decomposition(chr(code)).startswith(("<super>", "<sub>", "<fraction>"))
+)
+"""Raised and lowered digits and fractions: as plain digits they would be other numbers."""
+_SEGMENTS = re.compile(f"([{_KEPT}]+)")
+
+
+def fold(text: str) -> str:
+    """Text as it is compared: compatibility forms unified (NFKC), without case."""
+    if text.isascii():
+        return text.casefold()
+    parts = _SEGMENTS.split(text)
+    parts[::2] = [unicodedata.normalize("NFKC", part).casefold() for part in parts[::2]]
+    return straight("".join(parts))
+
+
+def straight(text: str) -> str:
+    """Text with typographic apostrophes made plain."""
+    return text.replace("’", "'").replace("ʼ", "'")
+
+
+def form(text: str) -> str:
+    """The written form by which a label is known: "A-B", "a_b" and "a  b" are one."""
+    return spaced(fold(text).strip()).translate(_HYPHEN)
+
+
+def spaced(folded: str) -> str:
+    """Folded text with one space for any dashes, underscores and spaces between words."""
+    return _BETWEEN_WORDS.sub(" ", folded)
