@@ -9,8 +9,8 @@ With ``tokenize`` other than ``default`` texts of any script are brought to the 
 
 Where a whole reference is a number, the numbers of the answer count by their value (see
 :mod:`evalkit.written.numbers`): the script takes the point out of 1.5 and the sign off -5, here
-$5.00 is 5 and 1.5 million is 1500000. ``contains``, which is no metric of SQuAD's, keeps the numbers
-of every text whole.
+$5.00 is 5 and 1.5 million is 1500000. ``contains``, which SQuAD does not have, keeps the numbers of
+every text whole.
 
 Source: P. Rajpurkar et al., Know What You Don't Know, ACL 2018 (evaluation script v2.0).
 """
@@ -174,7 +174,8 @@ def contains(
 ) -> Result:
     """Share of answers that contain a reference, in normal form, as whole words.
 
-    "18 legs" does not contain "8"; "$5.00" contains "5" and not "500". An empty reference is contained in an empty answer only.
+    "18 legs" does not contain "8"; "$5.00" contains "5" and not "500". An empty reference is
+    contained in an empty answer only.
     """
     flags, note = _best(columns, _within, tokenize)
     return build.single("contains", build.proportion(flags, confidence=confidence, note=note))

@@ -13,7 +13,8 @@ import sacrebleu
 from evalkit.errors import SpecError, UsageError
 from evalkit.metrics import compute, tokenizers
 from evalkit.metrics.base import Score
-from evalkit.metrics.catalogue import METRICS, check
+from evalkit.metrics.catalogue import METRICS
+from evalkit.metrics.registry import BUILT_IN
 from evalkit.metrics.run import why_not
 from evalkit.runner.vocabulary import vocabulary
 from evalkit.spec.load import load_checked
@@ -259,7 +260,7 @@ def test_a_missing_library_is_named(
     for metric in ("rougeL", "token_f1", "bleu"):
         with pytest.raises(UsageError, match=install):
             compute(metric, ["a"], ["a"], settings={"tokenize": name})
-    assert check("bleu", "translation", settings={"tokenize": name})
+    assert BUILT_IN.problem("bleu", "translation", settings={"tokenize": name})
 
 
 def test_a_model_to_download_is_named_and_not_downloaded(
@@ -334,5 +335,5 @@ def test_other_settings_with_few_values_are_checked_too(
     task = METRICS[name].tasks[0]
     (key, value) = next(iter(settings.items()))
     assert f"unknown value of `{key}` for metric '{name}': '{value}'; did you mean" in str(
-        check(name, task, settings=settings)
+        BUILT_IN.problem(name, task, settings=settings)
     )
