@@ -35,27 +35,34 @@ _ENDED = rf"""(?={_CLOSED}(?:[.,;:!?<。，；、！\u2e80-\ud7ff]|\\|\s*$|\s*\n
     |\s+(?:because|since|as|and|or|-|–|—|\()))"""
 _LISTED = r"""[ \t]*(?:,|/|&|,?[ \t]*(?:or|and|nor)(?!LETTER))[ \t]*(?:(?:or|and|nor)[ \t]+)?
     ["'`*(\[]*(?!I[ \t]+[a-z])"""
+_STATEMENTS = (
+    rf"(?i:(?<!LETTER){_CUE}){_FILLED}{_OPENED}(?P<key>k){_ENDED}",
+    rf"(?i:(?<!LETTER){_WEAK_CUE}){_FILLED}{_OPENED}(?P<key>K){_ENDED}",
+    r"(?P<key>k)(?=[ \t]+is[ \t]+(?:the[ \t]+)?(?:correct|right|best|answer)(?!LETTER))",
+    r"^[ \t>*_#(-]*(?P<key>K)(?=[.)*_]*[ \t]*$)",
+)
+"""Where a letter is said to be the answer."""
 _PLACES = (
     r"""["'`“‘«*{](?P<key>K)["'`”’»*}]""",
     r"(?P<key>K)(?=\s?[)\]])",
     r"(?<!LETTER)[(\[](?P<key>k)[)\]]",
     r"(?P<key>K)(?=[:?])",
-    r"^[ \t>*_#-]*(?P<key>K)(?=[.*_]*(?:[ \t]+[-–—][ \t]|[ \t]*$|\.[ \t*_]))",
+    r"^[ \t>*_#-]*(?P<key>K)(?=[.*_]*(?:[ \t]+[-–—][ \t]|\.[ \t*_]))",
     r"^[ \t>*_#-]*(?P<key>k)(?=[*_]*(?:\)|\.[ \t]+\S|:))",
-    rf"(?i:(?<!LETTER){_CUE}){_FILLED}{_OPENED}(?P<key>k){_ENDED}",
     rf"(?i:(?<!LETTER){_NOUN}){_OPENED}(?P<key>K)",
-    rf"(?i:(?<!LETTER){_WEAK_CUE}){_FILLED}{_OPENED}(?P<key>K){_ENDED}",
     rf"(?P<key>K)(?={_CLOSED}{_LISTED}K)",
     rf"(?:(?<=(?<!LETTER)[A-Z])|(?<=(?<!LETTER)[A-Z][A-Z])){_CLOSED}{_LISTED}(?P<key>K)",
     r"""(?!I[ \t]+[cws])(?P<key>K)
         (?=[ \t]+(?:is|are|isn't|would|because|since|can|cannot|can't|seems)(?!LETTER))""",
-    r"(?P<key>k)(?=[ \t]+is[ \t]+(?:the[ \t]+)?(?:correct|right|best|answer)(?!LETTER))",
 )
+"""Where else a letter is named."""
 # Any other capital on its own, but for the words A and I and names like "Vitamin C".
 _LONE = re.compile(
     r"(?<![\w'’.&/-])(?<!\w[ \t])([B-HJ-Z])(?![\w'’&/-])"
     r"|(?<![\w'’.&/-])([B-HJ-Z])(?=[.!?]?\s*$)"
 )
+_GOES_ON = re.compile(r"(?:^|\b(?:or|and|nor|not|option|choice|answer|letter|is|be)\b)\s*$")
+_SENTENCE_ENDS = re.compile(r"[.!?;](?:\s|$)|\n")
 _NAMED = re.compile(
     r"(?i:vitamin|hepatitis|influenza|plan|type|class|grade|group|factor|point|figure|part|section"
     r"|appendix|protein|program|programme|model|team|series|level)\s$"
@@ -65,8 +72,9 @@ _NAMED = re.compile(
 def match(text: str, choices: Sequence[str]) -> Taken:
     """The choice that a text names; the prediction is the choice's text.
 
-    choices: their texts, in order; the first is A. None when no choice is named, several are,
-    the only ones are denied, or letter and text disagree.
+    choices: their texts, in order; the first is A. None when no choice is named, several are (but
+    for those denied, and unless the text concludes with one: "So the answer is B."), the only ones
+    are denied, or letter and text disagree.
     """
     letters = LETTERS[: len(choices)]
     texts = {letter: (choice,) for letter, choice in zip(letters, choices, strict=True)}
@@ -80,7 +88,8 @@ def match(text: str, choices: Sequence[str]) -> Taken:
         return _of_letter(bare[1].upper(), choices, f"the answer is the letter {bare[1].upper()}")
     said = _letters(plain, len(choices))
     if said:
-        return _by_letter(said, labels.mentions(text, texts), choices)
+        settled = _settled(plain, said, len(choices))
+        return _by_letter(settled, labels.mentions(text, texts), choices)
     named = labels.settled(labels.mentions(text, texts), "choice")
     if named.prediction is None:
         none = "no choice is named, neither by its letter nor by its text"
@@ -89,9 +98,22 @@ def match(text: str, choices: Sequence[str]) -> Taken:
     return Taken(chosen, f"{named.how}: '{chosen}'")
 
 
-def _by_letter(said: Sequence[Mention], named: Sequence[Mention], choices: Sequence[str]) -> Taken:
-    """The choice whose letter is named, unless the text of others, and not its own, is there."""
-    settled = labels.settled(said, "choice")
+def _settled(text: str, said: Sequence[Mention], count: int) -> Taken:
+    """The one letter that is meant: the only one, or the one that the text concludes with."""
+    stated = {start for _, start, _ in _placed(text, _STATEMENTS, count)}
+    affirmed = [m for m in said if not m.denied]
+    answers = [m for m in affirmed if m.start in stated]
+    if len({m.label for m in affirmed}) > 1 and len({m.label for m in answers}) == 1:
+        letter, last = answers[0].label, answers[-1]
+        others = [m for m in affirmed if m.label != letter]
+        concluded = all(_SENTENCE_ENDS.search(text[m.end : last.start]) for m in others)
+        if concluded and letter not in {m.label for m in said if m.denied}:
+            return Taken(letter, f"the choice said last to be the answer is '{letter}'")
+    return labels.settled(said, "choice")
+
+
+def _by_letter(settled: Taken, named: Sequence[Mention], choices: Sequence[str]) -> Taken:
+    """The choice of that letter, unless the text of others, and not its own, is there."""
     letter = settled.prediction
     if letter is None:
         return settled
@@ -105,10 +127,7 @@ def _by_letter(said: Sequence[Mention], named: Sequence[Mention], choices: Seque
 def _letters(text: str, count: int) -> list[Mention]:
     """The letters that a text names, in order, with what denies them."""
     shown = LETTERS[:count]
-    spans: dict[int, tuple[str, int, int]] = {}
-    for key, start, end in _placed(text, 2 if count > 26 else 1):
-        if (key.isupper() or key.upper() in shown) and not _inside(text, start, end):
-            spans[start] = (key.upper(), start, end)
+    spans = {span[1]: span for span in _placed(text, _STATEMENTS + _PLACES, count)}
     for lone in _LONE.finditer(text):
         place = 1 if lone[1] else 2
         if lone[place] in shown:
@@ -122,19 +141,24 @@ def _letters(text: str, count: int) -> list[Mention]:
 
 def _inside(text: str, start: int, end: int) -> bool:
     """Whether a letter before a closing bracket only ends what is in brackets: (see exhibit C)."""
-    opening = text.rfind("(", 0, start)
-    closes = text[end : end + 1] == ")" and text[start - 1 : start].isspace()
-    return closes and opening > text.rfind(")", 0, start)
+    if text[end : end + 1] != ")" or not text[start - 1 : start].isspace():
+        return False
+    inside = text[max(0, start - 80) : start].rpartition("(")[2]
+    return ")" not in inside and not _GOES_ON.search(inside)
 
 
-def _placed(text: str, longest: int) -> Iterator[tuple[str, int, int]]:
-    for pattern in _places(longest):
+def _placed(text: str, places: tuple[str, ...], count: int) -> Iterator[tuple[str, int, int]]:
+    """The letters at some places, with where they stand; small ones only if they are shown."""
+    for pattern in _compiled(places, 2 if count > 26 else 1):
         for found in pattern.finditer(text):
-            yield found["key"], *found.span("key")
+            letter, (start, end) = found["key"].upper(), found.span("key")
+            known = found["key"].isupper() or letter in LETTERS[:count]
+            if known and not _inside(text, start, end):
+                yield letter, start, end
 
 
-@lru_cache(maxsize=2)
-def _places(longest: int) -> tuple[re.Pattern[str], ...]:
+@lru_cache(maxsize=4)
+def _compiled(places: tuple[str, ...], longest: int) -> tuple[re.Pattern[str], ...]:
     """The places where letters of at most so many signs are named."""
     upper = rf"(?<!{LETTER})[A-Z]{{1,{longest}}}(?!{LETTER})"
     either = rf"(?<!{LETTER})(?:[A-Z]{{1,{longest}}}|[a-z]{{1,{longest}}})(?!{LETTER})"
@@ -143,7 +167,7 @@ def _places(longest: int) -> tuple[re.Pattern[str], ...]:
         .replace("<key>K)", f"<key>{upper})")
         .replace("<key>k)", f"<key>{either})")
         .replace("K)", f"{upper})")
-        for place in _PLACES
+        for place in places
     )
     return tuple(re.compile(pattern, re.MULTILINE | re.VERBOSE) for pattern in patterns)
 

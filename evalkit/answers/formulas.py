@@ -15,9 +15,9 @@ from evalkit.written.plain import plain_characters
 
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*(?=\{|[^\s{])")
 _REGION = re.compile(
-    r"(?<!\\)\$\$.+?(?<!\\)\$\$ | \\\[.+?\\\] | \\\(.+?\\\)"
-    r"| (?<![\\\d])\$(?=\S)(?:\\.|[^$\n\\])*?(?<=\S)(?<!\\)\$(?!\d)"
-    r"| \\begin\{(\w+\*?)\}.+?\\end\{\1\}",
+    r"(?<!\\)\$\$.{1,4000}?(?<!\\)\$\$ | \\\[.{1,4000}?\\\] | \\\(.{1,4000}?\\\)"
+    r"| (?<![\\\d])\$(?=\S)(?:\\.|[^$\n\\]){1,1000}?(?<=\S)(?<!\\)\$(?!\d)"
+    r"| \\begin\{(\w{1,20}\*?)\}.{1,4000}?\\end\{\1\}",
     re.VERBOSE | re.DOTALL,
 )
 _RAISED = re.compile(r"(?<=[\d)\]}a-ln-zA-Z√π])([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
@@ -26,16 +26,22 @@ _AS_READ = re.compile(r"-?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?|\.\d+|-?\d+/
 _DELIMITERS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
 _LISTED = re.compile(r"[^\S\n]*(?:,[^\S\n]*)?(?<![^\W_])(?:and|or)(?![^\W_])[^\S\n]*")
 
+_SOLUTION = re.compile(r"(?:[A-Za-z][ ]?=)?[^=;()\n]+")
 _FUNCTION = r"(?:sqrt|sin|cos|tan|log|ln|exp|pi)(?![A-Za-z])"
-_VARIABLE = r"(?<![A-Za-z])(?:[b-hj-zB-HJ-Z]|[aAiI](?=[^\S\n]*[-+*/^=)_,\]]))(?![A-Za-z'’])"
+# A letter on its own; the words a and I only where they must be variables.
+_VARIABLE = r"""(?<![A-Za-z])(?:[b-hj-zB-HJ-Z]|(?<=[\d)}])[aAiI]
+    |(?<![\d)}])[aAiI](?=[^\S\n]*[-+*/^=)_,\]]))(?![A-Za-z'’])"""
 _SIGNS = r"[-+*/^_=<>≤≥≠|!√π∞°×÷·±(){}\[\],;]|(?<=\d)[ ]?:[ ]?(?=\d(?!\d))"
+# No text is cut into these in two ways: what matches again and again takes no long time to fail.
 _PIECE = rf"""(?:
-      \d+(?:[.,]\d+)* | \.\d+ | \\text\s*\{{[^{{}}\n]*\}} | \\[A-Za-z]+ | \\[{{}}|,;:!]
-    | (?<![A-Za-z]){_FUNCTION} | {_VARIABLE} | (?<=[\d)}}])[A-Za-z]{{1,2}}(?![A-Za-z])
-    | {_SIGNS} | [ ]
+      \d | \.(?=\d) | \\text\s*\{{[^{{}}\n]*\}} | \\(?!text(?![A-Za-z]))[A-Za-z]+(?![A-Za-z])
+    | \\[{{}}|,;:!] | (?<![A-Za-z\\]){_FUNCTION} | (?<=[\d)}}])(?!pi|ln)[A-Za-z]{{2}}(?![A-Za-z])
+    | {_SIGNS} | [ ] | VARIABLE
     )"""
-_RUN = re.compile(rf"{_PIECE}+", re.VERBOSE)
-_WHOLE = re.compile(rf"(?:{_PIECE}|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))+", re.VERBOSE)
+_RUN = re.compile(f"{_PIECE}+".replace("VARIABLE", _VARIABLE), re.VERBOSE)
+_WHOLE = re.compile(
+    f"{_PIECE}+".replace("VARIABLE", r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])"), re.VERBOSE
+)
 _PRODUCT = re.compile(r"(?<![A-Za-z\\])[a-z]{2}(?![A-Za-z])")
 _WORDS = re.compile(
     "a[mnst]|b[ey]|do|go|he|i[fnst]|m[ey]|no|o[fnr]|so|to|u[ps]|we|pm|[ckm]m|[km]g|[cdm]l|ft|oz|lb|hr"
@@ -46,7 +52,7 @@ _FORMULA = re.compile(
     rf"""\\(?!text|quad|qquad|ldots|dots|newline|item|begin|end)[A-Za-z]{{2,}} | [√π∞^]
       | {_FUNCTION}\( | \d[ ]?:[ ]?\d | \d[abcijknpqruvwxyz](?![A-Za-z])
       | {_VARIABLE}[ ]?[-+*/][ ]?[\dA-Za-z(\\] | [\dA-Za-z)][ ]?[-+*/][ ]?{_VARIABLE}
-      | [(\[][^()\[\]]*\d[^()\[\]]*,[^()\[\]]*[)\]] | \\\{{""",
+      | [(\[](?=[^()\[\]]*\d)[^()\[\],]*,[^()\[\]]*[)\]] | \\\{{""",
     re.VERBOSE,
 )
 _ROOT = re.compile(
@@ -55,8 +61,13 @@ _ROOT = re.compile(
 _LATEX_SIGNS = str.maketrans(
     {"π": r"\pi ", "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "×": r"\times "}
 )
-_SQUARES = re.compile(
-    r"(?<=\d)( ?(?:[kcmd]m|ft|in|yd|mi)| m)[ ]?(?:\^[ ]?\{?[23]\}?|[²³])(?![\d\w])"
+# Units behind a number that look like products and powers: 25 cm^2, 5 m/s.
+_UNITS = re.compile(
+    r"""(?<=\d)(\ ?(?:[kcmd]m|ft|in|yd|mi|k?g|[kM]?[JWNL])|\ [mlg])(?:
+          [ ]?(?:\^[ ]?\{?[23]\}?|[²³])(?![\d\w])
+        | [ ]?/[ ]?(?:[kcm]?m|k?g|[smhlL]|hr|min|day|year|mol)(?:\^\{?[23]\}?|[²³])?(?![\d\w])
+    )""",
+    re.VERBOSE,
 )
 _EDGES = " ,;:=!"
 _PAIRS = {"(": ")]", "[": ")]", "{": "}"}
@@ -103,7 +114,7 @@ def prepared(text: str) -> str:
 def in_plain_signs(text: str) -> str:
     """ASCII digits and minus signs, powers and fractions in ASCII."""
     raised = _RAISED.sub(
-        lambda m: f"^{{{m[1].translate(_RAISED_DIGITS)}}}", _SQUARES.sub(r"\1", text)
+        lambda m: f"^{{{m[1].translate(_RAISED_DIGITS)}}}", _UNITS.sub(r"\1", text)
     )
     shown = plain_characters(raised).text.replace("−", "-")
     shown = re.sub(r"(?<![\w)\]}])–(?=[\d.\\a-z(])", "-", shown)
@@ -113,8 +124,12 @@ def in_plain_signs(text: str) -> str:
 def formula(text: str) -> str | None:
     """A text that is one formula without delimiters, in delimiters; None for any other."""
     bare = in_plain_signs(text).strip().strip("*").rstrip(".").strip()
-    listed = _LISTED.sub(", ", bare) if "(" not in bare else bare
+    listed = _LISTED.sub(", ", bare)
+    if listed != bare and not all(map(_SOLUTION.fullmatch, listed.split(", "))):
+        return None
     letters = _PRODUCT.sub(lambda m: m[0] if _WORDS.fullmatch(m[0]) else " ".join(m[0]), listed)
+    if re.search(r"(?<!\\);", listed):
+        return None
     if _WHOLE.fullmatch(letters) and _balanced(letters) and re.search(r"[\dA-Za-z∞π]", letters):
         return f"${_in_latex(listed)}$"
     return None
@@ -174,11 +189,25 @@ def _shown(number: Number) -> str:
 
 
 def _delimited(run: re.Match[str]) -> str:
-    text = run[0]
-    bare = text.strip(_EDGES)
-    if not _FORMULA.search(bare) or not _balanced(bare):
-        return text
-    before, _, after = text.partition(bare)
+    return "".join(map(_marked, _parts(run[0])))
+
+
+def _parts(run: str) -> list[str]:
+    """A run cut behind its commas and semicolons, but for those in brackets."""
+    parts, depth, begin = [], 0, 0
+    for i, sign in enumerate(run):
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign in ",;" and depth <= 0 and run[i - 1 : i] != "\\":
+            parts.append(run[begin : i + 1])
+            begin = i + 1
+    return [*parts, run[begin:]]
+
+
+def _marked(part: str) -> str:
+    bare = part.strip(_EDGES)
+    if not bare or not _FORMULA.search(bare) or not _balanced(bare):
+        return part
+    before, _, after = part.partition(bare)
     return f"{before}${_in_latex(bare)}${after}"
 
 

@@ -47,10 +47,11 @@ def found_at(searched: str, spans: Sequence[tuple[str, int, int]]) -> list[Menti
 
 
 class _Written(NamedTuple):
-    """How labels are written: forms of words, and numbers by their value."""
+    """How labels are written: forms of words with their labels, and forms of numbers by value."""
 
     words: Mapping[str, str]
     values: Mapping[Fraction, str]
+    forms: Mapping[str, str]
 
 
 def match(text: str, labels: Mapping[str, Sequence[str]], which: str | None = None) -> Taken:
@@ -126,7 +127,7 @@ def mentions(text: str, labels: Mapping[str, Sequence[str]]) -> list[Mention]:
         taken = [(start, end) for _, start, end in spans]
         spans += [
             (label, start, end)
-            for label, start, end in _numbers(searched, written.values)
+            for label, start, end in _numbers(searched, written)
             if not any(a < end and start < b for a, b in taken)
         ]
         spans.sort(key=lambda span: span[1])
@@ -143,17 +144,16 @@ def _words(searched: str, forms: Mapping[str, str]) -> list[tuple[str, int, int]
     return found
 
 
-def _numbers(searched: str, values: Mapping[Fraction, str]) -> list[tuple[str, int, int]]:
-    found = numbers(searched)
-    highest = max(values)
-    return [
-        (values[number.value], number.start, number.end)
-        for i, number in enumerate(found)
-        if number.value is not None
-        and number.value in values
-        and not number.fraction
-        and qualified.stands_for_itself(searched, found, i, highest)
-    ]
+def _numbers(searched: str, written: _Written) -> list[tuple[str, int, int]]:
+    found, highest = numbers(searched), max(written.values)
+    spans = []
+    for i, number in enumerate(found):
+        known = None if number.value is None else written.values.get(number.value)
+        if known is None or number.fraction:
+            continue
+        if qualified.stands_for_itself(searched, found, i, known, highest):
+            spans.append((written.forms[known], number.start, number.end))
+    return spans
 
 
 def _every_form(labels: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -175,13 +175,19 @@ def _written(labels: Mapping[str, Sequence[str]]) -> _Written:
     for known, number in numeric.items():
         assert number.value is not None
         owners.setdefault(number.value, set()).add(forms[known])
-    values = {value: next(iter(of)) for value, of in owners.items() if len(of) == 1}
+    values = {
+        number.value: known
+        for known, number in numeric.items()
+        if number.value is not None and len(owners[number.value]) == 1
+    }
     words = {
         known: label
         for known, label in forms.items()
-        if known not in numeric or numeric[known].value not in values or known[-1] in "%$€£"
+        if known not in numeric
+        or numeric[known].value not in values
+        or not re.fullmatch(r"[-+]?[\d.,\s]+", known)  # "$5" stands in "It costs $5", 5 does not
     }
-    return _Written(words, values)
+    return _Written(words, values, forms)
 
 
 @lru_cache(maxsize=256)
@@ -195,6 +201,8 @@ def _form_pattern(form: str) -> str:
     )
     if not any(character.isalnum() for character in form):  # "+" does not stand in "C++"
         return rf"(?<![^\s\"'(\[*:=`]){words}(?![^\s\"')\].,;*`])"
+    if re.match(r"[^\w\s]\d", form):  # "$5" does not stand in "-$5"
+        return rf"(?<![{DASHES}\w+<>≤≥±]){words}{_edge(form[-1], before=False)}"
     return _edge(form[0], before=True) + words + _edge(form[-1], before=False)
 
 

@@ -24,14 +24,15 @@ _COMPARED_BEFORE = re.compile(
 )
 _COMPARED_AFTER = re.compile(
     r"""[*_"'`)\]]*(?:
-        \+ | \s?[%‰°$€£¥] | [-‐‑]ish
+        \+ | [-‐‑]ish
       | \s(?:\w+\s)?(?:or|and|oder|ou|o)\s(?:more|less|fewer|higher|lower|above|below|over|under|up
           |better|worse|greater|mehr|weniger|plus|moins|más|menos)(?![^\W_])
       | \s?(?:plus|minus)(?![^\W_])
     )""",
     re.VERBOSE,
 )
-_MONEY_BEFORE = re.compile(r"[$€£¥₹][ \u00a0]?$")
+_UNIT_BEFORE = re.compile(r"([$€£¥₹])[ \u00a0]?$")
+_UNIT_AFTER = re.compile(r"\s?([%‰°$€£¥₹])")
 _RANGE = re.compile(
     r"""[*_"'`)\]]*\s?(?:\w+\s)?(?:to|through|thru|until|till|bis|à|hasta)\s(?:a\s|an\s)?["'*_`(\[]*""",
     re.VERBOSE,
@@ -43,17 +44,21 @@ _OUT_OF = re.compile(
 )
 
 
-def stands_for_itself(text: str, found: Sequence[Number], i: int, highest: Fraction) -> bool:
+def stands_for_itself(
+    text: str, found: Sequence[Number], i: int, form: str, highest: Fraction
+) -> bool:
     """Whether the i-th number found is meant by itself. text: folded.
 
+    form: the written form of the label of its value; 5 is not meant by 5%, if not written so.
     highest: the greatest of the labels that are numbers: "4 out of 5" is 4 where that is 5.
     """
     number = found[i]
     before = text[max(0, number.start - 40) : number.start]
     after = text[number.end : number.end + 40]
-    if re.match(LETTER, after) or _COMPARED_BEFORE.search(before) or _MONEY_BEFORE.search(before):
+    if re.match(LETTER, after) or _COMPARED_BEFORE.search(before) or _COMPARED_AFTER.match(after):
         return False
-    if _COMPARED_AFTER.match(after):
+    units = (_UNIT_BEFORE.search(before), _UNIT_AFTER.match(after))
+    if any(unit is not None and unit[1] not in form for unit in units):
         return False
     return _left(text, found, i, highest) and _right(text, found, i, highest)
 
