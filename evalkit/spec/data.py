@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +16,6 @@ from evalkit.spec.suite import Suite
 SAFETY_TARGETS = ("refuse", "comply")
 """What a safety suite may want of the model."""
 _SINGLE = ("tokens", "tests", "entry_point", "prefix", "canary")
-_SEVERAL_IN_A_CELL = ("qa", "extractive-qa", "summarisation", "translation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +300,6 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
     texts: list[str] = []
     for column in layout.target:
         value = row.get(column)
-        if rows.textual and layout.task in _SEVERAL_IN_A_CELL:
-            value = _listed(value)
         for part in value if isinstance(value, list) else [value]:
             text = as_text(part)
             if text is None and part is not None:
@@ -321,18 +317,6 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
     columns = " or ".join(f"'{name}'" for name in layout.target)
     complaints.add("no target", number, f"the target is missing (column {columns})")
     return ()
-
-
-def _listed(value: Any) -> Any:
-    """A cell of a csv file that holds a JSON list of texts, as that list."""
-    if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
-        try:
-            parsed = json.loads(value)
-        except ValueError:
-            return value
-        if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
-            return parsed
-    return value
 
 
 def _check_allowed(layout: _Layout, rows: Rows, targets: Sequence[tuple[str, ...]]) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import Problem, SpecError
+from evalkit.spec.cells import looks_like_list
 from evalkit.spec.data import Dataset, read_data
 from evalkit.spec.draft import Draft
 from evalkit.spec.files import SUFFIXES, project_root
 from evalkit.spec.parts import shown
 from evalkit.spec.prompts import Variant, check_variants
+from evalkit.spec.readers import is_textual
 from evalkit.spec.repair import repair
 from evalkit.spec.rules import key_rules, task_rules
 from evalkit.spec.source import as_source, scan_yaml
@@ -141,6 +143,7 @@ def _check_groups(suite: Suite, dataset: Dataset, vocabulary: Vocabulary) -> lis
 
 
 def _doubts(suite: Suite, dataset: Dataset, variants: Mapping[str, Variant]) -> Iterator[Problem]:
+    yield from _lists_as_texts(suite, dataset)
     if len(dataset.samples) < 2:
         return
     for name, variant in variants.items():
@@ -151,6 +154,20 @@ def _doubts(suite: Suite, dataset: Dataset, variants: Mapping[str, Variant]) -> 
                 "every sample gets the same prompt: it uses no column of the data"
                 f" (columns: {columns})",
             )
+
+
+def _lists_as_texts(suite: Suite, dataset: Dataset) -> Iterator[Problem]:
+    """Targets of typed data that are the text of a list: often a table that was a csv file once."""
+    if suite.data.file is not None and is_textual(Path(suite.data.file)):
+        return  # its lists have been read: such a text was meant
+    found = [s for s in dataset.samples if any(map(looks_like_list, s.targets))]
+    if found and suite.task != "token-classification":
+        often = f", in {len(found):,} samples" if len(found) > 1 else ""
+        yield suite.problem(
+            ("data", "target"),
+            f"the target of sample '{found[0].id}' is one text that looks like a list of several"
+            f" ({found[0].targets[0][:60]}){often}; where it is one, give a list",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,11 @@ def open_table(path: Path, complaints: Complaints) -> Table:
     return reader(path, complaints)
 
 
+def is_textual(path: Path) -> bool:
+    """True when every value in a file is text, so that lists have to be read from it."""
+    return path.suffix.lower() in (".csv", ".tsv")
+
+
 def _broken(path: Path, line: int, message: str) -> SpecError:
     return SpecError([Problem(display(path), line, "", message)])
 

@@ -101,9 +101,9 @@ def test_several_columns_are_several_references(write: Write) -> None:
 
 
 def test_a_list_in_a_csv_cell_is_several_references(write: Write) -> None:
-    write("d.csv", 'q,a\nwho,"[""x"", ""y""]"\nwhat,[1]\nwhy,[see note]\n')
+    write("d.csv", 'q,a\nwho,"[""x"", ""y""]"\nwhat,[1]\nwhy,"[""[see note]""]"\n')
     targets = [sample.targets for sample in read({"file": "d.csv"})]
-    assert targets == [("x", "y"), ("[1]",), ("[see note]",)]
+    assert targets == [("x", "y"), ("1",), ("[see note]",)]
 
 
 def test_ids_come_from_the_column_asked_for(write: Write) -> None:
