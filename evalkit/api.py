@@ -181,7 +181,7 @@ def evaluate(
     known = vocabulary(project, own)
     suites = [
         load_checked(
-            _with_rows(one) if isinstance(one, Mapping) else Path(one),
+            one if isinstance(one, Mapping) else Path(one),
             known,
             root=Path(root) if root is not None else None,
         )
@@ -220,31 +220,6 @@ def evaluate(
             progress=line,
         )
     return Run(opened.run(record.id), opened)
-
-
-def _with_rows(suite: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A suite whose ``rows:`` are a DataFrame, with plain rows: missing values are None."""
-    data = suite.get("data")
-    rows = data.get("rows") if isinstance(data, Mapping) else None
-    if not isinstance(data, Mapping) or rows is None or not hasattr(rows, "to_dict"):
-        return suite
-    plain = [
-        {str(name): _plain(value) for name, value in row.items()} for row in rows.to_dict("records")
-    ]
-    return {**suite, "data": {**data, "rows": plain}}
-
-
-def _plain(value: Any) -> Any:
-    """A value of a DataFrame as YAML has them: None where it is missing, dates as text."""
-    from pandas import isna
-
-    if isinstance(value, str | list | dict | tuple):
-        return value
-    if hasattr(value, "tolist"):  # NumPy's
-        value = value.tolist()
-    if not isinstance(value, list) and isna(value):
-        return None
-    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def load_run(name: str = "last", store: str | os.PathLike[str] = ".evalkit") -> Run:

@@ -246,10 +246,10 @@ def _ids(column: str | None, rows: Rows) -> list[str]:
         text = as_text(row.get(column))
         if text is None or not text.strip():
             complaints.add("id", number, f"the id is missing (column '{column}')")
-            text = f"row {number}"
+            text = complaints.named(number)
         elif text in first:
-            unit = "line" if complaints.lined else "row"
-            message = f"the id '{text}' is there already, in {unit} {first[text]}; ids are unique"
+            there = complaints.named(first[text])
+            message = f"the id '{text}' is there already, in {there}; ids are unique"
             complaints.add("id twice", number, message)
         else:
             first[text] = number

@@ -97,7 +97,8 @@ def load_suite(
 ) -> Suite:
     """A suite from its file (or from the same as a mapping), without its data.
 
-    root: the folder its files may not leave; default: the project that the suite is in.
+    root: the folder its files may not leave; default: the project that the suite is in. The files
+    of a mapping are looked for there (default: in the working directory).
     Raises SpecError with every problem of the file.
     """
     parsed = _parse(path, vocabulary or Vocabulary(), root, allow_outside)
@@ -144,6 +145,14 @@ def _check_groups(suite: Suite, dataset: Dataset, vocabulary: Vocabulary) -> lis
 
 def _doubts(suite: Suite, dataset: Dataset, variants: Mapping[str, Variant]) -> Iterator[Problem]:
     yield from _lists_as_texts(suite, dataset)
+    for name, variant in variants.items():
+        if variant.short:
+            many = len(variant.short)
+            yield suite.problem(
+                ("prompts", name, "shots"),
+                f"{many:,} {'sample gets' if many == 1 else 'samples get'} fewer examples than"
+                f" asked for, being among them (first: '{variant.short[0].id}')",
+            )
     if len(dataset.samples) < 2:
         return
     for name, variant in variants.items():
@@ -189,7 +198,7 @@ def _parse(
     allow_outside: bool,
 ) -> _Parsed:
     if isinstance(path, Mapping):
-        source, file = as_source(path), Path.cwd() / f"suite{SUFFIXES[0]}"
+        source, file = as_source(path), (root or Path.cwd()).absolute() / f"suite{SUFFIXES[0]}"
     else:
         file = Path(path).absolute()
         source = scan_yaml(file)

@@ -14,10 +14,11 @@ from evalkit.errors import SpecError
 from evalkit.spec.cells import list_columns, with_lists
 from evalkit.spec.derived import derive
 from evalkit.spec.files import locate
-from evalkit.spec.readers import Complaints, Row, Table, is_textual, open_hub, open_table, plain
+from evalkit.spec.readers import Complaints, Row, Table, is_textual, open_hub, open_table
 from evalkit.spec.sections import DataSpec
 from evalkit.spec.source import display
 from evalkit.spec.suite import Suite
+from evalkit.spec.values import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,30 @@ class Rows:
     complaints: Complaints
 
 
+class _OfSuite(Complaints):
+    """What is wrong in rows that stand in the suite itself; a row's number counts from 0."""
+
+    def __init__(self, suite: Suite, path: tuple[Any, ...]) -> None:
+        super().__init__(suite.source.file)
+        self._suite, self._path = suite, path
+        self._labels = suite.source.labels.get(path, ())
+
+    def place(self, number: int) -> tuple[int, str]:
+        """The line, and the path with the label of the row where that is another number."""
+        path = (*self._path, number)
+        where = self._suite.source.where(*path)
+        label = self._labels[number] if self._labels else str(number)
+        return self._suite.line(*path), where if label == str(number) else f"{where} ({label})"
+
+    def named(self, number: int) -> str:
+        """A row as a message speaks of it: ``data.rows[2]``."""
+        return self.place(number)[1]
+
+
 def rows_of_suite(suite: Suite, path: tuple[Any, ...], rows: Sequence[Mapping[str, Any]]) -> Rows:
     """Rows written in the suite, at a path of it."""
-    numbered = ((suite.line(*path, i), plain(row)) for i, row in enumerate(rows))
-    return _gather(suite, Table(numbered), Complaints(suite.source.file))
+    numbered = ((i, plain(row)) for i, row in enumerate(rows))
+    return _gather(suite, Table(numbered), _OfSuite(suite, path))
 
 
 def rows_of_file(suite: Suite, path: tuple[Any, ...], name: str) -> Rows:
