@@ -24,9 +24,10 @@ from evalkit.spec.values import plain
 from tests.spec.conftest import Write
 
 
-def qa(data: dict[str, Any], **keys: Any) -> Suite:
+def qa(data: dict[str, Any], root: Path | None = None, **keys: Any) -> Suite:
     """A question-answering suite over some data, in the working directory."""
-    return load_suite({"task": "qa", "data": {"target": "a", **data}, "prompt": "{{ q }}", **keys})
+    suite = {"task": "qa", "data": {"target": "a", **data}, "prompt": "{{ q }}", **keys}
+    return load_suite(suite, root=root)
 
 
 def read(data: dict[str, Any], **keys: Any) -> Dataset:
@@ -388,7 +389,9 @@ def test_a_project_keeps_its_suites_inside(project: Path, tmp_path: Path) -> Non
         assert "lies outside the project" in message
     suite = {"task": "qa", "data": {"file": "../secret.csv", "target": "a"}, "prompt": "{{ q }}"}
     assert len(load_data(load_suite(suite, allow_outside=True))) == 1
-    assert len(load_data(load_suite(suite, root=tmp_path))) == 1
+    with pytest.raises(SpecError, match=r"there is no file 'd\.csv' in "):
+        read({"file": "d.csv"}, root=tmp_path)
+    assert len(read({"file": "secret.csv"}, root=tmp_path)) == 1
 
 
 def test_a_missing_file_names_the_nearest(write: Write) -> None:
