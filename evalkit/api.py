@@ -9,6 +9,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.comparing.baseline import beside
 from evalkit.comparing.cells import CellComparison, compare_cells
 from evalkit.comparing.saved import read_run
 from evalkit.comparing.select import select
@@ -17,7 +18,7 @@ from evalkit.metrics import catalogue
 from evalkit.records import CellRecord, RunRecord
 from evalkit.reporting import tables
 from evalkit.reporting.progress import TerminalProgress
-from evalkit.runner.baseline import check_baseline, load_baseline
+from evalkit.runner.baseline import reference
 from evalkit.runner.bench import make_bench
 from evalkit.runner.code import code_mode
 from evalkit.runner.execute import execute
@@ -98,11 +99,20 @@ class Run:
         """
         return tables.judgments(self.record)
 
-    def to_html(self, path: str | os.PathLike[str], *, baseline: RunRecord | None = None) -> None:
-        """Write the report: one self-contained HTML file. baseline: tells what changed since."""
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        baseline: RunRecord | None = None,
+        baseline_model: str = "",
+    ) -> None:
+        """Write the report: one self-contained HTML file.
+
+        baseline: an earlier run, to say what changed since. baseline_model: as for ``evaluate``.
+        """
         from evalkit.reporting.html import write_html
 
-        write_html(self.record, Path(path), baseline)
+        write_html(self.record, Path(path), beside(baseline, self.record, baseline_model))
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write scores, verdicts and provenance as JSON (``docs/results.schema.json``)."""
@@ -123,14 +133,16 @@ class Run:
         write_table(tables.TABLES[what](self.record), Path(path))
 
     def to_markdown(
-        self, path: str | os.PathLike[str], *, baseline: RunRecord | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        baseline: RunRecord | None = None,
+        baseline_model: str = "",
     ) -> None:
-        """Write a short summary, as for a pull request. baseline: tells what changed since."""
-        from evalkit.reporting.markdown import render_markdown
+        """Write a short summary, as for a pull request. baseline, baseline_model: as there."""
+        from evalkit.reporting.markdown import write_markdown
 
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(render_markdown(self.record, baseline), encoding="utf-8")
+        write_markdown(self.record, Path(path), beside(baseline, self.record, baseline_model))
 
 
 def evaluate(
@@ -143,7 +155,9 @@ def evaluate(
     cache: bool = True,
     stored: bool = False,
     baseline: str | None = None,
+    baseline_model: str = "",
     allow_changed_baseline: bool = False,
+    allow_missing_baseline: bool = False,
     loaded: Mapping[str, Any] | None = None,
     root: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
@@ -160,7 +174,10 @@ def evaluate(
     seeded part. store: a folder, default ``.evalkit`` under ``root``. cache: use answers
     that are known. stored: where a model's server is down, its stored answers count, as it was
     when the server was up; the run says so. baseline: name, id or JSON file of a run that gates
-    compare with; allow_changed_baseline: even when its data, suite or prompts were others.
+    compare with, on the samples that both have; baseline_model: with which of its models, where
+    that is not the one of the same name, nor the only one; allow_changed_baseline: even when its
+    rows, suite or prompts were others; allow_missing_baseline: where there is none yet, gates
+    against it have no verdict instead of being errors.
     loaded: models that exist already, for names in ``models``. progress: draw it on
     stderr; default when that is a terminal. allow_code: run answers that are code (task
     ``code``) in a sandbox; ``"unsafe"`` where there can be none.
@@ -201,11 +218,16 @@ def evaluate(
     bench = make_bench([one.suite for one in suites], graders, project, given, made)
     opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
     drawn = sys.stderr.isatty() if progress is None else progress
-    compared = load_baseline(baseline, opened, base) if baseline else None
-    if compared is not None:
-        check_baseline(
-            compared, cells, bench, name=baseline or "", allow_changed=allow_changed_baseline
-        )
+    compared = reference(
+        baseline,
+        opened,
+        cells,
+        bench,
+        folder=base,
+        model=baseline_model,
+        allow_changed=allow_changed_baseline,
+        allow_missing=allow_missing_baseline,
+    )
     line = TerminalProgress.on(sys.stderr) if drawn else None
     plan = Plan(cells, made, code_mode(allow_code), own, project.root, bench)
     run = new_run(new_run_id(), base)
@@ -216,7 +238,7 @@ def evaluate(
             opened,
             run,
             use_cache=cache,
-            baseline=compared,
+            reference=compared,
             progress=line,
         )
     return Run(opened.run(record.id), opened)
@@ -234,6 +256,7 @@ def compare(
     suites: Sequence[str] = (),
     metrics: Sequence[str] = (),
     confidence: float = 0.95,
+    baseline_model: str = "",
 ) -> list[CellComparison]:
     """Compare cells on the samples both have, the first name being the reference.
 
@@ -241,6 +264,7 @@ def compare(
     (``model/prompt``), prompts or models of one run, which may stand before them and is else
     the last.
     suites: only these. metrics: names of scores, or ``all``; default: each suite's first.
+    baseline_model: of several runs, the first one's model that all others are compared with.
     Raises UsageError when there is nothing to compare.
     """
 
@@ -257,7 +281,8 @@ def compare(
     with suppress(EvalkitError):  # without the project's own metrics all others are compared
         project = find_project(Path.cwd())
         catalogue.adopt(own_metrics(project), project.root)
-    return compare_cells(select(names, load, suites), metrics, confidence=confidence)
+    pairs = select(names, load, suites, baseline_model)
+    return compare_cells(pairs, metrics, confidence=confidence)
 
 
 def open_store(folder: str | os.PathLike[str] = ".evalkit") -> Store:

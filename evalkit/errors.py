@@ -52,6 +52,10 @@ class UsageError(EvalkitError):
     """A command line or a call asks for something that does not exist."""
 
 
+class UnknownRunError(UsageError):
+    """There is no run of that name, or no such file."""
+
+
 class ModelError(EvalkitError):
     """A model cannot be reached, loaded or asked."""
 

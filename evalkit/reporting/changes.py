@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_cells
 from evalkit.comparing.scores import ScoreComparison, significant
 from evalkit.comparing.side import side_of
@@ -30,7 +31,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """A run against its baseline. alone: cells that the baseline does not have."""
+    """A run against its baseline. alone: cells that the baseline has nothing to compare with."""
 
     baseline: RunRecord
     rows: Sequence[Change]
@@ -50,7 +51,7 @@ class Changes:
         return sum(row.tone == tone for row in self.rows)
 
 
-def changes(run: RunRecord, baseline: RunRecord | None) -> Changes | None:
+def changes(run: RunRecord, baseline: Baseline | None) -> Changes | None:
     """Every cell that both runs have, the surely worse first; None without a baseline."""
     if baseline is None:
         return None
@@ -61,7 +62,7 @@ def changes(run: RunRecord, baseline: RunRecord | None) -> Changes | None:
         if other is None or not other.samples or not cell.samples or not cell.scores:
             alone.append(cell)
         else:
-            found.append((cell, (side_of(baseline, other), side_of(run, cell))))
+            found.append((cell, (side_of(baseline.run, other), side_of(run, cell))))
     compared = compare_cells([sides for _, sides in found], flips=False)
     scores = [
         (cell, score)
@@ -73,15 +74,13 @@ def changes(run: RunRecord, baseline: RunRecord | None) -> Changes | None:
         Change(cell, columns[id(cell)], score, difference_bar(score, on), tone(score))
         for cell, score in scores
     ]
-    return Changes(baseline, sorted(rows, key=lambda r: ("fail", "pass", "none").index(r.tone)),
-                   alone)  # fmt: skip
+    worst_first = sorted(rows, key=lambda r: ("fail", "pass", "none").index(r.tone))
+    return Changes(baseline.run, worst_first, alone)
 
 
-def before(baseline: RunRecord | None, cell: CellRecord) -> CellRecord | None:
-    """The cell of a baseline with the suite, model and prompt of this one."""
-    wanted = (cell.suite, cell.model, cell.prompt)
-    cells = baseline.cells if baseline else ()
-    return next((c for c in cells if (c.suite, c.model, c.prompt) == wanted), None)
+def before(baseline: Baseline | None, cell: CellRecord) -> CellRecord | None:
+    """The cell of a baseline that this one is compared with."""
+    return baseline.find(cell.suite, cell.model, cell.prompt) if baseline else None
 
 
 def symmetric(scores: Sequence[ScoreComparison]) -> Axis:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.records import RunRecord
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$@])")
 
 
-def append_summary(run: RunRecord, path: Path, *, baseline: RunRecord | None = None) -> None:
+def append_summary(run: RunRecord, path: Path, *, baseline: Baseline | None = None) -> None:
     """Add the Markdown summary of a run to the file that GitHub shows for a step."""
     from evalkit.reporting.markdown import render_markdown
 

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.content import folder
 from evalkit.records import RunRecord
 from evalkit.reporting import words
@@ -63,7 +64,7 @@ _ICON_COLOURS = {
 }
 
 
-def render_html(run: RunRecord, baseline: RunRecord | None = None) -> str:
+def render_html(run: RunRecord, baseline: Baseline | None = None) -> str:
     """The report of a run as one HTML document. baseline: an earlier run, to tell what changed."""
     style, script = _joined(STYLES), _joined(SCRIPTS)
     arranged = page(run, baseline)
@@ -78,7 +79,7 @@ def render_html(run: RunRecord, baseline: RunRecord | None = None) -> str:
     return words.encodable(html)
 
 
-def write_html(run: RunRecord, path: str | Path, baseline: RunRecord | None = None) -> Path:
+def write_html(run: RunRecord, path: str | Path, baseline: Baseline | None = None) -> Path:
     """Write the report as UTF-8; the folder is made when it is not there."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_in
 from evalkit.records import RunRecord
 from evalkit.reporting import words
@@ -34,7 +36,7 @@ _CHANGE_HEADER = ("", "suite", "model / prompt", "score", "then", "now", "change
 _CELL_HEADER = ("verdict", "suite", "model / prompt", "score", "value", "interval", "n", "lost")
 
 
-def render_markdown(run: RunRecord, baseline: RunRecord | None = None) -> str:
+def render_markdown(run: RunRecord, baseline: Baseline | None = None) -> str:
     """The headline, the gates that do not pass, every cell; the passing gates folded.
 
     baseline: an earlier run; what changed since comes after the headline.
@@ -46,6 +48,7 @@ def render_markdown(run: RunRecord, baseline: RunRecord | None = None) -> str:
     parts = [f"## {headline(run)}"]
     if run.status != "finished":
         parts.append(f"This run is **{escaped(run.status)}**: the numbers below are not complete.")
+    parts += [f"> {escaped(notice)}" for notice in run.notices]
     since = changes(run, baseline)
     if since is not None and since.rows:
         parts.append(f"Since {escaped(since.baseline.id)}: {since.headline}.")
@@ -63,6 +66,12 @@ def render_markdown(run: RunRecord, baseline: RunRecord | None = None) -> str:
         parts.append(folded(passing, gates_met))
     parts.append(f"<sub>evalkit run {escaped(run.id)}, {escaped(run.started)}</sub>")
     return words.encodable("\n\n".join(parts)) + "\n"
+
+
+def write_markdown(run: RunRecord, path: Path, baseline: Baseline | None = None) -> None:
+    """Write the summary as UTF-8; the folder is made when it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_markdown(run, baseline), encoding="utf-8")
 
 
 def _gate_row(judged: JudgedGate) -> Sequence[str]:

@@ -16,7 +16,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.records import CellRecord, RunRecord, SampleRecord, SuiteRecord
+from evalkit.comparing.baseline import Baseline
+from evalkit.records import CellRecord, SampleRecord, SuiteRecord
 from evalkit.reporting.document import finite
 from evalkit.reporting.index import Row, index_of, rows_of, short
 
@@ -35,7 +36,7 @@ class PackedSuite:
 
 
 def pack(
-    suite: SuiteRecord | None, cells: Sequence[CellRecord], baseline: RunRecord | None = None
+    suite: SuiteRecord | None, cells: Sequence[CellRecord], baseline: Baseline | None = None
 ) -> PackedSuite:
     """Pack the samples of one suite's cells; the cells' order is that of the page's columns.
 

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_in
 from evalkit.comparing.scores import ScoreComparison
 from evalkit.records import CellRecord, GateRecord, ModelRecord, RunRecord, ScoreRecord, SuiteRecord
@@ -153,7 +154,7 @@ class Page:
     speeds: Sequence[Speed]
 
 
-def page(run: RunRecord, baseline: RunRecord | None = None) -> Page:
+def page(run: RunRecord, baseline: Baseline | None = None) -> Page:
     """Arrange a run for the templates. baseline: an earlier run to tell what changed."""
     names = list(dict.fromkeys([*run.suites, *(cell.suite for cell in run.cells)]))
     gates = _gates(run)
@@ -216,7 +217,7 @@ def _suite(
     name: str,
     number: int,
     gates: Sequence[GateRow],
-    baseline: RunRecord | None,
+    baseline: Baseline | None,
 ) -> SuitePage:
     cells = [cell for cell in run.cells if cell.suite == name]
     record = run.suites.get(name)

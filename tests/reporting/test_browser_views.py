@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.comparing.baseline import beside
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.html import write_html
 
@@ -31,7 +32,7 @@ def compared(report: Path) -> tuple[RunRecord, Path]:
             one = {"output": "x", "prediction": "positive", "how": "", "status": "ok", "error": "",
                    "scores": {}, "correct": True}  # fmt: skip
             sample.repeats = [one, {**one, "prediction": LABELS[sample.index % 3]}]
-    return run, write_html(run, report.parent / "compared.html", before)
+    return run, write_html(run, report.parent / "compared.html", beside(before, run))
 
 
 def test_regressed_and_fixed_against_another_cell(open_page: Open, run: RunRecord) -> None:
