@@ -18,7 +18,7 @@ from typing import Any
 
 from evalkit.comparing.columns import scored
 from evalkit.comparing.side import KEPT_DIGEST, KEPT_SUMS, Side, row_digest
-from evalkit.errors import EvalkitError, UnknownRunError, UsageError
+from evalkit.errors import EvalkitError, UsageError
 from evalkit.records import CellRecord, RunRecord, SampleRecord, ScoreRecord, SuiteRecord
 
 _LABELLED = ("classification", "multiple-choice", "safety")
@@ -73,16 +73,11 @@ def _short(value: float | None) -> float | int | None:
 
 
 def read_run(path: Path) -> RunRecord:
-    """A run from a file written by ``--eval-json``.
-
-    Raises UnknownRunError when there is no such file, UsageError when it is no run.
-    """
+    """A run from a file written by ``--eval-json``. Raises UsageError when it is none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         cells = [_cell(cell) for cell in document["cells"]]
         suites = {name: _suite(suite) for name, suite in document.get("suites", {}).items()}
-    except FileNotFoundError as error:
-        raise UnknownRunError(f"{path}: cannot be read: {error.strerror}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

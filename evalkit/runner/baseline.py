@@ -44,10 +44,8 @@ def load_baseline(name: str, store: Store, folder: Path | None = None) -> RunRec
     Its samples are loaded (from a file: as much of them as pairing needs). Raises UnknownRunError
     when there is no such file or run, UsageError when it cannot be read.
     """
-    path = (folder or Path.cwd()) / name
-    if path.suffix == ".json" or path.is_file():
-        return read_run(path)
-    return store.run(name)
+    path = _file(name, folder or Path.cwd())
+    return read_run(path) if path else store.run(name)
 
 
 def find_baseline(name: str, store: Store, *, missing: str = "error") -> None:
@@ -55,15 +53,23 @@ def find_baseline(name: str, store: Store, *, missing: str = "error") -> None:
 
     missing: ``skip`` where there may be none yet.
     """
-    path = Path.cwd() / name
     try:
-        if path.suffix == ".json" or path.is_file():
+        path = _file(name, Path.cwd())
+        if path:
             read_run(path)
         else:
             store.run(name, samples=False)
     except UnknownRunError as error:
         if missing != "skip":
             raise UsageError(f"{error}. {FIRST_RUN}") from error
+
+
+def _file(name: str, folder: Path) -> Path | None:
+    """The file that is meant; None where a run of the store is. Raises UnknownRunError."""
+    path = folder / name
+    if path.suffix == ".json" and not path.exists():
+        raise UnknownRunError(f"there is no file {name}")
+    return path if path.suffix == ".json" or path.is_file() else None
 
 
 def reference(
@@ -94,7 +100,9 @@ def reference(
     except UnknownRunError as error:
         if not allow_missing:
             raise UsageError(f"{error}. {FIRST_RUN}") from error
-        return Reference(why=str(error), skip=True)
+        is_file = name.endswith(".json")
+        why = f"there is no file {name}" if is_file else f"the store has no run '{name}'"
+        return Reference(why=why, skip=True)
     baseline = Baseline(run, every or [cell.id for cell in cells], model)
     notices = check_baseline(baseline, cells, bench, name=name, allow_changed=allow_changed)
     return Reference(baseline, skip=allow_missing, notices=tuple(notices))

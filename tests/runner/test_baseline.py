@@ -418,8 +418,8 @@ def test_one_prompt_is_compared_with_one_prompt_of_the_same_text(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("given", "why"),
-    [(None, "none was given"), ("none.json", "none.json: cannot be read: No such file"),
-     ("v1", "no run 'v1'")],
+    [(None, "none was given"), ("none.json", "there is no file none.json"),
+     ("v1", "the store has no run 'v1'")],
 )  # fmt: skip
 def test_on_a_first_run_gates_against_the_baseline_have_no_verdict(
     tmp_path: Path, given: str | None, why: str
