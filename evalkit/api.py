@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -185,8 +186,9 @@ def evaluate(
     judges: who grades where a suite names rubrics and no judge: names as in ``models``, or of
     judges that ``evalkit.yaml`` declares; several are a panel.
 
-    Raises SpecError (a suite is wrong; nothing was asked), UsageError, StoreError. A model
-    that cannot be loaded is not raised: its cells carry the error, their gates are in error.
+    Warns of what a suite says and hardly means. Raises SpecError (a suite is wrong; nothing was
+    asked), UsageError, StoreError. A model that cannot be loaded is not raised: its cells carry the
+    error, their gates are in error.
     """
     base = Path(root) if root is not None else Path.cwd()
     listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
@@ -205,6 +207,8 @@ def evaluate(
         for one in listed
     ]
     _refuse_duplicates([one.suite.suite for one in suites])
+    for doubt in (doubt for one in suites for doubt in one.doubts):
+        warnings.warn(str(doubt), UserWarning, stacklevel=2)
     given = dict(loaded or {})
     if isinstance(models, Mapping):
         given.update(models)
