@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.comparing.baseline import beside
 from evalkit.comparing.cells import CellComparison, compare_cells
 from evalkit.comparing.saved import read_run
 from evalkit.comparing.select import select
@@ -17,7 +19,7 @@ from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, RunRecord
 from evalkit.reporting import tables
 from evalkit.reporting.progress import TerminalProgress
-from evalkit.runner.baseline import check_baseline, load_baseline
+from evalkit.runner.baseline import reference
 from evalkit.runner.bench import make_bench
 from evalkit.runner.code import code_mode
 from evalkit.runner.execute import execute
@@ -109,11 +111,21 @@ class Run:
         """
         return tables.judgments(self.record)
 
-    def to_html(self, path: str | os.PathLike[str], *, baseline: RunRecord | None = None) -> None:
-        """Write the report: one self-contained HTML file. baseline: tells what changed since."""
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        baseline: RunRecord | None = None,
+        baseline_model: str = "",
+    ) -> None:
+        """Write the report: one self-contained HTML file.
+
+        baseline: an earlier run, to say what changed since. baseline_model: as for ``evaluate``.
+        """
         from evalkit.reporting.html import write_html
 
-        write_html(self.record, Path(path), baseline, self.registry)
+        since = beside(baseline, self.record, baseline_model)
+        write_html(self.record, Path(path), since, self.registry)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write scores, verdicts and provenance as JSON (``docs/results.schema.json``)."""
@@ -134,14 +146,17 @@ class Run:
         write_table(tables.TABLES[what](self.record), Path(path))
 
     def to_markdown(
-        self, path: str | os.PathLike[str], *, baseline: RunRecord | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        baseline: RunRecord | None = None,
+        baseline_model: str = "",
     ) -> None:
-        """Write a short summary, as for a pull request. baseline: tells what changed since."""
-        from evalkit.reporting.markdown import render_markdown
+        """Write a short summary, as for a pull request. baseline, baseline_model: as there."""
+        from evalkit.reporting.markdown import write_markdown
 
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(render_markdown(self.record, baseline, self.registry), encoding="utf-8")
+        since = beside(baseline, self.record, baseline_model)
+        write_markdown(self.record, Path(path), since, self.registry)
 
 
 def evaluate(
@@ -154,7 +169,9 @@ def evaluate(
     cache: bool = True,
     stored: bool = False,
     baseline: str | None = None,
+    baseline_model: str = "",
     allow_changed_baseline: bool = False,
+    allow_missing_baseline: bool = False,
     loaded: Mapping[str, Any] | None = None,
     root: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
@@ -171,7 +188,10 @@ def evaluate(
     seeded part. store: a folder, default ``.evalkit`` under ``root``. cache: use answers
     that are known. stored: where a model's server is down, its stored answers count, as it was
     when the server was up; the run says so. baseline: name, id or JSON file of a run that gates
-    compare with; allow_changed_baseline: even when its data, suite or prompts were others.
+    compare with, on the samples that both have; baseline_model: with which of its models, where
+    that is not the one of the same name, nor the only one; allow_changed_baseline: even when its
+    rows, suite or prompts were others; allow_missing_baseline: where there is none yet, gates
+    against it have no verdict instead of being errors.
     loaded: models that exist already, for names in ``models``. progress: draw it on
     stderr; default when that is a terminal. allow_code: run answers that are code (task
     ``code``) in a sandbox; ``"unsafe"`` where there can be none.
@@ -179,8 +199,9 @@ def evaluate(
     judges: who grades where a suite names rubrics and no judge: names as in ``models``, or of
     judges that ``evalkit.yaml`` declares; several are a panel.
 
-    Raises SpecError (a suite is wrong; nothing was asked), UsageError, StoreError. A model
-    that cannot be loaded is not raised: its cells carry the error, their gates are in error.
+    Warns of what a suite says and hardly means. Raises SpecError (a suite is wrong; nothing was
+    asked), UsageError, StoreError. A model that cannot be loaded is not raised: its cells carry the
+    error, their gates are in error.
     """
     base = Path(root) if root is not None else Path.cwd()
     listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
@@ -192,13 +213,15 @@ def evaluate(
     known = vocabulary(project, registry)
     suites = [
         load_checked(
-            _with_rows(one) if isinstance(one, Mapping) else Path(one),
+            one if isinstance(one, Mapping) else Path(one),
             known,
             root=Path(root) if root is not None else None,
         )
         for one in listed
     ]
     _refuse_duplicates([one.suite.suite for one in suites])
+    for doubt in (doubt for one in suites for doubt in one.doubts):
+        warnings.warn(str(doubt), UserWarning, stacklevel=2)
     given = dict(loaded or {})
     if isinstance(models, Mapping):
         given.update(models)
@@ -214,12 +237,17 @@ def evaluate(
     bench = make_bench([one.suite for one in suites], graders, project, given, made)
     opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
     drawn = sys.stderr.isatty() if progress is None else progress
-    compared = load_baseline(baseline, opened, base) if baseline else None
-    if compared is not None:
-        check_baseline(
-            compared, cells, bench, registry=registry, name=baseline or "",
-            allow_changed=allow_changed_baseline,
-        )  # fmt: skip
+    compared = reference(
+        baseline,
+        opened,
+        cells,
+        bench,
+        registry=registry,
+        folder=base,
+        model=baseline_model,
+        allow_changed=allow_changed_baseline,
+        allow_missing=allow_missing_baseline,
+    )
     line = TerminalProgress.on(sys.stderr) if drawn else None
     plan = Plan(cells, made, code_mode(allow_code), registry, bench)
     run = new_run(new_run_id(), base)
@@ -230,35 +258,10 @@ def evaluate(
             opened,
             run,
             use_cache=cache,
-            baseline=compared,
+            reference=compared,
             progress=line,
         )
     return Run(opened.run(record.id), opened, registry)
-
-
-def _with_rows(suite: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A suite whose ``rows:`` are a DataFrame, with plain rows: missing values are None."""
-    data = suite.get("data")
-    rows = data.get("rows") if isinstance(data, Mapping) else None
-    if not isinstance(data, Mapping) or rows is None or not hasattr(rows, "to_dict"):
-        return suite
-    plain = [
-        {str(name): _plain(value) for name, value in row.items()} for row in rows.to_dict("records")
-    ]
-    return {**suite, "data": {**data, "rows": plain}}
-
-
-def _plain(value: Any) -> Any:
-    """A value of a DataFrame as YAML has them: None where it is missing, dates as text."""
-    from pandas import isna
-
-    if isinstance(value, str | list | dict | tuple):
-        return value
-    if hasattr(value, "tolist"):  # NumPy's
-        value = value.tolist()
-    if not isinstance(value, list) and isna(value):
-        return None
-    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def load_run(name: str = "last", store: str | os.PathLike[str] = ".evalkit") -> Run:
@@ -273,6 +276,7 @@ def compare(
     suites: Sequence[str] = (),
     metrics: Sequence[str] = (),
     confidence: float = 0.95,
+    baseline_model: str = "",
 ) -> list[CellComparison]:
     """Compare cells on the samples both have, the first name being the reference.
 
@@ -280,6 +284,7 @@ def compare(
     (``model/prompt``), prompts or models of one run, which may stand before them and is else
     the last.
     suites: only these. metrics: names of scores, or ``all``; default: each suite's first.
+    baseline_model: of several runs, the first one's model that all others are compared with.
     Raises UsageError when there is nothing to compare.
     """
 
@@ -293,9 +298,8 @@ def compare(
                 raise
             return None
 
-    return compare_cells(
-        select(names, load, suites), metrics, registry=_registry_here(), confidence=confidence
-    )
+    pairs = select(names, load, suites, baseline_model)
+    return compare_cells(pairs, metrics, registry=_registry_here(), confidence=confidence)
 
 
 def _registry_here() -> Registry:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -36,13 +38,22 @@ class SpecError(EvalkitError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(
-            sorted(set(problems), key=lambda p: (p.file, p.line, p.where, p.message))
+            sorted(set(problems), key=lambda p: (p.file, p.line, _natural(p.where), p.message))
         )
         super().__init__("\n".join(str(p) for p in self.problems))
 
 
+def _natural(text: str) -> list[str | int]:
+    """A key that sorts ``rows[2]`` before ``rows[10]``."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", text))]
+
+
 class UsageError(EvalkitError):
     """A command line or a call asks for something that does not exist."""
+
+
+class UnknownRunError(UsageError):
+    """There is no run of that name, or no such file."""
 
 
 class ModelError(EvalkitError):
@@ -70,3 +81,8 @@ def unknown(kind: str, name: str, known: Sequence[str]) -> str:
     hint = f"; did you mean '{guess}'?" if guess else ""
     listed = ", ".join(known) if known else "none"
     return f"unknown {kind} '{name}'{hint} (known: {listed})"
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """The first name, in alphabetical order, that is there twice; None where there is none."""
+    return min((name for name, times in Counter(names).items() if times > 1), default=None)

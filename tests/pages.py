@@ -21,6 +21,12 @@ import yaml
 
 import evalkit.pytest_plugin.nodes  # noqa: F401
 from evalkit import cli
+from evalkit.errors import EvalkitError
+from evalkit.judging.load import rubric_from
+from evalkit.models.registry import resolve
+from evalkit.runner.vocabulary import vocabulary
+from evalkit.spec.load import load_suite
+from evalkit.spec.project import find_project, read_project
 from evalkit.spec.source import parse_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +35,8 @@ PAGES = {
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     if path.parent.name != "reference"  # written from the code: tests/test_reference.py
 }
+VERBATIM = ("README.md", "docs/tutorial.md", *(name for name in PAGES if "/howto/" in name))
+"""Pages that run as they are printed: files, commands and outputs."""
 _BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"`([\w./-]+\.(?:yaml|yml|py|csv|jsonl))`[^`]*:\s*\Z")
 _FIRST = re.compile(r"\A# ([\w./-]+\.(?:yaml|yml|py))\n")
@@ -131,6 +139,70 @@ def _stand_in(name: str) -> dict[str, Any]:
     }
 
 
+ROWS = {
+    "rows": [
+        {
+            "text": "a",
+            "x": "b",
+            "genre": "drama",
+            "topic": "medical",
+            "language": "nl",
+            "label": "negative",
+        }
+    ]
+}
+BASES: list[dict[str, Any]] = [
+    {
+        "task": "classification",
+        "data": {**ROWS, "target": "label", "group": ["genre", "topic", "language"], "pair": "x"},
+        "labels": ["positive", "negative", "billing"],
+        "answer": "choice",
+    },
+    *(
+        {"task": task, "data": {**ROWS, "target": "x"}, "answer": "text"}
+        for task in ("qa", "summarisation", "generation")
+    ),
+]
+"""Suites of which a fragment may be a part."""
+
+
+def _fits(fragment: dict[str, Any], whole: list[dict[str, Any]]) -> None:
+    """A part of a suite must go with one of the page's suites, or with one of ours."""
+    errors = []
+    for base in (*whole, *({**one, "prompt": "{{ text }}"} for one in BASES)):
+        kept = {k: v for k, v in base.items() if k not in ("gates", "metrics")}
+        if "prompts" in fragment:
+            kept.pop("prompt", None)
+        try:
+            load_suite({**kept, **fragment}, vocabulary())
+        except EvalkitError as error:
+            errors.append(str(error))
+        else:
+            return
+    raise AssertionError("\n".join(errors))
+
+
+def check_yaml(block: Block, whole: list[dict[str, Any]], folder: Path) -> None:
+    """Load what a block of YAML declares: a project, a suite, a rubric, or a part of a suite.
+
+    whole: the suites of the page so far, of which a fragment may be a part; takes a new one.
+    """
+    value = block.value
+    if is_project(block):
+        path = folder / "declared.yaml"
+        path.write_text(block.text, encoding="utf-8")
+        for declaration in read_project(path).models.values():
+            resolve(declaration)
+    elif "task" in value:
+        load_suite(value, vocabulary(find_project(folder)))
+        whole.insert(0, value)
+    elif "name" in value and "prompt" in value:
+        rubric_from(parse_yaml(block.text, "page"), ())
+    else:
+        there = [yaml.safe_load(path.read_text()) for path in folder.glob("suites/*.eval.yaml")]
+        _fits(value, [*whole, *there])
+
+
 class Project:
     """A folder in which a page's files are written and its commands run."""
 
@@ -146,7 +218,7 @@ class Project:
     def run(self, words: Sequence[str]) -> str | None:
         """What went wrong with a command, else None. Gates may fail: nobody asked a real model."""
         program, *arguments = words
-        self._bring(arguments)
+        self.bring(arguments)
         if program == "pytest":
             result = self.pytester.runpytest_inprocess(*arguments, "-q")
             said = "\n".join([*result.outlines, *result.errlines])
@@ -168,7 +240,7 @@ class Project:
             self.write(target, out.getvalue())
         return out.getvalue() or "no output" if status else None
 
-    def _bring(self, arguments: Sequence[str]) -> None:
+    def bring(self, arguments: Sequence[str]) -> None:
         """Shipped files that a command names, with the data beside them."""
         for name in arguments:
             shipped = ROOT / name

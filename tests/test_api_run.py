@@ -60,3 +60,54 @@ def test_rows_may_be_a_data_frame(tmp_path: Path) -> None:
     assert third["share"] is None
     assert str(second["when"]).startswith("2026-01-02")
     assert third["when"] is None
+
+
+def test_what_is_hardly_meant_is_a_warning(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"q": ["one", "two"], "a": ["['x', 'y']", "z"]})
+    declared = suite(data={"rows": frame, "target": "a"})
+    with pytest.warns(UserWarning, match="is one text that looks like a list"):
+        evaluate(declared, {"m": lambda prompt: "x"}, root=tmp_path)
+
+
+def test_the_files_of_a_dict_are_looked_for_under_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    for folder in (root / "data", root / "judges", root / "rubrics", elsewhere):
+        folder.mkdir(parents=True)
+    (root / "data/rows.csv").write_text("q,a\none,1\ntwo,2\n")
+    (root / "shots.csv").write_text("q,a\nthree,3\n")
+    rubric = (
+        "name: {}\ndescription: Is it short?\nmode: binary\ncriteria: [It is short.]\n"
+        "prompt: '{{{{ output }}}}'\n"
+    )
+    (root / "judges/named.judge.yaml").write_text(rubric.format("named"))
+    (root / "rubrics/own.judge.yaml").write_text(rubric.format("own"))
+    (root / "evalkit.yaml").write_text("metrics: {size: 'sizes:size'}\n")
+    (root / "sizes.py").write_text(
+        "def size(predictions, targets): return [len(p or '') for p in predictions]"
+    )
+    monkeypatch.chdir(elsewhere)
+    prompt = {"user": "{{ q }}", "shots": {"file": "shots.csv", "count": 1}}
+    suite = {
+        "task": "qa",
+        "data": {"file": "data/rows.csv", "target": "a"},
+        "prompts": {"p": prompt},
+        "metrics": ["exact_match", "size"],
+        "judges": ["named", {"rubric": "rubrics/own.judge.yaml"}],
+        "gates": ["exact_match >= baseline"],
+    }
+
+    def model(prompt: Any) -> str:
+        said = [message["content"] for message in prompt]
+        return "yes" if "short" in str(said) else {"one": "1", "two": "2"}[said[-1]]
+
+    for given in (root, Path("../project"), "../project"):
+        first = evaluate(suite, {"m": model}, judges="m", root=given)
+        first.to_json(root / "first.json")
+        run = evaluate(suite, {"m": model}, judges="m", root=given, baseline="first.json")
+        assert "three" in str(run.record.cells[0].samples[0].prompt)
+        assert set(run.scores["score"]) >= {"exact_match", "size", "named", "own"}
+        assert run.passed
+    assert (root / ".evalkit" / "store.sqlite").exists()
+    assert list(elsewhere.iterdir()) == []

@@ -1,7 +1,8 @@
 """What the documentation shows works: suites load, Python runs, commands run.
 
 Models are stand-ins that answer at once, whatever a page declares them to be; its declarations
-are checked as they stand.
+are checked as they stand. The tutorial, the how-to pages and the README run as they are printed:
+``tests/test_howto.py``.
 """
 
 from __future__ import annotations
@@ -17,22 +18,16 @@ import jsonschema
 import pytest
 import yaml
 
-from evalkit.errors import EvalkitError
-from evalkit.judging.load import rubric_from
-from evalkit.models.registry import resolve
-from evalkit.runner.vocabulary import vocabulary
-from evalkit.spec.load import load_suite
-from evalkit.spec.project import find_project, read_project
-from evalkit.spec.source import parse_yaml
 from tests.pages import (
     PAGES,
     ROOT,
     STAND_IN,
+    VERBATIM,
     Block,
     Project,
     blocks,
+    check_yaml,
     commands,
-    is_project,
     project_file,
 )
 
@@ -84,67 +79,8 @@ metrics: [accuracy, macro_f1]
 gates: [accuracy >= 0.1]
 """
 
-ROWS = {
-    "rows": [
-        {
-            "text": "a",
-            "x": "b",
-            "genre": "drama",
-            "topic": "medical",
-            "language": "nl",
-            "label": "negative",
-        }
-    ]
-}
-BASES: list[dict[str, Any]] = [
-    {
-        "task": "classification",
-        "data": {**ROWS, "target": "label", "group": ["genre", "topic", "language"], "pair": "x"},
-        "labels": ["positive", "negative", "billing"],
-        "answer": "choice",
-    },
-    *(
-        {"task": task, "data": {**ROWS, "target": "x"}, "answer": "text"}
-        for task in ("qa", "summarisation", "generation")
-    ),
-]
-"""Suites of which a fragment may be a part."""
 
-
-def _fits(fragment: dict[str, Any], whole: list[dict[str, Any]]) -> None:
-    """A part of a suite must go with one of the page's suites, or with one of ours."""
-    errors = []
-    for base in (*whole, *({**one, "prompt": "{{ text }}"} for one in BASES)):
-        kept = {k: v for k, v in base.items() if k not in ("gates", "metrics")}
-        if "prompts" in fragment:
-            kept.pop("prompt", None)
-        try:
-            load_suite({**kept, **fragment}, vocabulary())
-        except EvalkitError as error:
-            errors.append(str(error))
-        else:
-            return
-    raise AssertionError("\n".join(errors))
-
-
-def _yaml_block(block: Block, whole: list[dict[str, Any]], folder: Path) -> None:
-    value = block.value
-    if is_project(block):
-        path = folder / "declared.yaml"
-        path.write_text(block.text, encoding="utf-8")
-        for declaration in read_project(path).models.values():
-            resolve(declaration)
-    elif "task" in value:
-        load_suite(value, vocabulary(find_project(folder)))
-        whole.insert(0, value)
-    elif "name" in value and "prompt" in value:
-        rubric_from(parse_yaml(block.text, "page"), ())
-    else:
-        there = [yaml.safe_load(path.read_text()) for path in folder.glob("suites/*.eval.yaml")]
-        _fits(value, [*whole, *there])
-
-
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in VERBATIM])
 def test_what_a_page_shows_works(
     page: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,8 +89,7 @@ def test_what_a_page_shows_works(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", os.devnull)
     project.write("stand_in.py", STAND_IN)
     project.write("evalkit.yaml", project_file(shown, NAMES))
-    if page != "docs/tutorial.md" and "howto" not in page:
-        project.write("suites/questions.eval.yaml", ANY_SUITE)
+    project.write("suites/questions.eval.yaml", ANY_SUITE)
     for line in BEFORE.get(page, ()):
         assert project.run(line.split()) is None, line
     for name, text in FILES.get(page, {}).items():
@@ -177,7 +112,7 @@ def _show(block: Block, project: Project, whole: list[dict[str, Any]]) -> None:
     if block.file not in ("", "evalkit.yaml", "conftest.py") and block.file[0] != ".":
         project.write(block.file, block.text)
     if block.language == "yaml" and not block.file.startswith("."):  # pipelines: see below
-        _yaml_block(block, whole, project.folder)
+        check_yaml(block, whole, project.folder)
     elif block.language == "python":
         exec(compile(block.text, "page", "exec"), {"model": None, "tokenizer": None})  # noqa: S102 - our own pages
     elif block.language == "console":

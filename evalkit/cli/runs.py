@@ -27,6 +27,9 @@ def add(commands: Commands) -> None:
     report.add_argument("--baseline", metavar="NAME|FILE",
                         help="tell what changed since this run: its name or id, or a file written"
                         " by --eval-json")  # fmt: skip
+    report.add_argument("--baseline-model", default="", metavar="NAME",
+                        help="the baseline's model that every model is compared with (default:"
+                        " the one of the same name, or the only one)")  # fmt: skip
     add_store(report)
     report.set_defaults(command=_report)
 
@@ -41,6 +44,9 @@ def add(commands: Commands) -> None:
     compare.add_argument("--metric", action="append", default=[], metavar="NAME",
                          help="this score; may be given several times; all: every score"
                          " (default: the first of the suite)")  # fmt: skip
+    compare.add_argument("--baseline-model", default="", metavar="NAME",
+                         help="of two runs, the first one's model that every model is compared"
+                         " with (default: the one of the same name, or the only one)")  # fmt: skip
     compare.add_argument("--confidence", type=float, default=0.95, help="of the intervals")
     compare.add_argument("--json", type=Path, metavar="FILE", help="write it as JSON too")
     compare.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
@@ -85,12 +91,12 @@ def _report(options: argparse.Namespace) -> int:
     from evalkit.runner.baseline import load_baseline
 
     run = load_run(options.run, options.store)
-    named = options.baseline
+    named, model = options.baseline, options.baseline_model
     baseline = load_baseline(named, open_store(options.store)) if named else None
     writers: dict[str, Callable[[Path], None]] = {
-        ".html": partial(run.to_html, baseline=baseline),
+        ".html": partial(run.to_html, baseline=baseline, baseline_model=model),
         ".json": run.to_json,
-        ".md": partial(run.to_markdown, baseline=baseline),
+        ".md": partial(run.to_markdown, baseline=baseline, baseline_model=model),
     }
     write = writers.get(options.output.suffix)
     if write is None:
@@ -115,6 +121,7 @@ def _compare(options: argparse.Namespace) -> int:
         suites=options.suite,
         metrics=options.metric,
         confidence=options.confidence,
+        baseline_model=options.baseline_model,
     )
     for line in comparison.comparison_lines(found):
         print(line)

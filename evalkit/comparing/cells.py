@@ -118,7 +118,8 @@ def _called(a: Side, b: Side) -> tuple[str, str]:
 
 def _flips(a: Side, b: Side, scores: Sequence[str]) -> list[Flip]:
     """The samples whose 0/1 value of the first such score differs."""
-    ids = pair(a, b).ids
+    both = pair(a, b)
+    a, b, ids = both.a, both.b, both.ids
     for score in scores:
         values = {
             one: (a.samples[one].scores.get(score), b.samples[one].scores.get(score)) for one in ids

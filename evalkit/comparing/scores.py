@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
 from time import perf_counter
@@ -69,6 +70,13 @@ class _Asked:
     registry: Registry
 
 
+def _left_out(both: Paired) -> list[str]:
+    """What is not compared, in words."""
+    changed = [f"{both.changed} left out: row or target differs"] if both.changed else []
+    missing = both.gone + both.new
+    return [*changed, f"{missing} left out: scored in one of the two only"] if missing else changed
+
+
 def compare_score(
     a: Side,
     b: Side,
@@ -77,6 +85,7 @@ def compare_score(
     registry: Registry = BUILT_IN,
     confidence: float = 0.95,
     seed: int = 0,
+    left_out: Callable[[Paired], list[str]] = _left_out,
 ) -> ScoreComparison:
     """Compare one score, by its full name; ``accuracy[topic=art]`` over the samples of the group.
 
@@ -85,9 +94,11 @@ def compare_score(
     bootstrap. Both over clusters where the suite has some. A score that judges give: over the
     samples with a grade on both sides. A function of the project's own that
     makes one number of all samples: the same bootstrap, fewer times, if it is fast. Any other:
-    the difference alone. registry: where the score's metric is looked up.
+    the difference alone. registry: where the score's metric is looked up. left_out: how the note
+    says what is not in both.
     """
     both = pair(a, b)
+    a, b = both.a, both.b
     name, ids = _group(a, b, score, both.ids)
     better, width = _known(a, b, score, registry)
     valued = [one for one in ids if all(name in side.samples[one].scores for side in (a, b))]
@@ -96,7 +107,10 @@ def compare_score(
         either = sum(any(name in side.samples[one].scores for side in (a, b)) for one in ids)
         ungraded, ids = either - len(valued), valued
     clusters = _clusters(a, b, ids) if ids else None
-    note = "; ".join(filter(None, (_unpaired(both, ungraded), _two_functions(a, b, name))))
+    parts = left_out(both)
+    if ungraded:
+        parts.append(f"{ungraded} left out: graded in one of the two only")
+    note = "; ".join(filter(None, (*parts, _two_functions(a, b, name))))
     asked = _Asked(score, name, better, width, ids, clusters, confidence, seed, note, registry)
     if name != score and not (a.whole or b.whole):
         return _undefined(asked, "files do not keep which samples are in a group")
@@ -164,17 +178,6 @@ def _per_sample(side: Side, name: str, ids: list[str]) -> Floats | None:
     if any(value is None for value in values):
         return None
     return np.array(values, dtype=np.float64)
-
-
-def _unpaired(both: Paired, ungraded: int) -> str:
-    parts = []
-    if both.changed:
-        parts.append(f"{both.changed} left out: row or target differs")
-    if both.missing:
-        parts.append(f"{both.missing} left out: scored in one of the two only")
-    if ungraded:
-        parts.append(f"{ungraded} left out: graded in one of the two only")
-    return "; ".join(parts)
 
 
 def _by_samples(asked: _Asked, a: Floats, b: Floats) -> ScoreComparison:

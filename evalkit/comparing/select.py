@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
+from evalkit.comparing.baseline import beside
 from evalkit.comparing.side import Side, side_of
 from evalkit.errors import UsageError, unknown
 from evalkit.records import CellRecord, RunRecord
@@ -13,12 +14,15 @@ Load = Callable[[str], RunRecord | None]
 """The run of an id, a label, ``last`` or a file; None when the name is no run."""
 
 
-def select(names: Sequence[str], load: Load, suites: Sequence[str] = ()) -> list[tuple[Side, Side]]:
+def select(
+    names: Sequence[str], load: Load, suites: Sequence[str] = (), model: str = ""
+) -> list[tuple[Side, Side]]:
     """The pairs of cells that some names ask to compare, the first name being the reference.
 
-    Several runs: each cell with the same cell of the first run. Cells (``model/prompt``),
-    prompts or models: within one run, which may be named before them and is else the last.
-    One run alone: its cells with each other. Raises UsageError when there is nothing to compare.
+    Several runs: each cell with its counterpart in the first run (``model``: of this model).
+    Cells (``model/prompt``), prompts or models: within one run, which may be named before them and
+    is else the last. One run alone: its cells with each other. Raises UsageError when there is
+    nothing to compare.
     """
     runs, cells = _split(names, load)
     if len(runs) > 1 and cells:
@@ -26,8 +30,10 @@ def select(names: Sequence[str], load: Load, suites: Sequence[str] = ()) -> list
             f"compare several runs, or cells of one run, not both ({', '.join(names)});"
             " write: evalkit compare RUN model/prompt model/prompt"
         )
+    if model and len(runs) < 2:
+        raise UsageError("--baseline-model is for the first of several runs; name two runs")
     if len(runs) > 1:
-        pairs = [two for other in runs[1:] for two in _across(runs[0], other)]
+        pairs = [two for other in runs[1:] for two in _across(runs[0], other, model)]
     elif len(cells) > 1:
         pairs = _within(runs[0] if runs else _last(load), cells)
     elif runs and not cells:
@@ -63,21 +69,12 @@ def _last(load: Load) -> RunRecord:
     return run
 
 
-def _across(first: RunRecord, second: RunRecord) -> list[tuple[Side, Side]]:
-    """The same cells of two runs; where a model or prompt was renamed, the only one there is."""
-    pairs = []
-    for suite in dict.fromkeys(cell.suite for cell in first.cells):
-        before = [cell for cell in first.cells if cell.suite == suite]
-        after = [cell for cell in second.cells if cell.suite == suite]
-        same = [(x, y) for x in before for y in after if _names(x) == _names(y)]
-        if not same:
-            same = [(x, y) for x in before for y in after if x.prompt == y.prompt]
-            if len(same) > min(len(before), len(after)):
-                same = []
-        if not same and len(before) == len(after) == 1:
-            same = [(before[0], after[0])]
-        pairs += [(side_of(first, x), side_of(second, y)) for x, y in same]
-    return pairs
+def _across(first: RunRecord, second: RunRecord, model: str) -> list[tuple[Side, Side]]:
+    """The cells of a run, each with the cell of the first run that it is compared with."""
+    baseline = beside(first, second, model)
+    assert baseline is not None
+    found = [(baseline.find(y.suite, y.model, y.prompt), y) for y in second.cells]
+    return [(side_of(first, x), side_of(second, y)) for x, y in found if x is not None]
 
 
 def _within(run: RunRecord, names: Sequence[str]) -> list[tuple[Side, Side]]:

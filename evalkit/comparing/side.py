@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.comparing.columns import columns_of, scored
+from evalkit.comparing.rows import digest_of, match_rows
 from evalkit.metrics.base import Columns
 from evalkit.records import CellRecord, Kept, RunRecord, SampleRecord, SuiteRecord
 from evalkit.records.names import base_of
@@ -32,6 +32,11 @@ class Side:
     samples: Mapping[str, SampleRecord]
     whole: bool = True
     run: str = ""
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """What stands for the row of each sample, by id."""
+        return {one: row_digest(sample) for one, sample in self.samples.items()}
 
     @property
     def name(self) -> str:
@@ -91,14 +96,18 @@ class Side:
 
 
 class Paired(NamedTuple):
-    """The ids two sides share, in the first one's order, and how many could not be paired.
+    """Two sides with the samples they share under the same ids.
 
-    changed: in both, but with another row or target. missing: scored in one only.
+    ids: of these, in the order of a. changed: how many are in both, but with another row or target.
+    gone: how many are scored in a only. new: in b only.
     """
 
+    a: Side
+    b: Side
     ids: list[str]
     changed: int
-    missing: int
+    gone: int
+    new: int
 
 
 def side_of(run: RunRecord, cell: CellRecord) -> Side:
@@ -110,20 +119,22 @@ def side_of(run: RunRecord, cell: CellRecord) -> Side:
 
 
 def pair(a: Side, b: Side) -> Paired:
-    """The samples that both sides have, where their rows and targets agree."""
-    both = [one for one in a.samples if one in b.samples]
+    """The samples that both sides have, where their rows and targets agree.
+
+    Rows that moved are found again: a of the result has them under the ids of b.
+    """
     if a.whole and b.whole and a.run == b.run:  # cells of one suite in one run share its data
-        agreeing = both
-    else:
-        agreeing = [o for o in both if row_digest(a.samples[o]) == row_digest(b.samples[o])]
-    missing = len(a.samples) + len(b.samples) - 2 * len(both)
-    return Paired(agreeing, len(both) - len(agreeing), missing)
+        both = [one for one in a.samples if one in b.samples]
+        return Paired(a, b, both, 0, len(a.samples) - len(both), len(b.samples) - len(both))
+    rows = match_rows(a.digests, b.digests)
+    if any(one != other for one, other in rows.same.items()):
+        a = replace(a, samples={other: a.samples[one] for one, other in rows.same.items()})
+    counts = (len(rows.changed), len(rows.gone), len(rows.new))
+    return Paired(a, b, list(rows.same.values()), *counts)
 
 
 def row_digest(sample: SampleRecord) -> str:
-    """Twelve hexadecimal digits that stand for a sample's row and accepted answers."""
+    """What stands for a sample's row and accepted answers."""
     if sample.kept is not None:
         return sample.kept.digest
-    content = [sample.fields, list(sample.targets)]
-    text = json.dumps(content, sort_keys=True, default=str, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:12]
+    return digest_of(sample.fields, sample.targets)

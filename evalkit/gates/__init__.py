@@ -9,14 +9,16 @@ from evalkit.gates.grammar import (
     parse,
     problem,
 )
-from evalkit.gates.verdicts import Difference, decide
+from evalkit.gates.verdicts import Difference, NotYetError, Shared, decide
 
 __all__ = [
     "Difference",
     "Gate",
     "GateSyntaxError",
     "KnownScores",
+    "NotYetError",
     "Reference",
+    "Shared",
     "Term",
     "decide",
     "parse",

@@ -41,7 +41,26 @@ class Difference:
     ends_at: Callable[[int], tuple[float, float]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A score of this cell and of another over the n samples both have, where these are not all.
+
+    NaN where it cannot be computed over these alone. note: how many are not in both, or why there
+    is no value.
+    """
+
+    own: float
+    other: float
+    n: int
+    note: str
+
+
+class NotYetError(EvalkitError):
+    """What a gate compares with does not exist yet, which is allowed."""
+
+
 Resolve = Callable[[str, str], float]
+Share = Callable[[str, str], Shared | None]
 Compare = Callable[[str, str, float], Difference]
 
 
@@ -50,6 +69,7 @@ def decide(
     scores: Scores,
     resolve: Resolve = lambda target, score: math.nan,
     compare: Compare | None = None,
+    share: Share = lambda target, score: None,
     *,
     lost: str = "",
     part: str = "",
@@ -58,8 +78,10 @@ def decide(
     """The verdict on one gate.
 
     scores: of the cell, with intervals at the gate's confidence. resolve: the value of a
-    score of ``baseline`` or ``model/prompt``; raises EvalkitError saying what is missing.
-    compare: the paired difference from a score of such a cell, at a confidence. lost: why
+    score of ``baseline`` or ``model/prompt``; raises EvalkitError saying what is missing, and
+    NotYetError where that means no verdict (none). compare: the paired difference from a score of
+    such a cell, at a confidence. share: both scores over the samples that both cells have; None
+    where these are all. lost: why
     the cell cannot be trusted (errors above the suite's ``max_errors``); such a cell fails all
     its gates with this reason. part: how many of the samples were taken, where not all were; a
     score that none of them tells anything of is then no error but inconclusive. own:
@@ -68,7 +90,7 @@ def decide(
     verdicts = [
         _with_itself(gate, term, scores)
         if own and term.reference.target == own
-        else _decide_term(gate, term, scores, resolve, compare, part)
+        else _decide_term(gate, term, scores, resolve, compare, share, part)
         for term in gate.terms
     ]
     worst = max(verdicts, key=lambda v: _SEVERITY[v.verdict])
@@ -84,7 +106,13 @@ _SEVERITY = {"none": -1, "pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 
 
 def _decide_term(
-    gate: Gate, term: Term, scores: Scores, resolve: Resolve, compare: Compare | None, part: str
+    gate: Gate,
+    term: Term,
+    scores: Scores,
+    resolve: Resolve,
+    compare: Compare | None,
+    share: Share,
+    part: str,
 ) -> GateRecord:
     score = scores.get(term.score)
     record = _record(gate, term, score)
@@ -97,10 +125,13 @@ def _decide_term(
         why = f": {whole.note}" if whole and whole.value is None and whole.note else ""
         record.reason = f"the score {term.score} was not computed{why}"
         return record
+    shared = None
     try:
         if term.reference.target:
             record.threshold += resolve(term.reference.target, term.score)
+            shared = share(term.reference.target, term.score)
     except EvalkitError as error:
+        record.verdict = "none" if isinstance(error, NotYetError) else "error"
         record.reason = str(error)
         return record
     if math.isnan(record.threshold):
@@ -110,9 +141,19 @@ def _decide_term(
         what = "infinite" if score.no_value == "infinite" else "undefined"
         record.reason = f"{term.score} is {what}{f': {score.note}' if score.note else ''}"
         return record
-    record.margin = _margin(score.value, term.op, record.threshold)
+    if shared is not None:
+        if math.isnan(shared.own) or math.isnan(shared.other):
+            record.verdict = "inconclusive"
+            record.reason = f"{term.score} cannot be compared with {term.reference.target}:"
+            record.reason += f" {shared.note}"
+            return record
+        record.threshold = term.reference.offset + shared.other
+        record.value, record.n = shared.own, shared.n
+        record.low = record.high = None
+    value = score.value if shared is None else shared.own
+    record.margin = _margin(value, term.op, record.threshold)
     if gate.confidence is None:
-        _judge_value(record, score.value)
+        _judge_value(record, value, shared.note if shared else "")
     elif term.reference.target and compare is not None:
         found = compare(term.reference.target, term.score, gate.confidence)
         _judge_difference(record, term, found, gate.confidence)
@@ -163,12 +204,12 @@ def _margin(value: float, op: str, threshold: float) -> float:
     return abs(value - threshold) * (1 if op == "!=" else -1)
 
 
-def _judge_value(record: GateRecord, value: float) -> None:
+def _judge_value(record: GateRecord, value: float, note: str = "") -> None:
     passed = _OPS[record.op](value, record.threshold)
     record.verdict = "pass" if passed else "fail"
     claim = "holds" if passed else "does not hold"
     record.reason = (
-        f"{record.score} = {_shown(value)} over {record.n} samples:"
+        f"{record.score} = {_shown(value)} over {record.n} samples{f' ({note})' if note else ''}:"
         f" {record.op} {record.threshold:.4g} {claim}"
     )
 

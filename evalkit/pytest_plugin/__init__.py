@@ -52,9 +52,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--eval-baseline", metavar="NAME|FILE",
         help="what gates such as 'f1 >= baseline - 0.02' compare with: the name or id of a run"
         " in the store, or a file written by --eval-json")  # fmt: skip
+    add("--eval-baseline-model", default="", metavar="NAME",
+        help="the baseline's model that every model is compared with (default: the one of the same"
+        " name, or the only one)")  # fmt: skip
+    add("--eval-baseline-missing", choices=("error", "skip"), default="error",
+        help="what gates against a baseline are where there is none yet: an error, or skipped"
+        " (default: error)")  # fmt: skip
     add("--eval-baseline-changed", choices=("refuse", "allow"), default="refuse",
-        help="what to do with a baseline whose suite, data or prompts were others (default:"
-        " refuse it, saying what changed)")  # fmt: skip
+        help="what to do with a baseline whose suite, rows or prompts were others (default:"
+        " refuse it, saying what changed; rows that only came or went do not matter)")  # fmt: skip
     add("--eval-allow-code", nargs="?", const="sandbox", type=_code_mode, metavar="unsafe",
         help="run answers that are code (task: code) in a sandbox without network and files of"
         " yours; =unsafe runs them without it, under limits on time and memory only")  # fmt: skip

@@ -162,7 +162,8 @@ class GateItem(EvalItem):
         if gate.verdict == "pass":
             return
         if gate.verdict == "none":
-            pytest.skip(gate.reason)
+            # Where the gate stands, not where evalkit looked at it.
+            raise pytest.skip.Exception(gate.reason, _use_item_location=True)
         message = describe_gate(gate, record) + self.first_error()
         if gate.verdict == "inconclusive" and self.evals.inconclusive_warns:
             warnings.warn(InconclusiveGate(message), stacklevel=2)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evalkit.api import Run, new_run
-from evalkit.errors import Problem, SpecError, StoreError, UsageError
+from evalkit.comparing.baseline import beside
+from evalkit.errors import Problem, SpecError, StoreError, UnknownRunError, UsageError
 from evalkit.pytest_plugin import SESSION
 from evalkit.pytest_plugin.ids import WholeNames
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.github import append_summary
 from evalkit.reporting.progress import TerminalProgress
-from evalkit.runner.baseline import check_baseline, find_baseline, load_baseline
+from evalkit.runner.baseline import Reference, find_baseline, load_baseline, reference
 from evalkit.runner.bench import Bench, make_bench
 from evalkit.runner.by_hand import AskedModel
 from evalkit.runner.execute import execute
@@ -79,6 +80,7 @@ class EvalSession:
         self._suites: dict[Path, LoadedSuite] = {}
         self._names: dict[str, Path] = {}
         self._variants: set[str] = set()
+        self._cells: dict[CellId, None] = {}
         self._planned: dict[CellId, Cell] = {}
         self._records: dict[CellId, CellRecord] | None = None
         self._failure: Exception | None = None
@@ -180,6 +182,7 @@ class EvalSession:
         prompts, limit = self._option("prompt"), self._option("limit")
         cells = cells_of(loaded, self.model_names, prompts, limit, self.models, self.registry)
         self._variants.update(cell.variant.name for cell in cells)
+        self._cells.update(dict.fromkeys(cell.id for cell in cells))
         return cells
 
     def plan_items(self, items: Sequence[pytest.Item]) -> None:
@@ -204,8 +207,9 @@ class EvalSession:
         if self._planned:
             assert self.bench is not None  # a judge nobody knows is an error now, not later
         if self._option("baseline") and self._planned:
+            missing = self._option("baseline_missing")
             with contextlib.suppress(StoreError):  # the items tell it
-                find_baseline(self._option("baseline"), self.store)
+                find_baseline(self._option("baseline"), self.store, missing=missing)
 
     # running
 
@@ -238,7 +242,7 @@ class EvalSession:
             return self._execute()
 
     def _execute(self) -> RunRecord:
-        baseline = self._baseline()
+        compared = self._reference()
         plan = Plan(
             list(self._planned.values()),
             self.models,
@@ -255,25 +259,23 @@ class EvalSession:
                 self.store,
                 run,
                 use_cache=not self._option("no_cache"),
-                baseline=baseline,
+                reference=compared,
                 progress=progress,
             )
 
-    def _baseline(self) -> RunRecord | None:
+    def _reference(self) -> Reference:
         """What gates compare with. Raises UsageError when it is not there or does not fit."""
-        name = self._option("baseline")
-        if not name:
-            return None
-        baseline = load_baseline(name, self.store)
-        check_baseline(
-            baseline,
+        return reference(
+            self._option("baseline"),
+            self.store,
             list(self._planned.values()),
             self.bench,
             registry=self.registry,
-            name=name,
+            every=[*self._cells],
+            model=self._option("baseline_model"),
             allow_changed=self._option("baseline_changed") == "allow",
+            allow_missing=self._option("baseline_missing") == "skip",
         )
-        return baseline
 
     @contextlib.contextmanager
     def _terminal(self) -> Iterator[TerminalProgress | None]:
@@ -315,20 +317,22 @@ class EvalSession:
         """
         if self._run_status() != "finished":
             return True
+        from evalkit.reporting.html import write_html
+        from evalkit.reporting.markdown import write_markdown
+
         run = Run(self.store.run(self.run_id), self.store, self.registry)
         outputs, summary = self._outputs(), os.environ.get("GITHUB_STEP_SUMMARY")
         # Before the run is named: it may take over the name of its baseline.
         name = self._option("baseline") if outputs or summary else None
-        baseline = load_baseline(name, self.store) if name else None
+        baseline = self._loaded(name) if name else None
         if self._option("save"):
             self.store.label_run(self.run_id, self._option("save"))
-        writers: dict[str, Callable[[Path], None]] = {
-            "report": partial(run.to_html, baseline=baseline),
+        since = beside(baseline, run.record, self._option("baseline_model"))
+        writers: dict[str, Callable[[Path], Any]] = {
+            "report": partial(write_html, run.record, baseline=since, registry=self.registry),
             "json": run.to_json,
-            "markdown": partial(run.to_markdown, baseline=baseline),
-            "summary": partial(
-                append_summary, run.record, baseline=baseline, registry=self.registry
-            ),
+            "markdown": partial(write_markdown, run.record, baseline=since, registry=self.registry),
+            "summary": partial(append_summary, run.record, baseline=since, registry=self.registry),
         }
         if summary:
             outputs.append(("summary", Path(summary)))
@@ -344,6 +348,13 @@ class EvalSession:
                     f" evalkit report {self.run_id} --store {self.store.path.parent} -o FILE"
                 )
         return written
+
+    def _loaded(self, name: str) -> RunRecord | None:
+        """The baseline for what is written; None where there is none yet, and may be none."""
+        try:
+            return load_baseline(name, self.store)
+        except UnknownRunError:
+            return None
 
     def _outputs(self) -> list[tuple[str, Path]]:
         """The files that were asked for, by option."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_cells
 from evalkit.comparing.scores import ScoreComparison, significant
 from evalkit.comparing.side import side_of
@@ -31,7 +32,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """A run against its baseline. alone: cells that the baseline does not have."""
+    """A run against its baseline. alone: cells that the baseline has nothing to compare with."""
 
     baseline: RunRecord
     rows: Sequence[Change]
@@ -52,7 +53,7 @@ class Changes:
 
 
 def changes(
-    run: RunRecord, baseline: RunRecord | None, registry: Registry = BUILT_IN
+    run: RunRecord, baseline: Baseline | None, registry: Registry = BUILT_IN
 ) -> Changes | None:
     """Every cell that both runs have, the surely worse first; None without a baseline."""
     if baseline is None:
@@ -64,7 +65,7 @@ def changes(
         if other is None or not other.samples or not cell.samples or not cell.scores:
             alone.append(cell)
         else:
-            found.append((cell, (side_of(baseline, other), side_of(run, cell))))
+            found.append((cell, (side_of(baseline.run, other), side_of(run, cell))))
     compared = compare_cells([sides for _, sides in found], registry=registry, flips=False)
     scores = [
         (cell, score)
@@ -76,15 +77,13 @@ def changes(
         Change(cell, columns[id(cell)], score, difference_bar(score, on), tone(score))
         for cell, score in scores
     ]
-    return Changes(baseline, sorted(rows, key=lambda r: ("fail", "pass", "none").index(r.tone)),
-                   alone)  # fmt: skip
+    worst_first = sorted(rows, key=lambda r: ("fail", "pass", "none").index(r.tone))
+    return Changes(baseline.run, worst_first, alone)
 
 
-def before(baseline: RunRecord | None, cell: CellRecord) -> CellRecord | None:
-    """The cell of a baseline with the suite, model and prompt of this one."""
-    wanted = (cell.suite, cell.model, cell.prompt)
-    cells = baseline.cells if baseline else ()
-    return next((c for c in cells if (c.suite, c.model, c.prompt) == wanted), None)
+def before(baseline: Baseline | None, cell: CellRecord) -> CellRecord | None:
+    """The cell of a baseline that this one is compared with."""
+    return baseline.find(cell.suite, cell.model, cell.prompt) if baseline else None
 
 
 def symmetric(scores: Sequence[ScoreComparison]) -> Axis:

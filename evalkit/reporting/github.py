@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
 
@@ -16,7 +17,7 @@ def append_summary(
     run: RunRecord,
     path: Path,
     *,
-    baseline: RunRecord | None = None,
+    baseline: Baseline | None = None,
     registry: Registry = BUILT_IN,
 ) -> None:
     """Add the Markdown summary of a run to the file that GitHub shows for a step."""

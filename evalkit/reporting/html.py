@@ -20,6 +20,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.content import folder
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
@@ -65,7 +66,7 @@ _ICON_COLOURS = {
 
 
 def render_html(
-    run: RunRecord, baseline: RunRecord | None = None, registry: Registry = BUILT_IN
+    run: RunRecord, baseline: Baseline | None = None, registry: Registry = BUILT_IN
 ) -> str:
     """The report of a run as one HTML document.
 
@@ -88,7 +89,7 @@ def render_html(
 def write_html(
     run: RunRecord,
     path: str | Path,
-    baseline: RunRecord | None = None,
+    baseline: Baseline | None = None,
     registry: Registry = BUILT_IN,
 ) -> Path:
     """Write the report as UTF-8; the folder is made when it is not there."""

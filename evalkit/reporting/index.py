@@ -11,7 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.records import CellRecord, RunRecord, SampleRecord, SuiteRecord
+from evalkit.comparing.baseline import Baseline
+from evalkit.comparing.rows import match_rows
+from evalkit.comparing.side import row_digest
+from evalkit.records import CellRecord, SampleRecord, SuiteRecord
 from evalkit.reporting.changes import before
 from evalkit.reporting.document import finite
 
@@ -45,7 +48,7 @@ def index_of(
     cells: Sequence[CellRecord],
     rows: Sequence[Row],
     fields: list[str],
-    baseline: RunRecord | None,
+    baseline: Baseline | None,
     chunk: int,
 ) -> dict[str, Any]:
     """The index of a suite's rows, as JSON values. chunk: rows per chunk."""
@@ -61,7 +64,7 @@ def index_of(
         "score": score,
         "better": better,
         "folded": suite is not None and suite.task == "safety",
-        "baseline": baseline.id if baseline else "",
+        "baseline": baseline.run.id if baseline else "",
         "ids": [row.first.id for row in rows],
         "gold": _codes((_gold(row.first, labels) for row in rows), labels),
         "differ": "".join("01"[_differs(row, bool(labels))] for row in rows),
@@ -77,7 +80,7 @@ def index_of(
                 "scores": [_graded_value(row.cells[k], score) for row in rows] if score else [],
                 "flaky": _letters(_flaky(row.cells[k]) for row in rows),
                 "panel": _letters(_panel(cell, row.cells[k]) for row in rows),
-                "before": _before(suite, before(baseline, cell), rows, score),
+                "before": _before(suite, baseline, cell, rows, score),
             }
             for k, cell in enumerate(cells)
         ],
@@ -160,13 +163,23 @@ def _panel(cell: CellRecord, sample: SampleRecord | None) -> str:
 
 
 def _before(
-    suite: SuiteRecord | None, cell: CellRecord | None, rows: Sequence[Row], score: str
+    suite: SuiteRecord | None,
+    baseline: Baseline | None,
+    cell: CellRecord,
+    rows: Sequence[Row],
+    score: str,
 ) -> dict[str, Any] | None:
     """What the baseline's cell was for each row; None where there is no such cell."""
-    if cell is None or not cell.samples:
+    other = before(baseline, cell)
+    if baseline is None or other is None or not other.samples:
         return None
-    by_id = {sample.id: sample for sample in cell.samples}
-    found = [by_id.get(row.first.id) for row in rows]
+    then = {one.id: one for one in other.samples}
+    theirs = baseline.run.suites.get(cell.suite)
+    if suite is None or theirs is None or theirs.data_hash != suite.data_hash:
+        now = {row.first.id: row_digest(row.first) for row in rows}
+        same = match_rows({one.id: row_digest(one) for one in other.samples}, now).same
+        then = {here: then[there] for there, here in same.items()}
+    found = [then.get(row.first.id) for row in rows]
     return {
         "correct": _letters(_was_correct(suite, sample) for sample in found),
         "scores": [_graded_value(sample, score) for sample in found] if score else [],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_in
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
@@ -36,7 +38,7 @@ _CELL_HEADER = ("verdict", "suite", "model / prompt", "score", "value", "interva
 
 
 def render_markdown(
-    run: RunRecord, baseline: RunRecord | None = None, registry: Registry = BUILT_IN
+    run: RunRecord, baseline: Baseline | None = None, registry: Registry = BUILT_IN
 ) -> str:
     """The headline, the gates that do not pass, every cell; the passing gates folded.
 
@@ -50,6 +52,7 @@ def render_markdown(
     parts = [f"## {headline(run)}"]
     if run.status != "finished":
         parts.append(f"This run is **{escaped(run.status)}**: the numbers below are not complete.")
+    parts += [f"> {escaped(notice)}" for notice in run.notices]
     since = changes(run, baseline, registry)
     if since is not None and since.rows:
         parts.append(f"Since {escaped(since.baseline.id)}: {since.headline}.")
@@ -67,6 +70,17 @@ def render_markdown(
         parts.append(folded(passing, gates_met))
     parts.append(f"<sub>evalkit run {escaped(run.id)}, {escaped(run.started)}</sub>")
     return words.encodable("\n\n".join(parts)) + "\n"
+
+
+def write_markdown(
+    run: RunRecord,
+    path: Path,
+    baseline: Baseline | None = None,
+    registry: Registry = BUILT_IN,
+) -> None:
+    """Write the summary as UTF-8; the folder is made when it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_markdown(run, baseline, registry), encoding="utf-8")
 
 
 def _gate_row(judged: JudgedGate) -> Sequence[str]:

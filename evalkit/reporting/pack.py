@@ -16,7 +16,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.records import CellRecord, RunRecord, SampleRecord, SuiteRecord
+from evalkit.comparing.baseline import Baseline
+from evalkit.records import CellRecord, SampleRecord, SuiteRecord
 from evalkit.reporting.answers import details_of, repeats_of
 from evalkit.reporting.document import finite
 from evalkit.reporting.index import Row, index_of, rows_of, short
@@ -36,7 +37,7 @@ class PackedSuite:
 
 
 def pack(
-    suite: SuiteRecord | None, cells: Sequence[CellRecord], baseline: RunRecord | None = None
+    suite: SuiteRecord | None, cells: Sequence[CellRecord], baseline: Baseline | None = None
 ) -> PackedSuite:
     """Pack the samples of one suite's cells; the cells' order is that of the page's columns.
 

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
+from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_in
 from evalkit.comparing.scores import ScoreComparison
 from evalkit.metrics.registry import BUILT_IN, Registry
@@ -155,7 +156,7 @@ class Page:
     speeds: Sequence[Speed]
 
 
-def page(run: RunRecord, baseline: RunRecord | None = None, registry: Registry = BUILT_IN) -> Page:
+def page(run: RunRecord, baseline: Baseline | None = None, registry: Registry = BUILT_IN) -> Page:
     """Arrange a run for the templates.
 
     baseline: an earlier run to show what changed. registry: the metrics that comparisons compute
@@ -222,7 +223,7 @@ def _suite(
     name: str,
     number: int,
     gates: Sequence[GateRow],
-    baseline: RunRecord | None,
+    baseline: Baseline | None,
     registry: Registry,
 ) -> SuitePage:
     cells = [cell for cell in run.cells if cell.suite == name]

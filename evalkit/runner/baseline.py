@@ -2,79 +2,215 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.comparing.baseline import Baseline, CellName
+from evalkit.comparing.rows import digest_of, match_rows
 from evalkit.comparing.saved import read_run
-from evalkit.errors import UsageError
+from evalkit.comparing.side import row_digest
+from evalkit.errors import UnknownRunError, UsageError
 from evalkit.judging.load import judged_by
 from evalkit.metrics.registry import BUILT_IN, Registry
-from evalkit.records import RunRecord, SuiteRecord
+from evalkit.records import CellRecord, RunRecord, SuiteRecord
 from evalkit.runner.bench import Bench
 from evalkit.runner.plan import Cell
 from evalkit.store import Store
+
+FIRST_RUN = (
+    "On a first run, --eval-baseline-missing=skip leaves gates against it without a verdict (from"
+    " Python: allow_missing_baseline=True)"
+)
+"""What to do where there is no baseline yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the gates on ``baseline`` of a run look at.
+
+    baseline: None where there is none; why: then the reason. skip: gates that have nothing to
+    compare with yet get no verdict; else they are errors. notices: what a reader must know of it.
+    """
+
+    baseline: Baseline | None = None
+    why: str = "none was given"
+    skip: bool = False
+    notices: tuple[str, ...] = ()
 
 
 def load_baseline(name: str, store: Store, folder: Path | None = None) -> RunRecord:
     """A run by its label or id, or from a file written by ``--eval-json``.
 
-    Its samples are loaded (from a file: as much of them as pairing needs). Raises UsageError
-    when there is no such file or run.
+    Its samples are loaded (from a file: as much of them as pairing needs). Raises UnknownRunError
+    when there is no such file or run, UsageError when it cannot be read.
     """
-    path = (folder or Path.cwd()) / name
-    if path.suffix == ".json" or path.is_file():
-        return read_run(path)
-    return store.run(name)
+    path = _file(name, folder or Path.cwd())
+    return read_run(path) if path else store.run(name)
 
 
-def find_baseline(name: str, store: Store) -> None:
-    """Raise UsageError when ``load_baseline`` would find nothing; loads no samples of a store."""
-    path = Path.cwd() / name
-    if path.suffix == ".json" or path.is_file():
-        read_run(path)
-    else:
-        store.run(name, samples=False)
+def find_baseline(name: str, store: Store, *, missing: str = "error") -> None:
+    """Raise UsageError when ``load_baseline`` would; loads no samples of a store.
+
+    missing: ``skip`` where there may be none yet.
+    """
+    try:
+        path = _file(name, Path.cwd())
+        if path:
+            read_run(path)
+        else:
+            store.run(name, samples=False)
+    except UnknownRunError as error:
+        if missing != "skip":
+            raise UsageError(f"{error}. {FIRST_RUN}") from error
+
+
+def _file(name: str, folder: Path) -> Path | None:
+    """The file that is meant; None where a run of the store is. Raises UnknownRunError."""
+    path = folder / name
+    if path.suffix == ".json" and not path.exists():
+        raise UnknownRunError(f"there is no file {name}")
+    return path if path.suffix == ".json" or path.is_file() else None
+
+
+def reference(
+    name: str | None,
+    store: Store,
+    cells: Sequence[Cell],
+    bench: Bench,
+    *,
+    registry: Registry = BUILT_IN,
+    folder: Path | None = None,
+    every: Sequence[CellName] = (),
+    model: str = "",
+    allow_changed: bool = False,
+    allow_missing: bool = False,
+) -> Reference:
+    """What the gates of these cells compare with, found and checked.
+
+    every: the cells of the run where it has more than are asked for now. model: the baseline's
+    model that all are compared with. Raises UsageError when there is no such run (not with
+    ``allow_missing``), no such model in it, or when it does not fit (``check_baseline``).
+    """
+    if not name:
+        if model:
+            raise UsageError("--eval-baseline-model names a model of a baseline: add"
+                             " --eval-baseline (from Python: baseline=)")  # fmt: skip
+        return Reference(skip=allow_missing)
+    try:
+        run = load_baseline(name, store, folder)
+    except UnknownRunError as error:
+        if not allow_missing:
+            raise UsageError(f"{error}. {FIRST_RUN}") from error
+        is_file = name.endswith(".json")
+        why = f"there is no file {name}" if is_file else f"the store has no run '{name}'"
+        return Reference(why=why, skip=True)
+    baseline = Baseline(run, every or [cell.id for cell in cells], model)
+    notices = check_baseline(
+        baseline, cells, bench, registry=registry, name=name, allow_changed=allow_changed
+    )
+    return Reference(baseline, skip=allow_missing, notices=tuple(notices))
 
 
 def check_baseline(
-    baseline: RunRecord,
+    baseline: Baseline,
     cells: Sequence[Cell],
     bench: Bench,
     *,
     registry: Registry = BUILT_IN,
     name: str = "",
     allow_changed: bool = False,
-) -> None:
+) -> list[str]:
     """Refuse a baseline that was measured on something else than these cells.
 
-    Compared are the hashes of the data, of what the suite declares besides its gates, of each
-    prompt with its examples, of each metric of the project's own and of each rubric, and the names
-    of the judges. registry: where metrics are looked up. Raises UsageError
-    saying what changed; not with ``allow_changed``: then samples whose rows and targets agree are
-    still paired. What a baseline does not say (a file of an older version) is not compared.
+    Compared are the rows of the data, the hashes of what the suite declares besides its gates, of
+    each prompt with its examples, of each metric of the project's own and of each rubric, and the
+    names of the judges. Rows may have come or gone, and what both have is compared; rows that both
+    have must be the same. registry: where metrics are looked up. Raises UsageError saying what
+    changed; not with ``allow_changed``: then rows that differ are left out. What a baseline does
+    not say (a file of an older version) is not compared. Returns what a reader must know: which
+    cells of other names are compared, and on how much of the data.
     """
-    before = {(cell.suite, cell.prompt) for cell in baseline.cells}
     changes: dict[str, None] = {}
+    notices: dict[str, None] = {}
+    rows: dict[str, Mapping[str, str]] = {}
     for cell in cells:
-        record = baseline.suites.get(cell.suite.suite)
-        if record is None or (cell.suite.suite, cell.variant.name) not in before:
+        other = baseline.find(*cell.id)
+        record = baseline.run.suites.get(cell.suite.suite)
+        if other is None:
             continue
-        for what in _changes(record, cell, bench, registry):
+        if (other.model, other.prompt) != cell.id[1:]:
+            notices[f"{cell.suite.suite}: {cell.model}/{cell.variant.name} is compared with the"
+                    f" baseline's {other.model}/{other.prompt}"] = None  # fmt: skip
+        if record is None:
+            continue
+        found = list(_changes(record, other, cell, bench, registry))
+        if record.data_hash and record.data_hash != cell.dataset.hash:
+            now = rows.setdefault(cell.suite.suite, _digests(cell))
+            drift = _drift(record, other, cell, now)
+            found += drift.problems
+            if drift.notice:
+                notices[f"{cell.suite.suite}: {drift.notice}"] = None
+        for what in found:
             changes[f"{cell.suite.suite}: {what}"] = None
     if changes and not allow_changed:
         raise UsageError(
-            f"the baseline {name or baseline.id} does not fit: {'; '.join(changes)} since it was"
-            " made. Make a new baseline (--eval-save NAME, or --eval-json FILE), or compare all"
-            " the same with --eval-baseline-changed=allow"
+            f"the baseline {name or baseline.run.id} does not fit: {'; '.join(changes)}. Make a new"
+            " baseline (--eval-save NAME, or --eval-json FILE), or compare all the same with"
+            " --eval-baseline-changed=allow"
         )
+    return list(notices)
 
 
-def _changes(record: SuiteRecord, cell: Cell, bench: Bench, registry: Registry) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Drift:
+    """How data differ from those of a baseline: what forbids a comparison, what a reader must
+    know."""
+
+    problems: list[str]
+    notice: str = ""
+
+
+def _digests(cell: Cell) -> dict[str, str]:
+    """What stands for each row of a suite's data, by id."""
+    return {one.id: digest_of(one.fields, one.targets) for one in cell.loaded.dataset.samples}
+
+
+def _drift(record: SuiteRecord, other: CellRecord, cell: Cell, now: Mapping[str, str]) -> _Drift:
+    before = {one.id: row_digest(one) for one in other.samples}
+    if not before:
+        return _Drift(["the data have changed, and it does not say which rows it had"])
+    rows = match_rows(before, now)
+    if rows.changed:
+        many, both = len(rows.changed), len(rows.same) + len(rows.changed)
+        return _Drift(
+            [f"the data have changed: the row or the target of {many:,} of {both:,} samples is"
+             f" another one (first: '{rows.changed[0]}')"]
+        )  # fmt: skip
+    shared = len(set(rows.same.values()).intersection(one.id for one in cell.dataset.samples))
+    least = min(len(before), len(cell.dataset.samples))
+    if 2 * shared < least:
+        what = f"only {shared:,} of {least:,} samples are" if shared else "no sample is"
+        return _Drift([f"the data have changed: {what} in both"])
+    if not rows.gone and not rows.new:
+        return _Drift([])
+    whole = record.limit is None and len(before) == record.total
+    new = f"{len(rows.new):,} are new" if whole else f"{len(rows.new):,} are not in the baseline"
+    return _Drift(
+        [], f"compared with the baseline on the {shared:,} samples that both have; {new},"
+            f" {len(rows.gone):,} are gone"
+    )  # fmt: skip
+
+
+def _changes(
+    record: SuiteRecord, other: CellRecord, cell: Cell, bench: Bench, registry: Registry
+) -> Iterator[str]:
     prompt = cell.variant.name
+    then = "" if other.prompt == prompt else f" (there: '{other.prompt}')"
+    was = record.prompt_hashes.get(other.prompt)
     compared = (
-        ("the data have changed", record.data_hash, cell.dataset.hash),
         ("the suite's settings have changed", record.scoring_hash, cell.suite.settings_hash),
-        (f"prompt '{prompt}' has changed", record.prompt_hashes.get(prompt), cell.variant.hash),
+        (f"prompt '{prompt}'{then} has changed", was, cell.variant.hash),
         *(
             (f"rubric '{e.score}' has changed", record.rubric_hashes.get(e.score), e.rubric.hash)
             for e in judged_by(cell.suite)[0]

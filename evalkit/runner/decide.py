@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evalkit import gates
-from evalkit.comparing.scores import compare_score
-from evalkit.comparing.side import Side, side_of
+from evalkit.comparing.scores import ScoreComparison, compare_score
+from evalkit.comparing.side import Paired, Side, side_of
 from evalkit.errors import UsageError
 from evalkit.metrics.registry import Registry
 from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
 from evalkit.records.names import base_of
+from evalkit.runner.baseline import FIRST_RUN, Reference
 from evalkit.runner.certified import Standing, objection
 from evalkit.runner.plan import Cell, CellId
 from evalkit.runner.score import lost
@@ -54,14 +55,22 @@ class Relations:
         store: Store,
         cells: Sequence[CellRecord],
         registry: Registry,
-        baseline: RunRecord | None = None,
+        reference: Reference,
     ) -> None:
         self._run = run
         self._store = store
         self._cells = {_id(cell): cell for cell in cells}
         self._registry = registry
-        self._baseline = baseline
+        self._reference = reference
         self._sides: dict[CellId, Side] = {}
+        self._theirs: dict[CellId, Side] = {}
+        self._not_yet: dict[str, None] = {}
+
+    @property
+    def notices(self) -> list[str]:
+        """What a reader of the verdicts must know."""
+        without = [f"{why}; gates against it have no verdict" for why in self._not_yet]
+        return [*self._reference.notices, *without]
 
     def part(self, record: CellRecord) -> str:
         """How many samples of the suite were taken, where not all were, else ""."""
@@ -78,13 +87,58 @@ class Relations:
         self, record: CellRecord, target: str, score: str, confidence: float
     ) -> gates.Difference:
         """A cell's score minus that of the target, over the samples both have."""
-        run, other = self._other(record, target)
-        theirs = self._side(other) if run is self._run else side_of(run, other)
-        found = compare_score(
-            theirs, self._side(record), score, registry=self._registry, confidence=confidence
-        )
-        note = found.note or ("" if math.isfinite(found.low) else "its interval is undefined")
+        found = self._compared(record, target, score, confidence)
+        notes = [found.note or ("" if math.isfinite(found.low) else "its interval is undefined")]
+        if target == "baseline":
+            notes.insert(0, self._renamed(record))
+        note = "; ".join(filter(None, notes))
         return gates.Difference(found.difference, found.low, found.high, found.n, note)
+
+    def shared(self, record: CellRecord, target: str, score: str) -> gates.Shared | None:
+        """A score of a cell and of its baseline over the samples both have; None where these are
+        all: the data are the same, and as many of them were taken."""
+        ours = self._run.suites[record.suite]
+        if target != "baseline" or self._reference.baseline is None:
+            return None
+        theirs = self._reference.baseline.run.suites.get(record.suite)
+        if theirs is None or not theirs.data_hash:
+            return None
+        if (theirs.data_hash, theirs.limit) == (ours.data_hash, ours.limit):
+            return None
+        found = self._compared(record, target, score, 0.95)
+        if not found.note and math.isfinite(found.difference):
+            return None
+        return gates.Shared(found.b, found.a, found.n, found.note)
+
+    def _compared(
+        self, record: CellRecord, target: str, score: str, confidence: float
+    ) -> ScoreComparison:
+        run, other = self._other(record, target)
+        theirs = self._side(other) if run is self._run else self._in_other(run, other)
+        ours = self._side(record)
+        if target == "baseline" and self._grown(record):
+            return compare_score(
+                theirs, ours, score, registry=self._registry, confidence=confidence, left_out=_grown
+            )
+        return compare_score(theirs, ours, score, registry=self._registry, confidence=confidence)
+
+    def _grown(self, record: CellRecord) -> bool:
+        """Whether the data of a suite are others than those of the baseline, taken whole."""
+        assert self._reference.baseline is not None
+        theirs = self._reference.baseline.run.suites.get(record.suite)
+        ours = self._run.suites[record.suite]
+        return (
+            theirs is not None
+            and theirs.data_hash not in ("", ours.data_hash)
+            and theirs.limit is ours.limit is None
+        )
+
+    def _renamed(self, record: CellRecord) -> str:
+        """The cell of the baseline by its name where that is another one."""
+        _, other = self._in_baseline(record)
+        if (other.model, other.prompt) == (record.model, record.prompt):
+            return ""
+        return f"baseline: {other.model}/{other.prompt}"
 
     def _other(self, record: CellRecord, target: str) -> tuple[RunRecord, CellRecord]:
         if target == "baseline":
@@ -95,14 +149,28 @@ class Relations:
         raise UsageError(f"this run has no cell {target} of suite {record.suite}")
 
     def _in_baseline(self, record: CellRecord) -> tuple[RunRecord, CellRecord]:
-        if self._baseline is None:
-            raise UsageError("no baseline to compare with: give one with --eval-baseline")
-        for cell in self._baseline.cells:
-            if _id(cell) == _id(record):
-                return self._baseline, cell
-        raise UsageError(
-            f"the baseline has no cell {record.model}/{record.prompt} of suite {record.suite}"
-        )
+        reference = self._reference
+        if reference.baseline is None:
+            if reference.skip:
+                raise self._none_yet(reference.why)
+            raise UsageError(
+                "no baseline to compare with: give one with --eval-baseline (from Python:"
+                f" baseline=). {FIRST_RUN}"
+            )
+        if reference.skip and not reference.baseline.has(record.suite):
+            raise self._none_yet(f"it has no suite '{record.suite}'")
+        return reference.baseline.run, reference.baseline.of(*_id(record))
+
+    def _none_yet(self, why: str) -> gates.NotYetError:
+        self._not_yet[f"no baseline yet: {why}"] = None
+        return gates.NotYetError(f"no baseline yet: {why}")
+
+    def _in_other(self, run: RunRecord, cell: CellRecord) -> Side:
+        """A cell of the baseline, with its samples."""
+        name = _id(cell)
+        if name not in self._theirs:
+            self._theirs[name] = side_of(run, cell)
+        return self._theirs[name]
 
     def _side(self, record: CellRecord) -> Side:
         """A cell of this run with its samples, which are only in the store by now."""
@@ -120,6 +188,12 @@ def decide(decided: Sequence[Decided], relations: Relations) -> None:
         done.record.gates = [_verdict(gate, done, relations) for gate in done.cell.gates]
 
 
+def _grown(both: Paired) -> list[str]:
+    """What is not in both of two runs on data that grew or shrank between them."""
+    changed = [f"{both.changed} left out: row or target differs"] if both.changed else []
+    return [f"{both.new} new, {both.gone} gone", *changed] if both.new or both.gone else changed
+
+
 def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecord:
     record = done.record
     distrust = lost(done.cell.suite, record)
@@ -133,6 +207,7 @@ def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecor
         done.scores.get(gate.confidence or 0.0, record.scores),
         lambda target, score: relations.value(record, target, score),
         lambda target, score, level: relations.difference(record, target, score, level),
+        lambda target, score: relations.shared(record, target, score),
         lost=distrust,
         part=relations.part(record),
         own=f"{record.model}/{record.prompt}",

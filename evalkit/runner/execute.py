@@ -25,6 +25,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.runner.baseline import Reference
 from evalkit.runner.bench import Bench, gates_without_judge
 from evalkit.runner.blame import blamed
 from evalkit.runner.code import refusal, run_tests
@@ -51,14 +52,15 @@ def execute(
     run: RunRecord,
     *,
     use_cache: bool = True,
-    baseline: RunRecord | None = None,
+    reference: Reference | None = None,
     progress: Progress | None = None,
 ) -> RunRecord:
     """Carry out a plan and write it to the store as ``run``; returns the run with its cells.
 
     Samples are in the store, not in the returned cells: a run may be large. One model is
     loaded at a time and freed before the next. A model that cannot be loaded leaves its
-    cells with ``error`` set and their gates in error; the others go on.
+    cells with ``error`` set and their gates in error; the others go on. reference: what gates on
+    ``baseline`` look at.
     """
     progress = progress or Silent()
     run.suites = _suite_records(plan)
@@ -79,7 +81,9 @@ def execute(
                 staying=staying,
             )
         cells = [done.record for done in decided]
-        decide(decided, Relations(run, store, cells, plan.registry, baseline))
+        relations = Relations(run, store, cells, plan.registry, reference or Reference())
+        decide(decided, relations)
+        run.notices += relations.notices
         for done in decided:
             store.update_cell(run.id, done.position, done.record)
         run.cells = [done.record for done in decided]

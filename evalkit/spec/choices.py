@@ -39,10 +39,7 @@ def settle_choices(
         _choices(columns, row, number, complaints)
         for number, row in zip(numbers, rows.fields, strict=True)
     ]
-    settled = [
-        _listed(target, options) if rows.textual else target
-        for options, target in zip(choices, targets, strict=True)
-    ]
+    settled = list(targets)
     told = [i for i, options in enumerate(choices) if options and settled[i]]
 
     def misses(read: _Reading) -> int:
@@ -57,14 +54,6 @@ def settle_choices(
         right = tuple(dict.fromkeys(text for text in texts if text is not None))
         settled[i] = right or settled[i]
     return choices, settled
-
-
-def _listed(targets: tuple[str, ...], choices: _Choices) -> tuple[str, ...]:
-    """A cell of a csv file that holds a JSON list, and is no choice itself, as several targets."""
-    if len(targets) != 1 or targets[0] in choices or not targets[0].startswith("["):
-        return targets
-    texts = [as_text(value) for value in _as_list(targets[0]) or ()]
-    return tuple(text for text in texts if text is not None) or targets
 
 
 _Reading = Callable[[str, _Choices], str | None]

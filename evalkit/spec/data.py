@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +18,6 @@ from evalkit.written.numbers import one_of
 SAFETY_TARGETS = ("refuse", "comply")
 """What a safety suite may want of the model."""
 _SINGLE = ("tokens", "tests", "entry_point", "prefix", "canary")
-_SEVERAL_IN_A_CELL = ("qa", "extractive-qa", "summarisation", "translation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +255,10 @@ def _ids(column: str | None, rows: Rows) -> list[str]:
         text = as_text(row.get(column))
         if text is None or not text.strip():
             complaints.add("id", number, f"the id is missing (column '{column}')")
-            text = f"row {number}"
+            text = complaints.named(number)
         elif text in first:
-            unit = "line" if complaints.lined else "row"
-            message = f"the id '{text}' is there already, in {unit} {first[text]}; ids are unique"
+            there = complaints.named(first[text])
+            message = f"the id '{text}' is there already, in {there}; ids are unique"
             complaints.add("id twice", number, message)
         else:
             first[text] = number
@@ -311,8 +309,6 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
     texts: list[str] = []
     for column in layout.target:
         value = row.get(column)
-        if rows.textual and layout.task in _SEVERAL_IN_A_CELL:
-            value = _listed(value)
         for part in value if isinstance(value, list) else [value]:
             text = as_text(part)
             if text is None and part is not None:
@@ -336,18 +332,6 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
     columns = " or ".join(f"'{name}'" for name in layout.target)
     complaints.add("no target", number, f"the target is missing (column {columns})")
     return ()
-
-
-def _listed(value: Any) -> Any:
-    """A cell of a csv file that holds a JSON list of texts, as that list."""
-    if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
-        try:
-            parsed = json.loads(value)
-        except ValueError:
-            return value
-        if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
-            return parsed
-    return value
 
 
 def _check_allowed(layout: _Layout, rows: Rows, targets: Sequence[tuple[str, ...]]) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.errors import SpecError, unknown
-from evalkit.spec.readers import Complaints, plain
+from evalkit.spec.readers import Complaints
 from evalkit.spec.suite import Suite
 from evalkit.spec.templates import BadTemplateError, Expression
+from evalkit.spec.values import plain
 
 
 def derive(

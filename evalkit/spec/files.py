@@ -43,7 +43,8 @@ def locate(name: str, folder: Path, root: Path, *, allow_outside: bool = False) 
         return path
     if exists:
         raise ValueError(f"'{name}' is a folder; name the file in it")
-    raise ValueError(f"there is no file '{name}'{_guess(name, path)}")
+    there = "" if folder.resolve() == Path.cwd() else f" in {folder}"
+    raise ValueError(f"there is no file '{name}'{there}{_guess(name, path)}")
 
 
 def _guess(name: str, path: Path) -> str:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import Problem, SpecError
+from evalkit.spec.cells import looks_like_list
 from evalkit.spec.data import Dataset, read_data
 from evalkit.spec.draft import Draft
 from evalkit.spec.files import SUFFIXES, project_root
 from evalkit.spec.parts import shown
 from evalkit.spec.prompts import Variant, check_variants
+from evalkit.spec.readers import is_textual
 from evalkit.spec.repair import repair
 from evalkit.spec.rules import key_rules, task_rules
 from evalkit.spec.source import as_source, scan_yaml
@@ -95,7 +97,8 @@ def load_suite(
 ) -> Suite:
     """A suite from its file (or from the same as a mapping), without its data.
 
-    root: the folder its files may not leave; default: the project that the suite is in.
+    root: the folder its files may not leave; default: the project that the suite is in. The files
+    of a mapping are looked for there (default: in the working directory).
     Raises SpecError with every problem of the file.
     """
     parsed = _parse(path, vocabulary or Vocabulary(), root, allow_outside)
@@ -141,6 +144,15 @@ def _check_groups(suite: Suite, dataset: Dataset, vocabulary: Vocabulary) -> lis
 
 
 def _doubts(suite: Suite, dataset: Dataset, variants: Mapping[str, Variant]) -> Iterator[Problem]:
+    yield from _lists_as_texts(suite, dataset)
+    for name, variant in variants.items():
+        if variant.short:
+            many = len(variant.short)
+            yield suite.problem(
+                ("prompts", name, "shots"),
+                f"{many:,} {'sample gets' if many == 1 else 'samples get'} fewer examples than"
+                f" asked for, being among them (first: '{variant.short[0].id}')",
+            )
     if len(dataset.samples) < 2:
         return
     for name, variant in variants.items():
@@ -151,6 +163,20 @@ def _doubts(suite: Suite, dataset: Dataset, variants: Mapping[str, Variant]) -> 
                 "every sample gets the same prompt: it uses no column of the data"
                 f" (columns: {columns})",
             )
+
+
+def _lists_as_texts(suite: Suite, dataset: Dataset) -> Iterator[Problem]:
+    """Targets of typed data that are the text of a list: often a table that was a csv file once."""
+    if suite.data.file is not None and is_textual(Path(suite.data.file)):
+        return  # its lists have been read: such a text was meant
+    found = [s for s in dataset.samples if any(map(looks_like_list, s.targets))]
+    if found and suite.task != "token-classification":
+        often = f", in {len(found):,} samples" if len(found) > 1 else ""
+        yield suite.problem(
+            ("data", "target"),
+            f"the target of sample '{found[0].id}' is one text that looks like a list of several"
+            f" ({found[0].targets[0][:60]}){often}; where it is one, give a list",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +198,7 @@ def _parse(
     allow_outside: bool,
 ) -> _Parsed:
     if isinstance(path, Mapping):
-        source, file = as_source(path), Path.cwd() / f"suite{SUFFIXES[0]}"
+        source, file = as_source(path), (root or Path.cwd()).absolute() / f"suite{SUFFIXES[0]}"
     else:
         file = Path(path).absolute()
         source = scan_yaml(file)

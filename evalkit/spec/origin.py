@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import SpecError
+from evalkit.spec.cells import list_columns, with_lists
 from evalkit.spec.derived import derive
 from evalkit.spec.files import locate
-from evalkit.spec.readers import Complaints, Table, open_hub, open_table, plain
+from evalkit.spec.readers import Complaints, Row, Table, is_textual, open_hub, open_table
 from evalkit.spec.sections import DataSpec
 from evalkit.spec.source import display
 from evalkit.spec.suite import Suite
+from evalkit.spec.values import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,7 @@ class Rows:
     """Rows as read, nothing made of them yet.
 
     fields: the rows. numbers: beside each, its line in the file (or its number). columns: of all
-    rows, those that the suite computes among them. digest: SHA-256 of the file or rows. textual:
-    cells hold text only (csv, tsv).
+    rows, those that the suite computes among them. digest: SHA-256 of the file or rows.
     complaints: what is wrong with single rows; more can be added.
     """
 
@@ -33,14 +34,33 @@ class Rows:
     numbers: Sequence[int]
     columns: tuple[str, ...]
     digest: str
-    textual: bool
     complaints: Complaints
+
+
+class _OfSuite(Complaints):
+    """What is wrong in rows that stand in the suite itself; a row's number counts from 0."""
+
+    def __init__(self, suite: Suite, path: tuple[Any, ...]) -> None:
+        super().__init__(suite.source.file)
+        self._suite, self._path = suite, path
+        self._labels = suite.source.labels.get(path, ())
+
+    def place(self, number: int) -> tuple[int, str]:
+        """The line, and the path with the label of the row where that is another number."""
+        path = (*self._path, number)
+        where = self._suite.source.where(*path)
+        label = self._labels[number] if self._labels else str(number)
+        return self._suite.line(*path), where if label == str(number) else f"{where} ({label})"
+
+    def named(self, number: int) -> str:
+        """A row as a message speaks of it: ``data.rows[2]``."""
+        return self.place(number)[1]
 
 
 def rows_of_suite(suite: Suite, path: tuple[Any, ...], rows: Sequence[Mapping[str, Any]]) -> Rows:
     """Rows written in the suite, at a path of it."""
-    numbered = ((suite.line(*path, i), plain(row)) for i, row in enumerate(rows))
-    return _gather(suite, Table(numbered), Complaints(suite.source.file))
+    numbered = ((i, plain(row)) for i, row in enumerate(rows))
+    return _gather(suite, Table(numbered), _OfSuite(suite, path))
 
 
 def rows_of_file(suite: Suite, path: tuple[Any, ...], name: str) -> Rows:
@@ -55,7 +75,7 @@ def rows_of_file(suite: Suite, path: tuple[Any, ...], name: str) -> Rows:
     complaints = Complaints(display(file))
     try:
         table = open_table(file, complaints)
-        return _gather(suite, table, complaints, _digest_file(file), textual=_is_textual(file))
+        return _gather(suite, table, complaints, _digest_file(file), textual=is_textual(file))
     except OSError as error:
         message = f"'{name}' cannot be read: {error.strerror or error}"
         raise SpecError([suite.problem(path, message)]) from error
@@ -75,11 +95,6 @@ def rows_of_hub(suite: Suite, path: tuple[Any, ...], data: DataSpec, split: str 
     return _gather(suite, table, complaints)
 
 
-def _is_textual(file: Path) -> bool:
-    """True when every value in a file is text, so that a list can only be written as JSON."""
-    return file.suffix.lower() in (".csv", ".tsv")
-
-
 def _gather(
     suite: Suite, table: Table, complaints: Complaints, digest: str = "", *, textual: bool = False
 ) -> Rows:
@@ -89,15 +104,19 @@ def _gather(
     """
     numbers = array("q")
     fields: list[dict[str, Any]] = []
+    rows: Iterable[Row] = table
+    if textual:
+        readings = list_columns(suite.task, suite.data)
+        rows = with_lists(table, readings, complaints, suite.data.choices)
     try:
-        for number, row in table:
+        for number, row in rows:
             numbers.append(number)
             fields.append(row)
     except SpecError as error:
         raise SpecError([*complaints.problems(), *error.problems]) from error
     digest = digest or _digest_rows(fields)
     columns = derive(suite, fields, numbers, table.columns, complaints)
-    return Rows(fields, numbers, columns, digest, textual, complaints)
+    return Rows(fields, numbers, columns, digest, complaints)
 
 
 def _digest_file(path: Path) -> str:

@@ -76,6 +76,11 @@ class Variant:
         return hashlib.sha256("\0".join(content).encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
+    def short(self) -> Sequence[Sample]:
+        """Samples that get fewer worked examples than the others, being among them."""
+        return self._shots.short if self._shots else ()
+
+    @property
     def constant(self) -> bool:
         """Whether every sample gets the same prompt, because it takes nothing from a sample."""
         variables = {name for _, path in self._turns for name in self._templates[path].variables}

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from evalkit.errors import Problem, SpecError
+from evalkit.errors import Problem, SpecError, repeated
 from evalkit.spec.source import display
+from evalkit.spec.strict_json import TwiceError, strict_json, written_twice
+from evalkit.spec.values import plain
 
 Row = tuple[int, dict[str, Any]]
 FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
@@ -28,6 +30,7 @@ class Complaints:
     """What is wrong in the rows of one file, at most ten of a kind."""
 
     def __init__(self, file: str, lined: bool = True) -> None:
+        """lined: whether the number of a row is its line in the file."""
         self.file = file
         self.lined = lined
         self._kinds: dict[str, list[Problem]] = {}
@@ -39,11 +42,17 @@ class Complaints:
         if len(problems) >= _MOST:
             self._more[kind] = self._more.get(kind, 0) + 1
             return
-        if self.lined:
-            problems.append(Problem(self.file, number, where, message))
-        else:
-            place = f"row {number}" + (f", {where}" if where else "")
-            problems.append(Problem(self.file, 0, place, message))
+        line, row = self.place(number)
+        place = ", ".join(filter(None, (row, where)))
+        problems.append(Problem(self.file, line, place, message))
+
+    def place(self, number: int) -> tuple[int, str]:
+        """The line in the file (0: unknown) of a row, and what else names it."""
+        return (number, "") if self.lined else (0, f"row {number}")
+
+    def named(self, number: int) -> str:
+        """A row as a message speaks of it: ``line 3``."""
+        return f"line {number}" if self.lined else f"row {number}"
 
     def problems(self) -> list[Problem]:
         """All of them; the last of a kind says how many more there are."""
@@ -93,6 +102,11 @@ def open_table(path: Path, complaints: Complaints) -> Table:
     return reader(path, complaints)
 
 
+def is_textual(path: Path) -> bool:
+    """True when every value in a file is text, so that lists have to be read from it."""
+    return path.suffix.lower() in (".csv", ".tsv")
+
+
 def _broken(path: Path, line: int, message: str) -> SpecError:
     return SpecError([Problem(display(path), line, "", message)])
 
@@ -135,14 +149,17 @@ def _check_header(path: Path, header: list[str], delimiter: str) -> None:
     if any(not name.strip() for name in header):
         column = next(i for i, name in enumerate(header, 1) if not name.strip())
         raise _broken(path, 1, f"column {column} has no name in the first line")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise _broken(path, 1, f"two columns are called '{twice[0]}'; rename one")
+    _check_distinct(path, 1, header)
     other = "\t" if delimiter == "," else ","
     for mark, advice in ((other, "tabs: name it .tsv"), (";", "semicolons: save it with commas")):
         if len(header) == 1 and mark in header[0]:
             advice = "commas: name it .csv" if mark == "," else advice
             raise _broken(path, 1, f"its columns seem to be separated by {advice}")
+
+
+def _check_distinct(path: Path, line: int, names: Sequence[str]) -> None:
+    if twice := repeated(names):
+        raise _broken(path, line, f"two columns are called '{twice}'; rename one")
 
 
 def _csv_rows(
@@ -186,16 +203,11 @@ def _tsv(path: Path, complaints: Complaints) -> Table:
     return _csv(path, complaints, delimiter="\t")
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON; use null")
-
-
 def _jsonl(path: Path, complaints: Complaints) -> Table:
     return Table(_jsonl_rows(path, complaints))
 
 
 def _jsonl_rows(path: Path, complaints: Complaints) -> Iterator[Row]:
-    decode = json.JSONDecoder(parse_constant=_no_constant).decode
     with _open(path, newline="\n") as stream:  # nothing but a line feed ends a line of JSON
         number = 0
         while True:
@@ -209,10 +221,12 @@ def _jsonl_rows(path: Path, complaints: Complaints) -> Iterator[Row]:
             if line.isspace():
                 continue
             try:
-                row = decode(line)
+                row = strict_json(line)
             except json.JSONDecodeError as error:
                 message = f"is not JSON: {error.msg} (column {error.colno}); one object a line"
                 complaints.add("json", number, message)
+            except TwiceError as error:
+                complaints.add("twice", number, str(error))
             except (ValueError, RecursionError) as error:
                 complaints.add("json", number, f"is not JSON: {error}")
             else:
@@ -225,9 +239,18 @@ def _jsonl_rows(path: Path, complaints: Complaints) -> Iterator[Row]:
 def _json(path: Path, complaints: Complaints) -> Table:
     try:
         with _open(path) as stream:
-            document = json.load(stream, parse_constant=_no_constant)
+            text = stream.read()
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
+    try:
+        document = strict_json(text)
+    except TwiceError as error:
+        found = [
+            Problem(display(path), line, "", f"'{key}' is written twice, here and in line {first};"
+                    " keep one")
+            for key, first, line in islice(written_twice(text), _MOST)
+        ]  # fmt: skip
+        raise SpecError(found) from error
     except json.JSONDecodeError as error:
         hint = "; one object a line? name it .jsonl" if error.msg == "Extra data" else ""
         message = f"is not JSON: {error.msg} (column {error.colno}){hint}"
@@ -259,6 +282,7 @@ def _parquet(path: Path, complaints: Complaints) -> Table:
         columns = [str(name) for name in file.schema_arrow.names]
     except ValueError as error:  # pyarrow's errors of content are
         raise _broken(path, 0, f"is no parquet file: {error}") from error
+    _check_distinct(path, 0, columns)
     return Table(_parquet_rows(path, file), columns)
 
 
@@ -311,23 +335,6 @@ def _hub_rows(data: Any, names: dict[str, Callable[[int], str]]) -> Iterator[Row
 
 def _is_class(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
-
-
-def plain(value: Any) -> Any:
-    """Any value as a JSON value; not-a-number is how tables say that one is missing."""
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, (bytes, bytearray)):
-        return f"<{len(value)} bytes>"
-    if hasattr(value, "item"):  # a scalar of NumPy
-        return plain(value.item())
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 _READERS: dict[str, Callable[[Path, Complaints], Table]] = {

@@ -26,6 +26,9 @@ class Shots:
     or the same content) gets the next spare one in its place, so that the count stays.
     """
 
+    short: Sequence[Sample] = ()
+    """Samples that get fewer examples than the others: they are among them, and none is spare."""
+
     def __init__(
         self,
         fixed: Sequence[Sample],
@@ -96,6 +99,11 @@ class MatchedShots:
         """The examples of all values, one value after the other."""
         return tuple(shot for value in sorted(self._groups) for shot in self._groups[value].fixed)
 
+    @property
+    def short(self) -> Sequence[Sample]:
+        """Samples that get fewer examples than the others of their value."""
+        return [sample for shots in self._groups.values() for sample in shots.short]
+
     def for_sample(self, sample: Sample) -> tuple[Sample, ...]:
         """The examples for one sample."""
         return self._groups[group_of(sample, self._column)].for_sample(sample)
@@ -159,9 +167,15 @@ class _Choosing:
     def choose(self, pool: Sequence[Sample], samples: Sequence[Sample], where: str = "") -> Shots:
         """The examples out of a pool (in its order) for these samples; ``where`` says which."""
         spec, labels = self.spec, self.suite.label_names
-        count = spec.count or len(pool)
+        offered = len(pool)
+        if spec.count:
+            pool = self._distinct(pool)
+        count = spec.count or offered
         if count > len(pool):
-            raise _TooFewError("count", f"asks for {count} examples, there are {len(pool)}{where}")
+            there = f"there {'is' if len(pool) == 1 else 'are'} {len(pool)}{where}"
+            if offered > len(pool):
+                there += f" without repetitions ({offered} with them)"
+            raise _TooFewError("count", f"asks for {count} examples, {there}")
         shown = {sample.targets[0] for sample in pool}
         lacking = [label for label in labels if label not in shown]
         if spec.balanced and lacking:
@@ -176,15 +190,24 @@ class _Choosing:
             content=self.content,
             same_ids=self.same_ids,
         )
-        short = next((sample for sample in samples if shots.holds(sample)), None)
+        shots.short = [sample for sample in samples if len(shots.for_sample(sample)) < count]
         # Another split is as its authors made it: a sample that is in it has one example less.
-        if short is not None and len(pool) == count and spec.split is None:
+        if shots.short and spec.split is None:
             raise _TooFewError(
                 "count" if spec.count else spec.origin,
-                f"sample '{short.id}' is itself one of the {count} examples{where} and no spare one"
-                " can take its place; add an example, ask for fewer, or take it out of the data",
+                f"sample '{shots.short[0].id}' is itself one of the {count} examples{where} and no"
+                " spare one can take its place; add an example, ask for fewer, or take it out of"
+                " the data",
             )
         return shots
+
+    def _distinct(self, pool: Sequence[Sample]) -> Sequence[Sample]:
+        """The first of all samples with one content and one answer."""
+        found: dict[Any, Sample] = {}
+        for sample in pool:
+            content = self.content(sample)
+            found.setdefault(sample.id if content is None else (content, sample.targets), sample)
+        return list(found.values())
 
     def choose_matching(
         self, column: str, pool: Sequence[Sample], samples: Sequence[Sample]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import yaml
 
 from evalkit.errors import Problem, SpecError
 from evalkit.spec.scalars import LOADER, MAX_DEPTH, TAG, TooDeepError, plain
+from evalkit.spec.values import is_frame, rows_of_frame
 
 _MAX_FROM_ALIASES = 200_000
 """How many values anchors may add to those written out; a bomb of anchors wants billions."""
@@ -44,13 +45,15 @@ class Source:
     """A declaration read from a file (or handed over as a value: then no line is known).
 
     value: plain Python. file: the name to show. problems: what is wrong with the YAML itself
-    but still leaves something to check (a key written twice).
+    but still leaves something to check (a key written twice). labels: of rows that came as a
+    DataFrame its index, by the path of the rows.
     """
 
     value: Any
     file: str
     problems: tuple[Problem, ...] = ()
     root: Place = field(default_factory=lambda: Place(0), repr=False)
+    labels: Mapping[tuple[Any, ...], Sequence[str]] = field(default_factory=dict, repr=False)
 
     def places(self, path: tuple[Any, ...]) -> list[Place]:
         """The places along a path, the root first; fewer than its steps where it is not there."""
@@ -308,14 +311,21 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
 
 
 def as_source(value: Mapping[str, Any], file: str = "<suite>") -> Source:
-    """A Source of a value that was never in a file; its own copy."""
-    return Source(_copied(value), file)
+    """A Source of a value that was never in a file; its own copy, DataFrames as lists of rows.
+
+    Raises SpecError when a DataFrame has two columns of one name.
+    """
+    labels: dict[tuple[Any, ...], list[str]] = {}
+    return Source(_copied(value, file, (), labels), file, labels=labels)
 
 
-def _copied(value: Any) -> Any:
-    """The same in mappings and lists of its own."""
+def _copied(value: Any, file: str, path: tuple[Any, ...], labels: dict[Any, list[str]]) -> Any:
+    """The same in mappings and lists of its own; labels: takes those of rows, by their path."""
     if isinstance(value, Mapping):
-        return {key: _copied(item) for key, item in value.items()}
+        return {key: _copied(item, file, (*path, key), labels) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_copied(item) for item in value]
-    return value.item() if hasattr(value, "item") else value  # a scalar of NumPy
+        return [_copied(item, file, (*path, i), labels) for i, item in enumerate(value)]
+    if is_frame(value):
+        rows, labels[path] = rows_of_frame(value, file, dotted(path))
+        return rows
+    return value.tolist() if hasattr(value, "tolist") else value  # NumPy's

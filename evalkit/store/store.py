@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from evalkit.errors import UsageError
+from evalkit.errors import UnknownRunError, UsageError
 from evalkit.exchange import Response, Status
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.store.bodies import (
@@ -167,7 +167,7 @@ class Store(Database):
         """A run by its id, the start of its id, its label, or ``last``; with its cells.
 
         ``last`` is the last that was finished, if any was.
-        Raises UsageError naming the runs there are.
+        Raises UnknownRunError naming the runs there are, UsageError where several fit.
         """
         identity = self._find(name)
         (row,) = self.rows(f"SELECT {_HEAD}, runs.body FROM {_RUNS} WHERE runs.id = ?", (identity,))
@@ -210,7 +210,7 @@ class Store(Database):
             return str(rows[0][0])
         if rows:
             raise UsageError(f"several runs start with '{name}'; give more of the id")
-        raise UsageError(f"{self.path}: no run '{name}' (there are: {self._listed()})")
+        raise UnknownRunError(f"{self.path}: no run '{name}' (there are: {self._listed()})")
 
     def _listed(self) -> str:
         shown = [f"{r['id']} ({r['label']})" if r["label"] else r["id"] for r in self.runs()[:8]]

@@ -208,6 +208,81 @@ def test_baseline(project: pytest.Pytester) -> None:
     worse.assert_outcomes(failed=2)
 
 
+AGAINST = "gates:\n  - exact_match >= 0.5\n  - exact_match >= baseline - 0.02\n"
+
+
+@pytest.mark.parametrize("baseline", [[], ["--eval-baseline", "v1"], ["--eval-baseline=v1.json"]])
+def test_a_first_run_without_a_baseline_skips_the_gates_against_it(
+    project: pytest.Pytester, baseline: list[str]
+) -> None:
+    suite = project.path / "suites/capitals.eval.yaml"
+    suite.write_text(suite.read_text().partition("gates:")[0] + AGAINST)
+    command = ["suites", "--eval-baseline-missing=skip", *baseline]
+    written = ["--eval-save", "v1", "--eval-json", "v1.json", "--junitxml", "junit.xml",
+               "--eval-report", "r.html", "--eval-markdown", "r.md"]  # fmt: skip
+    first = project.runpytest_inprocess(*command, *written, "-rs")
+    first.assert_outcomes(passed=2, skipped=2)
+    first.stdout.fnmatch_lines(["no baseline yet: *; gates against it have no verdict"])
+    first.stdout.fnmatch_lines(["SKIPPED [[]2[]] suites/capitals.eval.yaml:19: no baseline yet: *"])
+    for name in ("junit.xml", "v1.json", "r.html", "r.md"):
+        assert "no baseline yet: " in (project.path / name).read_text(), name
+    assert 'skipped="2"' in (project.path / "junit.xml").read_text()
+    again = project.runpytest_inprocess(*command)
+    again.assert_outcomes(passed=4 if baseline else 2, skipped=0 if baseline else 2)
+
+
+def test_a_baseline_model_of_another_name(project: pytest.Pytester) -> None:
+    suite = project.path / "suites/capitals.eval.yaml"
+    suite.write_text(suite.read_text().partition("gates:")[0] + AGAINST)
+    project.makefile(".yaml", evalkit="""
+        models:
+          live: {backend: callable, model: "app:answer"}
+          candidate: {backend: callable, model: "app:answer"}
+    """)  # fmt: skip
+    skip = "--eval-baseline-missing=skip"
+    one = ["suites", "--eval-model", "live", skip, "--eval-json", "live.json"]
+    project.runpytest_inprocess(*one).assert_outcomes(passed=2, skipped=2)
+    both = ["suites", "--eval-model", "live", "--eval-model", "candidate", skip]
+    project.runpytest_inprocess(*both, "--eval-json", "two.json").assert_outcomes(
+        passed=4, skipped=4
+    )
+    candidate = ["suites", "--eval-model", "candidate", "--eval-report", "r.html"]
+    fits = project.runpytest_inprocess(*candidate, "--eval-baseline", "live.json")
+    fits.assert_outcomes(passed=4)
+    fits.stdout.fnmatch_lines(["*candidate/plain is compared with the baseline's live/plain"])
+    assert "Since the baseline" in (project.path / "r.html").read_text()
+    old = project.path / "two.json"
+    old.write_text(old.read_text().replace('"candidate"', '"retired"'))
+    unclear = project.runpytest_inprocess(*candidate, "--eval-baseline", "two.json")
+    unclear.assert_outcomes(passed=2, errors=2)
+    unclear.stdout.fnmatch_lines(["*its models are live, retired*--eval-baseline-model NAME*"])
+    named = ["--eval-baseline", "two.json", "--eval-baseline-model"]
+    project.runpytest_inprocess(*candidate, *named, "retired").assert_outcomes(passed=4)
+    unknown = project.runpytest_inprocess(*candidate, *named, "lives")
+    unknown.assert_outcomes(errors=4)
+    unknown.stdout.fnmatch_lines(["*unknown model 'lives'; did you mean 'live'*"])
+
+
+def test_a_suite_that_grew_is_compared_on_what_both_have(project: pytest.Pytester) -> None:
+    suite = project.path / "suites/capitals.eval.yaml"
+    text = suite.read_text().partition("gates:")[0] + AGAINST
+    suite.write_text(text.replace("{id: fr, ", "{id: it, question: capital of Italy, answer: "
+                                  "Rome, area: europe}\n    - {id: fr, "))  # fmt: skip
+    app = project.path / "app.py"
+    app.write_text(app.read_text().replace('"Spain"', '"Italy": "Milan", "Spain"'))
+    grown = suite.read_text()
+    suite.write_text(text)
+    skip = "--eval-baseline-missing=skip"
+    project.runpytest_inprocess("suites", skip, "--eval-save", "v1").assert_outcomes(
+        passed=2, skipped=2
+    )
+    suite.write_text(grown)
+    result = project.runpytest_inprocess("suites", "--eval-baseline", "v1")
+    result.assert_outcomes(passed=4)  # 3 of 5 over all, 3 of 4 over those of before
+    told = "capitals: compared with the baseline on the 4 samples that both have; 1 are new, 0 are*"
+    result.stdout.fnmatch_lines([told])
+
+
 @pytest.mark.parametrize("baseline", ["v2", "none.json", "evalkit.yaml"])
 def test_a_baseline_that_does_not_exist_is_a_usage_error(
     project: pytest.Pytester, baseline: str

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.comparing.baseline import beside
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.html import write_html
 
@@ -34,7 +35,7 @@ def compared(report: Path) -> tuple[RunRecord, Path]:
                 sample.answer, output="x", prediction=LABELS[sample.index % 3], correct=True
             )
             sample.answers = [replace(other, prediction="positive"), other]
-    return run, write_html(run, report.parent / "compared.html", before)
+    return run, write_html(run, report.parent / "compared.html", beside(before, run))
 
 
 def test_regressed_and_fixed_against_another_cell(open_page: Open, run: RunRecord) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from evalkit.comparing.baseline import beside
 from evalkit.comparing.saved import read_run
 from evalkit.records import RunRecord
 from evalkit.reporting.changes import changes
@@ -46,7 +47,7 @@ def mark(sample: Any, *, right: bool) -> None:
 
 
 def test_a_cell_that_lost_right_answers_is_worse(runs: tuple[RunRecord, RunRecord]) -> None:
-    found = changes(*runs)
+    found = changes(runs[0], beside(runs[1], runs[0]))
     assert found is not None
     assert found.headline == "1 is worse, 1 has not surely changed"
     first, second = found.rows
@@ -67,13 +68,13 @@ def test_cells_that_the_baseline_lacks_are_named(runs: tuple[RunRecord, RunRecor
     now, before = runs
     part = deepcopy(before)
     del part.cells[1]
-    found = changes(now, part)
+    found = changes(now, beside(part, now))
     assert found is not None
     assert [cell.model for cell in found.alone] == ["model-1"]
 
 
 def test_the_page_leads_to_the_samples_that_regressed(runs: tuple[RunRecord, RunRecord]) -> None:
-    html = render_html(*runs)
+    html = render_html(runs[0], beside(runs[1], runs[0]))
     assert "1 is worse, 1 has not surely changed." in html
     assert '#suite=large&amp;base=before&amp;cell=0&amp;show=regressed">20</a>' in html
 
@@ -86,14 +87,14 @@ def test_what_was_right_before_travels_with_the_index(
     if saved:  # a file keeps scores, not whether an answer was right
         write_json(before, tmp_path / "base.json")
         before = read_run(tmp_path / "base.json")
-    packed = pack(now.suites["large"], now.cells, before)
+    packed = pack(now.suites["large"], now.cells, beside(before, now))
     index = json.loads(gzip.decompress(b64decode(packed.index)))
     assert index["cells"][0]["before"]["correct"] == "1" * 20 + "0" * 10 + "1" * 30
     assert index["cells"][0]["correct"] == "0" * 30 + "1" * 30
 
 
 def test_markdown_says_what_changed_first(runs: tuple[RunRecord, RunRecord]) -> None:
-    text = render_markdown(*runs)
+    text = render_markdown(runs[0], beside(runs[1], runs[0]))
     assert text.index("Since 20261101-120000-base: 1 is worse") < text.index("| verdict |")
     assert "| ❌ worse | large | model-0/plain | accuracy | 0.833 | 0.500 |" in text
     assert "Since" not in render_markdown(runs[0])
@@ -137,3 +138,25 @@ def test_a_session_writes_the_step_summary_and_the_changes(
     assert summary.read_text(encoding="utf-8").startswith("## The gate passes\n\nSince ")
     assert "1 has not surely changed" in (pytester.path / "r.html").read_text(encoding="utf-8")
     done.stdout.fnmatch_lines(["summary: *summary.md"])
+
+
+def test_samples_that_moved_are_found_again(runs: tuple[RunRecord, RunRecord]) -> None:
+    """Rows without ids are numbered: one in front of all others moves these down by one."""
+    now, before = deepcopy(runs[0]), deepcopy(runs[1])
+    now.suites["large"].data_hash = "another"
+    for cell in before.cells:
+        for number, sample in enumerate(cell.samples, 1):
+            sample.id = str(number)
+    for cell in now.cells:
+        new = deepcopy(cell.samples[0])
+        new.fields = {"text": "never seen before"}
+        cell.samples.insert(0, new)
+        for number, sample in enumerate(cell.samples, 1):
+            sample.id, sample.index = str(number), number - 1
+    found = changes(now, beside(before, now))
+    assert found is not None
+    score = found.rows[0].score
+    assert (score.n, score.wins, score.ties, score.losses) == (60, 0, 40, 20)
+    packed = pack(now.suites["large"], now.cells, beside(before, now))
+    index = json.loads(gzip.decompress(b64decode(packed.index)))
+    assert index["cells"][0]["before"]["correct"] == "-" + "1" * 20 + "0" * 10 + "1" * 30

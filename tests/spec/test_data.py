@@ -10,21 +10,24 @@ import types
 from pathlib import Path
 from typing import Any
 
+import numpy
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import SpecError
 from evalkit.spec.data import Dataset, Sample, load_data
-from evalkit.spec.load import load_suite
-from evalkit.spec.readers import plain
+from evalkit.spec.load import load_checked, load_suite
 from evalkit.spec.suite import Suite
+from evalkit.spec.values import plain
 from tests.spec.conftest import Write
 
 
-def qa(data: dict[str, Any], **keys: Any) -> Suite:
+def qa(data: dict[str, Any], root: Path | None = None, **keys: Any) -> Suite:
     """A question-answering suite over some data, in the working directory."""
-    return load_suite({"task": "qa", "data": {"target": "a", **data}, "prompt": "{{ q }}", **keys})
+    suite = {"task": "qa", "data": {"target": "a", **data}, "prompt": "{{ q }}", **keys}
+    return load_suite(suite, root=root)
 
 
 def read(data: dict[str, Any], **keys: Any) -> Dataset:
@@ -101,9 +104,9 @@ def test_several_columns_are_several_references(write: Write) -> None:
 
 
 def test_a_list_in_a_csv_cell_is_several_references(write: Write) -> None:
-    write("d.csv", 'q,a\nwho,"[""x"", ""y""]"\nwhat,[1]\nwhy,[see note]\n')
+    write("d.csv", 'q,a\nwho,"[""x"", ""y""]"\nwhat,[1]\nwhy,"[""[see note]""]"\n')
     targets = [sample.targets for sample in read({"file": "d.csv"})]
-    assert targets == [("x", "y"), ("[1]",), ("[see note]",)]
+    assert targets == [("x", "y"), ("1",), ("[see note]",)]
 
 
 def test_ids_come_from_the_column_asked_for(write: Write) -> None:
@@ -174,6 +177,30 @@ def test_a_question_without_an_answer(write: Write) -> None:
         ("d.json", '{"q": 1}', ['d.json: must hold a list of rows, or {"data": [rows]}']),
         ("d.json", "[\n{,\n]", ["d.json:2: is not JSON: "]),
         ("d.json", '{"q": 1}\n{"q": 2}\n', ["d.json:2: is not JSON: Extra data (column 1); one o"]),
+        (
+            "d.jsonl",
+            '{"q": 1, "a": 1}\n{"q": 2, "a": 1, "a": 2}\n{"q": {"x": 1, "x": 1}, "a": 3}\n'
+            '{"q": [{"x": 1}, {"x": 2}], "a": {"b": "b"}}\n',
+            [
+                "d.jsonl:2: 'a' is written twice; keep one",
+                "d.jsonl:3: 'x' is written twice; keep one",
+                "d.jsonl:4: the target ('a') is no text: {'b': 'b'}",
+            ],
+        ),
+        (
+            "d.json",
+            '[\n {"q": 1,\n  "a": 1,\n  "\\u0061": 2},\n'
+            ' {"q": {"x": 1,\n "y": "x", "x": 1}, "a": 3}]',
+            [
+                "d.json:4: 'a' is written twice, here and in line 3; keep one",
+                "d.json:6: 'x' is written twice, here and in line 5; keep one",
+            ],
+        ),
+        (
+            "d.json",
+            '{"data": [{"q": 1, "a": 1}],\n "data": [{"q": 2, "a": 2}]}',
+            ["d.json:2: 'data' is written twice, here and in line 1; keep one"],
+        ),
         ("d.xlsx", "PK", ["d.xlsx: unknown kind of file (.xlsx); use .csv, .tsv, .jsonl, .json,"]),
     ],
 )
@@ -362,7 +389,9 @@ def test_a_project_keeps_its_suites_inside(project: Path, tmp_path: Path) -> Non
         assert "lies outside the project" in message
     suite = {"task": "qa", "data": {"file": "../secret.csv", "target": "a"}, "prompt": "{{ q }}"}
     assert len(load_data(load_suite(suite, allow_outside=True))) == 1
-    assert len(load_data(load_suite(suite, root=tmp_path))) == 1
+    with pytest.raises(SpecError, match=r"there is no file 'd\.csv' in "):
+        read({"file": "d.csv"}, root=tmp_path)
+    assert len(read({"file": "secret.csv"}, root=tmp_path)) == 1
 
 
 def test_a_missing_file_names_the_nearest(write: Write) -> None:
@@ -486,3 +515,100 @@ def test_every_row_has_its_source(project: Path) -> None:
     message = "the source is missing (column 's')"
     found = problems({"file": "data.jsonl", "source": "s"})
     assert found == [f"data.jsonl:2: {message}", f"data.jsonl:3: {message}"]
+
+
+def test_a_parquet_file_with_two_columns_of_one_name(project: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table([["x"], ["y"], ["z"]], names=["q", "a", "a"])
+    pytest.importorskip("pyarrow.parquet").write_table(table, project / "d.parquet")
+    found = problems({"file": "d.parquet"})
+    assert found == ["d.parquet: two columns are called 'a'; rename one"]
+
+
+BROKEN_ROWS = [
+    {"id": "x", "q": 1, "a": "y"},
+    {"id": "z", "q": 2, "a": None},
+    {"id": "x", "q": 3, "a": "y"},
+]
+
+
+def test_a_problem_of_a_row_in_a_dict_names_the_row() -> None:
+    assert problems({"rows": BROKEN_ROWS}) == [
+        "<suite>: data.rows[1]: the target is missing (column 'a')",
+        "<suite>: data.rows[2]: the id 'x' is there already, in data.rows[0]; ids are unique",
+    ]
+    many = problems({"rows": [{"q": i, "a": ""} for i in range(20)]})
+    assert [line.split(":")[1] for line in many] == [f" data.rows[{i}]" for i in range(10)]
+
+
+def test_a_problem_of_an_inline_row_names_its_line_and_the_row(write: Write) -> None:
+    write(
+        "s.eval.yaml",
+        """\
+        task: qa
+        data:
+          target: a
+          rows:
+            - {id: x, q: 1, a: y}
+            - {id: z, q: 2, a: ""}
+            - id: x
+              q: 3
+              a: y
+        prompts:
+          p:
+            user: "{{ q }}"
+            shots: {rows: [{q: 4, a: z}, {q: 5}], count: 1}
+        """,
+    )
+    with pytest.raises(SpecError) as caught:
+        load_checked("s.eval.yaml")
+    assert [str(problem) for problem in caught.value.problems] == [
+        "s.eval.yaml:6: data.rows[1]: the target is missing (column 'a')",
+        "s.eval.yaml:7: data.rows[2]: the id 'x' is there already, in data.rows[0]; ids are unique",
+        "s.eval.yaml:13: prompts.p.shots.rows[1]: the target is missing (column 'a')",
+    ]
+
+
+def test_a_problem_of_a_row_of_a_dataframe_names_its_index() -> None:
+    frame = pandas.DataFrame(BROKEN_ROWS)
+    assert problems({"rows": frame})[0].startswith("<suite>: data.rows[1]: the target is missing")
+    frame.index = pandas.Index(["first", "second", "third"])
+    assert problems({"rows": frame}) == [
+        "<suite>: data.rows[1] (second): the target is missing (column 'a')",
+        "<suite>: data.rows[2] (third): the id 'x' is there already, in data.rows[0] (first); ids "
+        "are unique",
+    ]
+    kept = pandas.DataFrame(BROKEN_ROWS).iloc[1:]
+    assert problems({"rows": kept}) == [
+        "<suite>: data.rows[0] (1): the target is missing (column 'a')"
+    ]
+
+
+@pytest.mark.parametrize("names", [["q", "a", "a"], ["a", 1, "1"]])
+def test_a_dataframe_with_two_columns_of_one_name_is_refused(names: list[Any]) -> None:
+    frame = pandas.DataFrame([["x", "y", "z"]], columns=names)
+    twice = names[-1]
+    assert problems({"rows": frame}) == [
+        f"<suite>: data.rows: two columns of the DataFrame are called '{twice}'; rename one"
+    ]
+
+
+def test_examples_may_be_a_dataframe() -> None:
+    frame = pandas.DataFrame({"q": ["one", "two"], "a": ["1", float("nan")]})
+    prompts = {"p": {"user": "{{ q }}", "shots": {"rows": frame}}}
+    suite = {"task": "qa", "data": {"rows": [{"q": "x", "a": "y"}], "target": "a"}}
+    with pytest.raises(SpecError) as caught:
+        load_checked({**suite, "prompts": prompts})
+    (problem,) = caught.value.problems
+    assert str(problem).startswith("<suite>: prompts.p.shots.rows[1]: the target is missing")
+    frame.loc[1, "a"] = "2"
+    loaded = load_checked({**suite, "prompts": prompts})
+    assert len(loaded.variants["p"].render(loaded.dataset.samples[0])) == 5
+
+
+def test_arrays_of_numpy_are_lists() -> None:
+    (sample,) = read({"rows": [{"q": numpy.array([1, 2]), "a": numpy.array(["x", "y"])}]})
+    assert sample.fields["q"] == [1, 2]
+    assert sample.targets == ("x", "y")
+    frame = pandas.DataFrame({"q": ["u"], "a": [numpy.array(["x", "y"])]})
+    assert read({"rows": frame}).samples[0].targets == ("x", "y")

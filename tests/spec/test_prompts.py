@@ -405,7 +405,7 @@ def test_matched_shots_of_the_data_never_hold_the_sample_itself() -> None:
         ),
         (
             {"rows": SUBJECTS[:4], "count": 2},
-            "shots.count: asks for 2 examples, there are 1 with subject 'law'",
+            "shots.count: asks for 2 examples, there is 1 with subject 'law'",
         ),
         ({"rows": SUBJECTS, "match": "subjct"}, "unknown column 'subjct'; did you mean 'subject'?"),
         ({"rows": [{"q": "x", "a": "y"}]}, "unknown column 'subject' (known: q, a)"),
@@ -441,6 +441,16 @@ def test_shots_of_another_split(monkeypatch: pytest.MonkeyPatch) -> None:
     own = {"user": "{{ q }}", "shots": {"split": "test", "count": 1}}
     found = load_checked({**suite, "prompts": {"p": own}})
     assert [shot_texts(found.variants["p"], found, i) for i in range(2)] == [["test1"], ["test0"]]
+    assert found.doubts == ()
+    splits["dev"] = [{"idx": 7, "q": "dev7", "a": "x"}, {"idx": 8, "q": "TEST1", "a": "y"}]
+    found = load_checked(suite)
+    assert [shot_texts(found.variants["p"], found, i) for i in range(2)] == [
+        ["dev7", "TEST1"],
+        ["dev7"],
+    ]
+    (doubt,) = found.doubts
+    assert str(doubt).startswith("<suite>: prompts.p.shots: 1 sample gets fewer examples than")
+    assert "(first: '1')" in doubt.message
 
 
 def test_a_preamble_stands_once_before_the_shots_of_a_raw_text() -> None:
@@ -513,3 +523,38 @@ def test_rendering_is_the_same_whatever_came_before() -> None:
         fresh = with_shots({"from": "data", "count": 2, "seed": 1})[1]
         rendered = {sample.id: fresh.render(sample) for sample in order}
         assert rendered == {sample.id: variant.render(sample) for sample in samples}
+
+
+A, B, C = ({"q": q, "a": a} for q, a in (("one", "1"), ("two", "2"), ("three", "3")))
+A_AGAIN = {"q": " One", "a": "1"}
+TAKEN = "is itself one of the 2 examples"
+
+
+@pytest.mark.parametrize(
+    ("rows", "shots", "expected"),
+    [
+        ([A], {"from": "data", "count": 2}, "asks for 2 examples, there is 1"),
+        ([A, B, A_AGAIN], {"from": "data", "count": 2}, TAKEN),
+        ([A, A_AGAIN, A], {"from": "data", "count": 2}, "there is 1 without repetitions (3 with"),
+        ([A, B], {"rows": [C, A, A_AGAIN], "count": 2}, TAKEN),
+        ([A, B], {"rows": [C, C], "count": 2}, "there is 1 without repetitions (2 with them)"),
+    ],
+)
+def test_a_count_that_a_sample_cannot_get_is_refused(
+    rows: list[dict[str, Any]], shots: dict[str, Any], expected: str
+) -> None:
+    prompts = {"p": {"user": "{{ q }}", "shots": shots}}
+    suite = {"task": "qa", "data": {"rows": rows, "target": "a"}, "prompts": prompts}
+    with pytest.raises(SpecError) as caught:
+        load_checked(suite)
+    assert "prompts.p.shots.count: " in str(caught.value)
+    assert expected in str(caught.value)
+
+
+def test_repetitions_are_passed_over_where_there_are_others() -> None:
+    shots = {"rows": [C, C, {"q": "four", "a": "4"}, A], "count": 2}
+    prompts = {"p": {"user": "{{ q }}", "shots": shots}}
+    found = load_checked(
+        {"task": "qa", "data": {"rows": [A, B], "target": "a"}, "prompts": prompts}
+    )
+    assert shot_texts(found.variants["p"], found, 1) == ["three", "four"]

@@ -1,0 +1,241 @@
+"""Lists in the cells of csv and tsv files, where every value is text.
+
+A list is JSON, or as Python writes it, which is what pandas puts into a csv file. What looks like a
+list and is neither (an array as NumPy prints it, a cell that was cut off) is refused: as a text it
+would be one answer that no model can give. Only columns that may hold a list are read, and which
+cells of these are taken for one depends on what else the column may hold (``Reading``).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from evalkit.spec.readers import Complaints, Row
+from evalkit.spec.sections import DataSpec
+
+_LONGEST = 1_000_000
+_DEEPEST = 32
+_QUOTED = re.compile(r"""\s*[\[({]\s*['"]""")
+_OF_NOTHING = re.compile(r"""\s*\[\s*(?:\]\s*$|(?:nan|NaN|None|null)\b\s*[,\s].*['"])""", re.DOTALL)
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+        |(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.:/-]))
+        |(?P<word>(?:None|True|False)\b)
+        |(?P<mark>[\[\](){},:]))""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Reading(Enum):
+    """Which cells of a column are taken for lists.
+
+    BRACKETED: all that begin with a bracket (``[`` or ``{``, and ``(`` before a quote): nothing
+    else in the column does. QUOTED: those whose bracket is followed by a quote, so that
+    ``[Intro] The film …`` and ``[0, 1)`` are texts; a JSON object is one too.
+    """
+
+    BRACKETED = "bracketed"
+    QUOTED = "quoted"
+
+
+_TARGETS = {
+    "qa": Reading.BRACKETED,
+    "extractive-qa": Reading.BRACKETED,
+    "multiple-choice": Reading.BRACKETED,
+    "token-classification": Reading.BRACKETED,
+    "summarisation": Reading.QUOTED,
+    "translation": Reading.QUOTED,
+    "generation": Reading.QUOTED,
+    "math": Reading.QUOTED,
+    "fill-mask": Reading.QUOTED,
+}
+"""The tasks that may have several targets; a label, and a program, is one text."""
+
+
+class NoListError(ValueError):
+    """A cell that looks like a list and cannot be read as one. The message says why."""
+
+
+def read_list(text: str) -> list[Any]:
+    """A list of plain values (texts, numbers, booleans, None, lists and mappings of these).
+
+    Raises NoListError.
+    """
+    try:
+        value = json.loads(
+            text, strict=False, parse_constant=_no_constant, object_pairs_hook=_mapping
+        )
+    except json.JSONDecodeError:
+        value = _python(text)
+    except RecursionError:
+        raise NoListError("it is nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise NoListError(str(error)) from None
+    if isinstance(value, Mapping):
+        raise NoListError("it is a mapping, not a list; give each of its values a column")
+    if not isinstance(value, (list, tuple)):
+        raise NoListError(f"it is a {type(value).__name__}, not a list")
+    return [_plain(item) for item in value]
+
+
+def looks_like_list(text: str) -> bool:
+    """True for a text that is a list of quoted texts from its first character to its last."""
+    return _QUOTED.match(text) is not None and text.rstrip().endswith(("]", ")"))
+
+
+def list_columns(task: str, data: DataSpec) -> dict[str, Reading]:
+    """The columns of a suite whose cells may hold a list, and how they are read."""
+    readings: dict[str, Reading] = {}
+    if data.tests:
+        readings[data.tests] = Reading.QUOTED
+    if data.tokens:
+        readings[data.tokens] = Reading.QUOTED
+    if len(data.choices) == 1:
+        readings[data.choices[0]] = Reading.BRACKETED
+    if task in _TARGETS:
+        readings |= dict.fromkeys(data.target, _TARGETS[task])
+    return readings
+
+
+def with_lists(
+    rows: Iterable[Row],
+    readings: Mapping[str, Reading],
+    complaints: Complaints,
+    choices: Sequence[str] = (),
+) -> Iterator[Row]:
+    """The rows with their lists read, in place; a row with a cell that cannot be read is left out.
+
+    choices: the columns of a multiple-choice question, one of which a target may name as it is.
+    """
+    for number, row in rows:
+        try:
+            for column, reading in readings.items():
+                cell = row.get(column)
+                if isinstance(cell, str) and _is_list(cell, reading):
+                    offered = () if column in choices else _offered(row, choices)
+                    row[column] = cell if cell in offered else _read(column, cell)
+        except NoListError as error:
+            complaints.add("list", number, str(error))
+        else:
+            yield number, row
+
+
+def _offered(row: Mapping[str, Any], choices: Sequence[str]) -> Container[Any]:
+    values = [row.get(column) for column in choices]
+    return values[0] if len(values) == 1 and isinstance(values[0], list) else values
+
+
+def _is_list(cell: str, reading: Reading) -> bool:
+    if reading is Reading.BRACKETED:
+        return cell.lstrip()[:1] in ("[", "{") or _QUOTED.match(cell) is not None
+    if _OF_NOTHING.match(cell):
+        return True
+    return _QUOTED.match(cell) is not None and not _is_object(cell)
+
+
+def _is_object(cell: str) -> bool:
+    if not cell.lstrip().startswith("{"):
+        return False
+    try:
+        return isinstance(json.loads(cell), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read(column: str, cell: str) -> list[Any]:
+    try:
+        return read_list(cell)
+    except NoListError as error:
+        raise NoListError(
+            f"column '{column}': cannot read the list {_shown(cell)}: {error}. Write it as JSON:"
+            ' ["one", "two"]; a text that itself begins with a bracket is a list of one:'
+            ' ["[sic]"]'
+        ) from None
+
+
+def _python(text: str) -> Any:
+    """The value of a Python literal, of which every token has been looked at before."""
+    if len(text) > _LONGEST:
+        raise NoListError(f"it is no JSON, and longer than {_LONGEST:,} characters")
+    _check_tokens(text)
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Dict):
+                _mapping([(ast.literal_eval(key), None) for key in node.keys if key is not None])
+        return ast.literal_eval(tree)
+    except NoListError:
+        raise
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        raise NoListError("it is a list neither in JSON nor in Python") from None
+
+
+def _check_tokens(text: str) -> None:
+    """Raise NoListError at the first token that a list of plain values cannot have there."""
+    at, depth, after_value = 0, 0, False
+    end = len(text.rstrip())
+    while at < end:
+        token = _TOKEN.match(text, at)
+        if token is None:
+            rest = text[at:].lstrip()
+            if rest[0] in "'\"":
+                raise NoListError(f"the quote before {_shown(rest[1:])} is never closed")
+            raise NoListError(f"{_word(rest)} is no text, number, None, True or False")
+        mark = token["mark"]
+        if mark is None or mark in "[({":
+            if after_value:
+                raise NoListError(
+                    "two values stand side by side without a comma, as NumPy prints arrays;"
+                    " save array.tolist()"
+                )
+            depth += mark is not None
+        elif mark in "])}":
+            depth -= 1
+        if depth > _DEEPEST:
+            raise NoListError("it is nested too deeply")
+        after_value = mark is None or mark in "])}"
+        at = token.end()
+    if depth > 0:
+        raise NoListError("it ends before the list does; was the cell cut off?")
+
+
+def _mapping(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise NoListError(f"the key {key!r} is there twice")
+        found[key] = value
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        raise NoListError("it holds a set, whose order is not defined")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NoListError("it holds a number that is too large")
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise NoListError(f"{name} is no value; leave it out, or write null")
+
+
+def _word(text: str) -> str:
+    """The first word of a text, for a message."""
+    word = re.match(r"[\w.+-]+|.", text, re.DOTALL)
+    return _shown(word[0] if word else text)
+
+
+def _shown(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:59]}…"
