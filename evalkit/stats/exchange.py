@@ -1,0 +1,293 @@
+"""Scores that are no mean over samples, compared by exchanging samples between two sides.
+
+A macro F1, a corpus BLEU and an area under a curve have no per-sample values. But whichever of the
+two answers to each sample is called a's, both sides have a score; so they take the permutation
+test of :mod:`evalkit.stats.permutation`. What exchanging one sample alone changes stands for the
+difference on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalkit.stats.differences import Differences, joined
+from evalkit.stats.permutation import exchanges
+
+Floats = NDArray[np.float64]
+Statistic = Callable[[NDArray[Any]], Floats]
+"""From sums, or weights, shape (r, k), to scores, shape (r,); NaN where undefined."""
+_CELLS = 2_000_000  # numbers held at a time
+_ALONE = 500  # samples that are exchanged or left out alone, where each takes long
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is exchanged as a whole: samples, or the clusters they are in.
+
+    a, b: the unit that each answer of a side belongs to. sizes: how many samples each unit has.
+    """
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    sizes: Floats
+
+    @property
+    def effective(self) -> float:
+        """How many units of equal size say as much."""
+        return float(self.sizes.sum() ** 2 / (self.sizes**2).sum())
+
+
+def units_of(
+    n: int,
+    clusters: Sequence[Hashable] | None = None,
+    of_a: Sequence[int] | None = None,
+    of_b: Sequence[int] | None = None,
+) -> Units:
+    """The units of n samples. clusters: of each sample, its cluster; default: each is alone.
+
+    of_a, of_b: for the answers of a side, which sample each is to; default: one to each sample.
+    """
+    number = {name: i for i, name in enumerate(dict.fromkeys(clusters or range(n)))}
+    of = np.array([number[name] for name in clusters or range(n)], dtype=np.int64)
+    a, b = (of if rows is None else of[np.asarray(rows, np.int64)] for rows in (of_a, of_b))
+    return Units(a, b, np.bincount(of).astype(np.float64))
+
+
+class Sides(Protocol):
+    """Two sides of a score whose units can be exchanged."""
+
+    @property
+    def differing(self) -> int:
+        """How many units differ. Exchanging others changes nothing, so they are left alone."""
+
+    def differences(self, exchanged: Floats) -> Floats:
+        """The score of b less that of a with some units exchanged.
+
+        exchanged: shape (r, differing), 1 for a unit that is exchanged, else 0. Shape (r,).
+        """
+
+    def alone(self) -> Floats:
+        """The same with single units exchanged: all that differ, or some spread over them."""
+
+    def worst(self) -> float:
+        """How much one answer can change a side's score at most; NaN where that is unknown."""
+
+    def dropped(self) -> float:
+        """How much leaving one unit out changes a side's score at most."""
+
+
+class Exchanged(NamedTuple):
+    """Two scores compared, as in :class:`evalkit.stats.paired.Comparison`."""
+
+    low: float = nan
+    high: float = nan
+    p: float = nan
+    test: str = ""
+    seen: Differences | None = None
+    note: str = ""
+
+
+def compare_sides(
+    sides: Sides,
+    units: Units,
+    *,
+    width: float,
+    confidence: float = 0.95,
+    seed: int = 0,
+    most: int = 200_000,
+) -> Exchanged:
+    """The interval of b less a and its p-value. width: of the score's range.
+
+    most: exchanges to draw at most. The interval is that of the permutation test, and as wide as
+    the score interval of :mod:`evalkit.stats.differences` at least: what exchanging single units
+    changes are the differences; the largest possible is what the worst answer there could be in
+    place of one would change (else: one in n of the range; without a range, what leaving out one
+    unit changes), n times over.
+    """
+    observed = float(sides.differences(np.zeros((1, sides.differing)))[0])
+    if len(units.sizes) < 2 or not isfinite(observed):
+        return Exchanged()
+    tested = exchanges(
+        sides.differences, sides.differing, observed, units.effective,
+        confidence=confidence, seed=seed, most=most,
+    )  # fmt: skip
+    clustered = ", clustered" if units.sizes.max() > 1 else ""
+    test = f"permutation{', exact' if tested.exact else ''}{clustered}"
+    seen = _seen(sides, units, observed, width)
+    if not seen.width:
+        note = "no interval: the two do not differ, and the score has no range"
+        return Exchanged(p=tested.p, test=test, note=note)
+    rejected = tested.p <= 1 - confidence + 1e-12
+    low, high = joined(seen, tested.ends, rejected, confidence)
+    return Exchanged(low, high, tested.p, test, seen)
+
+
+def _seen(sides: Sides, units: Units, observed: float, width: float) -> Differences:
+    answers = max(len(units.a), len(units.b))
+    worst = sides.worst()
+    if not isfinite(worst):
+        worst = width / answers if isfinite(width) else sides.dropped()
+    effects = (observed - sides.alone()) / 2
+    effects = effects[np.isfinite(effects)]
+    times = sides.differing / len(effects) if len(effects) else 0.0
+    n = units.effective
+    return Differences(
+        value=observed,
+        up=float(effects[effects > 0].sum()) * times,
+        down=-float(effects[effects < 0].sum()) * times,
+        square=float((effects**2).sum()) * times * n,
+        width=max(worst * answers, float(np.abs(effects).max(initial=0.0)) * n),
+        n=n,
+    )
+
+
+class Summed:
+    """Sides of a score that is a function of sums over answers.
+
+    a, b: what each unit adds to the sums, shape (units, k), dense or sparse. worse: for either
+    side, by how much the sums change before and after some answer becomes as bad a one as there
+    is, both of shape (any, k); empty where that is unknown.
+    """
+
+    def __init__(
+        self, a: Any, b: Any, statistic: Statistic, worse: Sequence[tuple[Any, Any]] = ()
+    ) -> None:
+        self._statistic, self._worse, self._rows = statistic, worse, (a, b)
+        self._totals = [np.asarray(rows.sum(axis=0), np.float64).reshape(1, -1) for rows in (a, b)]
+        change = b - a
+        self._change = change[np.flatnonzero(np.asarray(abs(change).sum(axis=1)).ravel())]
+
+    @property
+    def differing(self) -> int:
+        return int(self._change.shape[0])
+
+    def differences(self, exchanged: Floats) -> Floats:
+        return self._apart(part @ self._change for part in self._parts(exchanged))
+
+    def alone(self) -> Floats:
+        return self._apart(self._parts(self._change))
+
+    def worst(self) -> float:
+        return self._largest(self._worse)
+
+    def dropped(self) -> float:
+        return self._largest([(0 * rows, -rows) for rows in self._rows])
+
+    def _largest(self, changes: Sequence[tuple[Any, Any]]) -> float:
+        most = nan
+        for total, (before, after) in zip(self._totals, changes, strict=False):
+            for one, other in zip(self._parts(before), self._parts(after), strict=True):
+                found = np.abs(self._statistic(total + other) - self._statistic(total + one))
+                most = float(np.fmax(most, np.nanmax(found, initial=0.0)))
+        return most
+
+    def _apart(self, moved: Iterator[Floats]) -> Floats:
+        """The differences of the scores when what is moved goes from b to a."""
+        a, b = self._totals
+        found = [self._statistic(b - part) - self._statistic(a + part) for part in moved]
+        return np.concatenate(found) if found else np.zeros(0)
+
+    def _parts(self, rows: Any) -> Iterator[Floats]:
+        step = max(1, _CELLS // self._totals[0].shape[1])
+        for start in range(0, rows.shape[0], step):
+            part = rows[start : start + step]
+            yield part if isinstance(part, np.ndarray) else part.toarray()
+
+
+class Linear:
+    """Sides whose difference is a sum over units, each with its sign turned where exchanged.
+
+    gains: what each unit adds to the difference. worst: what one answer can change.
+    """
+
+    def __init__(self, gains: Floats, worst: float = nan) -> None:
+        self._whole, self._gains, self._worst = float(gains.sum()), gains[gains != 0], worst
+
+    @property
+    def differing(self) -> int:
+        return len(self._gains)
+
+    def differences(self, exchanged: Floats) -> Floats:
+        found: Floats = self._whole - 2 * (exchanged @ self._gains)
+        return found
+
+    def alone(self) -> Floats:
+        found: Floats = self._whole - 2 * self._gains
+        return found
+
+    def worst(self) -> float:
+        return self._worst
+
+    def dropped(self) -> float:
+        return float(np.abs(self._gains).max(initial=0.0))
+
+
+class Reweighted:
+    """Sides of a score that is a function of how often each answer of either side occurs.
+
+    score: from weights of a's answers and then b's, shape (r, answers of both), to scores.
+    differing: the numbers of the units that differ. worst: what one answer can change.
+    """
+
+    def __init__(
+        self,
+        score: Statistic,
+        units: Units,
+        differing: NDArray[np.int64],
+        worst: float = nan,
+    ) -> None:
+        self._score, self._units, self._differing = score, units, differing
+        self._worst = worst
+
+    @property
+    def differing(self) -> int:
+        return len(self._differing)
+
+    def differences(self, exchanged: Floats) -> Floats:
+        found = []
+        for start in range(0, len(exchanged), self._step):
+            part = exchanged[start : start + self._step]
+            of_units = np.zeros((len(part), len(self._units.sizes)))
+            of_units[:, self._differing] = part
+            a, b = of_units[:, self._units.a], of_units[:, self._units.b]
+            found.append(self._score(np.hstack([a, 1 - b])) - self._score(np.hstack([1 - a, b])))
+        return np.concatenate(found)
+
+    def alone(self) -> Floats:
+        chosen = _spread(self.differing)
+        if not len(chosen):
+            return np.zeros(0)
+        rows = np.zeros((len(chosen), self.differing))
+        rows[np.arange(len(chosen)), chosen] = 1.0
+        return self.differences(rows)
+
+    def worst(self) -> float:
+        return self._worst
+
+    def dropped(self) -> float:
+        most = 0.0
+        for side, of in enumerate((self._units.a, self._units.b)):
+            weights = np.zeros((1, len(self._units.a) + len(self._units.b)))
+            own = slice(None, len(self._units.a)) if side == 0 else slice(len(self._units.a), None)
+            weights[0, own] = 1.0
+            before = self._score(weights)[0]
+            for unit in _spread(len(self._units.sizes)):
+                less = weights.copy()
+                less[0, own] = of != unit
+                most = float(np.fmax(most, abs(self._score(less)[0] - before)))
+        return most
+
+    @property
+    def _step(self) -> int:
+        return max(1, _CELLS // (len(self._units.a) + len(self._units.b)))
+
+
+def _spread(n: int) -> NDArray[np.int64]:
+    """Up to 500 of n numbers, spread over them."""
+    return np.unique(np.linspace(0, n - 1, min(n, _ALONE)).astype(np.int64)) if n else np.arange(0)
