@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from evalkit.stats.clusters import clustered_bootstrap, clustered_interval, clustered_se
+from evalkit.stats.clusters import clustered_interval, clustered_se
 from evalkit.stats.intervals import wilson
 from evalkit.stats.power import (
     detectable_difference,
@@ -73,12 +73,10 @@ def test_one_cluster_has_no_error() -> None:
     assert math.isnan(clustered_interval([1, 0], ["a", "a"]).low)
 
 
-def test_clustered_intervals_are_wider_and_agree() -> None:
+def test_clustered_intervals_are_wider() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(60), 5)
     values = rng.normal(size=60)[groups] + 0.3 * rng.normal(size=300)
     student = clustered_interval(values, groups.tolist())
-    resampled = clustered_bootstrap(values, groups.tolist())
     single = clustered_interval(values, range(300))
-    assert student[:2] == pytest.approx(resampled[:2], abs=0.03)
     assert student.high - student.low > 1.8 * (single.high - single.low)
