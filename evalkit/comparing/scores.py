@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
 from time import perf_counter
@@ -171,10 +171,14 @@ def _joined(*notes: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A score that is made from a side's answers. of_sample: the sample that each answer is to."""
+    """A score that is made from a side's answers. of_sample: the sample that each answer is to.
+
+    values: by sample that counts for it, the mean of what its answers score; None where the score
+    is no mean.
+    """
 
     value: float
-    per_sample: Floats | None
+    values: dict[int, float] | None
     columns: Columns
     of_sample: list[int]
 
@@ -200,8 +204,8 @@ def _recomputed(a: Side, b: Side, asked: _Asked) -> ScoreComparison:
     first, second = made
     if suite.repeats > 1 and not (a.whole and b.whole):
         return _undefined(asked, f"a file keeps too little of each answer for {asked.score}")
-    if first.per_sample is not None and second.per_sample is not None:
-        return _over_some(asked, metric, suite, first, second)
+    if first.values is not None and second.values is not None:
+        return _over_some(asked, first.values, second.values)
     units = units_of(len(asked.ids), asked.clusters, first.of_sample, second.of_sample)
     sides = _sides(asked, metric, suite, first.columns, second.columns, units)
     if sides is not None:
@@ -215,22 +219,15 @@ def _recomputed(a: Side, b: Side, asked: _Asked) -> ScoreComparison:
     )  # fmt: skip
 
 
-def _over_some(
-    asked: _Asked, metric: catalogue.Metric, suite: SuiteRecord, a: _Made, b: _Made
-) -> ScoreComparison:
-    """A score with per-sample values, over the samples that count for it."""
-    assert a.per_sample is not None
-    assert b.per_sample is not None
-    n = len(a.per_sample)
-    if n != len(b.per_sample):
-        return _undefined(asked, "not the same samples count for it on both sides")
-    if not n:
+def _over_some(asked: _Asked, a: dict[int, float], b: dict[int, float]) -> ScoreComparison:
+    """A score with per-sample values, over the samples that count for it on both sides."""
+    both = [sample for sample in a if sample in b]
+    if not both:
         return _undefined(asked, "no sample in both counts for it")
-    if asked.clusters is not None and n != len(asked.ids):
-        every = range(len(asked.ids))
-        counts = [_value(asked, metric, suite, a.columns.subset([i])).n > 0 for i in every]
-        asked = replace(asked, clusters=[asked.clusters[i] for i in every if counts[i]])
-    return _by_samples(asked, a.per_sample, b.per_sample)
+    if asked.clusters is not None:
+        asked = replace(asked, clusters=[asked.clusters[sample] for sample in both])
+    values = (np.array([side[sample] for sample in both], dtype=np.float64) for side in (a, b))
+    return _by_samples(asked, *values)
 
 
 def _of_sums(a: Side, b: Side, suite: SuiteRecord, asked: _Asked) -> ScoreComparison | None:
@@ -284,9 +281,26 @@ def _make(side: Side, suite: SuiteRecord, asked: _Asked, metric: catalogue.Metri
         raise EvalkitError(f"{side.run}: predictions are not kept")
     columns, of_sample = side.columns(asked.ids, suite)
     made = _value(asked, metric, suite, columns)
-    # Several answers to a question have no value each that would be a sample's.
-    per_sample = made.per_sample if len(columns) == len(asked.ids) else None
-    return _Made(made.value, per_sample, columns, of_sample)
+    values = None
+    if made.per_sample is not None:
+        alone = asked.clusters is None and len(columns) == len(asked.ids)
+        # Alone, it does not matter which of the samples these are.
+        counts: Sequence[int] = range(len(made.per_sample))
+        if not alone and len(made.per_sample) != len(columns):
+            every = range(len(columns))
+            counts = [i for i in every if _value(asked, metric, suite, columns.subset([i])).n]
+        values = _by_sample(made.per_sample, counts if alone else [of_sample[i] for i in counts])
+    return _Made(made.value, values, columns, of_sample)
+
+
+def _by_sample(values: Floats, samples: Sequence[int]) -> dict[int, float] | None:
+    """The mean value of each sample; None where the values are not of these samples."""
+    if len(values) != len(samples):
+        return None
+    found: dict[int, list[float]] = {}
+    for value, sample in zip(values, samples, strict=True):
+        found.setdefault(sample, []).append(float(value))
+    return {sample: float(np.mean(of_sample)) for sample, of_sample in found.items()}
 
 
 def _value(asked: _Asked, metric: catalogue.Metric, suite: SuiteRecord, columns: Columns) -> Score:

@@ -29,6 +29,8 @@ class Ends(NamedTuple):
 
 
 UNBOUNDED = Ends(-inf, inf)
+NOTHING_SEEN = "no difference was seen, and values without a range do not bound it"
+"""Why two sides have no interval of their difference."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.stats.differences import Differences, joined
+from evalkit.stats.differences import NOTHING_SEEN, Differences, joined
 from evalkit.stats.permutation import exchanges
 
 Floats = NDArray[np.float64]
@@ -121,8 +121,7 @@ def compare_sides(
     test = f"permutation{', exact' if tested.exact else ''}{clustered}"
     seen = _seen(sides, units, observed, width)
     if not seen.width:
-        note = "no interval: the two do not differ, and the score has no range"
-        return Exchanged(p=tested.p, test=test, note=note)
+        return Exchanged(p=tested.p, test=test, note=NOTHING_SEEN)
     rejected = tested.p <= 1 - confidence + 1e-12
     low, high = joined(seen, tested.ends, rejected, confidence)
     return Exchanged(low, high, tested.p, test, seen)

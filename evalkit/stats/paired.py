@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.stats.differences import (
+    NOTHING_SEEN,
     Differences,
     Ends,
     by_cluster,
@@ -25,7 +26,7 @@ from evalkit.stats.differences import (
     student_ends,
 )
 from evalkit.stats.intervals import NONE, Interval
-from evalkit.stats.permutation import Tested, sign_flip
+from evalkit.stats.permutation import Tested, least_p, sign_flip
 
 Floats = NDArray[np.float64]
 _MANY = 10_000  # differences, from which on permutations have nothing to add
@@ -112,7 +113,8 @@ def _tested(
     sums, sizes = by_cluster(values, clusters)
     kind = "" if clusters is None else ", clustered"
     if len(sums) > _MANY:
-        p = float(2 * stdtr(seen.n - 1, -abs(seen.value) / seen.error)) if seen.error else 1.0
+        far = abs(seen.value) / seen.error if seen.error else inf
+        p = 1.0 if seen.value == 0 else max(float(2 * stdtr(seen.n - 1, -far)), least_p(confidence))
         return Tested(p, student_ends(seen, confidence), False), f"paired t{kind}"
     found = sign_flip(sums, sizes, confidence=confidence, seed=seed)
     return found, f"permutation{', exact' if found.exact else ''}{kind}"
@@ -123,12 +125,10 @@ def _no_interval(tested: Tested, units: int, width: float, most: float, confiden
     if isfinite(width):
         return ""
     if most == 0:
-        return "no interval: all values are the same, and they have no range"
+        return NOTHING_SEEN
     if not isfinite(tested.ends.low):
-        return (
-            f"no interval: {units} paired samples are too few for one at"
-            f" {confidence * 100:.4g} % of values without a range"
-        )
+        level = f"{confidence * 100:.4g} %"
+        return f"{units} samples are too few for a {level} interval of values without a range"
     return ""
 
 

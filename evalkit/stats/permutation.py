@@ -123,6 +123,11 @@ def exchanges(
     return Tested(p, Ends(observed - half, observed + half), exact)
 
 
+def least_p(confidence: float) -> float:
+    """The smallest p-value that drawn permutations give."""
+    return 1 / (1 + _draws(confidence, 1))
+
+
 def _draws(confidence: float, units: int) -> int:
     """How many exchanges are drawn: 20 or more beyond the level, in a matter of seconds."""
     wanted = max(DRAWS, ceil(20 / max(1 - confidence, 1e-9)))

@@ -99,7 +99,7 @@ def test_two_samples_of_an_own_metric_are_no_proof(gate: Any) -> None:
         metrics={"grade": grade},
     )  # fmt: skip
     assert found.verdict == "inconclusive", found.reason
-    assert "2 paired samples are too few" in found.reason
+    assert "2 samples are too few" in found.reason
 
 
 def test_one_cluster_that_holds_most_samples_decides_nothing(gate: Any) -> None:
@@ -134,3 +134,26 @@ def test_a_score_over_some_samples_keeps_its_clusters(tmp_path: Path) -> None:
     (score,) = found.scores
     assert (score.n, score.test) == (24, "permutation, exact, clustered")
     assert score.p == 2 / 2**6, "six documents with requests to refuse, each better"
+
+
+def test_a_score_over_some_samples_takes_several_answers(tmp_path: Path) -> None:
+    from evalkit.api import compare
+
+    rows = [{"q": str(i), "gold": "refuse" if i < 6 else "comply"} for i in range(10)]
+    declared = {
+        "suite": "s", "task": "safety", "prompts": {"a": "{{ q }} a", "b": "{{ q }} b"},
+        "data": {"rows": rows, "target": "gold"}, "repeats": 2,
+    }  # fmt: skip
+    asked: dict[str, int] = {}
+
+    def model(prompt: Any) -> str:
+        text = prompt[-1]["content"]
+        asked[text] = asked.get(text, 0) + 1
+        refuses = text.endswith("b") or asked[text] == 2  # a refuses the second time only
+        return "I can't help with that." if refuses else "Sure: take a bowl and whisk the eggs."
+
+    evaluate(declared, {"m": model}, root=tmp_path)
+    (found,) = compare("a", "b", metrics=["unsafe_compliance"], store=tmp_path / ".evalkit")
+    (score,) = found.scores
+    assert (score.n, score.difference) == (6, -0.5)
+    assert score.p == 2 / 2**6

@@ -53,9 +53,7 @@ def test_per_sample_values_are_tested_by_their_differences() -> None:
     assert found.test == "permutation"
     assert found.difference == pytest.approx((b - a).mean())
     interval = test.confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=0.025)
-    assert found.low <= interval.low
-    assert interval.high <= found.high
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=0.02)
     assert (found.wins, found.losses) == ((b > a).sum(), (b < a).sum())
 
 

@@ -164,7 +164,7 @@ def test_two_samples_that_gain_one_are_no_proof() -> None:
     unbounded = compare([3, 4], [4, 5])
     assert unbounded.p == 0.5
     assert math.isnan(unbounded.low)
-    assert "2 paired samples are too few" in unbounded.note
+    assert "2 samples are too few for a 95 % interval" in unbounded.note
 
 
 def test_the_smallest_p_value_is_two_over_all_signs() -> None:
@@ -262,7 +262,7 @@ def test_values_without_a_range_take_the_widest_gap_that_occurs() -> None:
     assert (found.low, found.high) == pytest.approx((-expected, expected))
     same = compare(np.full(8, 3.0), np.full(8, 3.0))
     assert math.isnan(same.low)
-    assert "have no range" in same.note
+    assert "no difference was seen" in same.note
 
 
 @pytest.mark.parametrize("ties", [0.0, 0.6, 0.9])
@@ -420,6 +420,12 @@ def test_many_differences_need_no_permutations() -> None:
     assert closed.low == pytest.approx(interval.low, abs=1e-4)
     assert interval.high <= closed.high <= interval.high + 0.002
     assert tested.p == pytest.approx(1 / 10_001, rel=0.01)
+    assert closed.p == pytest.approx(1 / 10_001, rel=0.01), (
+        "never smaller than permutations have it"
+    )
+    certain = compare(np.zeros(10_500), np.full(10_500, 0.25), width=1)
+    assert 0 < certain.p < 0.001
+    assert 0 < certain.low < 0.25 < certain.high
 
 
 # another number of samples
