@@ -61,7 +61,8 @@ class Differences:
         seen = self.n * (self.up + self.down)
         most = 0.0 if self.binary else self.width
         whole = seen + most
-        return (self.n * self.square + most * most) / whole if whole else self.width
+        typical = (self.n * self.square + most * most) / whole if whole else self.width
+        return max(typical, self.up + self.down)  # at most all differ
 
     @property
     def error(self) -> float:
@@ -76,24 +77,29 @@ class Differences:
 
 
 def of_values(
-    values: Floats,
-    width: float,
-    clusters: Sequence[Hashable] | None = None,
-    *,
-    binary: bool = False,
+    values: Floats, width: float, clusters: Sequence[Hashable] | None = None
 ) -> Differences:
     """The differences of n samples, or of the clusters they are in. values: shape (n,)."""
-    n = len(values)
     sums, sizes = by_cluster(values, clusters)
-    effective = n * n / float((sizes**2).sum())
+    return of_units(sums / len(values), sizes / len(values), width)
+
+
+def of_units(
+    gains: Floats, shares: Floats, width: float, value: float | None = None
+) -> Differences:
+    """The differences of units (samples, or clusters of them).
+
+    gains: what each unit adds to the difference. shares: of the samples, that are in each unit;
+    they sum to 1. value: the difference where the gains only nearly sum to it.
+    """
+    mean, n = float(gains.sum()), 1 / float((shares**2).sum())
     return Differences(
-        value=float(values.mean()),
-        up=float(sums[sums > 0].sum()) / n,
-        down=-float(sums[sums < 0].sum()) / n,
-        square=float((sums**2).sum()) / (n * n) * effective,
+        value=mean if value is None else value,
+        up=float(gains[gains > 0].sum()),
+        down=-float(gains[gains < 0].sum()),
+        square=mean * mean + n * float(((gains - mean * shares) ** 2).sum()),
         width=width,
-        n=effective,
-        binary=binary,
+        n=n,
     )
 
 

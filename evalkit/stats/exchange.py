@@ -9,17 +9,18 @@ difference on it.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.stats.differences import NOTHING_SEEN, Differences, joined
+from evalkit.stats.differences import NOTHING_SEEN, Differences, joined, of_units
 from evalkit.stats.permutation import exchanges
 
 Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 Statistic = Callable[[NDArray[Any]], Floats]
 """From sums, or weights, shape (r, k), to scores, shape (r,); NaN where undefined."""
 _CELLS = 2_000_000  # numbers held at a time
@@ -33,14 +34,15 @@ class Units:
     a, b: the unit that each answer of a side belongs to. sizes: how many samples each unit has.
     """
 
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
+    a: Numbers
+    b: Numbers
     sizes: Floats
 
     @property
-    def effective(self) -> float:
-        """How many units of equal size say as much."""
-        return float(self.sizes.sum() ** 2 / (self.sizes**2).sum())
+    def shares(self) -> Floats:
+        """Of the samples, the share in each unit."""
+        shares: Floats = self.sizes / self.sizes.sum()
+        return shares
 
 
 def units_of(
@@ -63,8 +65,8 @@ class Sides(Protocol):
     """Two sides of a score whose units can be exchanged."""
 
     @property
-    def differing(self) -> int:
-        """How many units differ. Exchanging others changes nothing, so they are left alone."""
+    def differing(self) -> Numbers:
+        """The units that differ. Exchanging others changes nothing, so they are left alone."""
 
     def differences(self, exchanged: Floats) -> Floats:
         """The score of b less that of a with some units exchanged.
@@ -73,7 +75,7 @@ class Sides(Protocol):
         """
 
     def alone(self) -> Floats:
-        """The same with single units exchanged: all that differ, or some spread over them."""
+        """The same with one unit exchanged alone: each that differs, or some spread over them."""
 
     def worst(self) -> float:
         """How much one answer can change a side's score at most; NaN where that is unknown."""
@@ -110,40 +112,43 @@ def compare_sides(
     place of one would change (else: one in n of the range; without a range, what leaving out one
     unit changes), n times over.
     """
-    observed = float(sides.differences(np.zeros((1, sides.differing)))[0])
+    observed = float(sides.differences(np.zeros((1, len(sides.differing))))[0])
     if len(units.sizes) < 2 or not isfinite(observed):
         return Exchanged()
+    gains, shares = _gains(sides, units, observed), units.shares
     tested = exchanges(
-        sides.differences, sides.differing, observed, units.effective,
+        sides.differences, len(sides.differing), observed, gains, shares,
         confidence=confidence, seed=seed, most=most,
     )  # fmt: skip
     clustered = ", clustered" if units.sizes.max() > 1 else ""
     test = f"permutation{', exact' if tested.exact else ''}{clustered}"
-    seen = _seen(sides, units, observed, width)
-    if not seen.width:
+    largest = _largest(sides, units, width)
+    if not largest and not gains.any():
         return Exchanged(p=tested.p, test=test, note=NOTHING_SEEN)
+    seen = of_units(gains, shares, largest, observed)
+    seen = replace(seen, width=max(largest, float(np.abs(gains).max()) * seen.n))
     rejected = tested.p <= 1 - confidence + 1e-12
     low, high = joined(seen, tested.ends, rejected, confidence)
     return Exchanged(low, high, tested.p, test, seen)
 
 
-def _seen(sides: Sides, units: Units, observed: float, width: float) -> Differences:
+def _gains(sides: Sides, units: Units, observed: float) -> Floats:
+    """What each unit adds to the difference: half of what exchanging it alone takes away."""
+    gains: Floats = np.zeros(len(units.sizes))
+    if n := len(sides.differing):
+        found = np.nan_to_num((observed - sides.alone()) / 2)
+        # Those that were not exchanged alone are as the next one that was.
+        gains[sides.differing] = found[np.arange(n) * len(found) // n]
+    return gains
+
+
+def _largest(sides: Sides, units: Units, width: float) -> float:
+    """The largest difference that a sample can have."""
     answers = max(len(units.a), len(units.b))
     worst = sides.worst()
-    if not isfinite(worst):
-        worst = width / answers if isfinite(width) else sides.dropped()
-    effects = (observed - sides.alone()) / 2
-    effects = effects[np.isfinite(effects)]
-    times = sides.differing / len(effects) if len(effects) else 0.0
-    n = units.effective
-    return Differences(
-        value=observed,
-        up=float(effects[effects > 0].sum()) * times,
-        down=-float(effects[effects < 0].sum()) * times,
-        square=float((effects**2).sum()) * times * n,
-        width=max(worst * answers, float(np.abs(effects).max(initial=0.0)) * n),
-        n=n,
-    )
+    if isfinite(worst):
+        return worst * answers
+    return width if isfinite(width) else sides.dropped() * len(units.sizes)
 
 
 class Summed:
@@ -160,11 +165,8 @@ class Summed:
         self._statistic, self._worse, self._rows = statistic, worse, (a, b)
         self._totals = [np.asarray(rows.sum(axis=0), np.float64).reshape(1, -1) for rows in (a, b)]
         change = b - a
-        self._change = change[np.flatnonzero(np.asarray(abs(change).sum(axis=1)).ravel())]
-
-    @property
-    def differing(self) -> int:
-        return int(self._change.shape[0])
+        self.differing = np.flatnonzero(np.asarray(abs(change).sum(axis=1)).ravel())
+        self._change = change[self.differing]
 
     def differences(self, exchanged: Floats) -> Floats:
         return self._apart(part @ self._change for part in self._parts(exchanged))
@@ -206,11 +208,8 @@ class Linear:
     """
 
     def __init__(self, gains: Floats, worst: float = nan) -> None:
-        self._whole, self._gains, self._worst = float(gains.sum()), gains[gains != 0], worst
-
-    @property
-    def differing(self) -> int:
-        return len(self._gains)
+        self.differing = np.flatnonzero(gains)
+        self._whole, self._gains, self._worst = float(gains.sum()), gains[self.differing], worst
 
     def differences(self, exchanged: Floats) -> Floats:
         found: Floats = self._whole - 2 * (exchanged @ self._gains)
@@ -238,31 +237,25 @@ class Reweighted:
         self,
         score: Statistic,
         units: Units,
-        differing: NDArray[np.int64],
+        differing: Numbers,
         worst: float = nan,
     ) -> None:
-        self._score, self._units, self._differing = score, units, differing
+        self._score, self._units, self.differing = score, units, differing
         self._worst = worst
-
-    @property
-    def differing(self) -> int:
-        return len(self._differing)
 
     def differences(self, exchanged: Floats) -> Floats:
         found = []
         for start in range(0, len(exchanged), self._step):
             part = exchanged[start : start + self._step]
             of_units = np.zeros((len(part), len(self._units.sizes)))
-            of_units[:, self._differing] = part
+            of_units[:, self.differing] = part
             a, b = of_units[:, self._units.a], of_units[:, self._units.b]
             found.append(self._score(np.hstack([a, 1 - b])) - self._score(np.hstack([1 - a, b])))
-        return np.concatenate(found)
+        return np.concatenate(found) if found else np.zeros(0)
 
     def alone(self) -> Floats:
-        chosen = _spread(self.differing)
-        if not len(chosen):
-            return np.zeros(0)
-        rows = np.zeros((len(chosen), self.differing))
+        chosen = _spread(len(self.differing))
+        rows = np.zeros((len(chosen), len(self.differing)))
         rows[np.arange(len(chosen)), chosen] = 1.0
         return self.differences(rows)
 
@@ -287,6 +280,6 @@ class Reweighted:
         return max(1, _CELLS // (len(self._units.a) + len(self._units.b)))
 
 
-def _spread(n: int) -> NDArray[np.int64]:
+def _spread(n: int) -> Numbers:
     """Up to 500 of n numbers, spread over them."""
     return np.unique(np.linspace(0, n - 1, min(n, _ALONE)).astype(np.int64)) if n else np.arange(0)

@@ -14,7 +14,7 @@ Should Never Be Zero, Statistical Applications in Genetics and Molecular Biology
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import ceil, floor, sqrt
+from math import ceil, floor, isfinite, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -86,7 +86,8 @@ def exchanges(
     differences: Callable[[Floats], Floats],
     units: int,
     observed: float,
-    n: float,
+    gains: Floats,
+    shares: Floats,
     *,
     confidence: float = 0.95,
     seed: int = 0,
@@ -96,12 +97,13 @@ def exchanges(
 
     differences: from which units are exchanged, shape (r, units), 1 for those, to the differences
     of the scores then, shape (r,). units: those that differ; exchanging others changes nothing.
-    observed: the difference as it is. n: how many units there are in all (for clusters of unequal
-    size the effective number). most: exchanges to draw at most. An undefined score counts as far
-    off.
+    observed: the difference as it is. gains: what each unit adds to it, whether it differs or not,
+    shape (g,). shares: of the samples, that are in each unit, shape (g,). most: exchanges to draw
+    at most. An undefined score counts as far off.
 
-    The interval is as wide as the exchanges spread, less what the observed difference itself adds
-    to their spread; it holds 0 exactly where the test does not reject.
+    The interval holds the differences that, taken off in proportion to the shares, are not rejected
+    by as many standard errors of the exchanges as it takes at no difference. So it holds 0 exactly
+    where the test does not reject.
     """
     if observed == 0 or not units:
         return Tested(1.0, UNBOUNDED, True)
@@ -115,12 +117,29 @@ def exchanges(
     if not 0 <= most_beyond < len(others):
         return Tested(p, UNBOUNDED, exact)
     far = float(np.partition(others, -1 - most_beyond)[-1 - most_beyond])
-    spread = float(np.mean(found[np.isfinite(found)] ** 2))
-    squared = far * far / spread if spread else np.inf
-    if not squared < n:
+    variance = float(np.mean(found[np.isfinite(found)] ** 2))
+    if not isfinite(far) or not variance:
         return Tested(p, UNBOUNDED, exact)
-    half = sqrt(squared * max(n * spread - observed * observed, 0.0) / (n - squared))
-    return Tested(p, Ends(observed - half, observed + half), exact)
+    return Tested(p, _not_rejected(observed, far * far / variance, variance, gains, shares), exact)
+
+
+def _not_rejected(
+    observed: float, squared: float, variance: float, gains: Floats, shares: Floats
+) -> Ends:
+    """The differences c with (observed - c)² ≤ squared · variance(c).
+
+    variance(c) = variance - 2 c · covariance + c² · Σ shares²: that of the exchanges where each
+    unit's gain is less by c times its share.
+    """
+    even = float((shares**2).sum())
+    covariance = observed * even + float(gains @ (shares - even))
+    leading = 1 - squared * even
+    if leading <= 0:
+        return UNBOUNDED
+    middle = (observed - squared * covariance) / leading
+    outside = (observed * observed - squared * variance) / leading
+    half = sqrt(max(middle * middle - outside, 0.0))
+    return Ends(middle - half, middle + half)
 
 
 def least_p(confidence: float) -> float:

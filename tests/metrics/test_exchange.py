@@ -127,15 +127,15 @@ def test_an_exchange_is_the_metric_of_exchanged_answers(
     a, b = made()
     sides = sides_of(score, a, b, settings)
     which = differing(a, b, score, settings)
-    assert sides.differing == len(which)
-    patterns = rng.integers(0, 2, (4, sides.differing)).astype(float)
+    assert sides.differing.tolist() == which.tolist()
+    patterns = rng.integers(0, 2, (4, len(which))).astype(float)
     for pattern, found in zip(patterns, sides.differences(patterns), strict=True):
         whole = np.zeros(len(a))
         whole[which] = pattern
         first, second = exchanged(a, b, whole)
         expected = value(score, second, settings) - value(score, first, settings)
         assert found == pytest.approx(expected, abs=1e-9)
-    alone = sides.differences(np.eye(sides.differing))
+    alone = sides.differences(np.eye(len(which)))
     assert sides.alone() == pytest.approx(alone, abs=1e-9)
 
 
@@ -245,7 +245,7 @@ def test_clusters_and_several_answers_are_exchanged_whole() -> None:
     units = units_of(24, clusters)
     sides = exchange.of_columns("macro_f1", a, b, units, {})
     assert sides is not None
-    assert sides.differing <= 6
+    assert len(sides.differing) <= 6
     found = compare_sides(sides, units, width=1)
     assert found.test == "permutation, exact, clustered"
     assert found.p >= 2 / 2**6
@@ -254,8 +254,28 @@ def test_clusters_and_several_answers_are_exchanged_whole() -> None:
     questions = units_of(12, None, of, of)
     sides = exchange.of_columns("macro_f1", a, b, questions, {})
     assert sides is not None
-    whole = np.repeat(rng.integers(0, 2, sides.differing), 1).astype(float)[np.newaxis]
+    whole = rng.integers(0, 2, (3, len(sides.differing))).astype(float)
     assert np.isfinite(sides.differences(whole)).all()
+
+
+def test_test_and_interval_agree_over_clusters_of_any_size() -> None:
+    statistic = of_sums("bleu", {})
+    assert statistic is not None
+    for groups in (6, 9, 30):
+        for _ in range(6):
+            sizes = rng.geometric(0.3, size=groups) * rng.choice([1, 1, 10], size=groups)
+            of = np.repeat(np.arange(groups), sizes)
+            sides = [sums("bleu", side, {}) for side in translated(len(of))]
+            units = units_of(len(of), of.tolist())
+            rows = [np.zeros((groups, sides[0].shape[1])) for _ in sides]
+            for total, side in zip(rows, sides, strict=True):
+                np.add.at(total, of, side)
+            rows[1][:, 2] += rng.integers(0, 3)  # matches that b has and a has not
+            found = compare_sides(
+                exchange.of_sums("bleu", rows[0], rows[1], statistic), units, width=100
+            )
+            assert (found.low <= 0 <= found.high) == (found.p > 0.05)
+            assert found.low < found.high
 
 
 def test_an_area_over_questions_with_lost_answers() -> None:
@@ -266,7 +286,7 @@ def test_an_area_over_questions_with_lost_answers() -> None:
     sides = exchange.of_columns("auroc", a, b.subset(some), units, {})
     assert sides is not None
     expected = value("auroc", b.subset(some), {}) - value("auroc", a, {})
-    assert sides.differences(np.zeros((1, sides.differing)))[0] == pytest.approx(expected)
+    assert sides.differences(np.zeros((1, len(sides.differing))))[0] == pytest.approx(expected)
 
 
 def test_a_function_is_computed_of_the_exchanged_answers_in_their_order() -> None:
@@ -279,7 +299,7 @@ def test_a_function_is_computed_of_the_exchanged_answers_in_their_order() -> Non
         return float(columns.predictions[1] or nan)
 
     sides = exchange.of_function(first_of, a, b, units_of(8))
-    assert sides.differing == 7  # "0" is the same
+    assert len(sides.differing) == 7  # "0" is the same
     which = np.zeros((1, 7))
     which[0, 0] = 1
     assert sides.differences(which)[0] == 1 - 10

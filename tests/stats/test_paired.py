@@ -342,8 +342,28 @@ def test_few_clusters_without_variation_are_no_proof() -> None:
 
 
 def test_a_large_cluster_counts_for_what_it_says() -> None:
-    seen = of_values(np.zeros(100), 1.0, [0] * 50 + list(range(1, 51)))
+    clusters = [0] * 50 + list(range(1, 51))
+    seen = of_values(np.zeros(100), 1.0, clusters)
     assert seen.n == pytest.approx(100**2 / (50**2 + 50))
+    # The standard error of a ratio: the roots of summed squares of what clusters deviate by.
+    d = np.r_[np.full(50, 0.2), np.tile([1.0, 0.0], 25)]
+    deviations = [50 * (0.2 - d.mean()), *(x - d.mean() for x in d[50:])]
+    seen = of_values(d, 1.0, clusters)
+    expected = np.sqrt(np.sum(np.square(deviations))) / 100 * np.sqrt(seen.n / (seen.n - 1))
+    assert seen.error == pytest.approx(expected)
+
+
+def test_test_and_interval_agree_over_clusters_of_any_size() -> None:
+    rng = np.random.default_rng(8)
+    for groups in (2, 6, 9, 30):
+        for _ in range(15):
+            sizes = rng.geometric(0.3, size=groups) * rng.choice([1, 1, 1, 10], size=groups)
+            clusters = np.repeat(np.arange(groups), sizes).tolist()
+            shared = np.repeat(rng.normal(0.1, 0.1, size=groups), sizes)
+            d = np.where(rng.random(len(shared)) < 0.4, 0.0, np.clip(shared, -1, 1))
+            found = compare(np.zeros(len(d)), d, clusters=clusters, width=1)
+            assert (found.low <= 0 <= found.high) == (found.p > 0.05)
+            assert -1 <= found.low < found.high <= 1
 
 
 def test_clusters_of_unequal_size_keep_the_level() -> None:
