@@ -248,7 +248,7 @@ def _of_sums(a: Side, b: Side, suite: SuiteRecord, asked: _Asked) -> ScoreCompar
         sums.append(np.zeros((len(units.sizes), rows.shape[1])))
         np.add.at(sums[-1], units.a, rows)
     value_a, value_b = (float(statistic(rows.sum(axis=0)[np.newaxis])[0]) for rows in sums)
-    sides = exchange.of_sums(asked.name, sums[0], sums[1], statistic)
+    sides = exchange.of_sums(asked.name, sums[0], sums[1], statistic, units)
     return _exchanged(asked, sides, units, value_a, value_b)
 
 

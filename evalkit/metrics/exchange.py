@@ -66,11 +66,11 @@ def of_function(value: Callable[[Columns], float], a: Columns, b: Columns, units
     return Reweighted(of_weights, units, _differing(a, b, units))
 
 
-def of_sums(score: str, a: Floats, b: Floats, statistic: Statistic) -> Sides:
+def of_sums(score: str, a: Floats, b: Floats, statistic: Statistic, units: Units) -> Sides:
     """The sides of a score of sums. a, b: what each unit adds to the sums, shape (units, k)."""
-    worst = _WORST.get(score.partition("[")[0])
-    worse = [(np.zeros_like(rows), worst(rows) - rows) for rows in (a, b)] if worst else ()
-    return Summed(a, b, statistic, worse)
+    worst, shares = _WORST.get(score.partition("[")[0]), units.shares
+    worse = [(np.zeros_like(rows), worst(rows) - rows, shares) for rows in (a, b)] if worst else ()
+    return Summed(a, b, statistic, shares, worse)
 
 
 def _no_translation(rows: Floats) -> Floats:
@@ -120,12 +120,12 @@ def _counts(
         ones = np.ones(len(kinds))
         tables.append(csr_array((ones, (of, kinds)), shape=(len(units.sizes), size)))
         at = columns.labels.index(label) if label in columns.labels else None
-        worse.append(_misreadings(kinds, shape, at))
+        worse.append((*_misreadings(kinds, shape, at), 1 / len(kinds)))
 
     def statistic(rows: NDArray[Any]) -> Floats:
         return counted(rows.reshape(len(rows), *shape))
 
-    return Summed(tables[0], tables[1], statistic, worse)
+    return Summed(tables[0], tables[1], statistic, units.shares, worse)
 
 
 def _misreadings(
@@ -166,9 +166,9 @@ def _ranks(a: Columns, b: Columns, units: Units) -> Sides:
     if aligned and classification.true_labels(a) == classification.true_labels(b):
         gains: Floats = np.zeros(len(units.sizes))
         np.add.at(gains, units.a, probabilistic.auroc_gains(a, b))
-        return Linear(gains, _one_rank(a))
+        return Linear(gains, _one_rank(a) * len(a))
     areas = probabilistic.weighted_auroc(a.followed_by(b))
-    return Reweighted(areas, units, _differing(a, b, units), _one_rank(a))
+    return Reweighted(areas, units, _differing(a, b, units), _one_rank(a) * len(a))
 
 
 def _one_rank(columns: Columns) -> float:

@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Statistic = Callable[[NDArray[Any]], Floats]
 """From sums, or weights, shape (r, k), to scores, shape (r,); NaN where undefined."""
+Worse = tuple[Any, Any, Floats | float]
 _CELLS = 2_000_000  # numbers held at a time
 _ALONE = 500  # samples that are exchanged or left out alone, where each takes long
 
@@ -77,11 +78,14 @@ class Sides(Protocol):
     def alone(self) -> Floats:
         """The same with one unit exchanged alone: each that differs, or some spread over them."""
 
-    def worst(self) -> float:
-        """How much one answer can change a side's score at most; NaN where that is unknown."""
+    def largest(self) -> float:
+        """The largest difference that a sample can have; NaN where nothing tells.
+
+        What one answer (a unit's) can change in a side's score, by its share of the answers.
+        """
 
     def dropped(self) -> float:
-        """How much leaving one unit out changes a side's score at most."""
+        """How much leaving one unit out changes a side's score at most, by the unit's share."""
 
 
 class Exchanged(NamedTuple):
@@ -108,9 +112,9 @@ def compare_sides(
 
     most: exchanges to draw at most. The interval is that of the permutation test, and as wide as
     the score interval of :mod:`evalkit.stats.differences` at least: what exchanging single units
-    changes are the differences; the largest possible is what the worst answer there could be in
-    place of one would change (else: one in n of the range; without a range, what leaving out one
-    unit changes), n times over.
+    changes are the differences; the largest possible is what the worst answer in place of one would
+    change, n times over; where that is unknown the range, and without one what leaving out one unit
+    changes, n times over.
     """
     observed = float(sides.differences(np.zeros((1, len(sides.differing))))[0])
     if len(units.sizes) < 2 or not isfinite(observed):
@@ -122,7 +126,8 @@ def compare_sides(
     )  # fmt: skip
     clustered = ", clustered" if units.sizes.max() > 1 else ""
     test = f"permutation{', exact' if tested.exact else ''}{clustered}"
-    largest = _largest(sides, units, width)
+    known = sides.largest()
+    largest = known if isfinite(known) else width if isfinite(width) else sides.dropped()
     if not largest and not gains.any():
         return Exchanged(p=tested.p, test=test, note=NOTHING_SEEN)
     seen = of_units(gains, shares, largest, observed)
@@ -142,27 +147,19 @@ def _gains(sides: Sides, units: Units, observed: float) -> Floats:
     return gains
 
 
-def _largest(sides: Sides, units: Units, width: float) -> float:
-    """The largest difference that a sample can have."""
-    answers = max(len(units.a), len(units.b))
-    worst = sides.worst()
-    if isfinite(worst):
-        return worst * answers
-    return width if isfinite(width) else sides.dropped() * len(units.sizes)
-
-
 class Summed:
     """Sides of a score that is a function of sums over answers.
 
-    a, b: what each unit adds to the sums, shape (units, k), dense or sparse. worse: for either
-    side, by how much the sums change before and after some answer becomes as bad a one as there
-    is, both of shape (any, k); empty where that is unknown.
+    a, b: what each unit adds to the sums, shape (units, k), dense or sparse. shares: of the
+    samples, in each unit. worse: for either side, changes of its sums before and after some answer
+    (or unit) becomes as bad a one as there is, shapes (m, k), and its share of the answers, a
+    number or of shape (m,); empty where that is unknown.
     """
 
     def __init__(
-        self, a: Any, b: Any, statistic: Statistic, worse: Sequence[tuple[Any, Any]] = ()
+        self, a: Any, b: Any, statistic: Statistic, shares: Floats, worse: Sequence[Worse] = ()
     ) -> None:
-        self._statistic, self._worse, self._rows = statistic, worse, (a, b)
+        self._statistic, self._shares, self._worse, self._rows = statistic, shares, worse, (a, b)
         self._totals = [np.asarray(rows.sum(axis=0), np.float64).reshape(1, -1) for rows in (a, b)]
         change = b - a
         self.differing = np.flatnonzero(np.asarray(abs(change).sum(axis=1)).ravel())
@@ -174,18 +171,19 @@ class Summed:
     def alone(self) -> Floats:
         return self._apart(self._parts(self._change))
 
-    def worst(self) -> float:
-        return self._largest(self._worse)
+    def largest(self) -> float:
+        return self._most(self._worse)
 
     def dropped(self) -> float:
-        return self._largest([(0 * rows, -rows) for rows in self._rows])
+        return self._most([(0 * rows, -rows, self._shares) for rows in self._rows])
 
-    def _largest(self, changes: Sequence[tuple[Any, Any]]) -> float:
+    def _most(self, changes: Sequence[Worse]) -> float:
         most = nan
-        for total, (before, after) in zip(self._totals, changes, strict=False):
-            for one, other in zip(self._parts(before), self._parts(after), strict=True):
-                found = np.abs(self._statistic(total + other) - self._statistic(total + one))
-                most = float(np.fmax(most, np.nanmax(found, initial=0.0)))
+        for total, (before, after, shares) in zip(self._totals, changes, strict=False):
+            parts = zip(self._parts(before), self._parts(after), strict=True)
+            found = [self._statistic(total + y) - self._statistic(total + x) for x, y in parts]
+            by_share = np.abs(np.concatenate(found)) / shares if found else np.zeros(0)
+            most = float(np.fmax(most, np.nanmax(by_share, initial=0.0)))
         return most
 
     def _apart(self, moved: Iterator[Floats]) -> Floats:
@@ -204,12 +202,13 @@ class Summed:
 class Linear:
     """Sides whose difference is a sum over units, each with its sign turned where exchanged.
 
-    gains: what each unit adds to the difference. worst: what one answer can change.
+    gains: what each unit adds to the difference. largest: as of :class:`Sides`.
     """
 
-    def __init__(self, gains: Floats, worst: float = nan) -> None:
+    def __init__(self, gains: Floats, largest: float = nan) -> None:
         self.differing = np.flatnonzero(gains)
-        self._whole, self._gains, self._worst = float(gains.sum()), gains[self.differing], worst
+        self._whole, self._gains = float(gains.sum()), gains[self.differing]
+        self._units, self._largest = len(gains), largest
 
     def differences(self, exchanged: Floats) -> Floats:
         found: Floats = self._whole - 2 * (exchanged @ self._gains)
@@ -219,18 +218,18 @@ class Linear:
         found: Floats = self._whole - 2 * self._gains
         return found
 
-    def worst(self) -> float:
-        return self._worst
+    def largest(self) -> float:
+        return self._largest
 
     def dropped(self) -> float:
-        return float(np.abs(self._gains).max(initial=0.0))
+        return float(np.abs(self._gains).max(initial=0.0)) * self._units
 
 
 class Reweighted:
     """Sides of a score that is a function of how often each answer of either side occurs.
 
     score: from weights of a's answers and then b's, shape (r, answers of both), to scores.
-    differing: the numbers of the units that differ. worst: what one answer can change.
+    differing: the numbers of the units that differ. largest: as of :class:`Sides`.
     """
 
     def __init__(
@@ -238,10 +237,10 @@ class Reweighted:
         score: Statistic,
         units: Units,
         differing: Numbers,
-        worst: float = nan,
+        largest: float = nan,
     ) -> None:
         self._score, self._units, self.differing = score, units, differing
-        self._worst = worst
+        self._largest = largest
 
     def differences(self, exchanged: Floats) -> Floats:
         found = []
@@ -259,8 +258,8 @@ class Reweighted:
         rows[np.arange(len(chosen)), chosen] = 1.0
         return self.differences(rows)
 
-    def worst(self) -> float:
-        return self._worst
+    def largest(self) -> float:
+        return self._largest
 
     def dropped(self) -> float:
         most = 0.0
@@ -272,7 +271,8 @@ class Reweighted:
             for unit in _spread(len(self._units.sizes)):
                 less = weights.copy()
                 less[0, own] = of != unit
-                most = float(np.fmax(most, abs(self._score(less)[0] - before)))
+                change = abs(self._score(less)[0] - before)
+                most = float(np.fmax(most, change / self._units.shares[unit]))
         return most
 
     @property

@@ -90,8 +90,8 @@ CASES = [
 def sides_of(score: str, a: Columns, b: Columns, settings: dict[str, str]) -> Sides:
     statistic = of_sums(score, settings)
     if statistic is not None:
-        rows = (sums(score, side, settings) for side in (a, b))
-        return exchange.of_sums(score, *rows, statistic)
+        one, other = (sums(score, side, settings) for side in (a, b))
+        return exchange.of_sums(score, one, other, statistic, units_of(len(a)))
     found = exchange.of_columns(score, a, b, units_of(len(a)), settings)
     assert found is not None
     return found
@@ -165,7 +165,7 @@ def test_the_level_is_kept_over_all_exchanges(score: str, n: int) -> None:
             first, second = (np.where(which[:, None] ^ turn, *rows) for turn in (False, True))
             statistic = of_sums(score, {})
             assert statistic is not None
-            sides = exchange.of_sums(score, first, second, statistic)
+            sides = exchange.of_sums(score, first, second, statistic, units_of(n))
         else:
             sides = sides_of(score, *exchanged(a, b, which), {})
         found = compare_sides(sides, units_of(n), width=100)
@@ -224,6 +224,24 @@ def test_one_changed_rank_is_worth_one_of_the_smaller_class() -> None:
     assert found.low == pytest.approx(-10 * (1 - 0.025 ** (1 / 40)))
 
 
+def test_clusters_leave_no_more_room_than_as_many_samples() -> None:
+    """Ten clusters of five equal answers say as much as ten answers."""
+    for score, made in (("ter", translated), ("entity_recall", tagged)):
+        a, _ = made(10)
+        alone = compare_sides(sides_of(score, a, a, {}), units_of(10), width=100)
+        fives = a.subset(np.repeat(np.arange(10), 5).tolist())
+        units = units_of(50, [i // 5 for i in range(50)])
+        rows = np.zeros((10, sums(score, a, {}).shape[1]))
+        np.add.at(rows, units.a, sums(score, fives, {}))
+        statistic = of_sums(score, {})
+        assert statistic is not None
+        found = compare_sides(
+            exchange.of_sums(score, rows, rows, statistic, units), units, width=100
+        )
+        assert found.low == pytest.approx(alone.low)
+        assert found.low < 0
+
+
 def test_without_a_range_equal_sides_leave_room_for_what_a_sample_weighs() -> None:
     a, _ = read(20)
     found = compare_sides(sides_of("perplexity", a, a, {}), units_of(20), width=np.inf)
@@ -272,7 +290,7 @@ def test_test_and_interval_agree_over_clusters_of_any_size() -> None:
                 np.add.at(total, of, side)
             rows[1][:, 2] += rng.integers(0, 3)  # matches that b has and a has not
             found = compare_sides(
-                exchange.of_sums("bleu", rows[0], rows[1], statistic), units, width=100
+                exchange.of_sums("bleu", rows[0], rows[1], statistic, units), units, width=100
             )
             assert (found.low <= 0 <= found.high) == (found.p > 0.05)
             assert found.low < found.high
