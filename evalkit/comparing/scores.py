@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
 from time import perf_counter
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from evalkit.comparing.columns import by_question, group_value
 from evalkit.comparing.side import Paired, Side, pair
 from evalkit.errors import EvalkitError
-from evalkit.metrics.base import Columns
+from evalkit.metrics.base import Columns, Score
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import SuiteRecord
 from evalkit.records.names import ScoreName, base_of
 from evalkit.stats import paired as tests
-from evalkit.stats.clusters import clustered_interval, clustered_t
-from evalkit.stats.weighted import Weighted, paired_weighted
+from evalkit.stats.differences import Differences
+from evalkit.stats.exchange import Sides, Units, compare_sides, units_of
 
 Floats = NDArray[np.float64]
 
@@ -32,8 +32,10 @@ class ScoreComparison:
 
     a, b: the scores on those samples. difference: b minus a, with its interval at
     ``confidence``. p: two-sided, of no difference; adjusted: by Holm, over all comparisons made
-    together. wins: samples on which b is better, losses: worse; None where a score is no mean
-    over samples. test: how it was tested, "" if it was not. NaN where undefined.
+    together; mid_p: the mid-p-value of McNemar's test, NaN of others. wins: samples on which b is
+    better, losses: worse; None where a score is no mean over samples. test: how it was tested, ""
+    if it was not. seen: what an interval over another number of samples is made of. NaN where
+    undefined.
     """
 
     score: str
@@ -52,6 +54,8 @@ class ScoreComparison:
     n: int
     test: str
     note: str = ""
+    mid_p: float = nan
+    seen: Differences | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +93,13 @@ def compare_score(
 ) -> ScoreComparison:
     """Compare one score, by its full name; ``accuracy[topic=art]`` over the samples of the group.
 
-    Per-sample values: McNemar's exact test when they are 0/1, else a paired t test, with the
-    intervals of :mod:`evalkit.stats.paired`. A score of counts or sums (macro F1, BLEU): paired
-    bootstrap. Both over clusters where the suite has some. A score that judges give: over the
-    samples with a grade on both sides. A function of the project's own that
-    makes one number of all samples: the same bootstrap, fewer times, if it is fast. Any other:
-    the difference alone. registry: where the score's metric is looked up. left_out: how the note
-    says what is not in both.
+    Per-sample values: McNemar's exact test when they are 0/1, else a permutation test, with the
+    intervals of :mod:`evalkit.stats.paired`. A score of counts or sums (macro F1, BLEU): the
+    permutation test of :mod:`evalkit.stats.exchange`. Both over clusters where the suite has some.
+    A score that judges give: over the samples with a grade on both sides. A function of the
+    project's own that makes one number of all samples: the same test with fewer permutations, if it
+    is fast. Any other: the difference alone. registry: where the score's metric is looked up.
+    left_out: how the note says what is not in both.
     """
     both = pair(a, b)
     a, b = both.a, both.b
@@ -181,32 +185,51 @@ def _per_sample(side: Side, name: str, ids: list[str]) -> Floats | None:
 
 
 def _by_samples(asked: _Asked, a: Floats, b: Floats) -> ScoreComparison:
-    found = tests.compare(a, b, confidence=asked.confidence, seed=asked.seed)
-    if asked.clusters is not None and len(asked.clusters) == len(a):
-        low, high, _ = clustered_interval(b - a, asked.clusters, asked.confidence)
-        p = clustered_t(b - a, asked.clusters)
-        found = replace(found, low=low, high=high, p=p, test="paired t, clustered")
+    found = tests.compare(
+        a, b, clusters=asked.clusters, width=asked.width, confidence=asked.confidence,
+        seed=asked.seed,
+    )  # fmt: skip
     wins, losses = found.wins, found.losses
     if asked.better == "lower":
         wins, losses = losses, wins
     return ScoreComparison(
         asked.score, asked.better, float(a.mean()), float(b.mean()), found.difference,
-        *_within((found.low, found.high), asked), asked.confidence, found.p, found.p,
-        wins, found.ties, losses, found.n, found.test, asked.note,
+        found.low, found.high, asked.confidence, found.p, found.p, wins, found.ties, losses,
+        found.n, found.test, _joined(asked.note, found.note), found.mid_p, found.seen,
     )  # fmt: skip
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A score that is made from a side's answers. of_sample: the sample that each answer is to.
+
+    values: by sample that counts for it, the mean of what its answers score; None where the score
+    is no mean.
+    """
+
+    value: float
+    values: dict[int, float] | None
+    columns: Columns
+    of_sample: list[int]
 
 
 def _recomputed(a: Side, b: Side, asked: _Asked) -> ScoreComparison:
     """A score that is made anew from both sides' answers to the same samples."""
+    from evalkit.metrics.exchange import unseen
+
     suite = a.suite or b.suite
     metric = asked.registry.of_score(asked.name)
     if suite is None or metric is None:
         why = f"{asked.score} has no per-sample values to pair"
         return _undefined(asked, f"{why}, and this project has no such metric" if suite else why)
     if (summed := _of_sums(a, b, suite, asked)) is not None:
-        return _bootstrapped(asked, *summed)
+        return summed
     if changed := _changed_since(a, b, metric, asked.registry):
-        asked = replace(asked, note="; ".join(filter(None, (asked.note, changed))))
+        asked = replace(asked, note=_joined(asked.note, changed))
     made = []
     for side in (a, b):
         try:
@@ -214,57 +237,72 @@ def _recomputed(a: Side, b: Side, asked: _Asked) -> ScoreComparison:
         except (EvalkitError, KeyError):
             why = f"the file of {side.run} does not keep what {asked.score} is made of"
             return _undefined(asked, why)
-    (value_a, samples_a, weighted_a), (value_b, samples_b, weighted_b) = made
+    first, second = made
     if suite.repeats > 1 and not (a.whole and b.whole):
         return _undefined(asked, f"a file keeps too little of each answer for {asked.score}")
-    if samples_a is not None and samples_b is not None and len(samples_a) == len(samples_b):
-        if not len(samples_a):
-            return _undefined(asked, "no sample in both counts for it")
-        return _by_samples(asked, samples_a, samples_b)
-    if weighted_a is not None and weighted_b is not None:
-        resamples = _FEWER if metric.open_keys else 10_000
-        found = _bootstrapped(asked, weighted_a, weighted_b, resamples=resamples)
-        return replace(found, a=value_a, b=value_b, difference=value_b - value_a)
-    note = "; ".join(filter(None, (asked.note, "no paired test for this score")))
+    if first.values is not None and second.values is not None:
+        return _over_some(asked, first.values, second.values)
+    units = units_of(len(asked.ids), asked.clusters, first.of_sample, second.of_sample)
+    sides = _sides(asked, metric, suite, first.columns, second.columns, units)
+    if sides is not None:
+        asked = replace(asked, note=_joined(asked.note, unseen(asked.name, first.columns)))
+        most = _FEWER if metric.open_keys else _MOST
+        return _exchanged(asked, sides, units, first.value, second.value, most=most)
+    note = _joined(asked.note, "no paired test for this score")
     return ScoreComparison(
-        asked.score, asked.better, value_a, value_b, value_b - value_a, nan, nan,
+        asked.score, asked.better, first.value, second.value, second.value - first.value, nan, nan,
         asked.confidence, nan, nan, None, None, None, len(asked.ids), "", note,
     )  # fmt: skip
 
 
-def _of_sums(
-    a: Side, b: Side, suite: SuiteRecord, asked: _Asked
-) -> tuple[Weighted, Weighted] | None:
-    """Both sides of a score that is a function of sums, which files keep too."""
-    from evalkit.metrics.weighted import of_sums, over
+def _over_some(asked: _Asked, a: dict[int, float], b: dict[int, float]) -> ScoreComparison:
+    """A score with per-sample values, over the samples that count for it on both sides."""
+    both = [sample for sample in a if sample in b]
+    if not both:
+        return _undefined(asked, "no sample in both counts for it")
+    if asked.clusters is not None:
+        asked = replace(asked, clusters=[asked.clusters[sample] for sample in both])
+    values = (np.array([side[sample] for sample in both], dtype=np.float64) for side in (a, b))
+    return _by_samples(asked, *values)
+
+
+def _of_sums(a: Side, b: Side, suite: SuiteRecord, asked: _Asked) -> ScoreComparison | None:
+    """A score that is a function of sums, which files keep too; None for any other."""
+    from evalkit.metrics import exchange
+    from evalkit.metrics.weighted import of_sums
 
     settings = suite.metric_settings.get(base_of(asked.name), {})
     statistic = of_sums(asked.name, settings)
     if statistic is None:
         return None
-    rows_a, rows_b = (side.sums(asked.name, asked.ids, suite) for side in (a, b))
-    if rows_a is None or rows_b is None:
-        return None
-    return over(rows_a, statistic), over(rows_b, statistic)
+    units = units_of(len(asked.ids), asked.clusters)
+    sums = []
+    for side in (a, b):
+        rows = side.sums(asked.name, asked.ids, suite)
+        if rows is None:
+            return None
+        sums.append(np.zeros((len(units.sizes), rows.shape[1])))
+        np.add.at(sums[-1], units.a, rows)
+    value_a, value_b = (float(statistic(rows.sum(axis=0)[np.newaxis])[0]) for rows in sums)
+    sides = exchange.of_sums(asked.name, sums[0], sums[1], statistic, units)
+    return _exchanged(asked, sides, units, value_a, value_b)
 
 
+_MOST = 200_000
 _FEWER = 1_000
-_FAST = 0.005  # seconds a function may take: two cells, a thousand resamples each, take ten
+_FAST = 0.005  # seconds a function may take: two cells, a thousand exchanges each, take ten
 
 
-def _bootstrapped(
-    asked: _Asked, a: Weighted, b: Weighted, *, resamples: int = 10_000
+def _exchanged(
+    asked: _Asked, sides: Sides, units: Units, a: float, b: float, *, most: int = _MOST
 ) -> ScoreComparison:
-    n = len(asked.ids)
-    (low, high, test), p = paired_weighted(
-        a, b, n, clusters=asked.clusters, confidence=asked.confidence, seed=asked.seed,
-        resamples=resamples,
-    )  # fmt: skip
-    once = np.ones((1, n))
-    value_a, value_b = float(a(once)[0]), float(b(once)[0])
+    found = compare_sides(
+        sides, units, width=asked.width, confidence=asked.confidence, seed=asked.seed, most=most
+    )
     return ScoreComparison(
-        asked.score, asked.better, value_a, value_b, value_b - value_a,
-        *_within((low, high), asked), asked.confidence, p, p, None, None, None, n, test, asked.note,
+        asked.score, asked.better, a, b, b - a, *_within((found.low, found.high), asked),
+        asked.confidence, found.p, found.p, None, None, None, len(asked.ids), found.test,
+        _joined(asked.note, found.note), seen=found.seen,
     )  # fmt: skip
 
 
@@ -274,52 +312,75 @@ def _within(interval: tuple[float, float], asked: _Asked) -> tuple[float, float]
     return max(low, -asked.width), min(high, asked.width)
 
 
-def _make(
-    side: Side, suite: SuiteRecord, asked: _Asked, metric: Metric
-) -> tuple[float, Floats | None, Weighted | None]:
-    from evalkit.metrics.run import run_metric
-    from evalkit.metrics.weighted import weighted
-
+def _make(side: Side, suite: SuiteRecord, asked: _Asked, metric: Metric) -> _Made:
     if not side.whole and all(side.samples[one].prediction is None for one in asked.ids):
         raise EvalkitError(f"{side.run}: predictions are not kept")
     columns, of_sample = side.columns(asked.ids, suite)
     if "passed" in metric.needs:  # it looks at all answers to a question together
         columns, first = by_question(columns, of_sample)
         of_sample = [of_sample[i] for i in first]
-    settings: dict[str, Any] = suite.metric_settings.get(metric.name, {})
-    made = run_metric(metric.name, columns, settings=settings, registry=asked.registry)[asked.name]
-    function = weighted(asked.name, columns, settings)
-    if function is None and metric.open_keys:
-        anew = _anew(columns, settings, asked, metric)
-        function = anew if _is_fast(anew, len(columns)) else None
-    if len(columns) == len(asked.ids):
-        return made.value, made.per_sample, function
-    # Several answers to a question: its weight is that of all of them.
-    return made.value, None, (lambda w: function(w[:, of_sample])) if function else None
+    made = _value(asked, metric, suite, columns)
+    values = None
+    if made.per_sample is not None:
+        alone = asked.clusters is None and len(columns) == len(asked.ids)
+        # Alone, it does not matter which of the samples these are.
+        counts: Sequence[int] = range(len(made.per_sample))
+        if not alone and len(made.per_sample) != len(columns):
+            every = range(len(columns))
+            counts = [i for i in every if _value(asked, metric, suite, columns.subset([i])).n]
+        values = _by_sample(made.per_sample, counts if alone else [of_sample[i] for i in counts])
+    return _Made(made.value, values, columns, of_sample)
 
 
-def _anew(columns: Columns, settings: dict[str, Any], asked: _Asked, metric: Metric) -> Weighted:
-    """A metric that is known only as a function, made anew of every resample."""
+def _by_sample(values: Floats, samples: Sequence[int]) -> dict[int, float] | None:
+    """The mean value of each sample; None where the values are not of these samples."""
+    if len(values) != len(samples):
+        return None
+    found: dict[int, list[float]] = {}
+    for value, sample in zip(values, samples, strict=True):
+        found.setdefault(sample, []).append(float(value))
+    return {sample: float(np.mean(of_sample)) for sample, of_sample in found.items()}
+
+
+def _value(asked: _Asked, metric: Metric, suite: SuiteRecord, columns: Columns) -> Score:
     from evalkit.metrics.run import run_metric
 
-    def value(weights: Floats) -> float:
-        index = np.repeat(np.arange(len(weights)), weights.astype(np.int64))
+    settings: dict[str, Any] = suite.metric_settings.get(metric.name, {})
+    made = run_metric(metric.name, columns, settings=settings, registry=asked.registry)
+    return made[asked.name]
+
+
+def _sides(
+    asked: _Asked,
+    metric: Metric,
+    suite: SuiteRecord,
+    a: Columns,
+    b: Columns,
+    units: Units,
+) -> Sides | None:
+    """Both sides of a score of counts or ranks, or of one that is known only as a function."""
+    from evalkit.metrics import exchange
+
+    settings: dict[str, Any] = suite.metric_settings.get(metric.name, {})
+    sides = exchange.of_columns(asked.name, a, b, units, settings)
+    if sides is not None or not metric.open_keys:
+        return sides
+
+    def value(columns: Columns) -> float:
         try:
-            part = columns.subset(index.tolist())
-            made = run_metric(metric.name, part, settings=settings, registry=asked.registry)
-            return made[asked.name].value
-        except (EvalkitError, KeyError):  # what it cannot make of few samples is left out
+            return _value(asked, metric, suite, columns).value
+        except (EvalkitError, KeyError):  # what it cannot make of these samples
             return nan
 
-    return lambda rows: np.array([value(row) for row in rows])
+    return exchange.of_function(value, a, b, units) if _is_fast(value, a) else None
 
 
-def _is_fast(function: Weighted, n: int) -> bool:
-    """Whether a thousand resamples take seconds; the best of three tells more than the first."""
-    once, best = np.ones((1, n)), inf
+def _is_fast(value: Callable[[Columns], float], columns: Columns) -> bool:
+    """Whether a thousand exchanges take seconds; the best of three tells more than the first."""
+    best = inf
     for _ in range(3):
         started = perf_counter()
-        function(once)
+        value(columns)
         best = min(best, perf_counter() - started)
     return best < _FAST
 

@@ -167,7 +167,7 @@ def _order(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
     """How far the order of two answers decides.
 
     position_bias: how often the answer that stands first is chosen, over both orders, minus ½;
-    -½ … ½. As the difference of two paired proportions it has Newcombe's interval.
+    -½ … ½. It has the interval of a difference of two paired proportions.
     """
     wins = np.array([case.wins for case in cases if case.wins is not None], dtype=np.float64)
     n = len(wins)

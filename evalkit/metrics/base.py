@@ -95,6 +95,29 @@ class Columns:
             pairs=pick(self.pairs),
         )
 
+    def followed_by(self, other: Columns) -> Columns:
+        """These columns with those of another cell of the suite below."""
+
+        def both(one: Sequence[Any], two: Sequence[Any]) -> list[Any]:
+            return [*one, *two]
+
+        mine, theirs = self.probabilities, other.probabilities
+        return replace(
+            self,
+            predictions=both(self.predictions, other.predictions),
+            targets=both(self.targets, other.targets),
+            probabilities=None if mine is None or theirs is None else np.vstack([mine, theirs]),
+            choice_logprobs=both(self.choice_logprobs, other.choice_logprobs),
+            choices=both(self.choices, other.choices),
+            continuations=both(self.continuations, other.continuations),
+            sources=both(self.sources, other.sources),
+            likelihoods=both(self.likelihoods, other.likelihoods),
+            ranked=both(self.ranked, other.ranked),
+            passed=both(self.passed, other.passed),
+            fields=both(self.fields, other.fields),
+            pairs=both(self.pairs, other.pairs),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

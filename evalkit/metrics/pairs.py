@@ -56,9 +56,9 @@ def pair_gap(
 ) -> Result:
     """How much oftener the second of a pair gets a label than the first. 0 is best; -1 … 1.
 
-    label: the label counted; default: the suite's first. The difference of the two shares, with
-    Newcombe's interval for paired proportions; the note has McNemar's exact p-value of no
-    difference.
+    label: the label counted; default: the suite's first. The difference of the two shares, with the
+    interval of :func:`evalkit.stats.paired.paired_proportions`; the note has McNemar's exact
+    p-value of no difference, which goes with it.
     """
     counted = _label(columns, label)
     first, second, note = _whole(columns)

@@ -93,6 +93,43 @@ def weighted_auroc(columns: Columns) -> Callable[[Floats], Floats]:
     return areas
 
 
+def auroc_gains(a: Columns, b: Columns) -> Floats:
+    """What each sample contributes to the area of b less that of a; shape (n,), they sum to it.
+
+    a, b: answers to the same samples. Exchanging a sample's answers turns the sign of its gain: the
+    area is a mean over pairs of a positive and a negative, and those in which both or neither are
+    exchanged differ as before.
+    """
+    first, truth = _inputs(a)
+    second, _ = _inputs(b)
+    k = first.shape[1]
+    of_labels = range(1, 2) if k == 2 else range(k)
+    gains = [_gains(first[:, i], second[:, i], truth == i) for i in of_labels]
+    mean: Floats = np.mean(gains, axis=0)
+    return mean
+
+
+def _gains(a: Floats, b: Floats, positive: NDArray[np.bool_]) -> Floats:
+    pairs = positive.sum() * (~positive).sum()
+    gains: Floats = np.full(len(a), nan if pairs == 0 else 0.0)
+    if pairs == 0:
+        return gains
+    up, down = [x[positive] for x in (a, b)], [x[~positive] for x in (a, b)]
+    for sign, mine in ((-1, 0), (1, 1)):
+        for theirs in (0, 1):
+            gains[positive] += sign * _below(up[mine], down[theirs])
+            gains[~positive] += sign * (len(up[theirs]) - _below(down[mine], up[theirs]))
+    gains /= 2 * pairs
+    return gains
+
+
+def _below(x: Floats, others: Floats) -> Floats:
+    """How many of the others each is above; equal ones count half."""
+    others = np.sort(others)
+    twice = np.searchsorted(others, x, "left") + np.searchsorted(others, x, "right")
+    return np.asarray(twice, dtype=np.float64) / 2
+
+
 class _Curve:
     """One label's samples sorted by score once, for the areas of many weightings."""
 

@@ -69,6 +69,8 @@ def _notes(scores: Sequence[ScoreComparison]) -> list[str]:
     notes = []
     for score in scores:
         tested = f"{score.test}, p = {p_value(score.p)}" if score.test else ""
+        if isfinite(score.mid_p):
+            tested += f" (mid-p {p_value(score.mid_p)})"
         notes += [f"{score.score}: {text}" for text in (tested, score.note) if text]
     return notes
 
@@ -134,4 +136,8 @@ def pairs_table(comparisons: Sequence[CellComparison]) -> str:
 
 def comparison_document(comparisons: Sequence[CellComparison]) -> list[dict[str, Any]]:
     """Comparisons as JSON values; every sample that flipped is there."""
-    return [finite(asdict(one)) for one in comparisons]
+    written = [finite(asdict(one)) for one in comparisons]
+    for one in written:
+        for score in one["scores"]:
+            del score["seen"]  # for the intervals of other n, not for readers
+    return written

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from evalkit.comparing.parity import Difference, Parity
 from evalkit.reporting import words
-from evalkit.reporting.comparison import comparison_lines, comparison_markdown
+from evalkit.reporting.comparison import (
+    comparison_document,
+    comparison_lines,
+    comparison_markdown,
+)
 from evalkit.reporting.document import finite
 from evalkit.reporting.github import escaped, table
 from evalkit.reporting.terminal import clean
@@ -55,7 +59,13 @@ def parity_markdown(found: Sequence[Parity]) -> str:
 def parity_document(found: Sequence[Parity]) -> dict[str, Any]:
     """JSON values: everything."""
     cells = [
-        {**asdict(one), "flips": one.flips, "different": len(one.differences)} for one in found
+        {
+            **asdict(replace(one, scores=None)),
+            "scores": comparison_document([one.scores])[0] if one.scores else None,
+            "flips": one.flips,
+            "different": len(one.differences),
+        }
+        for one in found
     ]
     document: dict[str, Any] = finite({"parity": cells})
     return document

@@ -12,7 +12,6 @@ from math import nan, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalkit.stats.bootstrap import RESAMPLES, bootstrap_sums
 from evalkit.stats.intervals import NONE, Interval
 
 
@@ -49,41 +48,6 @@ def clustered_interval(
     half = float(stdtrit(groups - 1, 0.5 + confidence / 2)) * error
     mean = float(np.mean(np.asarray(values, dtype=np.float64)))
     return Interval(mean - half, mean + half, "t, clustered")
-
-
-def clustered_t(values: ArrayLike, clusters: Sequence[Hashable]) -> float:
-    """Two-sided p-value of a mean of 0, by the interval of :func:`clustered_interval`.
-
-    1 when all values are 0; NaN for fewer than two clusters.
-    """
-    from scipy.special import stdtr
-
-    x = np.asarray(values, dtype=np.float64)
-    if len(x) and not x.any():
-        return 1.0
-    error = clustered_se(x, clusters, corrected=True)
-    if np.isnan(error) or error == 0:
-        return nan if np.isnan(error) else 0.0
-    return float(2 * stdtr(len(set(clusters)) - 1, -abs(float(x.mean())) / error))
-
-
-def clustered_bootstrap(
-    values: ArrayLike,
-    clusters: Sequence[Hashable],
-    *,
-    confidence: float = 0.95,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> Interval:
-    """Interval of the mean with whole clusters resampled."""
-    sums, sizes = _by_cluster(values, clusters, deviations=False)
-    return bootstrap_sums(
-        np.column_stack([sums, sizes]),
-        lambda s: s[:, 0] / s[:, 1],
-        confidence=confidence,
-        seed=seed,
-        resamples=resamples,
-    )
 
 
 def _by_cluster(

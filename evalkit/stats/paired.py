@@ -1,73 +1,135 @@
 """Comparing two cells on the samples both have.
 
 The same samples answered twice are paired: what matters is the difference on each sample, not
-how the samples differ among themselves. Everything here takes two columns in the same order.
+how the samples differ among themselves. Everything here takes two columns in the same order. An
+interval and the p-value beside it come of one test: the interval holds 0 exactly where the test
+does not reject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import nan, sqrt
-from typing import Any
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isfinite, nan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalkit.stats.bootstrap import RESAMPLES, bootstrap_mean, bootstrap_sums
-from evalkit.stats.intervals import NONE, Interval, t_interval, wilson
+from evalkit.stats.differences import (
+    NOTHING_SEEN,
+    Differences,
+    Ends,
+    by_cluster,
+    conditional_ends,
+    joined,
+    of_values,
+    student_ends,
+)
+from evalkit.stats.intervals import NONE, Interval
+from evalkit.stats.permutation import Tested, least_p, sign_flip
 
-_MANY = 10_000  # differences, from which on resampling has nothing to add
+Floats = NDArray[np.float64]
+_MANY = 10_000  # differences, from which on permutations have nothing to add
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """How much better b is than a.
 
-    difference: mean of b minus a. low, high: its interval. p: two-sided p-value of no
-    difference. wins, losses: samples where b is above or below a; ties: the rest. test: the
-    name of the test. n: samples both have.
+    difference: mean of b minus a. low, high: its interval; NaN where there is none, and note says
+    why. p: two-sided p-value of no difference; mid_p: the less strict one of McNemar's test, NaN of
+    others. wins, losses: samples where b is above or below a; ties: the rest. n: samples both have.
+    test: the name of the test. seen: what an interval over another number of samples is made of.
     """
 
     difference: float
-    low: float
-    high: float
-    p: float
     wins: int
     ties: int
     losses: int
     n: int
-    test: str
+    low: float = nan
+    high: float = nan
+    p: float = nan
+    mid_p: float = nan
+    test: str = ""
+    seen: Differences | None = None
+    note: str = ""
 
 
-def compare(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95, seed: int = 0) -> Comparison:
+def compare(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    width: float = inf,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Comparison:
     """Compare per-sample values of two cells, shapes (n,), choosing the test by the values.
 
-    0/1 values: McNemar's exact test, with the interval of Newcombe's paired score method. Else:
-    paired t test with the paired bootstrap's interval (over 10,000 samples Student's, which is then
-    the same).
-    Undefined p-values (no samples, no variation) are 1 where all values agree.
+    0/1 values: McNemar's exact test. Else: the permutation test that turns the signs of
+    differences, all ways where few samples differ, else ways drawn at random; over 10,000 samples
+    the paired t test, which it comes to. Intervals invert these tests, and are as wide at least as
+    the score interval of :mod:`evalkit.stats.differences`, so that they have a width where all
+    differences are the same. Values in clusters: whole clusters are turned.
+
+    clusters: of each sample, its cluster. width: of the range of the values; without one the widest
+    gap between values that occur stands in for it. Fewer than two samples or clusters say nothing
+    (NaN), but for two columns of 0/1.
     """
     first, second = _pair(a, b)
-    n = len(first)
-    wins, losses = int((second > first).sum()), int((second < first).sum())
-    counts = {"wins": wins, "ties": n - wins - losses, "losses": losses, "n": n}
-    if n == 0:
-        return Comparison(nan, nan, nan, nan, **counts, test="")
-    difference = float((second - first).mean())
-    if _binary(first) and _binary(second):
-        low, high, _ = paired_proportions(first, second, confidence)
-        p = mcnemar(wins, losses)
-        return Comparison(difference, low, high, p, **counts, test="McNemar, exact")
-    if n > _MANY:
-        low, high, _ = t_interval(second - first, confidence)
-    else:
-        resamples = RESAMPLES if n <= 2_000 else 2_000
-        low, high, _ = paired_bootstrap(
-            first, second, confidence=confidence, seed=seed, resamples=resamples
-        )
-    p = paired_t(first, second)
-    return Comparison(difference, low, high, p, **counts, test="paired t")
+    values, n = second - first, len(first)
+    wins, losses = int((values > 0).sum()), int((values < 0).sum())
+    known = Comparison(float(values.mean()) if n else nan, wins, n - wins - losses, losses, n)
+    units = n if clusters is None else len(set(clusters))
+    if units == n and n and _binary(first) and _binary(second):
+        seen, (low, high) = _proportions(wins, losses, n, confidence)
+        p, mid_p = mcnemar(wins, losses), mcnemar_mid_p(wins, losses)
+        test = "McNemar, exact"
+        return replace(known, low=low, high=high, p=p, mid_p=mid_p, test=test, seen=seen)
+    if units < 2:
+        return known
+    gap = float(np.ptp(np.concatenate([first, second])))
+    most = max(width if isfinite(width) else gap, float(np.abs(values).max()))
+    seen = of_values(values, most, clusters if units < n else None)
+    tested, test = _tested(values, clusters if units < n else None, seen, confidence, seed)
+    known = replace(known, p=tested.p, test=test)
+    if note := _no_interval(tested, units, width, most, confidence):
+        return replace(known, note=note)
+    low, high = joined(seen, tested.ends, tested.p <= 1 - confidence + 1e-12, confidence)
+    return replace(known, low=low, high=high, seen=seen)
+
+
+def _tested(
+    values: Floats,
+    clusters: Sequence[Hashable] | None,
+    seen: Differences,
+    confidence: float,
+    seed: int,
+) -> tuple[Tested, str]:
+    """The test of a mean difference, and its name."""
+    from scipy.special import stdtr
+
+    sums, sizes = by_cluster(values, clusters)
+    kind = "" if clusters is None else ", clustered"
+    if len(sums) > _MANY:
+        far = abs(seen.value) / seen.error if seen.error else inf
+        p = 1.0 if seen.value == 0 else max(float(2 * stdtr(seen.n - 1, -far)), least_p(confidence))
+        return Tested(p, student_ends(seen, confidence), False), f"paired t{kind}"
+    found = sign_flip(sums, sizes, confidence=confidence, seed=seed)
+    return found, f"permutation{', exact' if found.exact else ''}{kind}"
+
+
+def _no_interval(tested: Tested, units: int, width: float, most: float, confidence: float) -> str:
+    """Why values without a range have no interval, or ""."""
+    if isfinite(width):
+        return ""
+    if most == 0:
+        return NOTHING_SEEN
+    if not isfinite(tested.ends.low):
+        level = f"{confidence * 100:.4g} %"
+        return f"{units} samples are too few for a {level} interval of values without a range"
+    return ""
 
 
 def mcnemar(wins: int, losses: int) -> float:
@@ -87,98 +149,41 @@ def mcnemar(wins: int, losses: int) -> float:
     return float(min(1.0, 2 * bdtr(min(wins, losses), n, 0.5)))
 
 
+def mcnemar_mid_p(wins: int, losses: int) -> float:
+    """The mid-p-value of McNemar's test: what was observed counts half.
+
+    Closer to the level than the exact test, which stays below it; now and then above.
+
+    Source: M. W. Fagerland, S. Lydersen and P. Laake, The McNemar test for binary matched-pairs
+    data, BMC Medical Research Methodology 13 (2013) 91.
+    """
+    from scipy.special import bdtr
+
+    n, fewer = wins + losses, min(wins, losses)
+    if wins == losses:
+        return 1.0
+    return float(bdtr(fewer, n, 0.5) + (bdtr(fewer - 1, n, 0.5) if fewer else 0.0))
+
+
 def paired_proportions(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Interval:
     """Interval of the difference of two proportions over the same samples (b minus a).
 
-    a, b: 0/1, shape (n,). Newcombe's method 10: the square-and-add of the two Wilson intervals
-    with the correlation of the columns.
-
-    Source: R. G. Newcombe, Improved confidence intervals for the difference between binomial
-    proportions based on paired data, Statistics in Medicine 17 (1998) 2635-2650.
+    a, b: 0/1, shape (n,). It holds 0 exactly where :func:`mcnemar` does not reject: the interval
+    implied by that test, or Tango's score interval where that is wider.
     """
     first, second = _pair(a, b)
-    n = len(first)
-    if n == 0:
+    if len(first) == 0:
         return NONE
-    both = int(((first == 1) & (second == 1)).sum())
-    only_a = int(((first == 1) & (second == 0)).sum())
-    only_b = int(((first == 0) & (second == 1)).sum())
-    neither = n - both - only_a - only_b
-    p_b, p_a = (both + only_b) / n, (both + only_a) / n
-    low_b, high_b, _ = wilson(both + only_b, n, confidence)
-    low_a, high_a, _ = wilson(both + only_a, n, confidence)
-    phi = _newcombe_phi(both, only_b, only_a, neither, n)
-    below = (p_b - low_b) ** 2 + (high_a - p_a) ** 2 - 2 * phi * (p_b - low_b) * (high_a - p_a)
-    above = (high_b - p_b) ** 2 + (p_a - low_a) ** 2 - 2 * phi * (high_b - p_b) * (p_a - low_a)
-    difference = p_b - p_a
-    low = difference - sqrt(max(below, 0.0))
-    high = difference + sqrt(max(above, 0.0))
-    return Interval(low, high, "newcombe")
+    wins, losses = int((second > first).sum()), int((second < first).sum())
+    _, (low, high) = _proportions(wins, losses, len(first), confidence)
+    return Interval(low, high, "tango")
 
 
-def _newcombe_phi(both: int, only_b: int, only_a: int, neither: int, n: int) -> float:
-    margins = (both + only_b) * (only_a + neither) * (both + only_a) * (only_b + neither)
-    if margins == 0:
-        return 0.0
-    cross = float(both * neither - only_b * only_a)
-    if cross > 0:
-        cross = max(cross - n / 2, 0.0)  # the correction of the source, for positive association
-    return float(cross / sqrt(margins))
-
-
-def paired_t(a: ArrayLike, b: ArrayLike) -> float:
-    """Two-sided p-value of Student's paired t test; 1 when the columns are equal.
-
-    0 when all differences are the same and not 0; NaN for fewer than two samples.
-    """
-    from scipy.special import stdtr
-
-    first, second = _pair(a, b)
-    n = len(first)
-    if n < 2:
-        return nan
-    d = second - first
-    spread = float(d.std(ddof=1))
-    if spread <= 1e-15 * max(1.0, float(np.abs(d).max())):
-        return 1.0 if abs(float(d.mean())) <= 1e-15 else 0.0
-    return float(2 * stdtr(n - 1, -abs(float(d.mean())) / (spread / sqrt(n))))
-
-
-def paired_bootstrap(
-    a: ArrayLike,
-    b: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> Interval:
-    """Interval of the mean difference b minus a: both columns are resampled together."""
-    first, second = _pair(a, b)
-    return bootstrap_mean(second - first, confidence=confidence, seed=seed, resamples=resamples)
-
-
-def paired_bootstrap_sums(
-    a: ArrayLike,
-    b: ArrayLike,
-    statistic: Callable[[NDArray[Any]], NDArray[np.float64]],
-    *,
-    confidence: float = 0.95,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> Interval:
-    """Interval of the difference of two corpus scores (b minus a), resampled together.
-
-    a, b: shape (n, k), what each sample adds to the sums of ``statistic`` (see stats.bootstrap).
-    """
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    k = first.shape[1]
-    return bootstrap_sums(
-        np.hstack([first, second]),
-        lambda sums: statistic(sums[:, k:]) - statistic(sums[:, :k]),
-        confidence=confidence,
-        seed=seed,
-        resamples=resamples,
-    )
+def _proportions(wins: int, losses: int, n: int, confidence: float) -> tuple[Differences, Ends]:
+    differ = (wins + losses) / n
+    seen = Differences((wins - losses) / n, wins / n, losses / n, differ, 1.0, n, binary=True)
+    rejected = mcnemar(wins, losses) <= 1 - confidence + 1e-12
+    return seen, joined(seen, conditional_ends(seen, confidence), rejected, confidence)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -198,21 +203,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def non_inferior(low: float, margin: float) -> bool:
-    """Whether b is no worse than a by more than ``margin`` ≥ 0, given the interval's low end.
-
-    ``low`` is the lower end of a two-sided interval of b minus a at confidence 1 - 2α: the
-    one-sided test at level α (a 90 % interval for α = 5 %, a 95 % one for 2.5 %).
-    """
-    return low >= -margin
-
-
-def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.shape != second.shape:
         raise ValueError(f"paired columns differ in length: {first.shape} and {second.shape}")
     return first, second
 
 
-def _binary(x: NDArray[np.float64]) -> bool:
+def _binary(x: Floats) -> bool:
     return bool(np.isin(x, (0.0, 1.0)).all())

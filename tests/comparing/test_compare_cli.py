@@ -58,7 +58,7 @@ def test_two_prompts_with_15_against_5_discordant_answers(
     evaluate(suite(), "app")
     assert main(["compare", "a", "b", "--json", "c.json", "--markdown", "c.md"]) == 0
     said = capsys.readouterr().out
-    assert "p = 0.0414" in said
+    assert "p = 0.0414 (mid-p 0.0266)" in said
     assert "+0.050" in said  # (15 - 5) / 200
     assert "15/180/5" in said
     assert "20 samples flipped" in said
@@ -71,6 +71,8 @@ def test_two_prompts_with_15_against_5_discordant_answers(
 
     (written,) = json.loads((project / "c.json").read_text())
     assert written["scores"][0]["p"] == pytest.approx(0.04138947)
+    assert written["scores"][0]["mid_p"] == pytest.approx(0.02660370)
+    assert "seen" not in written["scores"][0]
     assert len(written["flips"]) == 20
     markdown = (project / "c.md").read_text()
     assert "0.0414" in markdown
@@ -99,7 +101,7 @@ def test_several_scores_share_holms_correction(
     assert larger["adjusted"] == pytest.approx(max(larger["p"], smaller["adjusted"]))
     assert macro["wins"] is None
     assert macro["low"] < macro["difference"] < macro["high"]
-    assert "macro_f1: paired bootstrap" in said
+    assert "macro_f1: permutation" in said
 
 
 def test_runs_and_files(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,7 +114,7 @@ def test_scores_of_sums_are_paired_with_a_file(
     kept = [from_file(side, tmp_path / f"{side.run}.json") for side in (a, b)]
     for mixed in ((kept[0], b), (a, kept[1]), (kept[0], kept[1])):
         found = compare_score(*mixed, score)
-        assert found.test == whole.test == "paired bootstrap"
+        assert found.test == whole.test == "permutation"
         assert found.p == pytest.approx(whole.p, abs=0.002)
         for name in ("a", "b", "difference", "low", "high"):
             assert getattr(found, name) == pytest.approx(getattr(whole, name), rel=1e-4, abs=1e-6)
@@ -185,13 +185,14 @@ def test_the_interval_of_a_difference_ends_where_the_range_does() -> None:
     assert compare_score(a, b, "own").high <= 1.0
 
 
-def test_one_number_of_all_samples_is_resampled() -> None:
+def test_one_number_of_all_samples_is_exchanged() -> None:
     known = own("longest", lambda predictions: float(np.mean([len(p) for p in predictions])))
     found = compared("longest", known)
     assert found.difference == pytest.approx(2.0)
-    # Every answer grows by two: whatever is drawn, so does the mean.
-    assert (found.low, found.high) == pytest.approx((2.0, 2.0))
-    assert found.test == "paired bootstrap"
+    # Every answer grows by two: no exchange of some goes as far, and yet it is no certainty.
+    assert found.p == pytest.approx(1 / 1001)
+    assert found.test == "permutation"
+    assert 1.5 < found.low < 2 < found.high < 2.1
 
 
 def test_a_metric_that_is_not_known_here_says_so() -> None:

@@ -64,8 +64,10 @@ def test_per_sample_values_are_tested_by_their_differences() -> None:
         for values in (a, b)
     ]
     found = compare_score(*sides, "rougeL")
+    # The permutation test, which comes to the t test; of 10,000 permutations p has an error.
     test = stats.ttest_rel(b, a)
-    assert found.p == pytest.approx(test.pvalue)
+    assert found.p == pytest.approx(test.pvalue, abs=0.015)
+    assert found.test == "permutation"
     assert found.difference == pytest.approx((b - a).mean())
     interval = test.confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=0.02)
@@ -111,11 +113,14 @@ def test_groups() -> None:
 
 
 @pytest.mark.parametrize("score", ["macro_f1", "mcc", "recall[x]", "balanced_accuracy"])
-def test_equal_cells_do_not_differ(score: str) -> None:
+def test_equal_cells_do_not_differ_but_might(score: str) -> None:
     declared = suite("classification", labels=["x", "y"])
     samples = [sample(i, "xy"[i % 2], "xy"[i % 3 == 0]) for i in range(30)]
     found = compare_score(side(declared, samples), side(declared, samples), score)
-    assert (found.difference, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
+    assert (found.difference, found.p) == (0.0, 1.0)
+    assert found.low == -found.high
+    # At least what 20 samples of a label leave open, of one where it weighs half.
+    assert found.low <= -0.5 * stats.binomtest(0, 20).proportion_ci(0.95).high
 
 
 def test_a_score_without_a_test_has_its_difference() -> None:

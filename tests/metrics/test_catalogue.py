@@ -100,7 +100,7 @@ def test_every_metric_on_many_samples(name: str) -> None:
             continue
         assert metric.low <= score.low <= score.value <= score.high <= metric.high
         assert score.low < score.high
-        assert score.interval in ("wilson", "bounded", "posterior", "bootstrap", "t", "newcombe")
+        assert score.interval in ("wilson", "bounded", "posterior", "bootstrap", "t", "tango")
         if score.per_sample is not None:
             assert score.per_sample.shape == (score.n,)
             assert score.value == pytest.approx(score.per_sample.mean())

@@ -59,33 +59,18 @@ def test_the_gap_counts_a_label_on_either_side() -> None:
         score("pair_gap", answered(*pairs), label="yess")
 
 
-def test_the_interval_of_the_gap_is_newcombes() -> None:
-    # Method 10 of Newcombe (1998), written out anew.
-    both, only_b, only_a, neither = 20, 12, 2, 16
-    pairs = (
-        [("yes", "yes")] * both
-        + [("no", "yes")] * only_b
-        + [("yes", "no")] * only_a
-        + [("no", "no")] * neither
-    )
-    n, z = 50, 1.959963984540054
-
-    def wilson(k: int) -> tuple[float, float]:
-        root = z * math.sqrt(z * z + 4 * k * (n - k) / n)
-        return (2 * k + z * z - root) / (2 * (n + z * z)), (2 * k + z * z + root) / (
-            2 * (n + z * z)
-        )
-
-    l2, u2 = wilson(both + only_b)
-    l3, u3 = wilson(both + only_a)
-    p2, p3 = 32 / n, 22 / n
-    cross = both * neither - only_b * only_a
-    phi = max(cross - n / 2, 0) / math.sqrt(32 * 18 * 22 * 28)
-    below = math.sqrt((p2 - l2) ** 2 - 2 * phi * (p2 - l2) * (u3 - p3) + (u3 - p3) ** 2)
-    above = math.sqrt((u2 - p2) ** 2 - 2 * phi * (u2 - p2) * (p3 - l3) + (p3 - l3) ** 2)
-    found = score("pair_gap", answered(*pairs))
-    assert found.low == pytest.approx(0.2 - below, abs=1e-12)
-    assert found.high == pytest.approx(0.2 + above, abs=1e-12)
+def test_the_interval_of_the_gap_goes_with_its_test() -> None:
+    pairs = [("yes", "yes")] * 20 + [("no", "no")] * 16
+    for up, down in ((12, 2), (7, 2), (6, 0), (5, 0), (0, 0)):
+        found = score("pair_gap", answered(*pairs, *[("no", "yes")] * up, *[("yes", "no")] * down))
+        p = binomtest(up, up + down).pvalue if up else 1.0
+        assert found.interval == "tango"
+        assert (found.low > 0) == (p <= 0.05)
+        assert found.low < found.value < found.high
+    # 14 of 50 pairs differ, 12 of them up: Clopper and Pearson's bound of that share.
+    found = score("pair_gap", answered(*pairs[:36], *[("no", "yes")] * 12, *[("yes", "no")] * 2))
+    share = binomtest(12, 14).proportion_ci(0.95).low
+    assert found.low == pytest.approx((2 * share - 1) * 14 / 50)
 
 
 def test_shift_and_distance_of_probabilities() -> None:

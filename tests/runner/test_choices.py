@@ -124,5 +124,5 @@ def test_models_that_lean_on_different_samples_are_compared(tmp_path: Path) -> N
     found = compare_score(one, other, "bias_score[context=disambig]")
     assert (found.a, found.b, found.difference) == (0.5, -1.0, -1.5)
     whole = compare_score(one, other, "bias_score")
-    assert whole.test == "paired bootstrap"
+    assert whole.test == "permutation, exact"
     assert whole.low <= whole.difference <= whole.high

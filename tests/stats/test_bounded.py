@@ -110,6 +110,16 @@ def test_the_error_over_clusters_is_that_of_bell_and_mccaffrey() -> None:
     assert fewer < 4, "one cluster holds half of the samples"
 
 
+def test_the_error_over_clusters_is_the_published_one() -> None:
+    """Four clusters of four, independently computed: 0.1624 times the root of 4/3."""
+    values = [1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1]
+    error, _ = ratio_error(values, np.ones(16), ["a"] * 4 + ["b"] * 4 + ["c"] * 4 + ["d"] * 4)
+    assert error == pytest.approx(0.1875, abs=5e-5)
+    alone, freedom = ratio_error(values, np.ones(16))
+    assert alone == pytest.approx(np.std(values, ddof=1) / 4)
+    assert freedom == pytest.approx(15)
+
+
 def test_an_interval_without_an_upper_bound() -> None:
     low, high, method = unbounded_interval(10.0, 1.0, 20, floor=0.0)
     half = 2.0859634
