@@ -9,6 +9,7 @@ from evalkit.gates.grammar import (
     parse,
     problem,
 )
+from evalkit.gates.reach import fewest_samples
 from evalkit.gates.verdicts import Difference, NotYetError, Shared, decide
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Shared",
     "Term",
     "decide",
+    "fewest_samples",
     "parse",
     "problem",
 ]

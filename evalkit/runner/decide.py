@@ -17,6 +17,7 @@ from evalkit.runner.baseline import FIRST_RUN, Reference
 from evalkit.runner.certified import Standing, objection
 from evalkit.runner.plan import Cell, CellId
 from evalkit.runner.score import lost
+from evalkit.stats.differences import ends_at
 from evalkit.store import Store
 
 
@@ -92,7 +93,9 @@ class Relations:
         if target == "baseline":
             notes.insert(0, self._renamed(record))
         note = "; ".join(filter(None, notes))
-        return gates.Difference(found.difference, found.low, found.high, found.n, note)
+        return gates.Difference(
+            found.difference, found.low, found.high, found.n, note, _ends_at(found, confidence)
+        )
 
     def shared(self, record: CellRecord, target: str, score: str) -> gates.Shared | None:
         """A score of a cell and of its baseline over the samples both have; None where these are
@@ -186,6 +189,16 @@ def decide(decided: Sequence[Decided], relations: Relations) -> None:
     """Give every cell its verdicts; gates may look at other cells, so all are scored first."""
     for done in decided:
         done.record.gates = [_verdict(gate, done, relations) for gate in done.cell.gates]
+
+
+def _ends_at(
+    found: ScoreComparison, confidence: float
+) -> Callable[[int], tuple[float, float]] | None:
+    """The interval of a difference if its samples were so many more."""
+    seen = found.seen
+    if seen is None or not found.n:
+        return None
+    return lambda n: ends_at(seen, seen.n * n / found.n, confidence)
 
 
 def _grown(both: Paired) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def vocabulary(project: Project | None = None, registry: Registry | None = None)
         check_task=partial(_missing_for_task, registry),
         check_judges=partial(_check_judges, registry),
         check_columns=partial(_check_columns, registry),
+        check_reach=partial(_check_reach, registry),
     )
 
 
@@ -216,6 +218,43 @@ def _check_reference(term: gates.Term, suite: Suite, registry: Registry) -> str 
         f"{term.score} is never {threshold:g}: it lies between {lowest:g} and"
         f" {metric.high:g}{percent}"
     )
+
+
+def _check_reach(registry: Registry, rule: object, suite: Suite, dataset: Dataset) -> str | None:
+    """Why a gate cannot pass whatever a model answers: the data has too few samples."""
+    gate = gates.parse(rule, registry)
+    limit, cluster = suite.sample_limit, suite.data.cluster
+    samples = dataset.samples if limit is None else dataset.take(limit).samples
+    n = len({str(one.fields[cluster]) for one in samples} if cluster else samples)
+    for term in gate.terms if gate.confidence is not None else ():
+        ends = _range(term.score, suite, registry)
+        least = gates.fewest_samples(term, gate.confidence or 0.0, *ends) if ends else None
+        if least is None or least <= n:
+            continue
+        what = "clusters" if cluster else "samples"
+        best = "even if nothing changes" if term.reference.target else "even with a perfect score"
+        return (
+            f"cannot pass with {n:,} {what}, {best}: at {gate.confidence:.4g} it takes at"
+            f" least {least:,}; add {what}, allow more, or lower the confidence"
+        )
+    return None
+
+
+def _range(score: str, suite: Suite, registry: Registry) -> tuple[float, float] | None:
+    """The range of a score over all samples; None where it is over some or has no ends."""
+    if ScoreName.parse(score) != ScoreName(score):
+        return None
+    judged = _judge_of(score, suite)
+    if judged is not None:
+        return judged.range
+    metric = registry.of_score(score)
+    if metric is None or not isfinite(metric.high - metric.lowest(_settings(suite, metric.name))):
+        return None
+    return metric.low, metric.high
+
+
+def _settings(suite: Suite, metric: str) -> Mapping[str, Any]:
+    return next((spec.settings for spec in suite.metrics if spec.name == metric), {})
 
 
 def metric_names(suite: Suite) -> tuple[str, ...]:

@@ -57,7 +57,8 @@ class Vocabulary:
     the suite, what its task needs that is not there. check_groups: of (rule, suite, data), whether
     the data has the groups a rule is about. check_judges: of (suite, columns of its data),
     every problem of its judges. check_columns: of the same, every column that a metric's settings
-    name and the data has not.
+    name and the data has not. check_reach: of (rule, suite, data), why a rule that is right cannot
+    pass on so few samples.
     """
 
     check_metric: Callable[[str, str, Sequence[str], Mapping[str, Any]], str | None] = (
@@ -68,13 +69,14 @@ class Vocabulary:
     check_groups: Callable[[object, Suite, Dataset], str | None] = _accept_groups
     check_judges: Callable[[Suite, Sequence[str]], Sequence[Problem]] = _accept_columns
     check_columns: Callable[[Suite, Sequence[str]], Sequence[Problem]] = _accept_columns
+    check_reach: Callable[[object, Suite, Dataset], str | None] = _accept_groups
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSuite:
     """A suite that was found right, its data (all of it) and its prompts by name.
 
-    doubts: what is allowed, and yet hardly meant.
+    doubts: warnings: what is valid but probably unintended.
     """
 
     suite: Suite
@@ -132,7 +134,8 @@ def load_checked(
             problems += wrong
     if problems or suite is None or dataset is None:
         raise SpecError(problems)
-    return LoadedSuite(suite, dataset, variants, tuple(_doubts(suite, dataset, variants)))
+    doubts = [*_doubts(suite, dataset, variants), *_out_of_reach(suite, dataset, vocabulary)]
+    return LoadedSuite(suite, dataset, variants, tuple(doubts))
 
 
 check_suite = load_checked
@@ -140,6 +143,11 @@ check_suite = load_checked
 
 def _check_groups(suite: Suite, dataset: Dataset, vocabulary: Vocabulary) -> list[Problem]:
     found = [vocabulary.check_groups(rule, suite, dataset) for rule in suite.gates]
+    return [suite.problem(("gates", i), message) for i, message in enumerate(found) if message]
+
+
+def _out_of_reach(suite: Suite, dataset: Dataset, vocabulary: Vocabulary) -> list[Problem]:
+    found = [vocabulary.check_reach(rule, suite, dataset) for rule in suite.gates]
     return [suite.problem(("gates", i), message) for i, message in enumerate(found) if message]
 
 

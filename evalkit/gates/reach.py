@@ -1,0 +1,34 @@
+"""How many samples a gate with a confidence needs to be able to pass at all."""
+
+from __future__ import annotations
+
+from math import ceil, log
+from statistics import NormalDist
+
+from evalkit.gates.grammar import Term
+
+
+def fewest_samples(term: Term, confidence: float, low: float, high: float) -> int | None:
+    """The fewest samples with which a term passes in the best case; None where any number does.
+
+    The best case: every sample scores the end of the range low … high that the rule asks for or,
+    where the term is about a difference, what it scores in the other cell. n equal values leave
+    room for what none of them showed: at most 1 - α^(1/n) of the range, α being half of what the
+    confidence leaves, or by Wilson's interval of a share z²/(n + z²).
+    """
+    upwards = term.op in (">=", ">")
+    if not upwards and term.op not in ("<=", "<"):
+        return None
+    width, offset = high - low, term.reference.offset
+    if term.reference.target:
+        room = (-offset if upwards else offset) / width
+    else:
+        room = ((high - offset) if upwards else (offset - low)) / width
+    if not 0 < room < 1:
+        return None
+    tail = (1 - confidence) / 2
+    exact = ceil(log(tail) / log(1 - room) - 1e-9)
+    if term.reference.target:
+        return exact
+    z = NormalDist().inv_cdf(1 - tail)
+    return min(exact, ceil(z * z * (1 - room) / room - 1e-9))
