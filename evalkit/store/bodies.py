@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
-from evalkit.exchange import Response, Status
+from evalkit.exchange import UNANSWERED, Response, Status
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -19,7 +19,6 @@ from evalkit.records import (
     Choices,
     CodeRun,
     GateRecord,
-    Kept,
     Likelihood,
     ModelRecord,
     RunRecord,
@@ -109,16 +108,23 @@ def to_run(
 
 
 def _known(kind: type[_Record], body: Mapping[str, Any]) -> _Record:
-    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    """A record from the values that it has a field for; of a newer version there may be more."""
+    names = _NAMES[kind]
     return kind(**{key: value for key, value in body.items() if key in names})
+
+
+_NAMES: Mapping[Any, frozenset[str]] = {
+    kind: frozenset(field.name for field in fields(kind))
+    for kind in (Answer, CellRecord, CheckRecord, CodeRun, GateRecord, ModelRecord, SampleRecord,
+                 ScoreRecord, SuiteRecord)
+}  # fmt: skip
 
 
 def to_cell(body: dict[str, Any]) -> CellRecord:
     body["scores"] = {name: _score(score) for name, score in body["scores"].items()}
     body["gates"] = [_known(GateRecord, gate) for gate in body["gates"]]
     if "unanswered" not in body:  # of an older version, which counted answers
-        lost = (Status.ERROR.value, Status.OVERFLOW.value)
-        body["unanswered"] = sum(body["statuses"].get(status, 0) for status in lost)
+        body["unanswered"] = sum(body["statuses"].get(status, 0) for status in UNANSWERED)
     return _known(CellRecord, body)
 
 
@@ -139,21 +145,30 @@ RESPONSE = "response"
 
 def sample_body(sample: SampleRecord, keys: Sequence[str | None]) -> dict[str, Any]:
     """keys: of the response of each answer, None where the store does not have it."""
-    body = plain_fields(sample, without=("answers",))
-    body["answers"] = [_answer_body(*pair) for pair in zip(sample.answers, keys, strict=True)]
+    body: dict[str, Any] = {
+        "id": sample.id,
+        "index": sample.index,
+        "fields": sample.fields,
+        "targets": sample.targets,
+        "prompt": sample.prompt,
+        "scores": sample.scores,
+        "answers": [_answer_body(*pair) for pair in zip(sample.answers, keys, strict=True)],
+    }
+    if sample.shown:
+        body["shown"] = sample.shown
     return body
 
 
 def _answer_body(answer: Answer, key: str | None) -> dict[str, Any]:
-    body = {} if key is None else {RESPONSE: key}
+    body: dict[str, Any] = {} if key is None else {RESPONSE: key}
     for name, default in _ANSWER_DEFAULTS.items():
         value = getattr(answer, name)
-        # where a model thought, the output is but a part of the response's text
-        kept = key is not None and (
-            name in _FROM_RESPONSE or (name == "output" and answer.thinking is None)
-        )
-        if value != default and not kept:
-            body[name] = _plain(value)
+        if value != default and not (key is not None and name in _FROM_RESPONSE):
+            body[name] = value if isinstance(value, str | float | int) else _plain(value)
+    if key is not None and answer.thinking is None:
+        body.pop("output", None)  # it is the response's text
+    else:
+        body["output"] = answer.output
     return body
 
 
@@ -176,7 +191,6 @@ def to_sample(
     if "answers" not in body:
         body = upgraded_sample(body, old)
     body["answers"] = [_to_answer(answer, responses) for answer in body["answers"]]
-    body["kept"] = Kept(**body["kept"]) if body.get("kept") else None
     return _known(SampleRecord, body)
 
 

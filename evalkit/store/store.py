@@ -232,15 +232,19 @@ class Store(Database):
             " WHERE run = ? AND suite = ? AND model = ? AND prompt = ? ORDER BY position",
             (run, *cell),
         )
+        samples: list[SampleRecord] = []
         with self.reading():
-            bodies = [unpack(body) for body, _ in rows]
-            keys = {key: None for body in bodies for key in response_keys(body)}
-            keys |= {key: None for _, key in rows if key is not None}
-            found = self._of_keys("SELECT key, body FROM responses", list(keys))
-            responses = {key: unpack(body) for key, body in found}
-            return [
-                to_sample(body, responses, key) for body, (_, key) in zip(bodies, rows, strict=True)
-            ]
+            for start in range(0, len(rows), 500):
+                samples += self._with_responses(rows[start : start + 500])
+        return samples
+
+    def _with_responses(self, rows: Sequence[Any]) -> Iterator[SampleRecord]:
+        """Samples from rows of a body and the key of a response."""
+        bodies = [(unpack(body), key) for body, key in rows]
+        keys = {key for body, old in bodies for key in (*response_keys(body), old) if key}
+        found = self._of_keys("SELECT key, body FROM responses", list(keys))
+        responses = {key: unpack(body) for key, body in found}
+        return (to_sample(body, responses, key) for body, key in bodies)
 
 
 _RUNS = "runs LEFT JOIN processes p ON p.run = runs.id"

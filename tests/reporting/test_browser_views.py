@@ -31,10 +31,8 @@ def compared(report: Path) -> tuple[RunRecord, Path]:
         changed(sample, correct=sample.index % 2 == 0)
     for cell in run.cells:
         for sample in cell.samples:
-            other = replace(
-                sample.answer, output="x", prediction=LABELS[sample.index % 3], correct=True
-            )
-            sample.answers = [replace(other, prediction="positive"), other]
+            one = replace(sample.answer, prediction="positive")
+            sample.answers = [one, replace(one, prediction=LABELS[sample.index % 3])]
     return run, write_html(run, report.parent / "compared.html", beside(before, run))
 
 

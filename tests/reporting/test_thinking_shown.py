@@ -20,7 +20,7 @@ def test_thinking_is_shown_beside_the_output(open_page: Callable[..., Any], repo
     run = large_run(6, 2)
     hostile = "<img src=x onerror=alert(1)> hm"
     first, second = (cell.samples[0] for cell in run.cells)
-    changed(first, thinking=hostile)
+    changed(first, thinking=hostile, details={"tie": False})
     changed(second, thinking="so far", unfinished=True)
     path = write_html(run, report.parent / "thinking.html")
     page = open_page(f"#suite=large&sample={first.id}", path=path)

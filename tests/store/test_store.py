@@ -19,7 +19,10 @@ from evalkit.records import (
     Answer,
     CellRecord,
     CheckRecord,
+    Choices,
+    CodeRun,
     GateRecord,
+    Likelihood,
     ModelRecord,
     RunRecord,
     ScoreRecord,
@@ -112,6 +115,33 @@ def a_run() -> tuple[RunRecord, CellRecord]:
         [{"kind": "confusion_matrix", "labels": ["a"], "counts": [[1]]}], [sample, failed],
     )  # fmt: skip
     return run, cell
+
+
+def test_every_answer_comes_back_whole(store: Store) -> None:
+    run, cell = a_run()
+    sample = cell.samples[0]
+    thought = Answer("", None, "still thinking", "unparsed", thinking="hm", unfinished=True)
+    coded = Answer(
+        "x = 1", "x = 1", "the code; its tests fail: no", correct=False, scores={"share": 0.0},
+        probabilities={"a": 0.5}, choices=Choices(("A", "B"), ("a", "b"), (-1.0, -2.0)),
+        likelihood=Likelihood(-3.0, 2, 5), candidates=("x", "y"), tie=True,
+        tests=CodeRun(False, "no", "out", 0.5), checks=(CheckRecord("json: true", False, "no"),),
+        judgments=({"score": "good", "value": 1.0},), sent="<q>", cached=True, seconds=0.25,
+        prompt_tokens=3, completion_tokens=4, finish="stop", details={"margin": 0.1},
+    )  # fmt: skip
+    lost = Answer("", None, "", "error", "boom")
+    sample.answers, sample.shown = [thought, coded, lost], 1
+    cell.samples = [sample]
+    store.begin_run(run)
+    responses = [
+        ("one", Response(Status.TRUNCATED, "<think>hm")),
+        ("two", Response(Status.OK, "x = 1", "<q>", seconds=0.25, prompt_tokens=3,
+                         completion_tokens=4, finish="stop")),
+    ]  # fmt: skip
+    store.add_responses(run.id, responses)
+    for keys in (["one", "two", None], [None, None, None]):
+        store.add_cell(run.id, 0, cell, [keys])
+        assert store.samples(run.id, ("s", "m", "p")) == [sample]
 
 
 def test_a_run_comes_back_whole(store: Store) -> None:
