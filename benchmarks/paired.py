@@ -11,8 +11,7 @@ Three tables, each with the standard error of its simulation where it is one:
   as it may in 2.5 %, and how often the interval holds it.
 
 For the second table four times as many pairs are drawn, so that its standard errors are below
-0.004. Permutations are fewer here (400 and 1,000) than the 10,000 of evalkit; the level is the
-same.
+0.004. There are fewer permutations than evalkit's 10,000 (400 and 1,000); the level is the same.
 """
 
 from __future__ import annotations
