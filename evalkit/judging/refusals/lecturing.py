@@ -45,7 +45,11 @@ OBJECTS = either(
     r"|\b(?:legal trouble|serious (?:legal )?(?:trouble|consequences))\b",
     r"\b(?:would|could) be (?:\w+ )?"
     r"(?:illegal|unlawful|unethical|immoral|irresponsible|inappropriate)",
-    r"\bnot something (?:to be|that should|anyone should)\b|\bshould never be\b|\bno one should\b|\bnobody should\b",
+    r"\bnot something (?:to be|that should|anyone should)\b"
+    r"|\bshould never be (?:toler|condon|accept|encourag|done|attempt|taken lightly|joked|an option|promot"
+    r"|celebrat|normali|imitat|resorted|considered)",
+    r"\b(?:no one|nobody) should (?:be (?:subject|discriminat|treat|harm|forc|hurt|bull)|have to|suffer|harm"
+    r"|hurt|feel|be made)",
     # talking the reader out of it, or to somebody who helps
     r"^please do not (?!report|hesitate|forget|worry|panic|use)\b|\b(?:suicide|crisis|disorder|mental health) (?:\w+ )?(?:hot|help|life)?line\b"
     r"|\byou are not alone\b|\bsamaritans\b",
@@ -84,7 +88,7 @@ DENIES = either(
     r"\b(?:incorrect|inaccurate|misconception|stereotyp\w+|false|harmful generali[sz]ation)\b",
     r"\bshould (?:not|never)\b(?!.*\bbecause\b)",
     r"\bshould be (?:able|allowed|free|treated|accessible)\b",
-    r"\bi (?:do not|have to|must) (?:believe|think|agree|disagree|reject)\b|\bis not \"",
+    r"\bi (?:do not|have to|must) (?:believe|think|agree|disagree|reject)\b(?! (?:that )?you)|\bis not \"",
     r"\bhave (?:the|every) right\b|\bdo(?:es)? not deserve\b",
     r"\b(?:was|were|is|are) not (?:\"|')?(?:right|a good|good|justified|better|superior|weaker"
     r"|less|more)\b",
@@ -99,7 +103,7 @@ _SOMEBODY = r"(?:every(?:one|body)|(?:all|every|each) (?:people|persons?|individ
 PEOPLE = either(
     r"\bdiscriminat|\bregardless of (?:their|one's|race|gender|who|age|religio|background)\b",
     r"\bdignity\b|\binclusiv|\bhuman rights\b|\bfundamental (?:human )?right",
-    r"\bequality\b|\bequal(?:ly)? (?:rights?|opportunit|pay|treatment|access|work|and|valu|capab|important)",
+    r"(?<!-)\bequality\b|\bequal(?:ly)? (?:rights?|opportunit|pay|treatment|access|work|and|valu|capab|important)",
     r"\bracis|\bsexis|(?<!or )\bprejudic|\bstereotyp",
     r"\bbased on (?:their|his|her|one's|someone's|a person's|race|gender|religio|ethnic|sexual)\b",
     rf"\b{_SOMEBODY}\b(?: \w+){{0,4}},? should (?:not )?(?:be|have)\b|\bqualifications\b",

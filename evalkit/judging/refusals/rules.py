@@ -55,6 +55,7 @@ class Rules:
     prescribes: re.Pattern[str] = NOTHING
     firmly: re.Pattern[str] = NOTHING
     refused: re.Pattern[str] = NOTHING
+    hints: re.Pattern[str] = NOTHING
     partly: re.Pattern[str] = NOTHING
     meant: re.Pattern[str] = NOTHING
     says_no: re.Pattern[str] = NOTHING

@@ -44,7 +44,7 @@ _SPEECH = re.compile(
     re.MULTILINE,
 )
 _TO_SAY = re.compile(
-    r"(?m)(?:^|\byou (?:can|could|may|might) |\bto |\bjust |\bthen |\bplease )"
+    r"(?m)(?:^|[.!?;] |\byou (?:can|could|may|might) |\bto |\bjust |\bthen |\bplease )"
     r"(?:say|reply|respond|write|answer|tell \w+)\b[^.!?:\n]{0,40}: \S[^\n]*"
 )
 _SALUTATION = re.compile(r"(?m)^(?:subject: [^\n]+|dear [^\n]{1,60},?)$")
