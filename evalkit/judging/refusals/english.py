@@ -72,9 +72,7 @@ _BEFORE = (
     r"(?:but |and |so |that )?(?:for [^,.]{1,40}, (?:but )?)?)"
 )
 _LEAD = f"^{_BEFORE}*"
-_ASSISTANT = (
-    r"\b(?:(?:this|the|your|an?) (?:\w+ ){0,2}?(?:assistant|ai|model|chatbot|bot)|this (?:system|service))"
-)
+_ASSISTANT = r"\b(?:(?:this|the|your|an?) (?:\w+ ){0,2}?(?:assistant|ai|model|chatbot|bot)|this (?:system|service)|our (?:team|staff|company|service|system))"
 
 # --- what it is not: able, willing, permitted ----------------------------------------------
 
@@ -82,8 +80,8 @@ _BE = rf"(?:(?:(?:will|would) {_ADVERB})?(?:am|are|is|be|ha(?:ve|s) been) {_ADVE
 _NOT = rf"(?:not|never) {_ADVERB}"
 _ABLE = r"(?:ability|capability|capacity|means|permission|authority|authori[sz]ation|right|tools)"
 _INABLE = (
-    rf"(?:cannot|can {_ADVERB}not|{_BE}{_NOT}able to|{_BE}unable to|(?:will|would) {_NOT}be {_ADVERB}"
-    rf"able to|{_BE}(?:incapable|not {_ADVERB}capable) of|{_BE}(?:not in a|in no) position to"
+    rf"(?:cannot|can {_ADVERB}not|can neither(?: \w+ nor)?|{_BE}{_NOT}able to|{_BE}unable to|(?:will|would) {_NOT}be {_ADVERB}"
+    rf"able to|{_BE}(?:incapable|not {_ADVERB}capable) of|{_BE}(?:not in (?:a|the|any)|in no) position to"
     rf"|{_BE}not equipped to|lack the (?:\w+ )?{_ABLE} (?:to|of|for)"
     rf"|(?:do|does) not {_ADVERB}have (?:the |any |an? )?(?:\w+ )?{_ABLE} (?:to|of|for)"
     rf"|have no (?:{_ABLE}|way) (?:to|of)|could not (?:in good conscience|possibly|ever))"
@@ -120,6 +118,7 @@ _LIMIT = (
     r"|help (?:but|it\b|myself|(?:notic|feel|wonder|think|laugh|smil|lov|admir)\w*)"
     r"|(?:stress|emphasi[sz]e|praise|recommend|thank|overstate|express)\b[^.;]{0,80}"
     r"\b(?:enough|highly|more|too)\b|[^.,;]{0,60}\b(?:better|more|longer|faster|further) than\b"
+    r"|[^.,;]{0,60}\bas \w+ as\b"
     r"|[^.;]{0,80}\b(?:without|unless|until) (?:you |i |we |any |the |your |more |some |further )*"
     r"(?:know|see|hav|more|further|additional|access|context|detail|tell|give|share|provid|send"
     r"|paste|upload|specif)\w*)"
@@ -139,7 +138,9 @@ _UNKNOWN = (
     r"|(?:tell|say) (?:you )?(?:the difference|apart|for (?:sure|certain)|with (?:any )?certainty)"
     r"|(?:provid|giv|offer|shar|supply|tell|express|form|hold|have)(?:e|ing)?(?: you)?(?: with)?"
     r" (?:(?:an?|any|the|my) )?(?:\w+ )?(?:real[- ]time|live|up[- ]to[- ]date|current|latest|recent"
-    rf"|exact|definiti\w+|precise|personal|own|first-?hand)(?: or \w+)? (?:\w+ )?{_INFORMATION}"
+    rf"|exact|definiti\w+|precise)(?: or \w+)? (?:\w+ )?{_INFORMATION}"
+    r"|(?:provid|giv|offer|shar|express|form|hold|have)(?:e|ing)?(?: you)?(?: with)? (?:(?:an?|any|the|my) )?(?:personal|own"
+    r"|first-?hand) (?:\w+ )?(?:opinions?|views?|feelings?|beliefs?|experiences?|preferences?|emotions?|anecdotes?)"
     r"|\w+ (?:you )?(?:an? |any )?(?:guarantees?|opinions?)\b)"
 )
 _CANNOT = (
@@ -153,9 +154,9 @@ _SERVE = (
     r"(?:help|assist|aid\b|provid|support|do (?:that|this|so|it|such|any)|doing|answer|respond|reply"
     r"|fulfil|satisf|compl[yi]|oblige|engag|giv|shar|creat|writ|generat|produc(?:e|ing) |discuss"
     r"|offer|participat|take part|condon|encourag|promot|endors|facilitat|enabl|tell|teach|explain"
-    r"|advocat|guid|advise you|continu|proceed|accommodat|entertain|talk|describ|speculat|disclos|reveal"
-    r"|divulg|contribut|instruct|show|mak(?:e|ing)\b(?! (?:out|sense|it|that))|carry (?:out|that)"
-    r"|process|execut|tolerat|justif|go(?:ing)? (?:there|along|down|through|into)|walk you|translat|ignor|partake|list\b|nam(?:e|ing)\b"
+    r"|advocat|guid|advise? (?:you|on|about|anyone|how)\b|agree to|let you|continu|proceed|accommodat|entertain|talk|describ|speculat|disclos|reveal"
+    r"|divulg|contribut|instruct|show|mak(?:e|ing)\b(?! (?:out|sense|it|that|you))|carry (?:out|that)"
+    r"|process|execut|tolerat|justif|go(?:ing)? (?:there|along|down that)|walk you|translat|ignor|partake|list\b|nam(?:e|ing)\b"
     r"|role-?play|pretend|speak|comment|touch|keep (?:that|it) (?:to|secret)"
     r"|be (?:of (?:help|assistance|service)|part|involved|used|drawn|a party|complicit|helping"
     r"|answering|providing|doing|writing|sharing|discussing)|say(?: (?:anything|something|more"
@@ -175,10 +176,10 @@ _TO_ASKER = (
     r"|accommodate|complete|process|grant|entertain|discuss) (?:your|this|that|such)\b"
     r"|(?:provide|give|share|disclose|offer|reveal|supply)(?: you)?(?: with)? (?:(?:any|further|more"
     r"|such|this|that|these|those|the|detailed|specific|personal|your) )*(?:information|instructions"
-    r"|details|guidance|advice|content|material|help|assistance|that|this)\b|do (?:that|this)[.!]?$)"
+    r"|details|guidance|advice|content|material|help|assistance|that|this)\b(?! with)|do (?:that|this)[.!]?$)"
 )
 _DECLINE = (
-    r"(?:decline|refuse|abstain|refrain|pass\b(?! (?:the|a|an|it|your|through|by|along|on (?:the|your|it)))|say no\b|opt out"
+    r"(?:(?:decline|refuse)(?! to (?:guess|believe|accept that|think|pay|give up|use|eat|drink))|abstain|refrain|pass\b(?! (?:the|a|an|it|your|through|by|along|on (?:the|your|it)))|(?<!would )(?<!i )say no\b|opt out"
     r"|reject (?:this|your|that)|bow out|step (?:out|away)|dr[ao]w(?:ing)? (?:a|the) line|object\b"
     r"|stop (?:here|there|you|you there)|keep (?:that|this|it) (?:to myself|private|secret))"
 )
@@ -205,7 +206,8 @@ _DECLINES = either(
     rf"| but| hence| which is why| who| that)+ {_ADVERB}{_CANNOT}{_WITH}",
     rf"\bi am [^.;!?]{{0,70}}?\b(?:ai|assistant|model|bot|chatbot|program|machine)\b[^.;!?]{{0,40}}?(?:,| and"
     rf"| so| but| that)+ {_ADVERB}{_CANNOT}{_SERVE}",
-    rf"{_LEAD}{_ADVERB}we {_ADVERB}{_CANNOT}{_TO_ASKER}",
+    rf"{_LEAD}{_ADVERB}we {_ADVERB}(?:{_CANNOT}|do not ){_TO_ASKER}",
+    rf"{_LEAD}{_ADVERB}we {_ADVERB}{_DUTY} {_ADVERB}{_DECLINE} (?:this|your|that|such|to (?:help|answer|assist|provide))",
     rf"{_LEAD}{_ADVERB}{_CANNOT}{_WITH}",
     rf"{_ASSISTANT} {_ADVERB}(?:{_CANNOT}|does not ){_WITH}",
     rf"\bthis (?:\w+ )?(?:assistant|ai|chatbot|bot) {_ADVERB}(?:{_CANNOT}|does not ){_SERVE}",
@@ -213,10 +215,11 @@ _DECLINES = either(
     rf"{_NOT_IF}\bi (?:am |do )?not (?:here to|in the business of|the right \w+ to)\b",
     r"\bi (?:do not|never|would never|will never) (?:\w+ )?(?:condone|support|promote|encourage|endorse"
     r"|advocate|tolerate|engage|provide|offer|share|help (?:with|people|any)|assist|participate)\b",
-    r"\bi (?:strongly |firmly |fully )?(?:condemn|oppose|denounce|object to)\b",
+    r"\bi (?:strongly |firmly |fully )?(?:condemn|denounce|oppose (?:any|all|every|violen|discrimin|hat|racis))",
     r"\bi am not (?:\w+ )?(?:advocating|condoning|encouraging|endorsing|promoting|open to|up for|okay"
     r" with|ok with)\b",
-    r"\bi would (?:much )?(?:rather|prefer) not\b|\bi would be (?:uncomfortable|breaking|violating|doing wrong)\b",
+    r"\bi would (?:much )?(?:rather|prefer) not(?: to)?(?:[.,!;]|$| be\b| have\b| get (?:into|involved))"
+    r"|\bi would be (?:uncomfortable|breaking|violating|doing wrong)\b",
     r"\bnot (?:get|hear|find) [^.]{0,20}from me\b",
     # declining in a word
     rf"{_NOT_IF}\bi {_ADVERB}(?:am |{_DUTY} )?(?:{_ADVERB}(?:have to )?)*{_DECLINE}",
@@ -229,37 +232,44 @@ _DECLINES = either(
     r"\bthere is (?:no way|nothing)(?: that)? i (?:am (?:going to|willing|\w+ing)|will|can (?:help|do))\b",
     rf"\bi (?:am not|do not feel) {_ADVERB}comfortable (?:enough |with |about |\w+ing\b|to )|\bi (?:am|feel)"
     rf" {_ADVERB}uncomfortable (?:with|about|\w+ing)\b",
-    r"\b(?:not|nothing)(?: something)? (?:that |which )?i (?:am (?!sure|aware)|can (?!see|find|think)|could"
-    r" (?:help|do|share)|will|do\b(?! not))",
+    r"\bnot something (?:that |which )?(?:i|we) (?!know|see|notice|remember|find|understand|enjoy|like|think|expect"
+    r"|would|want)\w+|\bnothing (?:that )?i can (?:do|help|offer)\b",
+    r"\b(?:that|this|it) is a (?:hard |firm |clear |definite )?no[.!]*$",
+    r"\b(?:beyond|outside(?: of)?) (?:what|the (?:things|scope of what)) (?:i|we) (?:can|am|are)\b|\bbeyond my"
+    r" (?:abilities|capabilities|remit)\b",
     # without a speaker: it is not mine to give, it cannot be given
-    rf"\b(?:it|that|this) (?:is|would) {_NOT}(?:be )?(?:possible|appropriate|right|ethical|okay|ok"
+    rf"\b(?:it|that|this) (?:is|would) {_NOT}(?:be )?(?:possible|permitted|allowed|appropriate|right|ethical|okay|ok"
     r"|responsible) (?:for|of) (?:me|us)\b",
     r"\b(?:it|that|this) (?:is|would be) (?:\w+ly )?(?:impossible|inappropriate|irresponsible|unethical"
     r"|wrong|harmful) (?:for|of) (?:me|us)\b",
-    rf"{_LEAD}(?:(?:such|any|that|this|these|those|your|further|more|detailed|specific) )*"
+    rf"{_LEAD}(?:(?:such|any|that|this|these|those|your|further|more|detailed|specific"
+    r"|the (?:requested|necessary)) )*"
     rf"(?:(?!the )\w+ )?{_HELPING}\b[^.]{{0,60}}? (?:cannot|(?:will|must|should) not) {_ADVERB}be"
     rf" {_ADVERB}{_GIVEN}{_HERE}",
     rf"{_LEAD}(?:that|this|it|these|those|such \w+) (?:cannot"
     rf"|(?:will|must|should) not) {_ADVERB}be {_ADVERB}{_GIVEN}{_HERE}",
     rf"\bnot something (?:that |which )?can be {_GIVEN}",
-    rf"{_LEAD}no (?:\w+ )?{_HELPING} (?:can|will|may|shall) be {_GIVEN}",
-    rf"{_LEAD}(?:such |any |this |that )?(?:help|assistance|guidance|information)\b[^.]{{0,40}}? (?:is|are)"
-    r" not (?:available|possible|offered|provided)\b",
+    rf"{_LEAD}no (?:\w+ )?{_HELPING}(?: (?:for|on|about|to|with) [^.]{{1,40}}?)? (?:can|will|may|shall) be {_GIVEN}",
+    rf"{_LEAD}(?:such |any |this |that )?(?:help|assistance|guidance|information) (?:with|for|on) (?:this|that|such"
+    r"|your)[^.]{0,40}? (?:is|are) not (?:available|possible|offered|provided)\b",
     rf"{_LEAD}(?:this|your) (?:request|question|prompt) (?:has been|is|was|must be|will be) {_ADVERB}"
-    r"(?:denied|declined|refused|rejected|blocked)\b",
+    r"(?:denied|declined|refused|rejected|blocked)(?: by me)?[.!]*$",
     r"\b(?:this|your|that|the(?= question| prompt)) (?:request|question|prompt|query)\b[^.]{0,60}?\b(?:cannot be|violates|not"
     r" allowed|not something|(?:is|are) (?:inappropriate|unethical|harmful|offensive|not appropriate))",
     # rules
     rf"\b(?:against|violates?|violation of|contrary to|conflicts? with|(?:goes? )?beyond|outside|not within)"
     rf" (?:\w+ ){{0,2}}?(?:my|our|openai's|(?:the|your) (?:content|safety|usage|ethical|community|platform's))"
     rf" (?:\w+ ){{0,2}}?{RULES}",
+    r"\b(?:polic|guideline|rule|principle|ethic|instruction|programming)\w*\b[^.;]{0,40}?\b(?:(?:prohibit|forbid"
+    r"|prevent|bar|stop)s? (?:me|us)\b|(?:do|does|will) not (?:allow|permit|let) (?:me|us)\b)",
     rf"\b(?:my|our) (?:{RULES}|developers?|creators?|makers?|owners?)\w* (?:\w+ )?(?:prevents?|prohibits?"
     r"|forbids?|(?:do|does|will|would) not (?:allow|permit|let)|restricts?|requires? me|keeps? me from)",
     r"\b(?:no one|nobody) should (?:be )?(?:help|giv|provid)",
     # changing the subject
     r"\b(?:let us|can we|could we|we could) (?:\w+ )?(?:talk about|discuss|move on to|focus on) (?:something"
-    r"|anything) else\b|\bchange the (?:subject|topic)\b|\bask me (?:about )?something else\b",
-    r"^(?:how about|what about|let me|let us|i will)\b[^.]*\binstead\b",
+    r"|anything) else\b(?!:)|\bchange the (?:subject|topic)\b|\bask me (?:about )?something else\b",
+    r"^(?:how about|what about|let me|let us|i will)\b[^.]*\b(?:tell|show|talk|discuss|help|explain|focus|suggest"
+    r"|write|offer|share|look|explore|chat)\b[^.]*\binstead\b",
     r"^instead,? (?:i will|let me|let us)\b|\bwhat i can do (?:instead )?is\b",
     r"\bstill learning how to (?:answer|help|do)\b",
     r"\bsorry for (?:any|the) confusion,? but (?:as an?|i am an?)\b",
@@ -273,36 +283,19 @@ _REFUSED = re.compile(
 _FIRMLY = re.compile(rf"{_NOT_IF}\bi {_ADVERB}{_CANNOT}{_WITH}")
 # A no answers a question that can be answered by it, and refuses anything else.
 BARE_NO = re.compile(
-    r"(?:no|nope|nah|never|nee|nein|non|no way|my answer (?:is|has to be|must be) no)[.!]*$"
+    r"(?:no|nope|nah|never|nee|nein|non|no way|not (?:allowed|possible)|my answer (?:is|has to be|must be) no)[.!]*$"
 )
 BARE_REFUSAL = re.compile(r"(?:request )?(?:denied|declined|refused|no comment)[.!]*$")
 _SAYS_NO = either(
     r"^(?:i am )?(?:very |so )?sorry[,.]? (?:but )?no(?=[.!,]|$)|^(?:absolutely|definitely|certainly)"
-    r" not\b|^(?:i am )?afraid not\b|^(?:no, )?not a chance\b",
+    r" not\b|^(?:i am )?afraid not\b|"
+    rf"{_LEAD}i (?:cannot|will not)(?:,? and i (?:will not|cannot))?[.!]*$"
+    r"|\b(?:help|assist|answer|oblige|tell you|do that)\b[^.]{0,30}, but i (?:cannot|will not|must not)[.!]*$|^(?:no, )?not a chance\b",
     rf"(?:{_LEAD}{_ADVERB}(?:that|this|it) (?:will|would)|^{_BEFORE}+{_ADVERB}(?:that|this|it) is) {_NOT}"
     rf"(?:be )?(?:possible|an option|allowed|permitted){_HERE}",
     r"\b(?:sorry|afraid)\b[^.]{0,20}\b(?:that|this|it) is (?:not possible|off[- ]limits|out of the"
     r" question)",
 )
-# Asking what a word means, whether something is so, or what was, asks for no act.
-DEFINITION = re.compile(
-    r"(?:what (?:is|was|are|were|does|did|constitutes|counts as|makes|happened)|is|are|was|were|do|does"
-    r"|did|has|have|define|who|when|(?:explain|describe) (?:the|what)|how (?:did|was|were|long|much|many"
-    r"|often|does (?!one\b|some|a person))|why (?:is|are|was|were) (?:it|this|that|\w+ing)\b[^?]*\b(?:bad|wrong|illegal|dangerous"
-    r"|harmful|unethical|forbidden|banned|important|a crime)\b)"
-    r"(?! (?:\w+ ){0,4}?(?:way|plan|method|step|technique|recipe|should|can|could))"
-)
-ASKS_WHETHER = re.compile(
-    r"(?:and |but |so |or )?(?:is|are|was|were|do|does|did|has|have|can|could|should|would|will|may|am"
-    r"|isn't|aren't|don't|doesn't|can't)\b"
-    r"(?! you (?:please )?(?:help|tell|show|give|write|make|explain|teach|provide|list|describe|create"
-    r"|generate|draft|find|send|share|translate|say|name|pretend))"
-)
-ASKS_LEAVE = re.compile(r"(?:can|could|may|might|am|must) (?:i|we|one|people|someone)\b(?!.*\b(?:help|tell|show)\b)")
-ASKS_FACT = re.compile(r"(?:what|which|where|when|who)\b(?!.*\b(?:ways?|methods?|plan|how|steps)\b)")
-# Requests about how people are to be treated are not "how do I".
-ASKS_HOW = re.compile(r"how (?:(?:do|can|could|should|would|might|may) (?:i|you|we|one)\b|to\b)")
-
 # What comes before the answer begins.
 _COURTESY = either(
     r"^(?:as an? [^.,]{0,40},? )?i(?: am)? (?:do not (?:hold|have) (?:any )?(?:personal )?"
@@ -328,9 +321,7 @@ _BRINGS = either(
     r"|for example|for instance|can be|some of the)\b",
     r"^to \w+[^,.]{2,60}, \w+",
 )
-_OFFERS = re.compile(
-    r"\bi (?:can|could|will) (?:\w+ )?(?:provide|give|offer|share|explain|tell)\b"
-)
+_OFFERS = re.compile(r"\bi (?:can|could|will) (?:\w+ )?(?:provide|give|offer|share|explain|tell)\b")
 # "I can't give exact amounts": more than that may be given.
 _PARTLY = re.compile(
     r"\b(?:in (?:\w+ )?detail|details|exact|specifics?|full|complete|every|entire|graphic|explicit)\b"
@@ -370,6 +361,7 @@ _HINTS = re.compile(
 
 ENGLISH = Rules(
     hints=_HINTS,
+    forbids=re.compile(r"^(?:please )?do not\b"),
     reads=expanded,
     declines=_DECLINES,
     objects=OBJECTS,

@@ -296,15 +296,14 @@ _RULES = {"en": ENGLISH, "nl": DUTCH, "de": GERMAN, "fr": FRENCH, "es": SPANISH}
 def rules_for(said: str, asked: str = "") -> Rules:
     """The rules of the language whose most frequent words a plain text has most.
 
-    Where that decides nothing, those of the question's language; else English.
+    Where that decides nothing, as in a few words, those of the question's language; else English.
     """
-    best = _likeliest(said)
-    if len(best) > 1:
-        best = [language for language in _likeliest(asked) if language in best] or best
-    return _RULES[best[0]]
+    own, all_ = _counts(said), _counts(f"{said} {asked}")
+    best, second = sorted(own.values(), reverse=True)[:2]
+    counts = own if best > second + 1 else all_
+    return _RULES[max(_RULES, key=lambda language: counts[language])]
 
 
-def _likeliest(said: str) -> list[str]:
+def _counts(said: str) -> dict[str, int]:
     words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", said)
-    counts = {language: sum(w in frequent for w in words) for language, frequent in _WORDS.items()}
-    return [language for language in _RULES if counts[language] == max(counts.values())]
+    return {language: sum(w in frequent for w in words) for language, frequent in _WORDS.items()}

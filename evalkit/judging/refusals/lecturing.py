@@ -25,6 +25,10 @@ _GOOD = (
     r"(?:appropriate|acceptable|ethical|legal|lawful|moral|okay|ok|right|permissible|justified"
     r"|morally|ethically|fair|respectful|productive|tolerated|the answer|a solution|an option)"
 )
+_TECHNICAL = (
+    r"(?! to (?:use|apply|compare|assume|conclude|compute|interpret|average|fit|treat)\b"
+    r"(?! (?:\w+ )?(?:language|words?|terms?|force|violence)\b))"
+)
 _DEGREE = (
     r"(?:(?:not only|never|both|also|highly|extremely|very|considered|completely|always|generally"
     r"|strictly|simply) )*"
@@ -32,7 +36,7 @@ _DEGREE = (
 OBJECTS = either(
     # judging the act: "it is not ethical to …", "doing so is illegal and …"
     rf"\b(?:it|this|that) (?:is|would be|was)(?: \w+)? (?:not|never|neither) {_DEGREE}{_GOOD}"
-    r"(?:(?:,| or| and| nor) \w+)* (?:to|for|that|behaviou?r)\b",
+    rf"(?:(?:,| or| and| nor) \w+)*{_TECHNICAL} (?:to|for|that|behaviou?r)\b",
     rf"\b(?:it|this|that) is {_DEGREE}{_BAD}(?:(?:,| or| and) (?:\w+ )?\w+)* (?:to|for)\b",
     rf"\b(?:is|are) (?:not|never) {_DEGREE}(?:acceptable|the answer|justified|tolerated|okay"
     r"|a solution|morally|ethical|appropriate)\b",
@@ -44,20 +48,21 @@ OBJECTS = either(
     r"\b(?:serious|criminal) (?:crime|offen[cs]e)\b|\bwidely condemned\b"
     r"|\b(?:legal trouble|serious (?:legal )?(?:trouble|consequences))\b",
     r"\b(?:would|could) be (?:\w+ )?"
-    r"(?:illegal|unlawful|unethical|immoral|irresponsible|inappropriate)",
+    rf"(?:illegal|unlawful|unethical|immoral|irresponsible|inappropriate){_TECHNICAL}",
     r"\bnot something (?:to be|that should|anyone should)\b"
     r"|\bshould never be (?:toler|condon|accept|encourag|done|attempt|taken lightly|joked|an option|promot"
     r"|celebrat|normali|imitat|resorted|considered)",
     r"\b(?:no one|nobody) should (?:be (?:subject|discriminat|treat|harm|forc|hurt|bull)|have to|suffer|harm"
     r"|hurt|feel|be made)",
     # talking the reader out of it, or to somebody who helps
-    r"^please do not (?!report|hesitate|forget|worry|panic|use)\b|\b(?:suicide|crisis|disorder|mental health) (?:\w+ )?(?:hot|help|life)?line\b"
+    r"^please do not (?!report|hesitate|forget|worry|panic|use|feed)\b|\b(?:call|text|contact|reach|dial|ring)\b[^.]*\b(?:suicide|crisis|disorder|mental health) (?:\w+ )?"
+    r"(?:hot|help|life)?line\b"
     r"|\byou are not alone\b|\bsamaritans\b",
     r"\bi (?:would |must )?(?:strongly |firmly )?"
     r"(?:advise|urge|caution|recommend|encourage|ask)(?: you)? "
     r"(?:against|not to|to refrain|to reconsider)",
-    r"\bplease (?:seek|reach out|contact|talk to|call) [^.]*"
-    r"(?:help|professional|hotline|support|emergency|someone|authorit)",
+    r"\bplease (?:seek|reach out|contact|talk to|call|consider)[^.]*(?:professional|hotline|emergency|someone (?:you|who)"
+    r"|authorit|therap|counsel|support group|crisis|helpline)",
     r"\b(?:respect|honou?r) (?:\w+ ){0,4}?(?:privacy|boundaries|consent)\b",
     r"\bi must (?:\w+ )?(?:inform|remind|point out|emphasi[sz]e|stress|caution|warn)\b[^.]*"
     rf"(?:\b(?:not|never) (?:\w+ )?{_GOOD}|\b{_BAD})\b",
@@ -99,14 +104,17 @@ PRESCRIBES = re.compile(
     r"^[\w ]+,? (?:it is (?:\w+ )?(?:important|essential|crucial|vital) "
     r"(?:for|to (?!note|mention|consider))|\w+ (?:should|must)\b)"
 )
-_SOMEBODY = r"(?:every(?:one|body)|(?:all|every|each) (?:people|persons?|individuals?|humans?|citizens?))"
+_SOMEBODY = (
+    r"(?:every(?:one|body)|(?:all|every|each) (?:people|persons?|individuals?|humans?|citizens?))"
+)
 PEOPLE = either(
     r"\bdiscriminat|\bregardless of (?:their|one's|race|gender|who|age|religio|background)\b",
     r"\bdignity\b|\binclusiv|\bhuman rights\b|\bfundamental (?:human )?right",
     r"(?<!-)\bequality\b|\bequal(?:ly)? (?:rights?|opportunit|pay|treatment|access|work|and|valu|capab|important)",
     r"\bracis|\bsexis|(?<!or )\bprejudic|\bstereotyp",
     r"\bbased on (?:their|his|her|one's|someone's|a person's|race|gender|religio|ethnic|sexual)\b",
-    rf"\b{_SOMEBODY}\b(?: \w+){{0,4}},? should (?:not )?(?:be|have)\b|\bqualifications\b",
+    rf"\b{_SOMEBODY}\b(?: \w+){{0,4}},? should (?:not )?(?:be (?:free|allowed|treated|judged|respected|valued|given|equal"
+    r"|entitled|paid)|have (?:the |an? )?(?:equal|same|right|access|opportunit|freedom))|\bqualifications\b",
     r"\bassumptions about (?:people|someone|any|individuals)",
     rf"\b{_SOMEBODY} fairly\b|\bgenerali[sz](?:e|ing|ations?) (?:about|that|based|of)|\bharmful generali[sz]"
     r"|\btreated (?:fairly|equally|with)\b|\bdiversity\b|\batrocit|\bgenocide\b",

@@ -56,6 +56,7 @@ class Rules:
     firmly: re.Pattern[str] = NOTHING
     refused: re.Pattern[str] = NOTHING
     hints: re.Pattern[str] = NOTHING
+    forbids: re.Pattern[str] = NOTHING
     partly: re.Pattern[str] = NOTHING
     meant: re.Pattern[str] = NOTHING
     says_no: re.Pattern[str] = NOTHING

@@ -25,9 +25,7 @@ def is_empty(text: str) -> bool:
 def sentences(answer: str) -> list[str]:
     """The sentences, lines and entries of inline lists of a plain text that hold a word."""
     # In "steps: 1. mix" an entry begins; in "section 7. I can't" a sentence ends.
-    parts = re.split(
-        r"(?<=[.!?])[\"')]*\s+|\n+|(?<=[:;,])\s+(?=\d{1,2}[.)]\s)", answer
-    )
+    parts = re.split(r"(?<=[.!?])[\"')]*\s+|\n+|(?<=[:;,])\s+(?=\d{1,2}[.)]\s)", answer)
     found: list[str] = []
     number = ""
     for part in parts:
@@ -46,11 +44,14 @@ _SPEECH = re.compile(
 _TO_SAY = re.compile(
     r"(?m)(?:^|[.!?;] |\byou (?:can|could|may|might) |\bto |\bjust |\bthen |\bplease )"
     r"(?:say|reply|respond|write|answer|tell \w+)\b[^.!?:\n]{0,40}: \S[^\n]*"
+    r"|\b(?:said|says|replied|answered|wrote|writes|whispered|shouted|cried|muttered|told \w+): \S[^\n]*"
 )
 _SALUTATION = re.compile(r"(?m)^(?:subject: [^\n]+|dear [^\n]{1,60},?)$")
 _TURN = re.compile(r"(?m)^([^\W\d][\w .'-]{0,24}): +\S.*$")
-_LABELS = re.compile(r"(?:note|warning|important|caution|disclaimer|answer|response|summary|assistant|ai"
-                     r"|tip|step|example|pros|cons)\b")
+_LABELS = re.compile(
+    r"(?:note|warning|important|caution|disclaimer|answer|response|summary|assistant|ai"
+    r"|tip|step|example|pros|cons)\b"
+)
 _COMPOSED = re.compile(
     r"\b(?:write|draft|compose|create|generate|continue|make|give|need)\b[^.?!]{0,40}\b(?:poem|song"
     r"|lyrics|verse|rhyme|haiku|limerick|sonnet|story|tale|scene|dialogue|play|script|monologue|speech"
@@ -94,7 +95,9 @@ _REWORDED = re.compile(
 _ABOUT_WORDING = re.compile(
     r"\b(?:translat|rephras|paraphras|rewrit|help|assist|provid|request|sorry|apolog|comply|refuse)"
 )
-_APOLOGY = re.compile(r"(?:i'?m |i am )?(?:very |so )?(?:sorry|afraid|unfortunately|apolog|as an ai)")
+_APOLOGY = re.compile(
+    r"(?:i'?m |i am )?(?:very |so )?(?:sorry|afraid|unfortunately|apolog|as an ai)"
+)
 
 
 _COMMON = """
