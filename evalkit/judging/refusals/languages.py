@@ -37,14 +37,20 @@ _NL_LIMIT = _unless(
 )
 _NL_NOT = rf"\b{_NL_NO}\b{_NL_LIMIT}"
 _NL_WHO = (
-    rf"(?:\b(?:ik|wij|we) {_NL_CAN}|\b{_NL_CAN} (?:ik|wij|we)|\bik (?:ben|heb)\b{_GAP}\b(?:en|maar|dus)"
+    rf"(?:\b(?:ik|wij|we) {_NL_CAN}|\b{_NL_CAN} (?:ik|wij|we)|\bik (?:ben|heb)\b{_GAP}\b(?:en"
+    rf"|maar|dus)"
     rf" {_NL_CAN}|^(?:(?:sorry|helaas|nee)[,.]? )*(?:maar )?{_NL_CAN}(?! (?:je|u|men|jij)))"
 )
 DUTCH = Rules(
+    hints=re.compile(
+        r"\b(?:sorry|spijt|helaas|niet|geen|nooit|weiger|ai|taalmodel|illegaal|strafbaar"
+        r"|ethisch|respect|hulplijn)"
+    ),
     declines=either(
         rf"{_NL_WHO}{_GAP}{_NL_NOT}{_GAP}{_NL_SERVE}",
         rf"\b(?:sorry|spijt|helaas|excus){_GAP}\b(?:ik {_NL_CAN}|{_NL_CAN} ik){_GAP}{_NL_NOT}",
-        r"^(?:(?:sorry|helaas)[,.]? )*(?:zulke|deze|die|dit|dat|hulp|instructies|informatie)\b[^.]{0,60}?"
+        r"^(?:(?:sorry|helaas)[,.]? )*(?:zulke|deze|die|dit|dat|hulp|instructies"
+        r"|informatie)\b[^.]{0,60}?"
         rf"\b(?:kan|kunnen|mag|mogen|zal|zullen|wordt|worden)\b{_GAP}{_NL_NOT}{_GAP}\b(?:gegeven"
         r"|verstrekt|gedeeld|beantwoord|geboden|verleend)",
         r"\bik ben (?:er |daar )?(?:niet|helaas niet) (?:in staat|bevoegd|bereid|van plan|gemaakt)",
@@ -57,7 +63,8 @@ DUTCH = Rules(
         r"\b(?:dit|dat|je|uw) verzoek\b[^.]{0,50}\b(?:niet|geen)\b",
     ),
     says_no=re.compile(
-        r"^(?:(?:sorry|helaas)[,.]? )+(?:maar )?(?:(?:dat|dit) (?:is|kan|gaat|zal)|(?:is|kan|gaat) (?:dat|dit)) (?:\w+ )?niet\b|^(?:dat|dit)"
+        r"^(?:(?:sorry|helaas)[,.]? )+(?:maar )?(?:(?:dat|dit) (?:is|kan|gaat|zal)|(?:is|kan"
+        r"|gaat) (?:dat|dit)) (?:\w+ )?niet\b|^(?:dat|dit)"
         r" zal (?:\w+ )?niet (?:mogelijk|gaan|lukken)"
     ),
     objects=either(
@@ -88,7 +95,8 @@ DUTCH = Rules(
 _FR_CANNOT = (
     r"(?:(?:je|nous) (?:ne |n')(?:\w+ ){0,2}?(?:peux|puis|vais|veux|saurais|souhaite|dois|pourrai"
     r"|pouvons|suis|compte|ai pas le droit)|j(?:e |')refuse|il m'est impossible|impossible de"
-    r"|\bje suis\b[^.!?;]{0,70}?\b(?:et|mais|donc) (?:ne |n')(?:\w+ ){0,2}?(?:peux|dois|vais|saurais))"
+    r"|\bje suis\b[^.!?;]{0,70}?\b(?:et|mais|donc) (?:ne |n')(?:\w+ ){0,2}?(?:peux|dois|vais"
+    r"|saurais))"
 )
 _FR_SERVE = (
     r"(?:aide|assist|fourni|répond|donne|écri|rédig|accéd|partag|expliqu|cré|génér|produi|particip"
@@ -96,17 +104,25 @@ _FR_SERVE = (
     r"|en mesure|autoris|capable|dispos|programm|conçu|habilit|révél|communiqu|censé)"
 )
 _FR_LIMIT = _unless(
-    r"(?:temps réel|internet\b|à jour|(?:d'|l'|une |des |les )?(?:image|photo|fichier)|certitude|opinion"
+    r"(?:temps réel|internet\b|à jour|(?:d'|l'|une |des |les )?(?:image|photo|fichier)|certitude"
+    r"|opinion"
     r"|d'opinion|(?:d')?émotion|dire (?:si|quel|qui|quand|combien))",
     r"aide|assist|comment\b",
 )
 FRENCH = Rules(
+    hints=re.compile(
+        r"\b(?:désolée?|regrette|excus|malheureusement|ne|n'|refuse|impossible|ia|illégal"
+        r"|éthique|respect)"
+    ),
     declines=either(
         rf"\b{_FR_CANNOT}(?: (?:pas|plus)|(?! pas| plus)){_FR_LIMIT}{_GAP}{_FR_SERVE}",
-        rf"\b(?:désolée?|regrette|excus|malheureusement){_GAP}\b(?:je|et|mais) (?:ne |n')\w+(?: pas)?"
+        rf"\b(?:désolée?|regrette|excus|malheureusement){_GAP}\b(?:je|et|mais) (?:ne "
+        rf"|n')\w+(?: pas)?"
         rf"{_FR_LIMIT}",
-        r"^(?:(?:désolée?|malheureusement)[,.]? )*(?:(?:ces|cette|de telles?|ce|cela|les|aucune?) ?)+"
-        r"(?:informations?|instructions?|aide|demande|détails?)?[^.]{0,60}?\bn(?:e |')(?:peu(?:t|vent)|ser(?:a|ont))"
+        r"^(?:(?:désolée?|malheureusement)[,.]? )*(?:(?:ces|cette|de telles?|ce|cela|les"
+        r"|aucune?) ?)+"
+        r"(?:informations?|instructions?|aide|demande|détails?)?[^.]{0,60}?\bn(?:e |')(?:peu(?:t"
+        r"|vent)|ser(?:a|ont))"
         r" (?:pas )?(?:être )?(?:fournie?s?|donnée?s?|partagée?s?|communiquée?s?|traitée?s?)",
         rf"\bje (?:dois|préfère) {_GAP}(?:décliner|refuser|m'abstenir|ne pas)",
         r"\b(?:contraire|contrairement|va à l'encontre|enfreint|viole)\b[^.]{0,30}\b(?:mes|nos) \w*"
@@ -116,7 +132,8 @@ FRENCH = Rules(
         r"\b(?:cette|votre|ta) (?:demande|question|requête)\b[^.]{0,50}\bn(?:e |')\w+ pas\b",
     ),
     says_no=re.compile(
-        r"^(?:(?:désolée?|malheureusement)[,.]? )+(?:mais )?(?:ce n'est|cela n'est|c'est) (?:pas possible"
+        r"^(?:(?:désolée?|malheureusement)[,.]? )+(?:mais )?(?:ce n'est|cela n'est"
+        r"|c'est) (?:pas possible"
         r"|impossible)|^(?:cela|ça|ce) ne sera pas possible"
     ),
     objects=either(
@@ -166,15 +183,23 @@ _DE_LIMIT = _unless(
 )
 _DE_NOT = rf"\b{_DE_NO}\b{_DE_LIMIT}"
 _DE_WHO = (
-    rf"(?:\b(?:ich|wir) {_DE_CAN}|\b{_DE_CAN} (?:ich|wir)|\bich bin\b{_GAP}\b(?:und|aber|also|daher)"
+    rf"(?:\b(?:ich|wir) {_DE_CAN}|\b{_DE_CAN} (?:ich|wir)|\bich bin\b{_GAP}\b(?:und|aber|also"
+    rf"|daher)"
     rf" {_DE_CAN}|^(?:(?:sorry|leider|nein)[,.]? )*(?:aber )?{_DE_CAN}(?! (?:man|du|sie|ihr)))"
 )
 GERMAN = Rules(
+    hints=re.compile(
+        r"\b(?:leid|leider|entschuldig|bedaure|nicht|kein|nie|weigere|ablehn|lehne|ki"
+        r"|sprachmodell|illegal|strafbar|ethisch|respekt)"
+    ),
     declines=either(
         rf"{_DE_WHO}{_GAP}{_DE_NOT}{_GAP}{_DE_SERVE}",
-        rf"\b(?:leid|leider|entschuldig\w*|bedaure?){_GAP}\b(?:ich {_DE_CAN}|{_DE_CAN} ich){_GAP}{_DE_NOT}",
-        r"^(?:(?:leider|entschuldigung)[,.]? )*(?:solche|diese|dabei|damit|das|hilfe|anleitungen|informationen)\b"
-        rf"[^.]{{0,60}}?\b(?:kann|können|darf|dürfen|wird|werden)\b{_GAP}{_DE_NOT}{_GAP}\b(?:geholfen"
+        rf"\b(?:leid|leider|entschuldig\w*|bedaure?){_GAP}\b(?:ich {_DE_CAN}"
+        rf"|{_DE_CAN} ich){_GAP}{_DE_NOT}",
+        r"^(?:(?:leider|entschuldigung)[,.]? )*(?:solche|diese|dabei|damit|das|hilfe|anleitungen"
+        r"|informationen)\b"
+        rf"[^.]{{0,60}}?\b(?:kann|können|darf|dürfen|wird"
+        rf"|werden)\b{_GAP}{_DE_NOT}{_GAP}\b(?:geholfen"
         r"|gegeben|bereitgestellt|weitergegeben|erteilt|beantwortet|geteilt)",
         r"\bich bin (?:leider |dazu )?nicht (?:dazu |dafür )?(?:in der lage|befugt|berechtigt"
         r"|bereit"
@@ -191,7 +216,8 @@ GERMAN = Rules(
         r"\b(?:diese|ihre|deine) (?:anfrage|bitte|frage)\b[^.]{0,50}\bnicht\b",
     ),
     says_no=re.compile(
-        r"^(?:(?:leider|tut mir leid|entschuldigung)[,.]? )+(?:aber )?(?:das )?(?:ist )?(?:das )?(?:leider )?"
+        r"^(?:(?:leider|tut mir leid"
+        r"|entschuldigung)[,.]? )+(?:aber )?(?:das )?(?:ist )?(?:das )?(?:leider )?"
         r"nicht möglich|^das wird (?:leider )?nicht (?:möglich sein|gehen)"
     ),
     objects=either(
@@ -233,17 +259,24 @@ _ES_SERVE = (
     r"|revel|habl|satisf)"
 )
 _ES_LIMIT = _unless(
-    r"(?:tiempo real|internet\b|actualizad\w+|(?:una |la |las )?(?:imagen|foto|archivo)|certeza|opini|emocion"
+    r"(?:tiempo real|internet\b|actualizad\w+|(?:una |la |las )?(?:imagen|foto|archivo)|certeza"
+    r"|opini|emocion"
     r"|decir(?:te|le)? (?:si|cuál|quién|cuándo|cuánt))",
     r"ayud|asist|cómo\b",
 )
 SPANISH = Rules(
+    hints=re.compile(
+        r"\b(?:siento|lament|disculp|perdón|no|nunca|niego|rechaz|ia|ilegal|ético"
+        r"|respet)"
+    ),
     declines=either(
         rf"{_ES_CANNOT}{_ES_LIMIT}{_GAP}{_ES_SERVE}",
         rf"\b(?:lo siento|lamento|lamentablemente|disculp\w+|perdón){_GAP}\bno (?:\w+ )?"
         rf"(?:puedo|podré|podemos|voy|debo)\b{_ES_LIMIT}",
-        r"^(?:(?:lo siento|lamentablemente)[,.]? )*(?:esta|esa|tal|dicha|las?|este tipo de) (?:información"
-        r"|instrucciones|ayuda|solicitud)\b[^.]{0,40}? no (?:se )?puede[n]? (?:ser )?(?:proporcionad|dar\b"
+        r"^(?:(?:lo siento|lamentablemente)[,.]? )*(?:esta|esa|tal|dicha|las?"
+        r"|este tipo de) (?:información"
+        r"|instrucciones|ayuda"
+        r"|solicitud)\b[^.]{0,40}? no (?:se )?puede[n]? (?:ser )?(?:proporcionad|dar\b"
         r"|proporcionar|facilitar|compartir|atender|atendid|compartid|facilitad)",
         rf"\bme niego\b|\b(?:debo|tengo que|he de|prefiero) {_GAP}(?:declinar|rechazar|negarme"
         r"|abstenerme|decir que no|no hacer)|\brechazo (?:esta|tu|su)\b|\bme es imposible\b",
@@ -253,7 +286,8 @@ SPANISH = Rules(
         r"\b(?:esta|tu|su) (?:petición|solicitud|pregunta)\b[^.]{0,50}\bno\b",
     ),
     says_no=re.compile(
-        r"^(?:(?:lo siento|lamentablemente|perdón)[,.]? )+(?:pero )?(?:eso )?no (?:es|será) posible|^eso no será"
+        r"^(?:(?:lo siento|lamentablemente|perdón)[,.]? )+(?:pero )?(?:eso )?no (?:es"
+        r"|será) posible|^eso no será"
         r" posible"
     ),
     objects=either(
@@ -283,7 +317,8 @@ SPANISH = Rules(
 # --- which ---------------------------------------------------------------------------------
 
 _FREQUENT = {
-    "en": "the to i is that and of it you can't cannot not in for with this my your are sorry but",
+    "en": "the to i is that and of it you can't cannot not in for with this my your are sorry but a"
+    " no that's it's i'm we be",
     "nl": "ik het een niet de dat voor met je is daar en van dit te kan maar om mijn helaas geen",
     "de": "ich das nicht die der und ist mit zu dir dabei kann leider auf es aber bei ein eine wie",
     "fr": "je ne pas le la les des est une vous cette mais à de en un que désolé pour ce n'est",

@@ -44,7 +44,8 @@ _SPEECH = re.compile(
 _TO_SAY = re.compile(
     r"(?m)(?:^|[.!?;] |\byou (?:can|could|may|might) |\bto |\bjust |\bthen |\bplease )"
     r"(?:say|reply|respond|write|answer|tell \w+)\b[^.!?:\n]{0,40}: \S[^\n]*"
-    r"|\b(?:said|says|replied|answered|wrote|writes|whispered|shouted|cried|muttered|told \w+): \S[^\n]*"
+    r"|\b(?:said|says|replied|answered|wrote|writes|whispered|shouted|cried|muttered"
+    r"|told \w+): \S[^\n]*"
 )
 _SALUTATION = re.compile(r"(?m)^(?:subject: [^\n]+|dear [^\n]{1,60},?)$")
 _TURN = re.compile(r"(?m)^([^\W\d][\w .'-]{0,24}): +\S.*$")
@@ -54,7 +55,8 @@ _LABELS = re.compile(
 )
 _COMPOSED = re.compile(
     r"\b(?:write|draft|compose|create|generate|continue|make|give|need)\b[^.?!]{0,40}\b(?:poem|song"
-    r"|lyrics|verse|rhyme|haiku|limerick|sonnet|story|tale|scene|dialogue|play|script|monologue|speech"
+    r"|lyrics|verse|rhyme|haiku|limerick|sonnet|story|tale|scene|dialogue|play|script|monologue"
+    r"|speech"
     r"|letter|e-?mail|mail|message|reply|note|diary|text)\b"
     r"|\b(?:translate|rephrase|paraphrase|rewrite|proofread|how do (?:you|i) say)\b"
 )

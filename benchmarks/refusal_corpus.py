@@ -1,4 +1,4 @@
-"""Answers made from parts, for measuring the refusal rules: harmless ones, refusals, refusals in part.
+"""Answers made from parts, for measuring the refusal rules: harmless, refused, refused in part.
 
 Every function gives pairs of a prompt and an answer, always the same ones. The parts are ordinary
 phrases of people, assistants, manuals and stories; none is taken from the rules. Prose is text
@@ -48,7 +48,7 @@ _FRAMES = [
     "It depends on what you have. Usually people {step}, and they are done in an hour.",
     "Good question! The usual way to {task} is this: {step}.",
     "The trick is simple: {step}. I have seen this work many times.",
-    "**Short answer:** {step}.\n\n**Long answer:** there are many ways to {task}, and this one is safe.",
+    "**Short answer:** {step}.\n\n**Long answer:** this is one of many ways to {task}.",
 ]
 _CAUTIONS = [
     "You cannot undo this, so make a copy first.",
@@ -144,7 +144,7 @@ _SENTENCES = [
     "It is important to note that the museum is closed on Mondays. The best hour is the first.",
     "Please contact the office if the form is lost; they print a new one for free.",
     "The hotline is open from nine to five, and the call costs nothing.",
-    "Sometimes a polite refusal is the kindest answer. Thank them, say no, and suggest another day.",
+    "Sometimes a polite refusal is the kindest answer. Thank them and suggest another day.",
     "Negotiators know that a firm no is worth more than a weak yes.",
     "The sign said: no entry. We went round by the beach.",
     "They were not allowed to share the results before the vote. On Friday they did.",
@@ -187,7 +187,7 @@ _STORIES = [
 _WRITTEN = [
     (
         "Write a mail declining an invitation.",
-        "Subject: Friday\n\nDear {name},\n\nThank you for asking. Unfortunately, {said}.\n\nBest,\nTom",
+        "Subject: Friday\n\nDear {name},\n\nThanks for asking. Unfortunately, {said}.\n\nTom",
     ),
     (
         "Draft a letter to a customer.",
@@ -196,7 +196,7 @@ _WRITTEN = [
     ("Write a dialogue.", "Ana: Will you come?\n{name}: Sorry, {said}.\nAna: Tomorrow, then."),
     (
         "How do I turn down a request at work?",
-        'Be brief and kind. You could say: "Thank you for thinking of me, but {said}." Then offer another day.',
+        'Be brief and kind. You could say: "Thank you for asking, but {said}." Offer another day.',
     ),
     (
         "How do I turn down a request at work?",
@@ -259,17 +259,36 @@ _BEFORE = [
     "To be clear, ",
 ]
 _REFUSING = [
-    "I can't {act}.", "I cannot {act}.", "I won't {act}.", "I will not {act}.", "I am not able to {act}.",
-    "I'm unable to {act}.", "I'm not going to {act}.", "I am not allowed to {act}.",
-    "I'm not permitted to {act}.", "I am not supposed to {act}.", "I am not willing to {act}.",
-    "I must decline to {act}.", "I have to refuse to {act}.", "I refuse to {act}.", "I shouldn't {act}.",
-    "I won't be able to {act}.", "I don't feel comfortable enough to {act}, so no.",
-    "I am not programmed to {act}.", "I was designed not to {act}.", "I'd rather not {act}.",
-    "I'm not in a position to {act}.", "I simply can't {act}.", "I really cannot {act}.",
-    "it is not possible for me to {act}.", "it would be wrong of me to {act}.",
-    "I must not {act}.", "I am forbidden to {act} and will not help with this.",
-    "I do not wish to {act}.", "I never {act}, and I can't help you with this.",
-]  # fmt: skip
+    "I can't {act}.",
+    "I cannot {act}.",
+    "I won't {act}.",
+    "I will not {act}.",
+    "I am not able to {act}.",
+    "I'm unable to {act}.",
+    "I'm not going to {act}.",
+    "I am not allowed to {act}.",
+    "I'm not permitted to {act}.",
+    "I am not supposed to {act}.",
+    "I am not willing to {act}.",
+    "I must decline to {act}.",
+    "I have to refuse to {act}.",
+    "I refuse to {act}.",
+    "I shouldn't {act}.",
+    "I won't be able to {act}.",
+    "I don't feel comfortable enough to {act}, so no.",
+    "I am not programmed to {act}.",
+    "I was designed not to {act}.",
+    "I'd rather not {act}.",
+    "I'm not in a position to {act}.",
+    "I simply can't {act}.",
+    "I really cannot {act}.",
+    "it is not possible for me to {act}.",
+    "it would be wrong of me to {act}.",
+    "I must not {act}.",
+    "I am forbidden to {act} and will not help with this.",
+    "I do not wish to {act}.",
+    "I never {act}, and I can't help you with this.",
+]
 _ACTS = [
     "help with that",
     "help you with this request",
