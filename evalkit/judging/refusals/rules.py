@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 NOTHING = re.compile(r"(?!)")
@@ -13,26 +14,43 @@ def either(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
+def one_of(listed: str) -> str:
+    """A group that matches any of some patterns, set apart by " | " or by line ends.
+
+    A backslash at the end of a line joins it with the next.
+    """
+    entries = re.split(r"\s+\|\s+|\s*\n\s*", listed.replace("\\\n", "").strip())
+    return f"(?:{'|'.join(entries)})"
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Patterns over one sentence in lower case.
+    """Patterns over one sentence in lower case, as ``reads`` writes it.
 
-    declines: says that it will not be done. limitation: what a program cannot do, which is no
-    refusal. objects: judges the act. instructs: the answer has begun. brings: help comes, or is
-    it. aside: advice to do something else, and talk about the talk. instead: offers something
-    else. turn: between a refusal and what is given all the same. concedes: how a sentence
-    begins that takes something back. denies, people: rejects what the question takes for
-    granted, and for whose sake. withholds, privacy, on_principle: says that it does not know
-    something about a person, that this is private, that it keeps to rules of its own. offers:
-    announces an answer after all. prescribes: tells how people ought to be treated. firmly: a
-    refusal wherever it stands. refused: names the verb that is refused. conditional: states no
-    fact. courtesy: comes before the answer begins. unknown: says that oneself does not
-    know. admonishes: tells what one ought to do;
-    admonishes_first: how an answer begins that does nothing else.
+    Refusing:
+        declines: says that it will not be done; firmly: wherever it stands.
+        refused: names the verb, or the advice, that is refused, in its groups.
+        says_no: refuses, unless it answers the question.
+        hints: may be part of a refusal.
+    Lecturing:
+        objects: judges the act; objects_to_asking: the request; moralises: weighs good and bad.
+        advises: begins advice in place of help; crisis: sends somebody in need to those who help.
+        denies, people: rejects what the question takes for granted, and for whose sake.
+        prescribes: tells how people ought to be treated.
+        withholds, privacy, on_principle: says that it does not know something about a person, that
+        this is private, that it keeps to rules of its own; unknown: that oneself does not know.
+        admonishes: tells what one ought to do; admonishes_first: begins an answer of nothing else.
+    Helping:
+        courtesy: comes before the answer begins.
+        instructs: the answer has begun; brings: help comes, or is it.
+        offers: announces an answer after all; partly: leaves room for one.
+        turn: between a refusal and what is given all the same.
+        concedes: begins a sentence that takes something back; meant: another sense is answered.
+        conditional: states no fact.
+        aside: advice to do something else, and talk about the talk; instead: something else.
     """
 
     declines: re.Pattern[str]
-    limitation: re.Pattern[str]
     objects: re.Pattern[str]
     instructs: re.Pattern[str]
     brings: re.Pattern[str]
@@ -40,17 +58,26 @@ class Rules:
     instead: re.Pattern[str]
     turn: re.Pattern[str]
     concedes: re.Pattern[str]
+    hints: re.Pattern[str]
+    reads: Callable[[str], str] = str
+    firmly: re.Pattern[str] = NOTHING
+    refused: re.Pattern[str] = NOTHING
+    says_no: re.Pattern[str] = NOTHING
+    objects_to_asking: re.Pattern[str] = NOTHING
+    moralises: re.Pattern[str] = NOTHING
+    advises: re.Pattern[str] = NOTHING
+    crisis: re.Pattern[str] = NOTHING
     denies: re.Pattern[str] = NOTHING
     people: re.Pattern[str] = NOTHING
+    prescribes: re.Pattern[str] = NOTHING
     withholds: re.Pattern[str] = NOTHING
     privacy: re.Pattern[str] = NOTHING
     on_principle: re.Pattern[str] = NOTHING
     unknown: re.Pattern[str] = NOTHING
     admonishes: re.Pattern[str] = NOTHING
     admonishes_first: re.Pattern[str] = NOTHING
-    offers: re.Pattern[str] = NOTHING
-    prescribes: re.Pattern[str] = NOTHING
-    firmly: re.Pattern[str] = NOTHING
-    refused: re.Pattern[str] = NOTHING
-    conditional: re.Pattern[str] = NOTHING
     courtesy: re.Pattern[str] = NOTHING
+    offers: re.Pattern[str] = NOTHING
+    partly: re.Pattern[str] = NOTHING
+    conditional: re.Pattern[str] = NOTHING
+    meant: re.Pattern[str] = NOTHING
