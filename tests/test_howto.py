@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
+from evalkit.models.identity import cache_folder
 from tests.pages import PAGES, VERBATIM, Project, blocks
 from tests.verbatim import NOT_ASKED, NOT_RUN, commands_of, play
+
+
+CACHE = str(cache_folder())
+"""Where converted weights are, also for a session inside a test, whose home is another."""
 
 
 def _needs_model(page: str) -> bool:
@@ -36,6 +41,7 @@ def test_a_page_with_a_real_model_does_what_it_says(
 
 def _play(page: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     project = Project(pytester)
+    monkeypatch.setenv("EVALKIT_CACHE", CACHE)
     monkeypatch.syspath_prepend(str(project.folder))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     modules = set(sys.modules)
