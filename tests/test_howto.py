@@ -14,7 +14,6 @@ from evalkit.models.identity import cache_folder
 from tests.pages import PAGES, VERBATIM, Project, blocks
 from tests.verbatim import NOT_ASKED, NOT_RUN, commands_of, play
 
-
 CACHE = str(cache_folder())
 """Where converted weights are, also for a session inside a test, whose home is another."""
 
