@@ -78,6 +78,85 @@ def test_equality(answer: str, reference: str, same: bool) -> None:
     assert equal(answer, ("no such thing", reference)) is same
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("(3, 4)", "(3,4)", True),
+        ("(½, 1)", "(0.5, 1)", True),
+        ("(4,3)", "(3,4)", False),
+        ("(3, 4)", "4", False),
+        ("[1, 2)", "[1,2)", True),
+        ("(2,1]", "(5,3]", False),
+        (r"2\sqrt{3} + 1", r"1+2\sqrt{3}", True),
+        (r"2\sqrt{3} + 1", "1", False),
+        ("2√3 + 1", r"1+2\sqrt{3}", True),
+        ("3x + 2", "2+3x", True),
+        ("3x + 2", "2", False),
+        ("x²+2x+1", "(x+1)^2", True),
+        ("1.22", "1,22", True),
+        ("$1,22$", "1.22", True),
+        ("1,2", "2, 1", True),
+        ("1,234", "1234", True),
+        ("−5", "-5", True),
+        ("$−5$", "-5", True),
+        ("−5", "5", False),
+        ("１２", "12", True),
+        ("½", "0.5", True),
+        ("3½", "7/2", True),
+        ("3 1/2", "3.5", True),
+        ("⅓", "1/3", True),
+        ("1.5e3", "1500", True),
+        (r"1.5 \times 10^3", "1500", True),
+        ("1 234", "1234", True),
+        (r"9{,}500", "9500", True),
+        ("1.5 million", "1500000", True),
+        ("25 cm²", "25", True),
+        ("5!", "120", True),
+        ("12:30", "30", False),
+        ("12/05/2020", "2020", False),
+        ("seat", "east", False),
+    ],
+)
+def test_what_is_equal_whichever_side_it_is_on(one: str, other: str, same: bool) -> None:
+    assert equal(one, (other,)) is same
+    assert equal(other, (one,)) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"\boxed{3}\boxed{4}", "4"),
+        (r"\boxed{3}, \boxed{4}", "4"),
+        (r"first \boxed{3} then \boxed{4}.", "4"),
+        (r"$\boxed{3}$ or $\boxed{4}$", "4"),
+        (r"\boxed{3}. Check: 3+4=7", "3"),
+        (r"\boxed{\boxed{5}}", "5"),
+        (r"\boxed 5", "5"),
+        (r"\boxed{(3, 4)}", "(3,4)"),
+        ("The point is (3, 4).", "(3,4)"),
+        (r"The answer is 2\sqrt{3} + 1.", r"1+2\sqrt{3}"),
+        ("The equation is y = 3x + 2.", "3x+2"),
+        ("The answer is −5.", "-5"),
+        ("The answer is 3½ cups.", "3.5"),
+        ("The answer is 1.5e3.", "1500"),
+        ("The answer is 1 234.", "1234"),
+        ("It is １２.", "12"),
+        ("Speed = 3 × 10^8 m/s", "300000000"),
+        ("The area is 5 * 4 = 20 m^2.", "20"),
+        ("10 / 2 = 5 and 5 * 3 = 15.", "15"),
+    ],
+)
+def test_a_final_answer_is_taken_whole(text: str, answer: str) -> None:
+    taken = final_answer(text).prediction
+    assert taken is not None
+    assert equal(taken, (answer,)), taken
+
+
+@pytest.mark.parametrize("text", [r"so \boxed{}", r"\boxed{3} and \boxed{4", "At 10:30."])
+def test_a_broken_final_answer_is_none(text: str) -> None:
+    assert final_answer(text).prediction is None
+
+
 def test_how_an_answer_was_taken_is_told() -> None:
     assert final_answer(r"so \boxed{7}").how == "the boxed answer"
     assert final_answer("The answer is 7.").how == "the answer that is stated"

@@ -83,8 +83,8 @@ def tags_of(value: Any, tokens: Sequence[str], text: str) -> list[str]:
     odd = next((tag for tag in value if not re.fullmatch(r"O|[BIES]-.+", str(tag))), None)
     if odd is not None and re.fullmatch(r"[BIES]-?", str(odd)):
         raise ValueError(
-            f"the tag '{odd}' has no label; write one behind it, the same everywhere if there is"
-            f" only one kind: {odd[0]}-ENTITY"
+            f"the tag '{odd}' has no label; write one behind it, for instance {odd[0]}-ENTITY if"
+            " there is only one kind of entity"
         )
     if odd is not None:
         raise ValueError(f"'{odd}' is no tag; expected O, B-LABEL or I-LABEL")

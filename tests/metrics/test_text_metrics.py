@@ -134,6 +134,49 @@ def test_contains_wants_whole_words() -> None:
     assert compute("contains", ["It has 8 legs."], ["8 legs"]).value == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "reference", "exact", "inside"),
+    [
+        ("It is 5.", "-5", 0, 0),
+        ("5", "-5", 0, 0),
+        ("15", "1.5", 0, 0),
+        ("10", "1.0", 0, 0),
+        ("7", "7.0", 1, 1),
+        ("1234.5", "1,234.50", 1, 1),
+        ("0.5", ".5", 1, 1),
+        ("½", "0.5", 1, 1),
+        ("−5", "-5", 1, 1),
+        ("1.5 million", "15", 0, 0),
+        ("1.5 million", "1500000", 1, 1),
+        ("$5.00", "500", 0, 0),
+        ("$5.00", "5", 1, 1),
+        ("It costs $5.00.", "5", 0, 1),
+        ("12-15 days", "1215", 0, 0),
+        ("12-15 days", "15", 0, 0),
+        ("5kg", "5", 0, 1),
+        ("agent 007", "007", 0, 1),
+        ("agent 7", "007", 0, 0),
+        ("15 km", "1.5 km", 0, 0),
+        ("1.5 km long", "1.5 km", 0, 1),
+        ("1230", "12:30", 0, 0),
+        ("at 12:30", "12:30", 0, 1),
+        ("COVID-19", "COVID 19", 0, 0),  # as in the script
+        ("COVID-19", "covid19", 1, 1),
+    ],
+)
+def test_numbers_stay_numbers(answer: str, reference: str, exact: int, inside: int) -> None:
+    assert compute("exact_match", [answer], [reference]).value == exact
+    assert compute("contains", [answer], [reference]).value == inside
+    assert (compute("token_f1", [answer], [reference]).value == 1) == bool(exact)
+
+
+def test_a_word_that_multiplies_is_part_of_a_number_that_is_asked_for() -> None:
+    assert compute("token_f1", ["about 5 apples"], ["5"]).value == pytest.approx(1 / 2)
+    assert compute("token_f1", ["5 million"], ["5"]).value == 0
+    assert compute("contains", ["5 million"], ["5"]).value == 0
+    assert compute("token_f1", ["5 million people"], ["about 5 million"]).value > 0.6
+
+
 def test_no_answer_is_no_match_for_an_empty_reference() -> None:
     assert compute("exact_match", [None], [[""]]).value == 0
     assert compute("token_f1", [None], [[""]]).value == 0

@@ -104,6 +104,9 @@ def test_gold_as_entities_of_a_text() -> None:
     [
         (["B-PER"], "there are 3 tokens, but 1 tags"),
         (["PER", "O", "O"], "'PER' is no tag"),
+        (["B", "I", "O"], "the tag 'B' has no label; write one behind it"),
+        (["O", "I", "O"], "for instance I-ENTITY"),
+        (["B-", "O", "O"], "the tag 'B-' has no label"),
         ([1, 0, 0], "the tags are numbers"),
         (["B-ORG", "O", "O"], "unknown label 'ORG'"),
         (None, "the target is missing; write []"),

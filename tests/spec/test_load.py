@@ -313,6 +313,18 @@ BASE: dict[str, Any] = {
             "labels: 'ja' is written for both 'y' and 'n'",
         ),
         (
+            {"task": "classification", "labels": ["A-B", "A B"]},
+            "labels: 'A-B' (A-B) and 'A B' (A B) cannot be told apart in an answer",
+        ),
+        (
+            {"task": "classification", "labels": {"mail": "e_mail", "other": ["x", "E–mail"]}},
+            "labels: 'e_mail' (mail) and 'E–mail' (other) cannot be told apart in an answer",
+        ),
+        (
+            {"task": "classification", "labels": ["1", "１"]},
+            "labels: '1' (1) and '１' (１) cannot be told apart in an answer",
+        ),
+        (
             {"task": "classification", "labels": {"y": [], "n": "no"}},
             "labels: label 'y' needs at least one way to be written",
         ),
