@@ -40,7 +40,7 @@ def consistency(
         return build.single("consistency", build.undefined(0, confidence, f"undefined: {_NO_BY}"))
     groups = _groups(columns, by, normal_form(tokenize))
     shares = [_agreement(answers) for answers in groups if len(answers) > 1]
-    score = build.mean("consistency", shares, confidence=confidence, seed=seed)
+    score = build.mean("consistency", shares, confidence=confidence)
     return build.single("consistency", replace(score, per_sample=None))  # they are of questions
 
 

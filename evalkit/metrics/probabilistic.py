@@ -46,7 +46,7 @@ def brier(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resul
     errors = ((probabilities - wanted) ** 2).sum(axis=1)
     if probabilities.shape[1] == 2:
         errors /= 2
-    return build.single("brier", build.mean("brier", errors, confidence=confidence, seed=seed))
+    return build.single("brier", build.mean("brier", errors, confidence=confidence))
 
 
 def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:

@@ -120,7 +120,7 @@ def token_f1(
     Where the answer or the reference is empty, 1 if both are, else 0.
     """
     values, note = _best(columns, _overlap, tokenize)
-    score = build.mean("token_f1", values, confidence=confidence, seed=seed, note=note)
+    score = build.mean("token_f1", values, confidence=confidence, note=note)
     return build.single("token_f1", score)
 
 
@@ -147,7 +147,7 @@ def answerable_f1(
 ) -> Result:
     """Token F1 over the questions that have an answer (SQuAD 2.0's HasAns_f1)."""
     values, note = _best(_part(columns, True), _overlap, tokenize)
-    score = build.mean("answerable_f1", values, confidence=confidence, seed=seed, note=note)
+    score = build.mean("answerable_f1", values, confidence=confidence, note=note)
     return build.single("answerable_f1", score)
 
 
@@ -159,7 +159,7 @@ def no_answer_f1(
     Such a question's references are empty; it scores 1 where the prediction is empty too.
     """
     values, note = _best(_part(columns, False), _overlap, tokenize)
-    score = build.mean("no_answer_f1", values, confidence=confidence, seed=seed, note=note)
+    score = build.mean("no_answer_f1", values, confidence=confidence, note=note)
     return build.single("no_answer_f1", score)
 
 
