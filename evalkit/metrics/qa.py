@@ -7,10 +7,9 @@ taken scores 0, even where the reference is empty (the question has no answer).
 With ``tokenize`` other than ``default`` texts of any script are brought to the form that
 :func:`plain` makes, and words are found as it says (see :mod:`evalkit.metrics.tokenizers`).
 
-Where a whole reference is a number, the numbers of the answer count by their value (see
-:mod:`evalkit.written.numbers`): the script takes the point out of 1.5 and the sign off -5, here
-$5.00 is 5 and 1.5 million is 1500000. ``contains``, which SQuAD does not have, keeps the numbers of
-every text whole.
+One thing differs from the script, which takes the point out of 1.5 and the sign off -5: numbers
+stay whole (see :mod:`evalkit.written.numbers`). Where a whole reference is a number, the numbers of
+the answer count by their value: $5.00 is 5 and 1.5 million is 1500000.
 
 Source: P. Rajpurkar et al., Know What You Don't Know, ACL 2018 (evaluation script v2.0).
 """
@@ -34,17 +33,11 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
-def normalise(text: str) -> str:
-    """SQuAD's normal form of an answer."""
-    bare = composed(text).lower().translate(_PUNCTUATION)
-    return " ".join(_ARTICLES.sub(" ", bare).split())
-
-
 _MARK = "\ue000"  # of no script: stands for a number while its text is normalised
 _DASHES = str.maketrans("–—−", "---")
 
 
-def with_numbers(text: str, *, by_value: bool = False) -> str:
+def normalise(text: str, *, by_value: bool = False) -> str:
     """SQuAD's normal form of an answer, with its numbers whole.
 
     by_value: numbers are words of their own, each in the one form of its value; what cannot be read
@@ -208,7 +201,7 @@ def _compared(
     prediction: str, reference: str, form: Callable[[str], str], compare: Compare
 ) -> float:
     if _numeric(reference):
-        form = partial(with_numbers, by_value=True)
+        form = partial(normalise, by_value=True)
     return compare(form(prediction), form(reference))
 
 
@@ -224,7 +217,7 @@ def _for_parts(tokenize: str) -> Callable[[str], str]:
     """The same, of which parts are looked for: by characters, only where there are no words."""
     if tokenize in (tokenizers.CHARACTERS, "char"):
         return lambda text: " ".join(spaced(plain(text)).split())  # 2018 does not contain 18
-    return with_numbers if tokenize == DEFAULT else normal_form(tokenize)
+    return normal_form(tokenize)
 
 
 def _kept_apart(columns: Columns, values: Sequence[float]) -> str:

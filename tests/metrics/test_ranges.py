@@ -109,7 +109,8 @@ def test_only_what_rounding_explains_is_put_right(value: float, expected: float)
     assert (score.value, score.low, score.high) == (expected, expected, expected)
     assert score.per_sample is not None
     assert list(score.per_sample) == [expected, 0.5]
-    assert score_record("bertscore", Score(value, value, value, 3), score, 0).value == (
+    metric = catalogue.METRICS["bertscore"]
+    assert score_record("bertscore", Score(value, value, value, 3), score, 0, metric).value == (
         expected if math.isfinite(expected) else None
     )
 
