@@ -22,7 +22,7 @@ _DASH = re.compile(rf"([-–—−+])([ {GAP}\t]*)$")
 _CLOSING = (")", "]", "}")
 _RAISING = ("{", "^")
 _SAID_MINUS = re.compile(r"(?<![^\W_])(?:minus|negative|moins|menos)[^\S\n]$", re.IGNORECASE)
-_OPERAND = re.compile(r"(?:[\d)\]}%°]|(?<![^\W_])[B-HJ-Zb-hj-z])\s+$")
+_OPERAND = re.compile(r"(?:[\d)\]}%°]|(?<![^\W_])(?<!')[B-HJ-Zb-hj-z])\s+$")
 _ABBREVIATED = re.compile("no|nr|num|pp?|fig|eq|ch|vol|sec|art|q|ca|approx|rs", re.IGNORECASE)
 # Commands of LaTeX that only separate a number from what is beside it.
 _SEPARATING = re.compile(
@@ -149,6 +149,8 @@ def _unsigned(rest: str) -> str:
         return "fine" if unspaced(last) else "word"
     if last == "^":
         return "word" if head[-1:].isalpha() or head[-1:] in _CLOSING else "unclear"
+    if last == "." and not head.endswith("..") and not abbreviated(rest, len(head)):
+        return "unclear"
     if last in "±∓√∛":
         return "unclear"
     if last in "*×·÷/" and (head[-1:].isalnum() or head[-1:] in _CLOSING):
