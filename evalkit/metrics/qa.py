@@ -61,8 +61,9 @@ def _coded(number: Number) -> bool:
     return bool(re.fullmatch(r"0\d+", number.plain))
 
 
-def _numeric(reference: str) -> bool:
-    number = only(reference)
+def is_number(text: str) -> bool:
+    """Whether a text is one number, which counts by its value, and nothing else."""
+    number = only(text)
     return number is not None and not _coded(number)
 
 
@@ -141,7 +142,7 @@ def _best(columns: Columns, compare: Callable[[str, str], float]) -> list[float]
 
 
 def _compared(answer: str, reference: str, compare: Callable[[str, str], float]) -> float:
-    by_value = _numeric(reference)
+    by_value = is_number(reference)
     return compare(normalise(answer, by_value=by_value), normalise(reference, by_value=by_value))
 
 
