@@ -66,7 +66,9 @@ _VARIABLES = re.compile(r"(?!in$)[abcnxyzi]{2,3}|pi")
 _PLAIN_STARTS = ",;:!?(\n"
 _PLAIN_ENDS = ",.;:!?\n"
 _OPERATION_AFTER = re.compile(
-    r"""\^ | [)\]}]+\s?\^ | [√∛π∞] | [^\S\n]?± | \+(?!\s*[\d(\\]) | -[A-Za-z](?![A-Za-z])
+    r"""\^ | [)\]}]+\s?\^ | ∞ | [^\S\n]?[√∛π±]
+      | [^\S\n]\\(?:[dt]?frac|sqrt|pi|theta|alpha|beta|log|ln|sin|cos|tan)(?![A-Za-z])
+      | \+(?!\s*[\d(\\]) | -[A-Za-z](?![A-Za-z])
       | \((?:\d|[A-Za-z](?![A-Za-z])) | /(?:[(\\]|[A-Za-z](?![A-Za-z])) | \*[A-Za-z](?![A-Za-z])
     """,
     re.VERBOSE,
@@ -224,7 +226,7 @@ def read_after(text: str, end: int, digits: str, *, money: bool, scaled: bool) -
     if letters and not (scaled and _scale(letters[0]) is not None):
         return _attached(letters[0], window, end, digits, money=money, scaled=scaled)
     if not scaled:
-        return After(not letters, end)
+        return After(True, end)
     if _PARTS.match(window):
         return After(False, end)
     halved = _HALVES.match(window)
