@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics import build, tokenizers
 from evalkit.metrics.base import Columns, Result
-from evalkit.metrics.qa import normal_form
+from evalkit.metrics.qa import is_number, normal_form, normalise
 
 _NO_BY = (
     "write 'consistency: {by: COLUMN}' with the column that says which samples are one question"
@@ -55,9 +55,15 @@ def _groups(columns: Columns, by: str, form: Callable[[str], str]) -> list[list[
     for prediction, row in zip(columns.predictions, columns.fields, strict=True):
         if by not in row:
             raise UsageError(f"consistency: {unknown('column', by, list(row))}")
-        answer = None if prediction is None else form(prediction)
-        groups.setdefault(str(row[by]), []).append(answer)
+        groups.setdefault(str(row[by]), []).append(_answer(prediction, form))
     return list(groups.values())
+
+
+def _answer(prediction: str | None, form: Callable[[str], str]) -> str | None:
+    """An answer as it is compared with others."""
+    if prediction is None:
+        return None
+    return normalise(prediction, by_value=True) if is_number(prediction) else form(prediction)
 
 
 def _agreement(answers: Sequence[str | None]) -> float:

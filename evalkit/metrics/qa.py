@@ -68,8 +68,9 @@ def _coded(number: Number) -> bool:
     return bool(re.fullmatch(r"0\d+", number.plain))
 
 
-def _numeric(reference: str) -> bool:
-    number = only(reference)
+def is_number(text: str) -> bool:
+    """Whether a text is one number, which counts by its value, and nothing else."""
+    number = only(text)
     return number is not None and not _coded(number)
 
 
@@ -200,7 +201,7 @@ def _of_best(
 def _compared(
     prediction: str, reference: str, form: Callable[[str], str], compare: Compare
 ) -> float:
-    if _numeric(reference):
+    if is_number(reference):
         form = partial(normalise, by_value=True)
     return compare(form(prediction), form(reference))
 
