@@ -54,32 +54,37 @@ def sign_flip(sums: Floats, sizes: Floats, *, confidence: float = 0.95, seed: in
     """
     units, draws = len(sums), _draws(confidence, len(sums))
     table = np.column_stack([sums, sizes])
-    halves = [drawn @ table for drawn in _patterns(units, draws, seed)]
-    half = np.concatenate(halves)
+    half = np.concatenate([drawn @ table for drawn in _patterns(units, draws, seed)])
     subsets = np.concatenate([half, table.sum(axis=0) - half])
-    subsets = subsets[subsets[:, 1] > 0]
-    most = _rejected(confidence, _reference(units, draws))
-    ends = UNBOUNDED
-    if most >= 0:
-        means = subsets[:, 0] / subsets[:, 1]
-        means.partition([most, len(means) - 1 - most])
-        ends = Ends(float(means[most]), float(means[len(means) - 1 - most]))
+    there = subsets[:, 1] > 0
+    # Turning none, or all, is as far off as what was observed. Where all ways are gone through,
+    # that is the result itself, which the reference counts.
+    unturned = 0 if units <= _ALL else int((~there).sum())
+    subsets, reference = subsets[there], _reference(units, draws)
+    ends = _order_statistics(subsets, _rejected(confidence, reference) - unturned)
     differing = sums[sums != 0]
     exact = len(differing) <= _ALL
+    gained = subsets[:, 0]
     if exact and units > _ALL:  # what does not differ is the same turned
         half = np.concatenate([d @ differing for d in _patterns(len(differing), 0, seed)])
-        sums_of_subsets = np.concatenate(
-            [half[1:], differing.sum() - half]
-        )  # without the empty one
-        reference = _reference(len(differing), 0)
-    else:
-        sums_of_subsets, reference = subsets[:, 0], _reference(units, draws)
+        gained = np.concatenate([half[1:], differing.sum() - half])  # the first turns none
+        unturned, reference = 0, _reference(len(differing), 0)
     # Turning the units of a subset takes a result further off where its sum is of the other sign.
     total, rounding = float(sums.sum()), 1e-12 * float(np.abs(sums).sum())
     if abs(total) <= rounding:
         return Tested(1.0, ends, exact)
-    as_far = int((sums_of_subsets * np.sign(total) <= rounding).sum())
+    as_far = unturned + int((gained * np.sign(total) <= rounding).sum())
     return Tested(min(1.0, (1 + as_far) / reference), ends, exact)
+
+
+def _order_statistics(subsets: Floats, beyond: int) -> Ends:
+    """The means of subsets (sums, sizes) that have ``beyond`` others below, and above, them."""
+    if beyond < 0:
+        return UNBOUNDED
+    means = subsets[:, 0] / subsets[:, 1]
+    above = len(means) - 1 - beyond
+    means.partition([beyond, above])
+    return Ends(float(means[beyond]), float(means[above]))
 
 
 def exchanges(
