@@ -41,7 +41,6 @@ else:
 NOT_RUN = {
     "make ": "installs everything",
     "pip install": "fetches packages",
-    "ollama pull": "fetches weights",
 }
 """Commands that are shown and not run, by how they begin, and why."""
 
