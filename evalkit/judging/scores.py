@@ -27,8 +27,8 @@ def judged_score(
     """The mean grade over samples.
 
     grades: one per judged sample, between low and high. lost: samples without one. Interval:
-    Wilson's where every grade is one end of the range (met or not), also when all are equal;
-    over clusters where there are some; else BCa bootstrap.
+    Wilson's where every grade is one end of the range (met or not), also when all are equal, then
+    of as many as there are clusters; over clusters where there are some; else BCa bootstrap.
     """
     x = np.asarray(grades, dtype=np.float64)
     n = len(x)
@@ -56,12 +56,13 @@ def _interval(
     clusters: Sequence[Hashable] | None,
     confidence: float,
 ) -> Interval:
-    if clusters is not None:
+    alike = bool(np.all(x == x[0]))
+    if clusters is not None and not alike:
         interval = clustered_interval(x, clusters, confidence)
         return interval if np.isfinite(interval.low) else NONE
-    ends = bool(np.all((x == low) | (x == high)))
-    if ends or bool(np.all(x == x[0])):
+    if alike or bool(np.all((x == low) | (x == high))):
+        n = len(x) if clusters is None else len(set(clusters))
         width = high - low
-        part = wilson(float((x - low).sum() / width), len(x), confidence)
+        part = wilson(n * float((x - low).mean() / width), n, confidence)
         return Interval(low + width * part.low, low + width * part.high, part.method)
     return bootstrap_mean(x, confidence=confidence)

@@ -5,7 +5,7 @@ What is counted or summed per sample is taken once; a resample is then a matrix 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from evalkit.metrics import (
 )
 from evalkit.metrics.base import Columns
 from evalkit.metrics.catalogue import METRICS
+from evalkit.stats.intervals import Interval
 from evalkit.stats.weighted import Weighted
 
 Floats = NDArray[np.float64]
@@ -71,6 +72,20 @@ def sums(score: str, columns: Columns, settings: Mapping[str, Any]) -> Floats:
     if name in bias.OF_SIDES:
         return bias.sums_of(columns, settings)
     return probabilistic.calibration_sums(columns, _bins(settings))[0]
+
+
+def interval_over(
+    score: str,
+    columns: Columns,
+    settings: Mapping[str, Any],
+    clusters: Sequence[Hashable],
+    confidence: float,
+) -> Interval | None:
+    """The interval over whole clusters of a score that resampling would bias; else None."""
+    if score.partition("[")[0] != "calibration_error":
+        return None
+    bins = _bins(settings)
+    return probabilistic.calibration_interval(columns, bins, clusters, confidence=confidence)
 
 
 def over(rows: Floats, statistic: Statistic) -> Weighted:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evalkit.metrics import build, catalogue
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.run import run_metric
-from evalkit.metrics.weighted import weighted
+from evalkit.metrics.weighted import interval_over, weighted
 from evalkit.stats.clusters import clustered_interval
 from evalkit.stats.weighted import clustered_weighted
 
@@ -148,7 +148,9 @@ def _resampled(
     if function is None or not isfinite(score.value):
         note = build.joined(score.note, "no interval: answers are not independent")
         return replace(score, low=nan, high=nan, interval="", note=note)
-    low, high, method = clustered_weighted(function, units.drawn, confidence=confidence)
+    interval = interval_over(name, columns, settings, units.drawn, confidence)
+    interval = interval or clustered_weighted(function, units.drawn, confidence=confidence)
+    low, high, method = interval
     # In questions: of a share of the answers, as many as these make up.
     n = round(score.n * len(set(units.questions)) / len(columns))
     return replace(score, low=low, high=high, n=n, interval=method)

@@ -38,7 +38,7 @@ def no_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, names in {
         "evalkit.metrics.build": ("bootstrap_counts", "bootstrap_mean"),
         "evalkit.metrics.translation": ("bootstrap_sums",),
-        "evalkit.metrics.probabilistic": ("bootstrap_sums",),
+        "evalkit.metrics.probabilistic": ("calibration_interval",),
         "evalkit.metrics.entities": ("bootstrap_sums",),
     }.items():
         for name in names:
