@@ -175,7 +175,7 @@ def test_inconclusive(project: pytest.Pytester) -> None:
     )
     # One warning is the verdict, the other that so few samples can never pass.
     relaxed.assert_outcomes(passed=1, warnings=2)
-    relaxed.stdout.fnmatch_lines(["*cannot pass with 3 samples, even with a perfect score*"])
+    relaxed.stdout.fnmatch_lines(["*cannot pass with 4 samples, even with a perfect score*"])
     assert relaxed.ret == 0
 
 
