@@ -93,7 +93,7 @@ def blocks(page: Path) -> list[Block]:
 
 def commands(block: Block) -> Iterator[list[str]]:
     """The commands of a console block, as words."""
-    for line in block.text.splitlines():
+    for line in block.text.replace("\\\n", " ").splitlines():
         if line.startswith("$ "):
             yield shlex.split(line[2:], comments=True)
 

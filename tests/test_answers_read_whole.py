@@ -69,7 +69,22 @@ def choice(text: str, choices: list[str]) -> str | None:
         ("3.0", STARS, "3"),
         ("４", STARS, "4"),
         ("1,000", ["1000", "2000"], "1000"),
+        ("2 + 2", STARS, None),
+        ("half of 4", STARS, None),
+        ("greater than or equal to 4", STARS, None),
+        ("at least a 4", STARS, None),
+        ("better than a 3", STARS, None),
+        ("max. 4", STARS, None),
+        ("1 at least", COUNTS, None),
+        (">= 1", COUNTS, None),
+        ("4-", STARS, None),
+        ("-> 4", STARS, "4"),
+        ("4 - very good", STARS, "4"),
+        ("exactly 4", STARS, "4"),
+        ("around 4", STARS, "4"),
         # out of how many
+        ("Rating: 4 (out of 5)", STARS, "4"),
+        ("score 3 of 5", STARS, "3"),
         ("I rate it 4 out of 5 stars.", STARS, "4"),
         ("4 out of 10", STARS, None),
         # suffixes and units
@@ -271,6 +286,42 @@ def test_why_json_was_not_taken() -> None:
     assert "'label' twice" in take('{"label": 1, "label": 2}', "json", path="$.label").how
     assert "does not parse" in take('{"label": 1,}', "json", path="$.label").how
     assert "differ at $.a: 1, 2" in take('{"a": 1} {"a": 2}', "json", path="$.a").how
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("Antwort: 1.234,5", "1234.5"),
+        ("La réponse est 12 345,67 €.", "12345.67"),
+        ("It's -3.5%.", "-3.5"),
+        ("12 * 12 = 144.", "144"),
+        ("≈ 9.81 m/s²", "9.81"),
+        ("−273.15 °C", "-273.15"),
+        ("6,02·10^23", "602000000000000000000000"),
+        ("5 dollars and 50 cents", "50"),
+        (r"The final answer is $\boxed{7}$.", "7"),
+        ("7 million", "7000000"),
+        ("7,5 Millionen", "7500000"),
+        ("$7.5M", "7500000"),
+        ("January 31, 2024", "2024"),
+        ("5x + 3", "3"),
+        ("is -7", "-7"),
+        ("between 5 and 6", "6"),
+        ("144 = 12²", None),
+        ("7.5M", None),
+        ("5–6 hours", None),
+        ("10:45 am", None),
+        ("555-1234", None),
+        ("R2-D2", None),
+        ("5 ± 2", None),
+        ("– 7", None),
+        ("7/0", None),
+        ("..5", None),
+        ("top-10", None),
+    ],
+)
+def test_the_last_number(text: str, number: str | None) -> None:
+    assert take(text, "number", which="last").prediction == number
 
 
 def test_a_number_is_the_label_or_choice_of_its_value() -> None:

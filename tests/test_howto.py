@@ -22,6 +22,13 @@ def _needs_model(page: str) -> bool:
     return "smollm2" in PAGES[page].read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="session")
+def _libraries() -> None:
+    """Libraries that cannot be imported twice; a session inside a test forgets what it imports."""
+    for name in ("torch", "transformers", "peft", "bitsandbytes"):
+        pytest.importorskip(name)
+
+
 @pytest.mark.parametrize("page", [page for page in VERBATIM if not _needs_model(page)])
 def test_a_page_does_what_it_says(
     page: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
@@ -30,7 +37,7 @@ def test_a_page_does_what_it_says(
 
 
 @pytest.mark.model
-@pytest.mark.usefixtures("smollm2")  # its weights stay loaded from page to page
+@pytest.mark.usefixtures("_libraries", "smollm2")  # its weights stay loaded from page to page
 @pytest.mark.parametrize("page", [page for page in VERBATIM if _needs_model(page)])
 def test_a_page_with_a_real_model_does_what_it_says(
     page: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch

@@ -132,6 +132,7 @@ def test_what_is_equal_whichever_side_it_is_on(one: str, other: str, same: bool)
         (r"\boxed{3}. Check: 3+4=7", "3"),
         (r"\boxed{\boxed{5}}", "5"),
         (r"\boxed 5", "5"),
+        (r"so $\boxed\frac{1}{2}$.", "0.5"),
         (r"\boxed{(3, 4)}", "(3,4)"),
         ("The point is (3, 4).", "(3,4)"),
         (r"The answer is 2\sqrt{3} + 1.", r"1+2\sqrt{3}"),
@@ -152,7 +153,7 @@ def test_a_final_answer_is_taken_whole(text: str, answer: str) -> None:
     assert equal(taken, (answer,)), taken
 
 
-@pytest.mark.parametrize("text", [r"so \boxed{}", r"\boxed{3} and \boxed{4", "At 10:30."])
+@pytest.mark.parametrize("text", [r"so \boxed{}", r"\boxed{3} and \boxed{4", "At 10:30.", "N/A"])
 def test_a_broken_final_answer_is_none(text: str) -> None:
     assert final_answer(text).prediction is None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 
 from evalkit.answers import labels, negation
@@ -86,9 +86,9 @@ def match(text: str, choices: Sequence[str]) -> Taken:
     bare = re.fullmatch(r"[\W_]*([A-Za-z]{1,2})[\W_]*", plain.strip())
     if bare and (len(bare[1]) == 1 or bare[1].upper() in letters):
         return _of_letter(bare[1].upper(), choices, f"the answer is the letter {bare[1].upper()}")
-    said = _letters(plain, len(choices))
+    said, stated = _letters(plain, len(choices))
     if said:
-        settled = _settled(plain, said, len(choices))
+        settled = _settled(plain, said, stated)
         return _by_letter(settled, labels.mentions(text, texts), choices)
     named = labels.settled(labels.mentions(text, texts), "choice")
     if named.prediction is None:
@@ -98,9 +98,8 @@ def match(text: str, choices: Sequence[str]) -> Taken:
     return Taken(chosen, f"{named.how}: '{chosen}'")
 
 
-def _settled(text: str, said: Sequence[Mention], count: int) -> Taken:
+def _settled(text: str, said: Sequence[Mention], stated: Set[int]) -> Taken:
     """The one letter that is meant: the only one, or the one that the text concludes with."""
-    stated = {start for _, start, _ in _placed(text, _STATEMENTS, count)}
     affirmed = [m for m in said if not m.denied]
     answers = [m for m in affirmed if m.start in stated]
     if len({m.label for m in affirmed}) > 1 and len({m.label for m in answers}) == 1:
@@ -124,10 +123,13 @@ def _by_letter(settled: Taken, named: Sequence[Mention], choices: Sequence[str])
     return _of_letter(letter, choices, settled.how)
 
 
-def _letters(text: str, count: int) -> list[Mention]:
-    """The letters that a text names, in order, with what denies them."""
+def _letters(text: str, count: int) -> tuple[list[Mention], Set[int]]:
+    """The letters that a text names, in order, with what denies them; and where those stand that
+    are said to be the answer."""
     shown = LETTERS[:count]
-    spans = {span[1]: span for span in _placed(text, _STATEMENTS + _PLACES, count)}
+    spans = {span[1]: span for span in _placed(text, _STATEMENTS, count)}
+    stated = frozenset(spans)
+    spans |= {span[1]: span for span in _placed(text, _PLACES, count)}
     for lone in _LONE.finditer(text):
         place = 1 if lone[1] else 2
         if lone[place] in shown:
@@ -136,7 +138,7 @@ def _letters(text: str, count: int) -> list[Mention]:
         at: span for at, span in spans.items() if not _NAMED.search(text[max(0, at - 20) : at])
     }
     lowered = negation.plain("".join(c.lower() if len(c.lower()) == 1 else c for c in text))
-    return labels.found_at(lowered, [spans[start] for start in sorted(spans)])
+    return labels.found_at(lowered, [spans[start] for start in sorted(spans)]), stated
 
 
 def _inside(text: str, start: int, end: int) -> bool:

@@ -82,8 +82,8 @@ def boxed(text: str) -> str | None:
     if not openings:
         return None
     at = openings[-1].end()
-    if text[at] != "{":  # \boxed5
-        return text[at]
+    if text[at] != "{":  # \boxed 5
+        return re.split(r"[\s$]", text[at:], maxsplit=1)[0].rstrip(".,;")
     depth, end = 0, at
     while end < len(text):
         if text[end] == "\\":
@@ -128,7 +128,7 @@ def formula(text: str) -> str | None:
     if listed != bare and not all(map(_SOLUTION.fullmatch, listed.split(", "))):
         return None
     letters = _PRODUCT.sub(lambda m: m[0] if _WORDS.fullmatch(m[0]) else " ".join(m[0]), listed)
-    if re.search(r"(?<!\\);", listed):
+    if re.search(r"(?<!\\);", listed) or listed.casefold() == "n/a":
         return None
     if _WHOLE.fullmatch(letters) and _balanced(letters) and re.search(r"[\dA-Za-z∞π]", letters):
         return f"${_in_latex(listed)}$"

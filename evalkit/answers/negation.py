@@ -56,6 +56,7 @@ _EMPHASIS = re.compile(
 _CLAUSE_ENDS = re.compile(
     r"[.;:,!?\n—]|(?<![^\W_])(?:but|however|sondern|aber|mais|pero)(?![^\W_])"
 )
+_WORDS = 12  # of a clause that are looked at: more than a denial and six words
 _REACH = 120  # characters before a phrase that can hold a denial and six words
 
 
@@ -107,7 +108,8 @@ def _lists(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]
 def _before(text: str, start: int, end: int) -> str:
     before = text[max(0, start - _REACH) : start]
     ends = list(_CLAUSE_ENDS.finditer(before))
-    found = _BEFORE.search(before[ends[-1].end() :] if ends else before)
+    clause = before[ends[-1].end() :] if ends else before
+    found = _BEFORE.search(" ".join(clause.split(" ")[-_WORDS:]))
     return (found[0] + text[start:end]).strip() if found else ""
 
 

@@ -1,4 +1,4 @@
-"""Whether a number in a text stands for itself, or is one end of something: "2 to 3", "over 3"."""
+"""Whether a number in a text stands for itself, or is a part of something: "2 to 3", "over 3"."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from evalkit.written.forms import LETTER
 from evalkit.written.numbers import Number
 
 _COMPARED_BEFORE = re.compile(
-    r"""(?:[<>≤≥≠±]=?|!=
+    r"""(?:(?:(?<![-=])>|[<≤≥≠±])\s?=?|!=
       | (?<![^\W_])(?:
-          at\ (?:most|least) | (?:no\ |not\ )?(?:more|less|fewer|greater|higher|lower|larger
-            |bigger|smaller|better|worse)\ than | over | under | above | below | up\ to | beyond
-        | exceed(?:s|ed|ing)? | almost | nearly | just\ short\ of | short\ of | not\ quite
-        | close\ to | approaching | (?:a\ )?(?:minimum|maximum)\ of | min | max
+          at\ (?:most|least|best|worst) | over | under | above | below | up\ to | beyond
+        | (?:more|less|fewer|greater|higher|lower|larger|bigger|smaller|better|worse)\ than
+          (?:\ or\ equal\ to)?
+        | exceed(?:s|ed|ing)? | almost | nearly | short\ of | not\ quite | close\ to | approaching
+        | (?:minimum|maximum)(?:\ of)? | (?:min|max)\.? | half(?:\ of)? | twice | double
         | weniger\ als | mehr\ als | unter | über | mindestens | höchstens | bis\ zu | fast
         | moins\ de | plus\ de | au\ moins | au\ plus | menos\ de | más\ de
-        )
+        )(?:\ (?:an?|the))?
       )[\s*_"'`(\[]*$""",
     re.VERBOSE,
 )
 _COMPARED_AFTER = re.compile(
     r"""[*_"'`)\]]*(?:
-        \+ | [-‐‑]ish
+        \+ | [-‐‑]ish | [-–−](?=\s|$|[.,;)])
       | \s(?:\w+\s)?(?:or|and|oder|ou|o)\s(?:more|less|fewer|higher|lower|above|below|over|under|up
           |better|worse|greater|mehr|weniger|plus|moins|más|menos)(?![^\W_])
+      | \s(?:\w+\s)?(?:at\ (?:most|least|best|worst)|minimum|maximum|tops)(?![^\W_])
       | \s?(?:plus|minus)(?![^\W_])
     )""",
     re.VERBOSE,
@@ -40,8 +42,9 @@ _RANGE = re.compile(
 _AND = re.compile(r"""[*_"'`)\]]*\s?(?:\w+\s)?(?:and|und|et|y)\s(?:a\s|an\s)?["'*_`(\[]*""")
 _BETWEEN = re.compile(r"(?<![^\W_])(?:between|zwischen|entre)\s[\s*_\"'`(\[]*$")
 _OUT_OF = re.compile(
-    r"""[*_"'`)\]]*\s(?:\w+\s)?(?:out\sof|of|von|sur|de)\s(?:a\s|the\s)?["'*_`(\[]*"""
+    r"""[*_"'`)\]]*\s[(\[]?(?:\w+\s)?(?:out\sof|of|von|sur|de)\s(?:a\s|the\s)?["'*_`(\[]*"""
 )
+_OPERATION = re.compile(r"\s*[+×*÷/]\s*")
 
 
 def stands_for_itself(
@@ -81,7 +84,7 @@ def _right(text: str, found: Sequence[Number], i: int, highest: Fraction) -> boo
 
 
 def _ranges(text: str, first: Number, gap: str) -> bool:
-    if _RANGE.fullmatch(gap):
+    if _RANGE.fullmatch(gap) or _OPERATION.fullmatch(gap):
         return True
     before = text[max(0, first.start - 20) : first.start]
     return bool(_AND.fullmatch(gap) and _BETWEEN.search(before))

@@ -123,6 +123,7 @@ def _beside(rubric: Path, root: Path) -> Path:
 
 def certificate_lines(certificate: Certificate) -> Iterator[str]:
     """A certificate as people read it."""
+    from evalkit.judging.certificate import too_few
     from evalkit.reporting.terminal import clean
 
     labels, asked = certificate.labels, certificate.asked
@@ -134,10 +135,14 @@ def certificate_lines(certificate: Certificate) -> Iterator[str]:
         f" {raters}"
     )
     if labels.get("alpha") is not None:
-        yield f"the raters among themselves: Krippendorff's alpha {labels['alpha']:.2f}"
+        low, high = labels.get("alpha_low"), labels.get("alpha_high")
+        span = "" if low is None or high is None else f"  [{low:+.2f}, {high:+.2f}]"
+        yield f"the raters among themselves: Krippendorff's alpha {labels['alpha']:+.2f}{span}"
     bad = {status: n for status, n in certificate.statuses.items() if status != "ok"}
     if bad:
         yield "replies that are no grade: " + ", ".join(f"{n} {s}" for s, n in bad.items())
+    if few := too_few(len(certificate.labelled)):
+        yield f"no gate accepts it and no score is corrected by it: {few}"
     yield ""
     for name, figure in certificate.figures.items():
         yield f"  {_WORDS.get(name, name):<38} {_shown(figure)}"
@@ -152,7 +157,7 @@ def certificate_lines(certificate: Certificate) -> Iterator[str]:
 
 def _shown(figure: Figure) -> str:
     if figure.value != figure.value:
-        return "undefined"
+        return f"undefined: {figure.why}" if figure.why else "undefined"
     span = f"[{figure.low:+.2f}, {figure.high:+.2f}]" if figure.low == figure.low else ""
     return f"{figure.value:+.2f}  {span}  n {figure.n}"
 

@@ -1,14 +1,16 @@
 """How a judge's grades compare with people's: figures with intervals, pure functions of grades.
 
-Cases are what is resampled: the criteria of one case belong together. Proportions have Wilson's
-interval, with as many observations as there are cases; the others BCa bootstrap intervals.
+Cases are the unit: several criteria of one case count as one observation. No interval is without
+width because nothing varied. Proportions have Wilson's interval, kappas a Bayesian bootstrap's,
+rank correlations a jackknife's on Fisher's scale, biases a jackknife's; the last three count what
+one more case, graded at random by the judge, would change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from math import nan
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -16,14 +18,13 @@ from numpy.typing import NDArray
 
 from evalkit.judging.certificate import Figure
 from evalkit.judging.rubric import NO, YES
-from evalkit.stats.agreement import kappa_of_counts
-from evalkit.stats.bootstrap import bootstrap_sums
-from evalkit.stats.intervals import Interval, wilson
-from evalkit.stats.paired import paired_proportions
+from evalkit.stats.agreement import kappa_interval, kappa_of_counts, rank_correlation
+from evalkit.stats.intervals import wilson
+from evalkit.stats.jackknife import jackknife_interval
 
 Floats = NDArray[np.float64]
-_RANK_RESAMPLES = 1000
-"""Ranks must be made anew for each resample."""
+Statistic = Callable[[Floats], Floats]
+"""From sums over cases, shape (r, k), to a figure, shape (r,); NaN where undefined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,22 @@ def figures(
         found["repetition"] = _proportion(share, len(repeated), confidence)
     if mode == "pairwise":
         found |= _order(cases, confidence)
-    found["length_bias"] = _length_bias(cases, confidence)
-    known = [case for case in cases if case.own is not None]
-    if known:
+    unseen = list(_graded_at_random(cases, labels, mode))
+    found["length_bias"] = _length_bias(cases, unseen, confidence)
+    if any(case.own is not None for case in cases):
         favour = _favour_of_pairs if mode == "pairwise" else _favour
-        found["self_preference"] = favour(known, confidence)
+        found["self_preference"] = favour(cases, unseen, confidence)
     return found
+
+
+def _graded_at_random(
+    cases: Sequence[Graded], labels: Sequence[str], mode: str
+) -> Iterator[Graded]:
+    """The cases that might have been: each of these with every grade the judge may give."""
+    steps = np.linspace(0, 1, len(labels)) if mode != "pointwise" else map(float, labels)
+    for step in steps:
+        for case in cases:
+            yield replace(case, judge=float(step))
 
 
 def confusion(cases: Sequence[Graded], labels: Sequence[str]) -> dict[str, Any]:
@@ -85,159 +96,160 @@ def _agreement(
     cases: Sequence[Graded], labels: Sequence[str], confidence: float
 ) -> dict[str, Figure]:
     """Kappa, quadratically weighted kappa where there are steps, and the share of equal answers."""
-    k = len(labels)
+    k, n = len(labels), len(cases)
     place = {label: i for i, label in enumerate(labels)}
-    rows = np.zeros((len(cases), k * k))
+    tables = np.zeros((n, k, k))
     for i, case in enumerate(cases):
         for human, judge in case.answers.values():
-            rows[i, place[human] * k + place[judge]] += 1
-    equal = float(rows.reshape(-1, k, k).trace(axis1=1, axis2=2).sum() / rows.sum())
-    kinds = {"kappa": ""} | ({"weighted_kappa": "quadratic"} if k > 2 else {})
+            tables[i, place[human], place[judge]] += 1
+    whole = tables.sum(axis=0)
     found = {}
-    for name, weights in kinds.items():
-
-        def statistic(sums: Floats, weights: str = weights) -> Floats:
-            return kappa_of_counts(weights, sums.reshape(-1, k, k))
-
-        found[name] = _figure(rows, statistic, confidence)
-        if equal == 1 and found[name].value == 1:
-            found[name] = found[name]._replace(low=_surely(rows, k, confidence))
-    found["agreement"] = _proportion(equal, len(cases), confidence)
+    for name, weights in {"kappa": "", "weighted_kappa": "quadratic"}.items():
+        if weights and k < 3:
+            continue
+        value = float(kappa_of_counts(weights, whole[np.newaxis])[0])
+        low, high, _ = kappa_interval(tables, weights, confidence=confidence)
+        why = "" if value == value else "people and the judge gave one answer everywhere"
+        found[name] = Figure(value, low, high, n, why)
+    found["agreement"] = _proportion(float(whole.trace() / whole.sum()), n, confidence)
     return found
 
 
-def _surely(rows: Floats, k: int, confidence: float) -> float:
-    """The lower bound of a kappa of 1: no resample of perfect agreement is less than perfect."""
-    share = rows.sum(axis=0).reshape(k, k).sum(axis=0) / rows.sum()
-    chance = float((share**2).sum())
-    return (wilson(len(rows), len(rows), confidence).low - chance) / (1 - chance)
-
-
 def _error_rates(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
-    said = [pair for case in cases for pair in case.answers.values()]
-    each = max(1, len(said) // len(cases))
     found = {}
     for name, answer in (("sensitivity", YES), ("specificity", NO)):
-        judged = [judge == answer for human, judge in said if human == answer]
-        share = float(np.mean(judged)) if judged else nan
-        found[name] = _proportion(share, len(judged) // each, confidence)
+        judged = [
+            [judge == answer for human, judge in case.answers.values() if human == answer]
+            for case in cases
+        ]
+        each = [right for of_case in judged for right in of_case]
+        share = float(np.mean(each)) if each else nan
+        of = sum(bool(of_case) for of_case in judged)
+        found[name] = _proportion(share, of, confidence, f"people never said {answer.lower()}")
     return found
 
 
 def _ranks(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
     """Spearman's rho and Kendall's tau-b of the grades, ties sharing ranks."""
-    human = np.array([case.human for case in cases])
-    judge = np.array([case.judge for case in cases])
-    every = np.eye(len(cases))
-    signs = [np.sign(x[:, None] - x[None, :]) for x in (human, judge)]
-    both, first, second = signs[0] * signs[1], signs[0] ** 2, signs[1] ** 2
-
-    def rho(weights: Floats) -> Floats:
-        x, y = _weighted_ranks(human, weights), _weighted_ranks(judge, weights)
-        return _correlation(x, y, weights)
-
-    def tau(weights: Floats) -> Floats:
-        pairs = [((weights @ table) * weights).sum(axis=1) for table in (both, first, second)]
-        return _ratio(pairs[0], np.sqrt(pairs[1] * pairs[2]))
-
-    return {
-        "spearman": _figure(every, rho, confidence, _RANK_RESAMPLES),
-        "kendall": _figure(every, tau, confidence, _RANK_RESAMPLES),
-    }
-
-
-def _weighted_ranks(x: Floats, weights: Floats) -> Floats:
-    """The mean ranks of values that occur so often; shape (r, n)."""
-    _, level = np.unique(x, return_inverse=True)
-    one_hot = np.eye(level.max() + 1)[level]
-    counts = weights @ one_hot
-    ranks: Floats = (np.cumsum(counts, axis=1) - counts / 2)[:, level]
-    return ranks
-
-
-def _correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
-    n = weights.sum(axis=1, keepdims=True)
-    x = x - (weights * x).sum(axis=1, keepdims=True) / n
-    y = y - (weights * y).sum(axis=1, keepdims=True) / n
-    spread = np.sqrt((weights * x * x).sum(axis=1) * (weights * y * y).sum(axis=1))
-    return _ratio((weights * x * y).sum(axis=1), spread)
+    human = [case.human for case in cases]
+    judge = [case.judge for case in cases]
+    why = "; ".join(
+        f"{who} gave every case the same grade"
+        for who, grades in (("people", human), ("the judge", judge))
+        if len(set(grades)) == 1
+    )
+    found = {}
+    for kind in ("spearman", "kendall"):
+        value, (low, high, _) = rank_correlation(kind, human, judge, confidence)
+        found[kind] = Figure(value, low, high, len(cases), why)
+    return found
 
 
 def _order(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
     """How far the order of two answers decides.
 
     position_bias: how often the answer that stands first is chosen, over both orders, minus ½;
-    -½ … ½. It has the interval of a difference of two paired proportions.
+    -½ … ½. Of one pair it is ½ where the judge chose the first twice, -½ where it chose the second.
     """
     wins = np.array([case.wins for case in cases if case.wins is not None], dtype=np.float64)
-    n = len(wins)
-    same = float((wins[:, 0] == wins[:, 1]).mean()) if n else nan
-    bias = float((wins[:, 0] - wins[:, 1]).mean()) / 2 if n else nan
-    if not n:
+    if not len(wins):
         return {}
-    ends = paired_proportions(wins[:, 1], wins[:, 0], confidence)
+    bias = (wins[:, 0] - wins[:, 1]) / 2
     return {
-        "position_bias": Figure(bias, ends.low / 2, ends.high / 2, n),
-        "swap_consistency": _proportion(same, n, confidence),
+        "position_bias": _figure(
+            _ones(bias), _ones(np.array([-0.5, 0.0, 0.5])), _mean, confidence, ends=(-0.5, 0.5)
+        ),
+        "swap_consistency": _proportion(float((bias == 0).mean()), len(wins), confidence),
     }
 
 
-def _length_bias(cases: Sequence[Graded], confidence: float) -> Figure:
+def _ones(values: Floats) -> Floats:
+    return np.column_stack([values, np.ones(len(values))])
+
+
+def _mean(sums: Floats) -> Floats:
+    return _ratio(sums[:, 0], sums[:, 1])
+
+
+def _length_bias(cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float) -> Figure:
     """The slope of the judge's grade on length, in hundreds of words, given people's grade.
 
     Ordinary least squares of judge ~ 1 + human + words / 100; NaN when all lengths are alike.
     """
-    x = np.array([case.words for case in cases]) / 100
-    h = np.array([case.human for case in cases])
-    y = np.array([case.judge for case in cases])
-    x, h, y = (v - v.mean() for v in (x, h, y))  # the slope is the same, its rounding smaller
-    rows = np.column_stack([np.ones(len(x)), x, h, y, x * x, h * h, x * h, x * y, h * y])
+    shift = np.array([[case.words / 100, case.human, case.judge] for case in cases]).mean(axis=0)
 
-    def slope(sums: Floats) -> Floats:
-        n, sx, sh, sy, xx, hh, xh, xy, hy = sums.T
-        xx, hh, xh = xx - sx * sx / n, hh - sh * sh / n, xh - sx * sh / n
-        xy, hy = xy - sx * sy / n, hy - sh * sy / n
-        flat = hh <= 1e-12 * n
-        given = np.where(flat, 0.0, 1.0)
-        hh = np.where(flat, 1.0, hh)
-        over = xx - given * xh * xh / hh
-        return _ratio(xy - given * hy * xh / hh, np.where(over > 1e-9 * n, over, 0.0))
+    def rows(cases: Sequence[Graded]) -> Floats:
+        # From the means: the slope is the same, its rounding smaller.
+        x, h, y = np.array([[c.words / 100, c.human, c.judge] for c in cases]).T - shift[:, None]
+        return np.column_stack([np.ones(len(x)), x, h, y, x * x, h * h, x * h, x * y, h * y])
 
-    return _figure(rows, slope, confidence)
+    why = "length does not vary apart from people's grade"
+    return _figure(rows(cases), rows(unseen), _slope, confidence, why)
 
 
-def _favour(cases: Sequence[Graded], confidence: float) -> Figure:
+def _slope(sums: Floats) -> Floats:
+    n, sx, sh, sy, xx, hh, xh, xy, hy = sums.T
+    xx, hh, xh = xx - sx * sx / n, hh - sh * sh / n, xh - sx * sh / n
+    xy, hy = xy - sx * sy / n, hy - sh * sy / n
+    flat = hh <= 1e-12 * n
+    given = np.where(flat, 0.0, 1.0)
+    hh = np.where(flat, 1.0, hh)
+    over = xx - given * xh * xh / hh
+    return _ratio(xy - given * hy * xh / hh, np.where(over > 1e-9 * n, over, 0.0))
+
+
+def _favour(cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float) -> Figure:
     """How much more the judge's grades exceed people's for its own family than for others."""
-    own = np.array([case.own for case in cases], dtype=np.float64)
-    error = np.array([case.judge - case.human for case in cases])
-    rows = np.column_stack([own, own * error, 1 - own, (1 - own) * error])
-    return _figure(rows, lambda s: _ratio(s[:, 1], s[:, 0]) - _ratio(s[:, 3], s[:, 2]), confidence)
+
+    def rows(cases: Sequence[Graded]) -> Floats:
+        known = [(case.own, case.judge - case.human) for case in cases if case.own is not None]
+        own, error = np.array(known, dtype=np.float64).T
+        return np.column_stack([own, own * error, 1 - own, (1 - own) * error])
+
+    def excess(sums: Floats) -> Floats:
+        return _ratio(sums[:, 1], sums[:, 0]) - _ratio(sums[:, 3], sums[:, 2])
+
+    why = "all cases with a family are the judge's own, or none is"
+    return _figure(rows(cases), rows(unseen), excess, confidence, why)
 
 
-def _favour_of_pairs(cases: Sequence[Graded], confidence: float) -> Figure:
+def _favour_of_pairs(
+    cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float
+) -> Figure:
     """Where one of two answers is its own family's: how much oftener that wins than with people."""
-    rows = np.array(
-        [[(case.own or 0.0) * (case.judge - case.human), 1.0] for case in cases if case.own]
-    ).reshape(-1, 2)
-    return _figure(rows, lambda s: _ratio(s[:, 0], s[:, 1]), confidence)
+
+    def rows(cases: Sequence[Graded]) -> Floats:
+        return _ones(np.array([c.own * (c.judge - c.human) for c in cases if c.own]))
+
+    why = "in no pair is one answer of the judge's family and the other not"
+    return _figure(rows(cases), rows(unseen), _mean, confidence, why, (-1.0, 1.0))
 
 
 def _figure(
     rows: Floats,
-    statistic: Callable[[Floats], Floats],
+    unseen: Floats,
+    statistic: Statistic,
     confidence: float,
-    resamples: int = 10_000,
+    why: str = "",
+    ends: tuple[float, float] = (-inf, inf),
 ) -> Figure:
-    value = float(statistic(rows.sum(axis=0)[np.newaxis])[0]) if len(rows) else nan
-    interval = Interval(nan, nan, "")
-    if value == value:
-        interval = bootstrap_sums(rows, statistic, confidence=confidence, resamples=resamples)
-    return Figure(value, interval.low, interval.high, len(rows))
+    """A figure of sums over cases. rows: what each case adds; unseen: what cases would that might
+    have been. why: the figure may be undefined. ends: between which it lies."""
+    n, total = len(rows), rows.sum(axis=0)
+    value = float(statistic(total[np.newaxis])[0]) if n else nan
+    if value != value:
+        return Figure(nan, nan, nan, n, why)
+    interval = jackknife_interval(
+        value, statistic(total - rows), statistic(total + unseen), confidence
+    )
+    if interval.low != interval.low:
+        return Figure(nan, nan, nan, n, "it rests on one case")
+    return Figure(value, max(interval.low, ends[0]), min(interval.high, ends[1]), n)
 
 
-def _proportion(share: float, n: int, confidence: float) -> Figure:
+def _proportion(share: float, n: int, confidence: float, why: str = "") -> Figure:
     if share != share or n == 0:
-        return Figure(nan, nan, nan, n)
+        return Figure(nan, nan, nan, n, why)
     interval = wilson(share * n, n, confidence)
     return Figure(share, interval.low, interval.high, n)
 

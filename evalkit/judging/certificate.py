@@ -34,13 +34,23 @@ _MACHINE = frozenset({
 """Parts of a fingerprint that move no more than the last digits of a probability."""
 
 
+VERSION = 2
+"""Of how the figures are computed; one of another version holds for no judge."""
+LEAST_CASES = 20
+"""Labelled cases below which a certificate meets no demand and corrects nothing."""
+
+
 class Figure(NamedTuple):
-    """A number with its interval; NaN where undefined. n: cases it is over."""
+    """A number with its interval; NaN where undefined. n: cases it is over. why: undefined."""
 
     value: float
     low: float
     high: float
     n: int
+    why: str = ""
+
+
+_NUMBERS = ("value", "low", "high", "n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +60,10 @@ class Certificate:
     judge: ``name``, ``backend``, ``model``. identity: digest of what its answers depend on; ""
     when that cannot be known. asked: ``method``, ``reasoning``, a digest of the ``wording`` and,
     where it writes, ``generation``. labels: ``file``, ``hash``, ``cases``, ``raters`` and, with
-    several raters, their ``alpha``. statuses: how its replies could be read. confusion:
-    ``labels``, the answers in order, and ``counts`` by criterion (``grade`` for a whole rubric),
-    people in rows, the judge in columns. labelled: of each case the people's grade and the
-    judge's. made: the date.
+    several raters, their ``alpha`` with ``alpha_low`` and ``alpha_high``. statuses: how its
+    replies could be read. confusion: ``labels``, the answers in order, and ``counts`` by criterion
+    (``grade`` for a whole rubric), people in rows, the judge in columns. labelled: of each case
+    the people's grade and the judge's. made: the date. version: of how the figures were computed.
     """
 
     rubric: str
@@ -68,12 +78,13 @@ class Certificate:
     labelled: tuple[tuple[float, float], ...]
     made: str
     confidence: float = 0.95
+    version: int = VERSION
     file: str = field(default="", compare=False)
 
     def fits(self, rubric_hash: str, identity: str, asked: Mapping[str, Any]) -> bool:
         """Whether it is about this rubric, this judge and this way of asking."""
         same = self.rubric_hash == rubric_hash and self.identity == identity
-        return same and self.asked == dict(asked)
+        return same and self.asked == dict(asked) and self.version == VERSION
 
 
 def identity_of(fingerprint: Mapping[str, Any] | None) -> str:
@@ -101,7 +112,8 @@ def write_certificate(certificate: Certificate, folder: Path) -> Path:
     values = asdict(certificate)
     del values["file"]
     values["figures"] = {
-        name: {key: _number(value) for key, value in figure._asdict().items()}
+        name: {key: _number(getattr(figure, key)) for key in _NUMBERS}
+        | ({"why": figure.why} if figure.why else {})
         for name, figure in certificate.figures.items()
     }
     values["labelled"] = [[_number(x) for x in pair] for pair in certificate.labelled]
@@ -130,17 +142,18 @@ def read_certificate(path: Path) -> Certificate:
             raise SpecError(source.problems)
         values = dict(source.value)
         values["figures"] = {
-            name: Figure(_read(one["value"]), _read(one["low"]), _read(one["high"]), one["n"])
+            name: Figure(**{key: _read(one[key]) for key in _NUMBERS}, why=one.get("why", ""))
             for name, one in values["figures"].items()
         }
         values["labelled"] = tuple((float(a), float(b)) for a, b in values["labelled"])
+        values.setdefault("version", 1)
         return Certificate(**values, file=path.name)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         message = f"{path}: is no certificate ({error}); make it anew: evalkit judge calibrate"
         raise EvalkitError(message) from None
 
 
-def _read(value: float | None) -> float:
+def _read(value: Any) -> Any:
     return float("nan") if value is None else value
 
 
@@ -168,6 +181,13 @@ def requirement_problem(declared: object) -> str | None:
     return None
 
 
+def too_few(cases: int) -> str:
+    """Why so few labelled cases meet no demand and correct nothing; "" where they are enough."""
+    if cases >= LEAST_CASES:
+        return ""
+    return f"{cases} labelled case{'s' if cases > 1 else ''} of at least {LEAST_CASES}"
+
+
 def shortfalls(certificate: Certificate, required: Mapping[str, float]) -> list[str]:
     """What a certificate does not show, one sentence each; the bound of the interval counts.
 
@@ -178,7 +198,8 @@ def shortfalls(certificate: Certificate, required: Mapping[str, float]) -> list[
     for name, bound in required.items():
         figure = certificate.figures.get(AT_MOST.get(name, name))
         if figure is None or figure.value != figure.value:
-            missing.append(f"{AT_MOST.get(name, name)} was not measured")
+            why = f" ({figure.why})" if figure and figure.why else ""
+            missing.append(f"{AT_MOST.get(name, name)} was not measured{why}")
             continue
         span = f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
         if name in AT_MOST:

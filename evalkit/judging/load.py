@@ -133,6 +133,10 @@ def judged_by(suite: Suite) -> tuple[list[Judged], list[Problem]]:
             message = f"two judges give the score '{score}'; give one a 'name:'"
             problems.append(suite.problem(("judges", i), message))
             continue
+        if "[" in score or "]" in score:
+            message = f"'{score}' has brackets, which stand around labels and groups of a score"
+            problems.append(suite.problem(("judges", i, "name"), message))
+            continue
         wrong = list(_misfits(suite, spec, rubric))
         problems += [suite.problem(("judges", i, *path), message) for path, message in wrong]
         if not wrong:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalkit.stats.bootstrap import resampling_weights
+from evalkit.stats.bayesian_bootstrap import exponential_weights, posterior_bounds
 
 Floats = NDArray[np.float64]
-RESAMPLES = 1000
+RESAMPLES = 4_000
 HALF_A_WIN = 0.5
 """Added to each side of each pair before strengths are estimated from few comparisons, so that a
 candidate that never lost has a finite one."""
@@ -75,21 +75,27 @@ def bradley_terry(wins: ArrayLike) -> Floats:
 
 
 def strengths(tables: Sequence[ArrayLike], *, confidence: float = 0.95, seed: int = 0) -> Strengths:
-    """Bradley-Terry strengths of k candidates with percentile bootstrap intervals over samples.
+    """Bradley-Terry strengths of k candidates with Bayesian bootstrap intervals over samples.
 
     tables: one of shape (k, k) for each sample, what i got against j (1, ½, 0). ``HALF_A_WIN`` is
-    added to each side of every pair that was compared.
+    added to each side of every pair that was compared. In a draw it is a Gamma variable of that
+    mean, so that of two candidates without ties the share of wins has Jeffreys' posterior: one
+    that won every time is not surely stronger by the same amount.
     """
     each = np.array([np.asarray(table, dtype=np.float64) for table in tables])
-    k = each.shape[-1]
+    n, k, _ = each.shape
     total = each.sum(axis=0)
-    prior = HALF_A_WIN * ((total + total.T) > 0)
-    values = bradley_terry(total + prior)
-    parts = [
-        bradley_terry((weights @ each.reshape(len(each), -1)).reshape(-1, k, k) + prior)
-        for weights in resampling_weights(len(each), seed, RESAMPLES)
-    ]
-    drawn = np.concatenate(parts)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-    return Strengths(values, low, high)
+    met = (total + total.T) > 0
+    values = bradley_terry(total + HALF_A_WIN * met)
+    rng = np.random.default_rng(seed)
+    drawn = np.concatenate(
+        [
+            bradley_terry(
+                (weights @ each.reshape(n, -1)).reshape(-1, k, k)
+                + rng.gamma(HALF_A_WIN, size=(len(weights), k, k)) * met
+            )
+            for weights in exponential_weights(n, rng, RESAMPLES)
+        ]
+    )
+    low, high = posterior_bounds(drawn, max(n, 2), confidence)
+    return Strengths(values, np.minimum(low, values), np.maximum(high, values))

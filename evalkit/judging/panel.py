@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, median
 from typing import Any
 
-from evalkit.stats.agreement import krippendorff_alpha
+from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 
 LEVELS = {"pointwise": "interval", "binary": "nominal", "pairwise": "nominal"}
 """The level of measurement at which the grades of a mode are compared."""
@@ -41,7 +41,8 @@ def panel_table(
     """
     items = list(zip(*grades.values(), strict=True))
     whole = [item for item in items if None not in item]
-    alpha = krippendorff_alpha([list(item) for item in items], LEVELS[mode])
+    rated = [list(item) for item in items]
+    low, high, _ = krippendorff_interval(rated, LEVELS[mode])
     return {
         "kind": "panel",
         "score": score,
@@ -54,9 +55,15 @@ def panel_table(
         "complete": len(whole),
         "differ": sum(max(item) - min(item) >= _APART[mode] for item in whole),
         "apart": _APART[mode],
-        "alpha": alpha if math.isfinite(alpha) else None,
+        "alpha": _finite(krippendorff_alpha(rated, LEVELS[mode])),
+        "alpha_low": _finite(low),
+        "alpha_high": _finite(high),
         "level": LEVELS[mode],
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 _APART = {"pointwise": 1.0, "binary": 1.0, "pairwise": 1.0}

@@ -49,9 +49,7 @@ def _part(name: str, meaning: str) -> Callable[..., Result]:
             f"{cut} texts cut at {matcher.limit} tokens" if cut else "",
             build.unknown_tokens(columns, matcher.unknown, matcher.name),
         )
-        score = build.mean(
-            name, values, confidence=confidence, seed=seed, note=note, bounded=not rescale
-        )
+        score = build.mean(name, values, confidence=confidence, note=note, bounded=not rescale)
         return build.single(name, score)
 
     metric.__name__ = metric.__qualname__ = name

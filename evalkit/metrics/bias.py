@@ -72,7 +72,7 @@ def scaled_bias_score(
     if not toward or not away:
         return build.single(name, build.undefined(0, confidence, _UNDEFINED))
     sides, note = _told(columns, toward, away)
-    score = build.mean(name, sides, confidence=confidence, seed=seed, note=note)
+    score = build.mean(name, sides, confidence=confidence, note=note)
     return build.single(name, score)
 
 

@@ -67,7 +67,6 @@ def mean(
     values: ArrayLike,
     *,
     confidence: float,
-    seed: int = 0,
     note: str = "",
     bounded: bool = True,
     limits: tuple[float, float] | None = None,

@@ -28,5 +28,5 @@ def pass_at(columns: Columns, *, confidence: float = 0.95, seed: int = 0, k: int
     values = np.array([pass_at_k(len(p), sum(p), k) for p in columns.passed], dtype=np.float64)
     if np.isin(values, (0.0, 1.0)).all():
         return build.single(name, build.proportion(values, confidence=confidence))
-    score = build.mean("pass@1", values, confidence=confidence, seed=seed)
+    score = build.mean("pass@1", values, confidence=confidence)
     return build.single(name, score)

@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics import build, tokenizers
 from evalkit.metrics.base import Columns, Result
-from evalkit.metrics.qa import normal_form
+from evalkit.metrics.qa import is_number, normal_form, normalise
 
 _NO_BY = (
     "write 'consistency: {by: COLUMN}' with the column that says which samples are one question"
@@ -40,7 +40,7 @@ def consistency(
         return build.single("consistency", build.undefined(0, confidence, f"undefined: {_NO_BY}"))
     groups = _groups(columns, by, normal_form(tokenize))
     shares = [_agreement(answers) for answers in groups if len(answers) > 1]
-    score = build.mean("consistency", shares, confidence=confidence, seed=seed)
+    score = build.mean("consistency", shares, confidence=confidence)
     return build.single("consistency", replace(score, per_sample=None))  # they are of questions
 
 
@@ -55,9 +55,15 @@ def _groups(columns: Columns, by: str, form: Callable[[str], str]) -> list[list[
     for prediction, row in zip(columns.predictions, columns.fields, strict=True):
         if by not in row:
             raise UsageError(f"consistency: {unknown('column', by, list(row))}")
-        answer = None if prediction is None else form(prediction)
-        groups.setdefault(str(row[by]), []).append(answer)
+        groups.setdefault(str(row[by]), []).append(_answer(prediction, form))
     return list(groups.values())
+
+
+def _answer(prediction: str | None, form: Callable[[str], str]) -> str | None:
+    """An answer as it is compared with others."""
+    if prediction is None:
+        return None
+    return normalise(prediction, by_value=True) if is_number(prediction) else form(prediction)
 
 
 def _agreement(answers: Sequence[str | None]) -> float:

@@ -46,5 +46,5 @@ def embedding_similarity(
         build.unknown_tokens(columns, embedder.unknown, embedder.name),
     )
     values = build.best(columns.targets, cosines.tolist())
-    score = build.mean(name, values, confidence=confidence, seed=seed, note=note)
+    score = build.mean(name, values, confidence=confidence, note=note)
     return build.single(name, score)

@@ -116,7 +116,7 @@ def _usable(value: Any, n: int) -> bool:
 
 def _score(full: str, value: Any, n: int, confidence: float, seed: int) -> Score:
     if not isinstance(value, Real):
-        return build.mean(full, list(value), confidence=confidence, seed=seed)
+        return build.mean(full, list(value), confidence=confidence)
     number = float(value)
     if not isfinite(number):
         return build.undefined(n, confidence, f"undefined: {full} is {number}")

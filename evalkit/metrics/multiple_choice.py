@@ -48,7 +48,7 @@ def target_probability(columns: Columns, *, confidence: float = 0.95, seed: int 
             columns.choices, columns.choice_logprobs, columns.targets, strict=True
         )
     ]
-    score = build.mean("target_probability", values, confidence=confidence, seed=seed)
+    score = build.mean("target_probability", values, confidence=confidence)
     return build.single("target_probability", score)
 
 

@@ -125,4 +125,4 @@ def _of_samples(
         )
     if np.isin(x, (0.0, 1.0)).all():
         return build.proportion(x, confidence=confidence)
-    return build.mean(name, x, confidence=confidence, seed=seed, limits=limits)
+    return build.mean(name, x, confidence=confidence, limits=limits)

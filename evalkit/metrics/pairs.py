@@ -177,7 +177,7 @@ def _logprob(text: Likelihood, per: str) -> float:
 def _mean(name: str, values: Floats, confidence: float, seed: int, note: str) -> Score:
     if not len(values):
         return build.undefined(0, confidence, NO_PAIRS)
-    return _of_pairs(build.mean(name, values, confidence=confidence, seed=seed, note=note))
+    return _of_pairs(build.mean(name, values, confidence=confidence, note=note))
 
 
 def _of_pairs(score: Score) -> Score:

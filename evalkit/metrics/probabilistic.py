@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from math import nan
 
@@ -13,10 +13,11 @@ from evalkit.errors import UsageError
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.classification import true_labels
-from evalkit.stats.bootstrap import bootstrap_sums
-from evalkit.stats.intervals import NONE, wilson
+from evalkit.stats.bayesian_bootstrap import posterior_sums, tails
+from evalkit.stats.intervals import Interval, wilson
 
 Floats = NDArray[np.float64]
+GAP_RESAMPLES = 2_000
 
 
 def log_loss(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -46,7 +47,7 @@ def brier(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resul
     errors = ((probabilities - wanted) ** 2).sum(axis=1)
     if probabilities.shape[1] == 2:
         errors /= 2
-    return build.single("brier", build.mean("brier", errors, confidence=confidence, seed=seed))
+    return build.single("brier", build.mean("brier", errors, confidence=confidence))
 
 
 def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -161,7 +162,9 @@ def calibration_error(
     """Expected calibration error: mean gap of confidence and accuracy, 0 … 1, 0 is best.
 
     The confidence of a sample is its highest probability; ``bins`` bins of equal width over
-    (0, 1]; each weighs as many samples as it holds. Biased upwards in small suites.
+    (0, 1]; each weighs as many samples as it holds. The value is biased upwards in small suites:
+    that of a perfectly calibrated model is not 0. The interval allows for that, see
+    :func:`calibration_interval`.
     Source: C. Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2.
     """
     rows, error = calibration_sums(columns, bins)
@@ -169,23 +172,78 @@ def calibration_error(
     if n == 0:
         return build.single("calibration_error", build.undefined(0, confidence, build.NOTHING))
     value = float(error(rows.sum(axis=0)[np.newaxis])[0])
-    interval = bootstrap_sums(
-        rows, error, confidence=confidence, seed=seed, resamples=2_000, method="bca"
-    )
-    note = ""
-    if n == 1 or interval.low == interval.high:
-        interval = NONE
-    score = Score(value, *interval[:2], n, confidence, interval.method, note=note)
+    interval = calibration_interval(columns, bins, confidence=confidence, seed=seed)
+    score = Score(value, *interval[:2], n, confidence, interval.method)
     return build.single("calibration_error", score)
+
+
+def calibration_interval(
+    columns: Columns,
+    bins: int,
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Which calibration errors of the population are consistent with n ≥ 1 samples.
+
+    Noise moves the gap of every bin away from 0, so the error of a calibrated model is as large as
+    its noise, and resampling adds the noise once more. Here the noise is the distance between the
+    gaps of the samples and those of draws of the population, over all bins. The lower bound is the
+    error less the most that noise makes at this confidence: 0 for a calibrated model. If it is
+    higher, it is the same for all samples in one bin, whose gap the error is never less than. The
+    upper bound is the most that the error of draws reaches.
+
+    Draws are those of a Bayesian bootstrap over samples, or over whole clusters; what might have
+    been is one of these, all right or all wrong. The test of calibration that the lower bound
+    inverts follows J. Vaicenavicius et al., Evaluating Model Calibration in Classification, AISTATS
+    2019, and J. Bröcker and L. A. Smith, Increasing the Reliability of Reliability Diagrams,
+    Weather and Forecasting 22 (2007) 651-661.
+    """
+    hits, certainty, bin_of = _binned(columns, bins)
+    tables = [
+        _gap_rows(right, certainty, bin_of, bins)
+        for right in (hits, np.zeros(len(hits)), np.ones(len(hits)))
+    ]
+    if clusters is not None:
+        tables = [_summed(table, clusters) for table in tables]
+    rows, unseen = tables[0], np.concatenate(tables[1:])
+    n, method = len(rows), "bayesian bootstrap"
+    if n < 2:
+        return Interval(0.0, 1.0, method)
+    total = rows.sum(axis=0)
+    gaps, error = total[:bins] / total[-1], float(_gap(bins, total[np.newaxis])[0])
+    sums = np.concatenate([*posterior_sums(rows, unseen, seed=seed, resamples=GAP_RESAMPLES)])
+    noise = sums[:, :bins] / sums[:, -1:] - gaps
+    # Two lower bounds, each at half the level.
+    level = tails(n, 1 - (1 - confidence) / 2)[1]
+    low = max(
+        0.0,
+        error - float(np.quantile(np.abs(noise).sum(axis=1), level)),
+        abs(float(gaps.sum())) - float(np.quantile(np.abs(noise.sum(axis=1)), level)),
+    )
+    high = float(np.quantile(_gap(bins, sums), tails(n, confidence)[1]))
+    return Interval(low, max(error, high), method)
+
+
+def _summed(rows: Floats, clusters: Sequence[Hashable]) -> Floats:
+    """The sums of rows over each cluster."""
+    number = {cluster: i for i, cluster in enumerate(dict.fromkeys(clusters))}
+    sums = np.zeros((len(number), rows.shape[1]))
+    np.add.at(sums, [number[cluster] for cluster in clusters], rows)
+    return sums
 
 
 def calibration_sums(columns: Columns, bins: int) -> tuple[Floats, Callable[[Floats], Floats]]:
     """What each sample adds to the sums of the calibration error, and the error of sums."""
-    hits, certainty, bin_of = _binned(columns, bins)
+    return _gap_rows(*_binned(columns, bins), bins), gap_of_sums(bins)
+
+
+def _gap_rows(hits: Floats, certainty: Floats, bin_of: NDArray[np.int64], bins: int) -> Floats:
     rows = np.zeros((len(hits), bins + 1))
     rows[np.arange(len(hits)), bin_of] = hits - certainty
     rows[:, -1] = 1.0
-    return rows, gap_of_sums(bins)
+    return rows
 
 
 def gap_of_sums(bins: int) -> Callable[[Floats], Floats]:

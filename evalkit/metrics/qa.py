@@ -7,10 +7,9 @@ taken scores 0, even where the reference is empty (the question has no answer).
 With ``tokenize`` other than ``default`` texts of any script are brought to the form that
 :func:`plain` makes, and words are found as it says (see :mod:`evalkit.metrics.tokenizers`).
 
-Where a whole reference is a number, the numbers of the answer count by their value (see
-:mod:`evalkit.written.numbers`): the script takes the point out of 1.5 and the sign off -5, here
-$5.00 is 5 and 1.5 million is 1500000. ``contains``, which SQuAD does not have, keeps the numbers of
-every text whole.
+One thing differs from the script, which takes the point out of 1.5 and the sign off -5: numbers
+stay whole (see :mod:`evalkit.written.numbers`). Where a whole reference is a number, the numbers of
+the answer count by their value: $5.00 is 5 and 1.5 million is 1500000.
 
 Source: P. Rajpurkar et al., Know What You Don't Know, ACL 2018 (evaluation script v2.0).
 """
@@ -34,17 +33,11 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
-def normalise(text: str) -> str:
-    """SQuAD's normal form of an answer."""
-    bare = composed(text).lower().translate(_PUNCTUATION)
-    return " ".join(_ARTICLES.sub(" ", bare).split())
-
-
 _MARK = "\ue000"  # of no script: stands for a number while its text is normalised
 _DASHES = str.maketrans("–—−", "---")
 
 
-def with_numbers(text: str, *, by_value: bool = False) -> str:
+def normalise(text: str, *, by_value: bool = False) -> str:
     """SQuAD's normal form of an answer, with its numbers whole.
 
     by_value: numbers are words of their own, each in the one form of its value; what cannot be read
@@ -75,8 +68,9 @@ def _coded(number: Number) -> bool:
     return bool(re.fullmatch(r"0\d+", number.plain))
 
 
-def _numeric(reference: str) -> bool:
-    number = only(reference)
+def is_number(text: str) -> bool:
+    """Whether a text is one number, which counts by its value, and nothing else."""
+    number = only(text)
     return number is not None and not _coded(number)
 
 
@@ -120,7 +114,7 @@ def token_f1(
     Where the answer or the reference is empty, 1 if both are, else 0.
     """
     values, note = _best(columns, _overlap, tokenize)
-    score = build.mean("token_f1", values, confidence=confidence, seed=seed, note=note)
+    score = build.mean("token_f1", values, confidence=confidence, note=note)
     return build.single("token_f1", score)
 
 
@@ -147,7 +141,7 @@ def answerable_f1(
 ) -> Result:
     """Token F1 over the questions that have an answer (SQuAD 2.0's HasAns_f1)."""
     values, note = _best(_part(columns, True), _overlap, tokenize)
-    score = build.mean("answerable_f1", values, confidence=confidence, seed=seed, note=note)
+    score = build.mean("answerable_f1", values, confidence=confidence, note=note)
     return build.single("answerable_f1", score)
 
 
@@ -159,7 +153,7 @@ def no_answer_f1(
     Such a question's references are empty; it scores 1 where the prediction is empty too.
     """
     values, note = _best(_part(columns, False), _overlap, tokenize)
-    score = build.mean("no_answer_f1", values, confidence=confidence, seed=seed, note=note)
+    score = build.mean("no_answer_f1", values, confidence=confidence, note=note)
     return build.single("no_answer_f1", score)
 
 
@@ -207,8 +201,8 @@ def _of_best(
 def _compared(
     prediction: str, reference: str, form: Callable[[str], str], compare: Compare
 ) -> float:
-    if _numeric(reference):
-        form = partial(with_numbers, by_value=True)
+    if is_number(reference):
+        form = partial(normalise, by_value=True)
     return compare(form(prediction), form(reference))
 
 
@@ -224,7 +218,7 @@ def _for_parts(tokenize: str) -> Callable[[str], str]:
     """The same, of which parts are looked for: by characters, only where there are no words."""
     if tokenize in (tokenizers.CHARACTERS, "char"):
         return lambda text: " ".join(spaced(plain(text)).split())  # 2018 does not contain 18
-    return with_numbers if tokenize == DEFAULT else normal_form(tokenize)
+    return normal_form(tokenize)
 
 
 def _kept_apart(columns: Columns, values: Sequence[float]) -> str:

@@ -18,7 +18,7 @@ def edit_similarity(columns: Columns, *, confidence: float = 0.95, seed: int = 0
             build.texts(columns.predictions), columns.targets, strict=True
         )
     ]
-    score = build.mean("edit_similarity", values, confidence=confidence, seed=seed)
+    score = build.mean("edit_similarity", values, confidence=confidence)
     return build.single("edit_similarity", score)
 
 

@@ -38,7 +38,7 @@ def _rouge(kind: str) -> Callable[..., Result]:
         found = rouge.f_measures(kind, *pairs, use_stemmer=use_stemmer, tokenize=tokenize)
         note = tokenizers.unseen(tokenize, build.samples(columns), tokenizers.ASCII)
         values = build.best(columns.targets, found)
-        score = build.mean(kind, values, confidence=confidence, seed=seed, note=note)
+        score = build.mean(kind, values, confidence=confidence, note=note)
         return build.single(kind, score)
 
     metric.__name__ = metric.__qualname__ = kind
@@ -76,7 +76,7 @@ def _of_sources(
             f"{lost} samples with {left_out} left out" if lost else "",
             tokenizers.unseen(tokenize, texts),
         )
-        score = build.mean(name, kept, confidence=confidence, seed=seed, note=note)
+        score = build.mean(name, kept, confidence=confidence, note=note)
         return build.single(name, score)
 
     metric.__name__ = metric.__qualname__ = name

@@ -23,7 +23,7 @@ def length(
     """
     split, note = _words(tokenize, columns)
     values = [len(split(text)) for text in build.texts(columns.predictions)]
-    score = build.mean("length", values, confidence=confidence, seed=seed, note=note)
+    score = build.mean("length", values, confidence=confidence, note=note)
     return build.single("length", score)
 
 
@@ -37,7 +37,7 @@ def _words(tokenize: str, columns: Columns) -> tuple[Tokenizer, str]:
 def characters(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Mean number of characters of an answer, Unicode code points in NFC; bootstrap interval."""
     values = [len(t) for t in build.texts(columns.predictions)]
-    score = build.mean("characters", values, confidence=confidence, seed=seed)
+    score = build.mean("characters", values, confidence=confidence)
     return build.single("characters", score)
 
 

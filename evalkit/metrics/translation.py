@@ -94,7 +94,7 @@ def meteor(
         )
     ]
     note = _unseen(tokenize, columns)
-    score = build.mean("meteor", values, confidence=confidence, seed=seed, note=note)
+    score = build.mean("meteor", values, confidence=confidence, note=note)
     return build.single("meteor", score)
 
 

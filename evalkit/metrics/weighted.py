@@ -5,7 +5,7 @@ What is counted or summed per sample is taken once; a resample is then a matrix 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,11 @@ from evalkit.metrics import (
 from evalkit.metrics.base import Columns, rounded
 from evalkit.metrics.catalogue import METRICS
 from evalkit.records.names import ScoreName, base_of
-from evalkit.stats.weighted import Weighted
+from evalkit.stats.intervals import Interval
 
 Floats = NDArray[np.float64]
+Weighted = Callable[[Floats], Floats]
+"""From weights of samples, shape (r, n), to scores, shape (r,); NaN where undefined."""
 Statistic = Callable[[Floats], Floats]
 
 
@@ -96,6 +98,20 @@ def ratio(score: str, columns: Columns, settings: Mapping[str, Any]) -> build.Ra
     if name == "ter":
         return translation.ratio_of(columns, settings)
     return classification.ratio_of(name, named.key or "", columns)
+
+
+def interval_over(
+    score: str,
+    columns: Columns,
+    settings: Mapping[str, Any],
+    clusters: Sequence[Hashable],
+    confidence: float,
+) -> Interval | None:
+    """The interval over whole clusters of a score that resampling would bias; else None."""
+    if base_of(score) != "calibration_error":
+        return None
+    bins = _bins(settings)
+    return probabilistic.calibration_interval(columns, bins, clusters, confidence=confidence)
 
 
 def over(rows: Floats, statistic: Statistic) -> Weighted:

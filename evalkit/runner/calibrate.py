@@ -24,7 +24,7 @@ from evalkit.runner.judgments import CATEGORY, worth
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import new_run_id, now
 from evalkit.runner.questions import Inquiry
-from evalkit.stats.agreement import krippendorff_alpha
+from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 from evalkit.store import Store
 
 TIE = "tie"
@@ -118,8 +118,11 @@ def _about(labels: Labels, rubric: Rubric) -> dict[str, Any]:
     if labels.raters > 1:
         level = "interval" if rubric.mode == "pointwise" else "nominal"
         items = [given for case in labels.cases for given in case.ratings.values()]
-        alpha = krippendorff_alpha(items, level)
-        about["alpha"] = float(f"{alpha:.6g}") if alpha == alpha else None
+        low, high, _ = krippendorff_interval(items, level)
+        numbers = {
+            "alpha": krippendorff_alpha(items, level), "alpha_low": low, "alpha_high": high
+        }  # fmt: skip
+        about |= {k: float(f"{x:.6g}") if x == x else None for k, x in numbers.items()}
     return about
 
 

@@ -16,17 +16,16 @@ from evalkit.judging.certificate import (
     certificates_in,
     identity_of,
     shortfalls,
+    too_few,
 )
+from evalkit.judging.correction import Corrected, corrected_mean, corrected_rate
 from evalkit.judging.load import Judged
 from evalkit.judging.rubric import NO, YES, is_path
+from evalkit.records import ScoreRecord
 from evalkit.records.names import ScoreName
 from evalkit.runner.bench import Bench, Judge, asked_how
 from evalkit.runner.blame import blamed
-from evalkit.stats.agreement import (
-    prediction_powered_mean,
-    rogan_gladen,
-    rogan_gladen_interval,
-)
+from evalkit.stats.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +126,17 @@ def objection(
 ) -> tuple[str, str] | None:
     """The verdict and reason of a gate whose demands on the judges are not met; else None.
 
-    Without a fitting certificate nothing is known: an error. With one that shows too little the
-    gate fails.
+    Without a fitting certificate nothing is known, nor with one over few cases: an error. With one
+    that shows too little the gate fails.
     """
     for one in standing:
         if one.certificate is None:
             return "error", one.why
+        if few := too_few(len(one.certificate.labelled)):
+            return "error", (
+                f"the certificate of judge {one.judge} of {one.certificate.made} proves nothing:"
+                f" it is over {few}; label more answers and run evalkit judge calibrate again"
+            )
         short = shortfalls(one.certificate, required)
         if short:
             cases = len(one.certificate.labelled)
@@ -163,34 +167,62 @@ def told(certificate: Certificate | None) -> dict[str, Any] | None:
 
 
 def corrected(
-    judged: Judged, certificate: Certificate, grades: Mapping[str, Sequence[float]]
-) -> dict[str, dict[str, Any]]:
-    """The scores of a cell as people would have given them, were the judge to err as it did then.
+    judged: Judged,
+    certificate: Certificate,
+    grades: Mapping[str, Sequence[float]],
+    scores: Mapping[str, ScoreRecord],
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The scores of a cell as people would have given them, were the judge to err as it did then;
+    and of the others, why they are not corrected.
 
-    grades: of the samples, by name of the score. Met or not: Rogan and Gladen's rate; other
-    grades: the mean less the judge's mean error on the labelled cases (prediction-powered with
-    λ = 1), unless the judge's grades do not surely follow people's: then the mean of the labels
-    would be all that it tells. A pairwise score is not corrected: it depends on who was met.
+    grades: of the samples, by name of the score. scores: of the cell at 95 %, with the intervals
+    of the judge's own grades. Met or not: Rogan and Gladen's rate; other grades: the mean less the
+    judge's mean error on the labelled cases. A pairwise score is not corrected: it depends on who
+    was met; nor is a majority, which gives other grades than those that were calibrated.
     """
     if judged.rubric.mode == "pairwise":
-        return {}
+        return {}, {}
     if judged.rubric.mode == "pointwise" and judged.spec.aggregate == "majority":
-        return {}  # other grades than those that were calibrated
-    found = {}
+        return {}, {}
+    made: dict[str, dict[str, Any]] = {}
+    left: dict[str, str] = {}
     for name, values in grades.items():
-        counts = _counts(judged, certificate, name)
         if len(values) < 2:
             continue
-        made = _rate(values, *counts) if counts else _mean(judged, certificate, values)
-        if made is not None:
-            found[name] = made
-    return found
+        one = _corrected(judged, certificate, name, values, _raw(scores.get(name)))
+        if one.why:
+            left[name] = one.why
+        else:
+            made[name] = {key: getattr(one, key) for key in ("value", "low", "high", "method")}
+    return made, left
+
+
+def _corrected(
+    judged: Judged,
+    certificate: Certificate,
+    score: str,
+    values: Sequence[float],
+    raw: Interval | None,
+) -> Corrected:
+    counts = _counts(judged, certificate, score)
+    if counts is not None:
+        return corrected_rate((sum(values), len(values)), counts, raw)
+    if judged.rubric.mode == "binary":
+        return corrected_mean(values, certificate, "kappa", judged.range, raw)
+    steps = sorted(judged.rubric.answers.values())
+    return corrected_mean(values, certificate, "spearman", steps, raw)
+
+
+def _raw(score: ScoreRecord | None) -> Interval | None:
+    if score is None or score.low is None or score.high is None:
+        return None
+    return Interval(score.low, score.high, score.interval)
 
 
 def _counts(
     judged: Judged, certificate: Certificate, score: str
 ) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Of people's no and of their yes: how often the judge said the same, and how many."""
+    """Of one criterion: people's no and yes in rows, the judge's in columns."""
     names = [criterion.name for criterion in judged.rubric.criteria]
     if judged.rubric.mode != "binary":
         return None
@@ -200,32 +232,4 @@ def _counts(
     labels = certificate.confusion["labels"]
     table = certificate.confusion["counts"][criterion]
     no, yes = labels.index(NO), labels.index(YES)
-    return (table[no][no], sum(table[no])), (table[yes][yes], sum(table[yes]))
-
-
-def _rate(
-    values: Sequence[float], negatives: tuple[int, int], positives: tuple[int, int]
-) -> dict[str, Any] | None:
-    if not negatives[1] or not positives[1]:
-        return None  # people never said the one or the other: one kind of error is unknown
-    n = len(values)
-    specificity, sensitivity = negatives[0] / negatives[1], positives[0] / positives[1]
-    if specificity + sensitivity <= 1:
-        return None  # no better than chance: nothing can be told from it
-    met = sum(values)
-    interval = rogan_gladen_interval((round(met), n), negatives, positives)
-    value = rogan_gladen(met / n, specificity, sensitivity)
-    return {"value": value, "low": interval.low, "high": interval.high, "method": "rogan-gladen"}
-
-
-def _mean(
-    judged: Judged, certificate: Certificate, values: Sequence[float]
-) -> dict[str, Any] | None:
-    follows = certificate.figures["kappa" if judged.rubric.mode == "binary" else "spearman"]
-    if not follows.low > 0:
-        return None
-    human, judge = zip(*certificate.labelled, strict=True)
-    value, interval = prediction_powered_mean(human, judge, values, weight=1.0)
-    low, high = judged.range
-    ends = [min(high, max(low, x)) for x in (value, interval.low, interval.high)]
-    return dict(zip(("value", "low", "high"), ends, strict=True)) | {"method": "ppi"}
+    return (table[no][no], table[no][yes]), (table[yes][no], table[yes][yes])

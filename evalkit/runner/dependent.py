@@ -21,7 +21,7 @@ from evalkit.metrics.classification import kinds_of_score
 from evalkit.metrics.probabilistic import of_rarest
 from evalkit.metrics.registry import Registry
 from evalkit.metrics.run import run_metric
-from evalkit.metrics.weighted import ratio, weighted
+from evalkit.metrics.weighted import interval_over, ratio, weighted
 from evalkit.records.names import ScoreName
 from evalkit.stats.bounded import resampled_interval
 from evalkit.stats.confusion import grouped_interval
@@ -172,6 +172,8 @@ def _interval(
 ) -> Interval:
     """The interval of a score that is no mean of per-sample values, over units."""
     named = ScoreName.parse(name)
+    if (own := interval_over(name, columns, settings, units, confidence)) is not None:
+        return own
     if (sums := ratio(name, columns, settings)) is not None:
         made = build.of_ratio(sums, score.n, confidence=confidence, units=units)
         return Interval(made.low, made.high, made.interval)

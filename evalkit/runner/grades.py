@@ -102,7 +102,10 @@ def _certify(cell: GradedCell, judged: Judged, standing: list[Standing]) -> None
             name: [sample.scores[name] for sample in cell.samples if name in sample.scores]
             for name in judged.score_names
         }
-        table["corrected"] = corrected(judged, standing[0].certificate, grades)
+        scores = cell.done.record.scores
+        table["corrected"], table["uncorrected"] = corrected(
+            judged, standing[0].certificate, grades, scores
+        )
 
 
 def _weighted(

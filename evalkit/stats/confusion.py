@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 METHOD = "posterior"
 DRAWS = 10_000
 _FEWEST = 1_000
-_NUMBERS = 40_000_000  # gamma variates drawn in all: a second
+_NUMBERS = 10_000_000  # cells or weights drawn in all: half a second
 _CELLS = 2_000_000  # numbers held at a time
 _AGAINST = 0.75  # of the prior, what speaks against an end
 
@@ -47,8 +47,15 @@ def counts_interval(
     None without samples, or when fewer than half of the tables have a score.
     """
     table = np.asarray(counts, dtype=np.float64)
-    return _interval(table, lambda rng, r: rng.standard_gamma(table, size=(r, *table.shape)),
-                     statistic, 1.0, confidence, seed)  # fmt: skip
+    flat = table.reshape(-1)
+    found = np.flatnonzero(flat)
+
+    def draw(rng: np.random.Generator, r: int) -> Floats:
+        cells = np.zeros((r, flat.size))
+        cells[:, found] = rng.standard_gamma(flat[found], size=(r, len(found)))
+        return cells.reshape(r, *table.shape)
+
+    return _interval(table, draw, statistic, 1.0, table.size, confidence, seed)
 
 
 def grouped_interval(
@@ -82,7 +89,8 @@ def grouped_interval(
         return np.asarray(members @ weights, dtype=np.float64).T.reshape(r, *shape)
 
     table = np.bincount(kinds, minlength=cells).reshape(shape).astype(np.float64)
-    return _interval(table, draw, statistic, n / grouped.count, confidence, seed)
+    numbers = max(cells, grouped.count)
+    return _interval(table, draw, statistic, n / grouped.count, numbers, confidence, seed)
 
 
 def _interval(
@@ -90,9 +98,11 @@ def _interval(
     draw: Callable[[np.random.Generator, int], Floats],
     statistic: Callable[[NDArray[Any]], Floats],
     size: float,
+    numbers: int,
     confidence: float,
     seed: int,
 ) -> Interval:
+    """The interval from draws of what was seen. numbers: how many one of them takes."""
     value = float(statistic(table[np.newaxis])[0]) if table.any() else np.nan
     if not np.isfinite(value):
         return NONE
@@ -101,8 +111,8 @@ def _interval(
     rng = np.random.default_rng(seed)
     lower: list[Floats] = []
     upper: list[Floats] = []
-    draws = min(DRAWS, max(_FEWEST, _NUMBERS // table.size))
-    step = max(1, _CELLS // table.size)
+    draws = min(DRAWS, max(_FEWEST, _NUMBERS // numbers))
+    step = max(1, _CELLS // numbers)
     for start in range(0, draws, step):
         r = min(step, draws - start)
         seen = draw(rng, r)
@@ -122,10 +132,18 @@ def _prior(
     """Draws of what the prior adds to each cell. errors: the part of it that is no hit."""
     k, width = table.shape
     width = width if table[:, k:].any() else k  # an answer that is no label, only where it occurs
-    alpha = np.zeros_like(table)
-    alpha[:, :width] = 2 / k * errors / max(width - 1, 1)
-    alpha[np.arange(k), np.arange(k)] = 2 / k * (1 - errors)
-    return lambda rng, r: size * rng.standard_gamma(alpha, size=(r, *table.shape))
+    others = max(width - 1, 1)
+    hits = np.arange(k)
+
+    def draw(rng: np.random.Generator, r: int) -> Floats:
+        # How much of an error is drawn; which one it is matters little, so all have a like part.
+        missed = rng.standard_gamma(2 / k * errors, size=(r, k, 1)) / others
+        cells = np.zeros((r, *table.shape))
+        cells[:, :, :width] = missed
+        cells[:, hits, hits] = rng.standard_gamma(2 / k * (1 - errors), size=(r, k))
+        return size * cells
+
+    return draw
 
 
 def _plausible(cells: Floats, shares: Floats) -> Floats:

@@ -22,7 +22,7 @@ _DASH = re.compile(rf"([-–—−+])([ {GAP}\t]*)$")
 _CLOSING = (")", "]", "}")
 _RAISING = ("{", "^")
 _SAID_MINUS = re.compile(r"(?<![^\W_])(?:minus|negative|moins|menos)[^\S\n]$", re.IGNORECASE)
-_OPERAND = re.compile(r"(?:[\d)\]}%°]|(?<![^\W_])[B-HJ-Zb-hj-z])\s+$")
+_OPERAND = re.compile(r"(?:[\d)\]}%°]|(?<![^\W_])(?<!')[B-HJ-Zb-hj-z])\s+$")
 _ABBREVIATED = re.compile("no|nr|num|pp?|fig|eq|ch|vol|sec|art|q|ca|approx|rs", re.IGNORECASE)
 # Commands of LaTeX that only separate a number from what is beside it.
 _SEPARATING = re.compile(
@@ -66,7 +66,9 @@ _VARIABLES = re.compile(r"(?!in$)[abcnxyzi]{2,3}|pi")
 _PLAIN_STARTS = ",;:!?(\n"
 _PLAIN_ENDS = ",.;:!?\n"
 _OPERATION_AFTER = re.compile(
-    r"""\^ | [)\]}]+\s?\^ | [√∛π∞] | [^\S\n]?± | \+(?!\s*[\d(\\]) | -[A-Za-z](?![A-Za-z])
+    r"""\^ | [)\]}]+\s?\^ | ∞ | [^\S\n]?[√∛π±]
+      | [^\S\n]\\(?:[dt]?frac|sqrt|pi|theta|alpha|beta|log|ln|sin|cos|tan)(?![A-Za-z])
+      | \+(?!\s*[\d(\\]) | -[A-Za-z](?![A-Za-z])
       | \((?:\d|[A-Za-z](?![A-Za-z])) | /(?:[(\\]|[A-Za-z](?![A-Za-z])) | \*[A-Za-z](?![A-Za-z])
     """,
     re.VERBOSE,
@@ -149,6 +151,8 @@ def _unsigned(rest: str) -> str:
         return "fine" if unspaced(last) else "word"
     if last == "^":
         return "word" if head[-1:].isalpha() or head[-1:] in _CLOSING else "unclear"
+    if last == "." and not head.endswith("..") and not abbreviated(rest, len(head)):
+        return "unclear"
     if last in "±∓√∛":
         return "unclear"
     if last in "*×·÷/" and (head[-1:].isalnum() or head[-1:] in _CLOSING):
@@ -222,7 +226,7 @@ def read_after(text: str, end: int, digits: str, *, money: bool, scaled: bool) -
     if letters and not (scaled and _scale(letters[0]) is not None):
         return _attached(letters[0], window, end, digits, money=money, scaled=scaled)
     if not scaled:
-        return After(not letters, end)
+        return After(True, end)
     if _PARTS.match(window):
         return After(False, end)
     halved = _HALVES.match(window)

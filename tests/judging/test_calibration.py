@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import cohen_kappa_score
 
 from evalkit.judging.calibration import Graded, confusion, figures
-from evalkit.stats.agreement import rogan_gladen, rogan_gladen_interval
+from evalkit.stats.correction import rogan_gladen, rogan_gladen_interval
+from evalkit.stats.intervals import wilson
 
 STEPS = ["1", "2", "3", "4", "5"]
 
@@ -45,14 +48,17 @@ def test_agreement_equals_other_implementations() -> None:
         assert figure.n == 60
 
 
-def test_rank_intervals_are_those_of_a_plain_bootstrap() -> None:
+def test_rank_intervals_are_wider_than_those_of_a_plain_bootstrap() -> None:
+    """Below: they allow for errors of the judge that no resample of 40 cases shows."""
     cases = scale_cases(40)
     pairs = np.array([[case.human, case.judge] for case in cases])
     rng = np.random.default_rng(1)
     drawn = [stats.spearmanr(*pairs[rng.integers(0, 40, 40)].T).statistic for _ in range(1000)]
     found = figures(cases, STEPS, "pointwise")["spearman"]
-    spread = (found.high - found.low) / (np.quantile(drawn, 0.975) - np.quantile(drawn, 0.025))
-    assert 0.85 < spread < 1.25
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    assert found.low < low
+    assert found.high == pytest.approx(high, abs=0.01)
+    assert found.high - found.low < 2 * (high - low)
 
 
 def test_half_a_point_for_a_hundred_words_is_found() -> None:
@@ -70,7 +76,9 @@ def test_texts_of_one_length_tell_nothing_of_length() -> None:
     cases = [Graded(1.0 + i % 5, 2.0, {"": ("1", "2")}, 30.0) for i in range(20)]
     found = figures(cases, STEPS, "pointwise")
     assert math.isnan(found["length_bias"].value)
-    assert math.isnan(found["spearman"].value)  # a judge that always says the same
+    assert found["length_bias"].why == "length does not vary apart from people's grade"
+    assert math.isnan(found["spearman"].value)
+    assert found["spearman"].why == "the judge gave every case the same grade"
 
 
 def test_a_judge_that_prefers_the_first_of_two() -> None:
@@ -126,7 +134,77 @@ def test_perfect_agreement_of_few_is_not_certain() -> None:
     cases = [binary(i % 2 == 0, i % 2 == 0) for i in range(8)]
     found = figures(cases, ["No", "Yes"], "binary")
     assert found["kappa"].value == 1
-    assert found["kappa"].low == pytest.approx((8 / (8 + 1.96**2) - 0.5) / 0.5, abs=1e-3)
+    # At a share e of errors kappa is 1 - 2e, and 0 of 8 leaves e = .37 possible (Clopper, Pearson).
+    assert 0.1 < found["kappa"].low < 1 - 2 * (1 - 0.025 ** (1 / 8))
+
+
+def degenerate(n: int) -> Iterator[tuple[str, list[Graded], list[str], str]]:
+    """Cases of every mode in which something does not vary."""
+    steps = [1 + i % 5 for i in range(n)]
+    for name, human, judge in (
+        ("perfect", steps, steps),
+        ("inverse", steps, [6 - step for step in steps]),
+        ("constant judge", steps, [3] * n),
+        ("constant people", [3] * n, steps),
+        ("both constant", [3] * n, [3] * n),
+    ):
+        cases = [
+            Graded(float(h), float(j), {"": (str(h), str(j))}, 7.0 * (i % 6), own=float(i % 2),
+                   repeated=(1, 1))
+            for i, (h, j) in enumerate(zip(human, judge, strict=True))
+        ]  # fmt: skip
+        yield f"scale, {name}", cases, STEPS, "pointwise"
+        cases = [binary(h > 3, j > 3) for h, j in zip(human, judge, strict=True)]
+        yield f"criterion, {name}", cases, ["No", "Yes"], "binary"
+    for name, wins in (("first", (1.0, 0.0)), ("same", (1.0, 1.0)), ("tie", (0.0, 1.0))):
+        grade = sum(wins) / 2
+        said = {0.5: "tie", 1.0: "a"}[grade]
+        for human, answer in ((1.0, "a"), (0.5, "tie")):
+            cases = [
+                Graded(human, grade, {"grade": (answer, said)}, float(i % 3), own=(-1.0) ** i,
+                       wins=wins)
+                for i in range(n)
+            ]  # fmt: skip
+            yield f"pairs, {name}, {answer}", cases, ["b", "tie", "a"], "pairwise"
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 20, 60])
+def test_no_figure_is_certain_where_nothing_varies(n: int) -> None:
+    """Each has an interval as wide as what n cases may hide, or is undefined with the reason."""
+    hidden = 1 - wilson(n, n).low
+    for name, cases, labels, mode in degenerate(n):
+        for key, figure in figures(cases, labels, mode).items():
+            where = f"{key}, {name}, {n} cases"
+            if math.isnan(figure.value):
+                assert figure.why, where
+                assert math.isnan(figure.low), where
+            else:
+                assert not figure.why, where
+                assert figure.low <= figure.value <= figure.high, where
+                # The share of hidden cases, each of which moves a figure at least a quarter.
+                assert figure.high - figure.low >= 0.25 * hidden, where
+
+
+def test_what_one_case_alone_tells_is_told_so() -> None:
+    words = [10.0] * 29 + [40.0]
+    cases = [replace(case, words=w) for case, w in zip(scale_cases(30), words, strict=True)]
+    found = figures(cases, STEPS, "pointwise")["length_bias"]
+    assert (math.isnan(found.value), found.why) == (True, "it rests on one case")
+    own = [replace(case, own=float(i == 0)) for i, case in enumerate(scale_cases(30))]
+    assert figures(own, STEPS, "pointwise")["self_preference"].why == "it rests on one case"
+
+
+def test_several_criteria_of_a_case_count_as_one_observation() -> None:
+    """Four criteria of 20 cases, all met or all not: as many cases of people's yes, not of all."""
+    cases = []
+    for i in range(20):
+        said = "Yes" if i % 2 else "No"
+        cases.append(Graded(float(i % 2), float(i % 2), dict.fromkeys("abcd", (said, said))))
+    found = figures(cases, ["No", "Yes"], "binary")
+    assert found["sensitivity"].n == found["specificity"].n == 10
+    assert found["sensitivity"].low == wilson(10, 10).low
+    mixed = [replace(cases[0], answers={"a": ("Yes", "Yes"), "b": ("No", "No")})] * 20
+    assert figures(mixed, ["No", "Yes"], "binary")["sensitivity"].n == 20
 
 
 def test_the_corrected_rate_covers_the_true_one_in_95_percent_of_simulations() -> None:

@@ -109,7 +109,7 @@ def labels(project: Path, rows: Sequence[Mapping[str, Any]], name: str = "human.
     return name
 
 
-def graded(n: int = 12) -> list[dict[str, Any]]:
+def graded(n: int = 24) -> list[dict[str, Any]]:
     return [
         {"question": f"q{i}", "output": f"worth {1 + i % 3} " + "w " * i, "rating": 1 + i % 3}
         for i in range(n)
@@ -150,12 +150,12 @@ def test_a_certificate_is_kept_and_meets_a_gate(
     labels(project, graded())
     assert calibrate("good", "fair") == 0
     said = capsys.readouterr().out
-    assert "12 of 12 cases, 1 rater" in said
+    assert "24 of 24 cases, 1 rater" in said
     assert "Cohen's kappa" in said
     certificate = only(project)
     assert certificate.figures["kappa"].value == 1
     assert certificate.figures["repetition"].value == 1
-    assert certificate.confusion["counts"] == {"grade": [[4, 0, 0], [0, 4, 0], [0, 0, 4]]}
+    assert certificate.confusion["counts"] == {"grade": [[8, 0, 0], [0, 8, 0], [0, 0, 8]]}
     assert certificate.judge["name"] == "fair"
     assert verdict(run(project, "fair", DEMAND))[0] == "pass"
     assert main(["judge", "certificates"]) == 0
@@ -231,14 +231,14 @@ def test_the_mean_is_corrected_by_the_judges_error_on_labels(project: Path) -> N
     corrected = table["corrected"]["good"]
     assert corrected["value"] == pytest.approx(1 + 2 / 3)
     assert 1 < corrected["low"] < corrected["value"] < corrected["high"] < 3
-    assert table["judges"][0]["certificate"]["cases"] == 12
+    assert table["judges"][0]["certificate"]["cases"] == 24
     lines = "\n".join(summary_lines(done.record))
     assert "corrected good 1.667 [1." in lines
-    assert "by the judge's errors on 12 labelled cases" in lines
+    assert "by the judge's errors on 24 labelled cases" in lines
     done.to_html(project / "report.html")
     page = (project / "report.html").read_text(encoding="utf-8")
     assert "corrected <code>good</code> <b>1.667</b>" in page
-    assert "12 cases of <bdi>human.csv</bdi>, 1 rater)" in page
+    assert "24 cases of <bdi>human.csv</bdi>, 1 rater)" in page
     assert "its word alone" not in page
 
 
@@ -253,7 +253,7 @@ def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Pa
     calibrate("good", "fair")
     [table] = [a for a in run(project, "fair", "good >= 1").record.cells[0].analyses
                if a["kind"] == "judged"]  # fmt: skip
-    assert table["judges"][0]["certificate"]["cases"] == 12
+    assert table["judges"][0]["certificate"]["cases"] == 24
     assert table["corrected"] == {}
 
 
@@ -363,7 +363,7 @@ def test_a_judge_that_cannot_be_read_has_no_certificate(
 ) -> None:
     labels(project, graded())
     assert calibrate("good", "mute") == 2
-    assert "graded 0 of 12 cases" in capsys.readouterr().err
+    assert "graded 0 of 24 cases" in capsys.readouterr().err
 
 
 def test_what_a_gate_may_demand(project: Path) -> None:

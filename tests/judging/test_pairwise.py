@@ -5,8 +5,10 @@ from __future__ import annotations
 import choix
 import numpy as np
 import pytest
+from scipy.stats import beta, binom
 
 from evalkit.judging.pairwise import bradley_terry, strengths, verdict
+from evalkit.stats.bayesian_bootstrap import tails
 
 
 @pytest.mark.parametrize("first", [0.0, 1.0])
@@ -52,3 +54,50 @@ def test_one_that_never_lost_has_a_finite_strength() -> None:
     assert found.values[0] - found.values[1] == pytest.approx(np.log(8.5 / 0.5), abs=1e-9)
     assert np.isfinite(found.low).all()
     assert np.isfinite(found.high).all()
+
+
+WON, LOST, TIED = [[0.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.5], [0.5, 0.0]]
+
+
+@pytest.mark.parametrize("games", [1, 2, 5, 20, 100])
+@pytest.mark.parametrize("each", [WON, LOST, TIED])
+def test_no_strength_is_certain_where_every_game_ends_alike(
+    games: int, each: list[list[float]]
+) -> None:
+    found = strengths([each] * games)
+    assert (found.low < found.values).all()
+    assert (found.values < found.high).all()
+    assert np.isfinite([found.low, found.high]).all()
+    # Of two candidates the one's gain is the other's loss.
+    np.testing.assert_allclose(found.low, -found.high[::-1], rtol=0.1)
+    # Half the log odds of the share of wins; none of n may hide 3.7/n of games that end otherwise.
+    odds = 2 * (found.high - found.low)[0]
+    assert odds > 2 * 3.7 / games
+
+
+def test_five_wins_of_five_do_not_prove_the_stronger_and_twenty_do() -> None:
+    """As by the sign test: p = 2 / 2**5 = .06, and 2 / 2**20."""
+    assert strengths([WON] * 5).low[0] < 0 < strengths([WON] * 20).low[0]
+
+
+@pytest.mark.parametrize(("won", "games"), [(7, 10), (18, 20), (20, 20), (60, 100)])
+def test_of_two_without_ties_the_interval_is_of_jeffreys_posterior(won: int, games: int) -> None:
+    found = strengths([WON] * won + [LOST] * (games - won))
+    share = beta(won + 0.5, games - won + 0.5).ppf(tails(games, 0.95))
+    expected = np.log(share / (1 - share)) / 2
+    assert found.low[0] == pytest.approx(expected[0], abs=0.12)
+    assert found.high[0] == pytest.approx(expected[1], rel=0.12)
+
+
+@pytest.mark.parametrize("games", [5, 10, 20])
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.9, 0.97])
+def test_few_games_are_covered(games: int, share: float) -> None:
+    """Exactly, over all numbers of wins: half the log odds of the share are held."""
+    truth, held, low_above = np.log(share / (1 - share)) / 2, 0.0, 0.0
+    for wins in range(games + 1):
+        low, high = (x[0] for x in strengths([WON] * wins + [LOST] * (games - wins))[1:])
+        chance = binom.pmf(wins, games, share)
+        held += chance * (low <= truth <= high)
+        low_above += chance * (low > truth)
+    assert held >= 0.92
+    assert low_above <= 0.035

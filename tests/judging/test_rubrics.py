@@ -121,6 +121,7 @@ def test_a_projects_rubric_takes_the_place_of_a_shipped_one(
         ({"judges": ["instruction-following"]}, "needs 'criteria:'"),
         ({"judges": ["helpfulness", "helpfulness"]}, "give one a 'name:'"),
         ({"judges": [{"rubric": "helpfulness", "name": "rouge1"}]}, "name of a metric"),
+        ({"judges": [{"rubric": "helpfulness", "name": "good[x]"}]}, "'good[x]' has brackets"),
         ({"judges": [{"rubric": "helpfulness", "methods": "text"}]}, "did you mean 'method'"),
         ({"judges": [{"rubric": "helpfulness", "against": "target"}]}, "pairwise"),
         ({"judges": [{"rubric": "preference", "against": "target"}]}, "add 'target:'"),

@@ -37,7 +37,7 @@ def no_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("counts_interval", "ratio_interval", "resampled_interval"):
         monkeypatch.setattr(f"evalkit.metrics.build.{name}", nothing)
-    monkeypatch.setattr("evalkit.metrics.probabilistic.bootstrap_sums", nothing)
+    monkeypatch.setattr("evalkit.metrics.probabilistic.calibration_interval", nothing)
 
 
 def random_text(rng: random.Random, longest: int = 14) -> str:

@@ -37,6 +37,12 @@ def test_pairs_within_a_question_then_the_mean() -> None:
     assert score.n == 3
 
 
+def test_numbers_are_the_same_by_their_value() -> None:
+    table = columns({"a": ["1.5", "1.50", "15"], "b": ["-5", "−5", "5"]})  # 1 of 3 pairs each
+    score = run_metric("consistency", table, settings={"by": "q"})["consistency"]
+    assert score.value == pytest.approx(1 / 3)
+
+
 def test_the_interval_is_over_questions() -> None:
     rng = np.random.default_rng(5)
     table = columns({str(i): list(rng.choice(["a", "b"], 4)) for i in range(60)})

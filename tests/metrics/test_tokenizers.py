@@ -104,7 +104,7 @@ def test_words_between_spaces_are_found_in_any_script(answer: str, reference: st
     noted = score("rouge1", answer, reference).note
     assert "does not find the words of 1 of 1 samples" in noted
     assert "set `tokenize: intl`" in noted
-    assert score("rouge1", answer, reference, "intl").note.startswith("no variation")
+    assert score("rouge1", answer, reference, "intl").note == ""
     # words keep their vowel signs
     assert compute("coverage", [answer], [""], sources=[reference]).value == 1
     assert compute("density", [answer], [""], sources=[answer]).value == len(
@@ -193,7 +193,6 @@ def test_contains_in_scripts_without_spaces(answer: str, reference: str, found: 
         ("STRASSE", "Straße"),
         ("مدينة، القاهرة؟", "مدينة القاهرة"),
         ("กรุง\u200bเทพ", "กรุงเทพ"),
-        ("1,234人", "１２３４人"),
         ("“Paris”", "Paris"),
     ],
 )

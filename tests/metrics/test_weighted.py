@@ -9,8 +9,9 @@ from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.catalogue import METRICS
 from evalkit.metrics.registry import BUILT_IN
 from evalkit.metrics.run import run_metric
-from evalkit.metrics.weighted import weighted
-from evalkit.stats.weighted import Weighted, clustered_weighted
+from evalkit.metrics.weighted import Weighted, weighted
+from evalkit.stats.bounded import resampled_interval
+from evalkit.stats.intervals import Interval
 
 LABELS = ("a", "b", "c")
 rng = np.random.default_rng(1)
@@ -83,9 +84,14 @@ def weighted_mean(values: np.ndarray) -> Weighted:
 
 def test_clusters_are_drawn_whole() -> None:
     # Ten clusters of ten equal values: as sure as ten samples, not as a hundred.
-    level = rng.normal(0, 1, 10)
+    level = rng.random(10)
     clusters = [i // 10 for i in range(100)]
-    interval = clustered_weighted(weighted_mean(np.repeat(level, 10)), clusters)
-    alone = clustered_weighted(weighted_mean(level), list(range(10)))
-    assert interval.high - interval.low == pytest.approx(alone.high - alone.low, rel=0.03)
-    assert clustered_weighted(weighted_mean(level), [0] * 10).method == ""
+
+    def interval(values: np.ndarray, units: list[int]) -> Interval:
+        score = weighted_mean(values)
+        value = float(values.mean())
+        return resampled_interval(score, value, len(values), low=0.0, high=1.0, units=units)
+
+    grouped, alone = interval(np.repeat(level, 10), clusters), interval(level, list(range(10)))
+    assert grouped.high - grouped.low == pytest.approx(alone.high - alone.low, rel=0.03)
+    assert interval(level, [0] * 10).method == ""

@@ -10,16 +10,13 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from evalkit.stats.agreement import (
-    cohen_kappa,
-    cohen_kappa_interval,
-    fleiss_kappa,
-    kendall,
+    kappa_interval,
+    kappa_of_counts,
     krippendorff_alpha,
-    prediction_powered_mean,
-    rogan_gladen,
-    rogan_gladen_interval,
-    spearman,
+    krippendorff_interval,
+    rank_correlation,
 )
+from evalkit.stats.intervals import wilson
 
 # K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011): four observers, twelve units
 OBSERVERS = [
@@ -32,7 +29,7 @@ OBSERVERS = [
 
 @pytest.mark.parametrize(
     ("level", "alpha"),
-    [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)],
+    [("nominal", 0.743), ("interval", 0.849)],
 )
 def test_krippendorff_published(level: str, alpha: float) -> None:
     units = list(zip(*OBSERVERS, strict=True))
@@ -46,102 +43,119 @@ def test_krippendorff_without_variation() -> None:
         krippendorff_alpha([[1, 2]], "levels")
 
 
-def test_fleiss_published() -> None:
-    # the worked example of Fleiss' kappa with 10 subjects, 14 raters, 5 categories
-    table = [
-        [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
-        [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
-    ]  # fmt: skip
-    assert fleiss_kappa(table) == pytest.approx(0.210, abs=5e-4)
-    assert math.isnan(fleiss_kappa([[3, 0], [3, 0]]))
-    with pytest.raises(ValueError, match="same number"):
-        fleiss_kappa([[2, 1], [1, 1]])
+def test_a_perfect_alpha_of_few_items_is_not_certain() -> None:
+    """The share of items that all agree is bounded by Wilson's n of n; alpha is below that."""
+    for level in ("nominal", "interval"):
+        few = krippendorff_interval([[1, 1], [2, 2], [3, 3]], level)
+        assert (few.low, few.high) == (-1.0, 1.0)
+        items = [[1 + i % 5] * 2 for i in range(20)]
+        assert krippendorff_alpha(items, level) == 1.0
+        twenty = krippendorff_interval(items, level)
+        assert 0.5 < twenty.low < wilson(20, 20).low + 0.02
+        assert twenty.high == 1.0
+    assert math.isnan(krippendorff_interval([[1, 1]] * 20).low)
+
+
+def joint(a: list[int], b: list[int], k: int = 4) -> np.ndarray:
+    """Shape (n, k, k): the pair of ratings of each case."""
+    tables = np.zeros((len(a), k, k))
+    tables[np.arange(len(a)), a, b] = 1
+    return tables
 
 
 @pytest.mark.parametrize("weights", ["", "linear", "quadratic"])
 def test_kappa_equals_scikit_learn(weights: str) -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
-        a = rng.integers(1, 5, size=20).tolist()
-        b = [x if rng.random() < 0.5 else int(rng.integers(1, 5)) for x in a]
-        expected = cohen_kappa_score(a, b, weights=weights or None)
-        assert cohen_kappa(a, b, weights) == pytest.approx(expected, abs=1e-12)
+        a = rng.integers(0, 4, size=20).tolist()
+        b = [x if rng.random() < 0.5 else int(rng.integers(0, 4)) for x in a]
+        expected = cohen_kappa_score(a, b, weights=weights or None, labels=range(4))
+        found = kappa_of_counts(weights, joint(a, b).sum(axis=0)[np.newaxis])
+        assert found[0] == pytest.approx(expected, abs=1e-12)
 
 
-def test_kappa_on_a_scale_with_unused_steps() -> None:
-    a, b = ["low", "high", "low"], ["low", "high", "high"]
-    scale = ["low", "middle", "high"]
-    expected = cohen_kappa_score(a, b, labels=scale, weights="quadratic")
-    assert cohen_kappa(a, b, "quadratic", scale) == pytest.approx(expected)
-    assert math.isnan(cohen_kappa(["x", "x"], ["x", "x"]))
+def test_kappa_of_one_rating_is_undefined() -> None:
+    assert math.isnan(kappa_of_counts("", joint([1, 1], [1, 1]).sum(axis=0)[np.newaxis])[0])
+    assert math.isnan(kappa_interval(joint([1] * 30, [1] * 30)).low)
 
 
 def test_kappas_interval_is_the_asymptotic_one_when_there_is_much() -> None:
     # Fleiss, Cohen and Everitt (1969): the standard error of kappa for this 2×2 table
     counts = np.array([[400, 100], [50, 450]])
-    a = np.repeat([0, 0, 1, 1], counts.ravel()).tolist()
-    b = np.repeat([0, 1, 0, 1], counts.ravel()).tolist()
     p = counts / 1000
     rows, columns = p.sum(axis=1), p.sum(axis=0)
     agree, chance = np.trace(p), rows @ columns
     kappa = (agree - chance) / (1 - chance)
-    assert cohen_kappa(a, b) == pytest.approx(kappa)
+    assert kappa_of_counts("", counts[np.newaxis])[0] == pytest.approx(kappa)
     inner = sum(p[i, i] * (1 - (rows[i] + columns[i]) * (1 - kappa)) ** 2 for i in (0, 1))
     outer = (
         sum(p[i, j] * (columns[i] + rows[j]) ** 2 for i in (0, 1) for j in (0, 1) if i != j)
         * (1 - kappa) ** 2
     )
     error = math.sqrt((inner + outer - (kappa - chance * (1 - kappa)) ** 2) / 1000) / (1 - chance)
-    interval = cohen_kappa_interval(a, b)
+    of_case = np.repeat(np.eye(4), counts.ravel(), axis=0).reshape(-1, 2, 2)
+    interval = kappa_interval(of_case)
     assert interval.low == pytest.approx(kappa - 1.96 * error, abs=0.005)
     assert interval.high == pytest.approx(kappa + 1.96 * error, abs=0.005)
 
 
+@pytest.mark.parametrize("n", [20, 50, 200])
+def test_perfect_kappa_is_bounded_by_the_share_of_errors_that_n_cases_may_hide(n: int) -> None:
+    """Two ratings, equally frequent: kappa = 1 - 2e at a share e of errors; e is near 3.7/n."""
+    half = [i % 2 for i in range(n)]
+    interval = kappa_interval(joint(half, half, 2))
+    hidden = 1 - 0.025 ** (1 / n)  # Clopper and Pearson's upper bound of 0 of n, two-sided
+    assert interval.high == 1.0
+    assert interval.low == pytest.approx(1 - 2 * hidden, abs=0.35 * hidden)
+
+
+def test_a_constant_rater_has_a_kappa_of_0_that_is_not_certain() -> None:
+    varied = [i % 4 for i in range(20)]
+    for pair in ((varied, [2] * 20), ([2] * 20, varied)):
+        for weights in ("", "quadratic"):
+            low, high, _ = kappa_interval(joint(*pair), weights)
+            assert low < -0.05
+            assert high > 0.05
+
+
 def test_rank_correlations_equal_scipy() -> None:
     rng = np.random.default_rng(1)
-    for _ in range(50):
+    for _ in range(5):
         a = rng.integers(0, 6, size=15)
         b = a + rng.integers(-2, 3, size=15)
-        assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
-        assert kendall(a, b) == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-12)
-    assert math.isnan(spearman([1, 1], [1, 2]))
-    assert math.isnan(kendall([1, 1], [1, 2]))
+        rho, tau = stats.spearmanr(a, b).statistic, stats.kendalltau(a, b).statistic
+        for kind, expected in (("spearman", rho), ("kendall", tau)):
+            value, interval = rank_correlation(kind, a, b)
+            assert value == pytest.approx(expected, abs=1e-12)
+            assert -1 <= interval.low < value < interval.high <= 1
+    for kind in ("spearman", "kendall"):
+        value, interval = rank_correlation(kind, [1, 1], [1, 2])
+        assert math.isnan(value)
+        assert math.isnan(interval.low)
 
 
-def test_rogan_gladen_published() -> None:
-    assert rogan_gladen(0.4, 0.7, 0.9) == pytest.approx(0.1667, abs=5e-5)
-    assert rogan_gladen(0.1, 0.7, 0.9) == 0.0
-    assert math.isnan(rogan_gladen(0.4, 0.5, 0.5))
+@pytest.mark.parametrize("kind", ["spearman", "kendall"])
+def test_a_perfect_order_is_bounded_like_n_of_n(kind: str) -> None:
+    for n in (2, 3, 4):
+        value, interval = rank_correlation(kind, range(n), range(n))
+        assert (value, interval.low, interval.high) == pytest.approx((1.0, -1.0, 1.0))
+    for n in (5, 20, 100):
+        value, interval = rank_correlation(kind, range(n), range(n))
+        assert (value, interval.high) == pytest.approx((1.0, 1.0))
+        assert 0 < interval.low < wilson(n, n).low
+        turned = rank_correlation(kind, range(n), range(n, 0, -1))[1]
+        assert (turned.low, turned.high) == pytest.approx((-1.0, -interval.low))
+    # Two levels: half of the cases that do not follow look as if they did.
+    half = [i % 2 for i in range(40)]
+    bound = 1 - 2 * (1 - wilson(40, 40).low)
+    assert rank_correlation(kind, half, half)[1].low == pytest.approx(bound)
 
 
-def test_corrected_intervals_hold_the_truth() -> None:
-    """2,000 suites with a judge of specificity .8 and sensitivity .9, true rate .3."""
-    rng = np.random.default_rng(2)
-    held = 0
-    for _ in range(2000):
-        positives = rng.binomial(300, 0.3)
-        called = rng.binomial(positives, 0.9) + rng.binomial(300 - positives, 0.2)
-        interval = rogan_gladen_interval(
-            (called, 300), (rng.binomial(80, 0.8), 80), (rng.binomial(80, 0.9), 80)
-        )
-        held += interval.low <= 0.3 <= interval.high
-    assert 0.935 <= held / 2000 <= 0.98
-
-
-def test_prediction_powered_intervals_hold_the_truth_and_are_shorter() -> None:
-    rng = np.random.default_rng(3)
-    held, shorter = 0, 0
-    for _ in range(1000):
-        truth = rng.normal(0.5, 1, size=1060)
-        judged = truth + rng.normal(0.2, 0.5, size=1060)  # biased and noisy
-        _, interval = prediction_powered_mean(truth[:60], judged[:60], judged[60:])
-        held += interval.low <= 0.5 <= interval.high
-        shorter += interval.high - interval.low < 2 * 1.96 * truth[:60].std(ddof=1) / math.sqrt(60)
-    assert 0.925 <= held / 1000 <= 0.965
-    assert shorter / 1000 > 0.99
-
-
-def test_a_judge_that_knows_nothing_is_ignored() -> None:
-    human = [0.0, 1.0, 1.0, 0.0, 1.0]
-    value, _ = prediction_powered_mean(human, [0.5] * 5, [0.5] * 100)
-    assert value == pytest.approx(0.6)
+def test_two_errors_among_many_do_not_make_the_rest_certain() -> None:
+    a = np.arange(40.0)
+    b = a.copy()
+    b[[3, 30]] = b[[30, 3]]
+    for kind in ("spearman", "kendall"):
+        value, interval = rank_correlation(kind, a, b)
+        assert value > 0.8
+        assert 0.3 < interval.low < 0.7  # 1.96 times the error of such a share is .1

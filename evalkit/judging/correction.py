@@ -1,0 +1,98 @@
+"""Whether the errors of a judge on labelled cases may correct its scores, and the scores so made.
+
+One place decides it for every judge, rules that people have checked included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from evalkit.judging.certificate import Certificate, too_few
+from evalkit.stats.agreement import kappa_interval
+from evalkit.stats.correction import (
+    at_least_as_wide,
+    prediction_powered_mean,
+    rogan_gladen,
+    rogan_gladen_interval,
+)
+from evalkit.stats.intervals import Interval
+
+
+class Corrected(NamedTuple):
+    """A score as people would have given it, with its interval; NaN and why where there is none.
+
+    method: ``rogan-gladen`` or ``ppi``.
+    """
+
+    value: float
+    low: float
+    high: float
+    method: str
+    why: str = ""
+
+
+def corrected_rate(
+    judged: tuple[float, int], counts: Sequence[Sequence[int]], raw: Interval | None = None
+) -> Corrected:
+    """A rate of yes corrected by Rogan and Gladen.
+
+    judged: how often the judge says yes, and of how many samples. counts: on labelled cases,
+    shape (2, 2): people's no and yes in rows, the judge's in columns. raw: the interval of the
+    judge's rate, than which the corrected one is never narrower; default: Wilson's.
+    """
+    table = np.asarray(counts, dtype=np.int64)
+    (right_no, _), (_, right_yes) = table.tolist()
+    no, yes = table.sum(axis=1).tolist()
+    why = too_few(no + yes)
+    if not why and not (no and yes):
+        why = f"people said {'yes' if yes else 'no'} to every labelled case"
+    if not why:
+        of_case = np.repeat(np.eye(4), table.reshape(-1), axis=0).reshape(-1, 2, 2)
+        why = not_followed("kappa", kappa_interval(of_case))
+    if why:
+        return _none(why)
+    interval = rogan_gladen_interval(judged, (right_no, no), (right_yes, yes), raw=raw)
+    value = rogan_gladen(judged[0] / judged[1], right_no / no, right_yes / yes)
+    return Corrected(value, interval.low, interval.high, "rogan-gladen")
+
+
+def corrected_mean(
+    grades: Sequence[float],
+    certificate: Certificate,
+    figure: str,
+    scale: Sequence[float],
+    raw: Interval | None = None,
+) -> Corrected:
+    """A mean grade less the judge's mean error on the labelled cases.
+
+    grades: of two samples or more. figure: of the certificate, that shows whether its grades
+    follow people's. scale: the grades there are. raw: as for ``corrected_rate``; default:
+    Student's.
+    """
+    follows = certificate.figures[figure]
+    why = too_few(len(certificate.labelled))
+    why = why or not_followed(figure, Interval(follows.low, follows.high, ""))
+    if why:
+        return _none(why)
+    human, judge = zip(*certificate.labelled, strict=True)
+    value, interval = prediction_powered_mean(human, judge, grades, scale, raw=raw, weight=1.0)
+    low, high = min(scale), max(scale)
+    width = raw.high - raw.low if raw else 0.0
+    interval = at_least_as_wide(interval, width, low, high)
+    return Corrected(min(high, max(low, value)), interval.low, interval.high, "ppi")
+
+
+def not_followed(name: str, interval: Interval) -> str:
+    """Why a judge whose answers do not surely follow people's corrects nothing, or ""."""
+    if interval.low > 0:
+        return ""
+    if interval.low != interval.low:
+        return f"{name} is undefined"
+    return f"{name} is not surely above 0: [{interval.low:.2f}, {interval.high:.2f}]"
+
+
+def _none(why: str) -> Corrected:
+    return Corrected(np.nan, np.nan, np.nan, "", why)

@@ -1,0 +1,61 @@
+"""The jackknife's and the Bayesian bootstrap's intervals, against formulas and exact bounds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from evalkit.stats.bayesian_bootstrap import posterior_interval
+from evalkit.stats.jackknife import hidden_share, jackknife_error, jackknife_interval
+
+
+def ones(values: list[float]) -> np.ndarray:
+    return np.column_stack([values, np.ones(len(values))])
+
+
+def mean(sums: np.ndarray) -> np.ndarray:
+    return sums[:, 0] / sums[:, 1]
+
+
+def test_the_error_of_a_mean_is_the_standard_error() -> None:
+    x = np.random.default_rng(0).normal(size=60)
+    error, degrees = jackknife_error((x.sum() - x) / 59)
+    assert error == pytest.approx(stats.sem(x))
+    assert 40 < degrees <= 59
+
+
+def test_a_variance_that_few_cases_make_up_has_few_degrees_of_freedom() -> None:
+    x = np.r_[np.zeros(38), 1.0, -1.0]
+    assert jackknife_error((x.sum() - x) / 39)[1] == 6.0
+    assert jackknife_error(np.zeros(40)) == (0.0, 39.0)
+
+
+def test_without_variation_the_interval_is_as_wide_as_what_may_be_hidden() -> None:
+    """0 of 40 pairs contradict each other; a pair that does moves the mean by ±1."""
+    found = jackknife_interval(0.0, np.zeros(40), [1 / 41, -1 / 41])
+    assert found.high == -found.low == pytest.approx(hidden_share(40))
+    assert hidden_share(40) == pytest.approx(1.96**2 / (40 + 1.96**2), abs=1e-4)
+
+
+def test_what_rests_on_one_case_has_no_interval() -> None:
+    assert math.isnan(jackknife_interval(1.0, [1.0, math.nan, 1.0], [1.0]).low)
+    assert math.isnan(jackknife_interval(1.0, [1.0], [1.0]).low)
+
+
+def test_draws_of_a_mean_are_the_posterior_of_a_proportion() -> None:
+    """Zeros, ones and a prior of one case that is either: a Beta posterior, nearly."""
+    rows = ones([1.0] * 60 + [0.0] * 40)
+    low, high, _ = posterior_interval(rows, ones([0.0, 1.0]), mean)
+    expected = stats.beta(60.5, 40.5).ppf([0.025, 0.975])
+    assert (low, high) == pytest.approx(tuple(expected), abs=0.012)
+
+
+def test_draws_of_what_never_varied_reach_the_rule_of_three() -> None:
+    rows = ones([1.0] * 100)
+    low, high, _ = posterior_interval(rows, ones([0.0, 1.0]), mean)
+    assert high == 1.0
+    assert low == pytest.approx(0.025 ** (1 / 100), abs=0.006)
+    assert math.isnan(posterior_interval(rows[:1], ones([0.0, 1.0]), mean).low)
