@@ -207,10 +207,8 @@ def _corrected(
     counts = _counts(judged, certificate, score)
     if counts is not None:
         return corrected_rate((sum(values), len(values)), counts, raw)
-    if judged.rubric.mode == "binary":
-        return corrected_mean(values, certificate, "kappa", judged.range, raw)
-    steps = sorted(judged.rubric.answers.values())
-    return corrected_mean(values, certificate, "spearman", steps, raw)
+    figure = "kappa" if judged.rubric.mode == "binary" else "spearman"
+    return corrected_mean(values, certificate, figure, judged.range, raw)
 
 
 def _raw(score: ScoreRecord | None) -> Interval | None:
