@@ -126,7 +126,7 @@ class Score:
     value: the score; NaN where it is undefined (say, recall of a label that never occurs).
     low, high: the confidence interval at ``confidence``; NaN where there is none.
     n: how many samples it is over.
-    interval: how the interval was made (``wilson``, ``bounded``, ``posterior``, ``t``), "" for none.
+    interval: how it was made (``wilson``, ``bounded``, ``posterior``, ``t``), "" if there is none.
     per_sample: shape (n,) values whose mean is the score, where that makes sense; else None.
     note: anything a reader must know ("undefined: label never predicted").
     failed: the metric could not be computed, whatever the samples; the note says why.

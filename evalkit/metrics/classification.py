@@ -384,6 +384,9 @@ def _of_label(part: str, index: int, empty: float, counts: NDArray[Any]) -> Floa
 
 def ratio_of(name: str, label: str, columns: Columns) -> build.Ratio | None:
     """The score ``name`` (of one ``label``) as a share of samples; None where it is not one."""
+    whole = name in ("micro_recall", "weighted_recall", "micro_precision", "micro_f1")
+    if not whole and not (name in ("precision", "recall") and label in columns.labels):
+        return None
     targets, predicted = _indices(columns)
     hits = targets == predicted
     no_label = predicted == len(columns.labels)

@@ -17,6 +17,7 @@ from evalkit.metrics import classification, entities, probabilistic
 from evalkit.metrics.base import Columns
 from evalkit.metrics.catalogue import METRICS
 from evalkit.metrics.weighted import Statistic
+from evalkit.records.names import ScoreName, base_of
 from evalkit.stats.exchange import Linear, Reweighted, Sides, Summed, Units
 
 Floats = NDArray[np.float64]
@@ -30,13 +31,14 @@ def of_columns(
 
     None for a score that is neither.
     """
-    name, _, key = score.partition("[")
+    named = ScoreName.parse(score)
+    name, label = named.base, named.key or ""
     if name not in METRICS or not len(a) or not len(b):
         return None
     given = {**METRICS[name].settings, **settings}
-    counted = classification.statistic_of(name, key.rstrip("]"), a.labels, given)
+    counted = classification.statistic_of(name, label, a.labels, given)
     if counted is not None:
-        return _counts(a, b, units, counted, key.rstrip("]"))
+        return _counts(a, b, units, counted, label)
     if name == "auroc":
         return _ranks(a, b, units)
     return None
@@ -44,13 +46,13 @@ def of_columns(
 
 def unseen(score: str, columns: Columns) -> str:
     """What to say of labels without a sample, where a score weighs all labels alike; else ""."""
-    name = score.partition("[")[0]
+    name = base_of(score)
     if not (name.startswith("macro_") or name == "balanced_accuracy"):
         return ""
     there = set(classification.true_labels(columns))
     absent = [label for i, label in enumerate(columns.labels) if i not in there]
     shown = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
-    return f"no sample tells of {shown}" if absent else ""
+    return f"no sample has the label {shown}" if absent else ""
 
 
 def of_function(value: Callable[[Columns], float], a: Columns, b: Columns, units: Units) -> Sides:
@@ -68,7 +70,7 @@ def of_function(value: Callable[[Columns], float], a: Columns, b: Columns, units
 
 def of_sums(score: str, a: Floats, b: Floats, statistic: Statistic, units: Units) -> Sides:
     """The sides of a score of sums. a, b: what each unit adds to the sums, shape (units, k)."""
-    worst, shares = _WORST.get(score.partition("[")[0]), units.shares
+    worst, shares = _WORST.get(base_of(score)), units.shares
     worse = [(np.zeros_like(rows), worst(rows) - rows, shares) for rows in (a, b)] if worst else ()
     return Summed(a, b, statistic, shares, worse)
 

@@ -229,4 +229,6 @@ def ends_at(seen: Differences, n: float, confidence: float = 0.95) -> Ends:
     """
     then = replace(seen, n=n)
     tested = (conditional_ends if seen.binary else student_ends)(then, confidence)
+    if not seen.binary and 2 ** (1 - n) > 1 - confidence:  # no permutation test rejects
+        tested = UNBOUNDED
     return joined(then, tested, tested.low > 0 or tested.high < 0, confidence)

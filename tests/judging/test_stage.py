@@ -260,7 +260,8 @@ def test_grades_are_compared_on_the_samples_that_both_have(
     for baseline in (before.record.id, "base.json"):
         done = run(declared, {"j": judge}, baseline=baseline)
         told = verdicts(done)
-        assert [verdict for verdict, _ in told.values()] == ["pass", "pass"], told
+        # Grades of few samples that all rose alike are no certainty.
+        assert [verdict for verdict, _ in told.values()] == ["pass", "inconclusive"], told
         assert "+1.000" in told["good[kind=odd] >= baseline - 0.5 at 95%"][1]
 
 

@@ -210,7 +210,7 @@ def test_a_label_without_a_sample_may_be_read_in_any_way() -> None:
     columns = perfect(30, 0)
     found = compare_sides(sides_of("macro_f1", columns, columns, {}), units_of(30), width=1)
     assert found.low <= -0.5
-    assert exchange.unseen("macro_f1", columns) == "no sample tells of b"
+    assert exchange.unseen("macro_f1", columns) == "no sample has the label b"
     assert exchange.unseen("weighted_f1", columns) == ""
 
 
