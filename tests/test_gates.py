@@ -23,6 +23,7 @@ from evalkit.gates import (
     problem,
 )
 from evalkit.metrics import build
+from evalkit.metrics.catalogue import METRICS
 from evalkit.records import GateRecord, ScoreRecord
 from evalkit.runner.measure import score_record
 from evalkit.stats.intervals import wilson
@@ -155,7 +156,7 @@ def test_the_advice_for_a_mean_is_the_number_that_decides_in_four_of_five_runs()
     values = rng.beta(4, 2, size=60)
     values += 0.7 - values.mean()
     made = build.mean("token_f1", values.clip(0, 1), confidence=0.95)
-    record = score_record("token_f1", made, made, 0)
+    record = score_record("token_f1", made, made, 0, METRICS["token_f1"])
     n = advised(decide(parse("token_f1 >= 0.68 at 95%"), {"token_f1": record}).reason)
     passed = [
         build.mean("token_f1", rng.choice(values.clip(0, 1), n), confidence=0.95).low >= 0.68
@@ -166,7 +167,7 @@ def test_the_advice_for_a_mean_is_the_number_that_decides_in_four_of_five_runs()
 
 def test_the_advice_without_variation_is_the_number_that_decides() -> None:
     made = build.mean("token_f1", [1.0] * 5, confidence=0.95)
-    record = score_record("token_f1", made, made, 0)
+    record = score_record("token_f1", made, made, 0, METRICS["token_f1"])
     n = advised(decide(parse("token_f1 >= 0.98 at 95%"), {"token_f1": record}).reason)
     first = next(m for m in range(5, 400) if beta.ppf(0.025, m, 1) >= 0.98)  # exact, m of m
     assert n == pytest.approx(first, rel=0.05)

@@ -155,7 +155,8 @@ class _Stage:
             ran = self.project.pytester.runpytest_inprocess(*arguments)
             return int(ran.ret), "\n".join([*ran.outlines, *ran.errlines])
         if program == "python":
-            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            # One thread: several wait for each other where other tests run beside them.
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
             done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True,
                                   env=environment, cwd=self.project.folder)  # fmt: skip
             return done.returncode, done.stdout + done.stderr

@@ -195,11 +195,13 @@ def _drift(record: SuiteRecord, other: CellRecord, cell: Cell, now: Mapping[str,
     if not rows.gone and not rows.new:
         return _Drift([])
     whole = record.limit is None and len(before) == record.total
-    new = f"{len(rows.new):,} are new" if whole else f"{len(rows.new):,} are not in the baseline"
-    return _Drift(
-        [], f"compared with the baseline on the {shared:,} samples that both have; {new},"
-            f" {len(rows.gone):,} are gone"
-    )  # fmt: skip
+    new = _are(len(rows.new), "new" if whole else "not in the baseline")
+    told = f"compared with the baseline on the {shared:,} samples that both have"
+    return _Drift([], f"{told}; {new}, {_are(len(rows.gone), 'gone')}")
+
+
+def _are(count: int, what: str) -> str:
+    return f"{count:,} {'is' if count == 1 else 'are'} {what}"
 
 
 def _changes(

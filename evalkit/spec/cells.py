@@ -21,7 +21,13 @@ from evalkit.spec.sections import DataSpec
 
 _LONGEST = 1_000_000
 _DEEPEST = 32
-_QUOTED = re.compile(r"""\s*[\[({]\s*['"]""")
+_QUOTED = re.compile(
+    r"""\s*[\[({][\[({\s]*
+        (?:(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*(?:[,:'"\])}]|$)  # a text, and what may follow
+        |'(?:[^'\\]|\\.)*$|"(?:[^"\\]|\\.)*$)  # or one that is cut off
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 _OF_NOTHING = re.compile(r"""\s*\[\s*(?:\]\s*$|(?:nan|NaN|None|null)\b\s*[,\s].*['"])""", re.DOTALL)
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
@@ -36,8 +42,9 @@ class Reading(Enum):
     """Which cells of a column are taken for lists.
 
     BRACKETED: all that begin with a bracket (``[`` or ``{``, and ``(`` before a quote): nothing
-    else in the column does. QUOTED: those whose bracket is followed by a quote, so that
-    ``[Intro] The film …`` and ``[0, 1)`` are texts; a JSON object is one too.
+    else in the column does. QUOTED: those whose bracket is followed by a text in quotes, so that
+    ``[Intro] The film …``, ``["Daisy" plays] Hello`` and ``[0, 1)`` are texts; a JSON object is one
+    too.
     """
 
     BRACKETED = "bracketed"

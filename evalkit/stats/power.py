@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from math import inf, isfinite, isnan, nan, sqrt
 from statistics import NormalDist
 
-from evalkit.stats.intervals import proportion
-
 CHANCE = 0.8
 """How likely the number of samples that is named decides a gate."""
 _MOST = 10**12
@@ -69,6 +67,8 @@ def samples_to_settle(facing: Facing, threshold: float) -> int | None:
 def _share_clears(facing: Facing, threshold: float, n: int) -> bool:
     """Whether n samples of a share decide with that chance; by the binomial distribution."""
     from scipy.special import bdtr, bdtrc
+
+    from evalkit.stats.intervals import proportion  # NumPy, which reading suites must not import
 
     upwards = facing.value > threshold
     fewest, most = -1, n + 1  # hits that do not decide on either side of those that do

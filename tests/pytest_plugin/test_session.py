@@ -281,7 +281,7 @@ def test_a_suite_that_grew_is_compared_on_what_both_have(project: pytest.Pyteste
     suite.write_text(grown)
     result = project.runpytest_inprocess("suites", "--eval-baseline", "v1")
     result.assert_outcomes(passed=4)  # 3 of 5 over all, 3 of 4 over those of before
-    told = "capitals: compared with the baseline on the 4 samples that both have; 1 are new, 0 are*"
+    told = "capitals: compared with the baseline on the 4 samples that both have; 1 is new, 0 are*"
     result.stdout.fnmatch_lines([told])
 
 

@@ -247,8 +247,8 @@ def test_data_that_grew_or_shrank_are_compared_on_what_both_have(
     if counts:
         new, gone = (part.split()[0] for part in counts.split(", "))
         assert told == [
-            f"s: compared with the baseline on the {len(shared)} samples that both have; {new} are"
-            f" new, {gone} are gone"
+            f"s: compared with the baseline on the {len(shared)} samples that both have; {new}"
+            f" {'is' if new == '1' else 'are'} new, {gone} {'is' if gone == '1' else 'are'} gone"
         ]
 
 

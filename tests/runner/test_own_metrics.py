@@ -296,4 +296,4 @@ def test_a_run_is_compared_by_its_own_metrics_whatever_runs_after_it(tmp_path: P
     first.to_html(tmp_path / "run.html")
     shown = (tmp_path / "run.html").read_text(encoding="utf-8")
     assert "this project has no such metric" not in shown
-    assert "paired bootstrap" in shown
+    assert "permutation" in shown

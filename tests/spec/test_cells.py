@@ -157,7 +157,8 @@ def test_a_list_is_several_answers(task: str, write_list: Any, suffix: str) -> N
 @pytest.mark.parametrize(
     "cell",
     ["['Paris' 'City of Paris']", "['Paris', 'City", "[nan, 'Paris']", "{'text': ['Paris']}",
-     "{'Paris', 'City of Paris'}", "['Paris', Timestamp('2020-01-01')]"],
+     "{'Paris', 'City of Paris'}", "['Par", "[['Paris'], ['x' 'y']]",
+     "['Paris', Timestamp('2020-01-01')]"],
 )  # fmt: skip
 @pytest.mark.usefixtures("project")
 def test_what_looks_like_a_list_and_is_none_is_refused_with_its_line(task: str, cell: str) -> None:
@@ -186,6 +187,8 @@ TEXT = [
     "[1, 2]",
     "{1, 2}",
     "[[1, 2], [3, 4]]",
+    '["Daisy Bell" plays] Hello?',
+    "('quoted' aside) And so on.",
     "[x]",
     "(555) 123-4567",
     '{"name": "Ada", "born": 1815}',
