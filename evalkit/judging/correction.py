@@ -65,12 +65,15 @@ def corrected_mean(
     figure: str,
     ends: tuple[float, float],
     raw: Interval | None = None,
+    shown: Sequence[str] = (),
 ) -> Corrected:
     """A mean grade less the judge's mean error on the labelled cases.
 
     grades: of two samples or more. figure: of the certificate, that shows whether its grades
     follow people's. ends: the least and the highest grade there is. raw: as for
-    ``corrected_rate``.
+    ``corrected_rate``. shown: digests of what the judge saw of the samples. Where the labelled
+    cases are all among them, they are taken for a random part of the samples, and as much of the
+    judge's error is taken off as makes the interval shortest.
     """
     follows = certificate.figures[figure]
     why = too_few(len(certificate.labelled))
@@ -79,12 +82,26 @@ def corrected_mean(
         return _none(why)
     human, judge = zip(*certificate.labelled, strict=True)
     low, high = ends
-    value, interval = prediction_powered_mean(
-        human, judge, grades, low=low, high=high, raw=raw, weight=1.0
+    rest = _rest(grades, certificate, shown)
+    value, interval = (
+        prediction_powered_mean(human, judge, grades, low=low, high=high, raw=raw, weight=1.0)
+        if rest is None
+        else prediction_powered_mean(human, judge, rest, low=low, high=high)
     )
     width = raw.high - raw.low if raw else 0.0
     interval = at_least_as_wide(interval, width, low, high)
     return Corrected(min(high, max(low, value)), interval.low, interval.high, "ppi")
+
+
+def _rest(
+    grades: Sequence[float], certificate: Certificate, shown: Sequence[str]
+) -> list[float] | None:
+    """The grades of the samples that nobody labelled; None where others were labelled, too."""
+    labelled = set(certificate.shown)
+    if not labelled or not labelled <= set(shown):
+        return None
+    rest = [grade for grade, one in zip(grades, shown, strict=True) if one not in labelled]
+    return rest if len(rest) > 1 else None
 
 
 def not_followed(name: str, interval: Interval) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evalkit import Run, SpecError, UsageError, evaluate
@@ -240,6 +241,43 @@ def test_the_mean_is_corrected_by_the_judges_error_on_labels(project: Path) -> N
     assert "corrected <code>good</code> <b>1.667</b>" in page
     assert "24 cases of <bdi>human.csv</bdi>, 1 rater)" in page
     assert "its word alone" not in page
+
+
+def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Path) -> None:
+    """Harsh grades 60 answers, people 24 of them: λ is PPI++'s, by its formula."""
+    people = np.random.default_rng(0).integers(1, 4, size=60)
+    outputs = [f"worth {grade} of answer {i}" for i, grade in enumerate(people)]
+    rows = [{"id": str(i), "question": f"q{i}", "a": "x"} for i in range(60)]
+    suite = {
+        "suite": "s", "task": "qa", "data": {"rows": rows, "target": "a"},
+        "prompts": {"p": "{{ question }}"}, "metrics": ["exact_match"], "judges": ["good"],
+    }  # fmt: skip
+
+    def corrected(labelled: Sequence[int]) -> float:
+        labels(
+            project,
+            [{"question": f"q{i}", "output": outputs[i], "rating": people[i]} for i in labelled]
+            if max(labelled) < 60
+            else graded(),
+        )
+        calibrate("good", "harsh")
+        done = evaluate(
+            suite,
+            {"m": lambda p: outputs[int(p[-1]["content"][1:])]},
+            judges=["harsh"],
+            root=project,
+        )
+        [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
+        return float(table["corrected"]["good"]["value"])
+
+    judge = np.maximum(people - 1, 1)
+    f, rest, y = judge[:24], judge[24:], people[:24]
+    tuned = np.cov(y, f)[0, 1] / ((1 + 24 / 36) * np.var(judge, ddof=1))
+    assert 0 < tuned < 1
+    expected = tuned * rest.mean() + (y - tuned * f).mean()
+    assert corrected(range(24)) == pytest.approx(expected)
+    # Answers to other questions are others: all of the judge's error on them is taken off.
+    assert corrected(range(60, 84)) == pytest.approx(judge.mean() + 2 / 3)
 
 
 def test_a_judge_without_a_certificate_is_told_in_the_report(project: Path) -> None:
