@@ -289,10 +289,31 @@ def test_a_judge_without_a_certificate_is_told_in_the_report(project: Path) -> N
 def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Path) -> None:
     labels(project, [{**row, "rating": 1 + i % 2} for i, row in enumerate(graded())])
     calibrate("good", "fair")
-    [table] = [a for a in run(project, "fair", "good >= 1").record.cells[0].analyses
-               if a["kind"] == "judged"]  # fmt: skip
+    done = run(project, "fair", "good >= 1")
+    [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
     assert table["judges"][0]["certificate"]["cases"] == 24
     assert table["corrected"] == {}
+    assert table["uncorrected"]["good"].startswith("spearman is not surely above 0: [-")
+    done.to_html(project / "report.html")
+    page = (project / "report.html").read_text(encoding="utf-8")
+    assert "is not corrected by the judge's errors: spearman is not surely above 0" in page
+
+
+def test_three_labelled_cases_are_written_and_prove_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The judge agrees on all three; a gate that demands a rho of .95 does not pass on that."""
+    labels(project, graded(3))
+    assert calibrate("good", "fair") == 0
+    said = capsys.readouterr().out
+    assert (
+        "no gate accepts it and no score is corrected by it: 3 labelled cases of at least 20"
+        in said
+    )
+    assert "Spearman's rho                         +1.00  [-1.00, +1.00]  n 3" in said
+    ending, reason = verdict(run(project, "fair", {**DEMAND, "certified": {"spearman": 0.95}}))
+    assert ending == "error"
+    assert "it is over 3 labelled cases of at least 20; label more answers" in reason
 
 
 def test_a_rate_is_corrected_by_sensitivity_and_specificity(project: Path) -> None:
