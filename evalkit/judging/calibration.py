@@ -1,16 +1,17 @@
 """How a judge's grades compare with people's: figures with intervals, pure functions of grades.
 
 Cases are the unit: several criteria of one case count as one observation. No interval is without
-width because nothing varied. Proportions have Wilson's interval, kappas a Bayesian bootstrap's,
-rank correlations a jackknife's on Fisher's scale, biases a jackknife's; the last three count what
-one more case, graded at random by the judge, would change.
+width because nothing varied. Proportions have Wilson's interval, kappas that of scores made of
+confusion counts, means over pairs that of bounded values, rank correlations a jackknife's on
+Fisher's scale, the other biases a jackknife's that counts what one more case, graded at random by
+the judge, would change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf, nan
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from evalkit.judging.certificate import Figure
 from evalkit.judging.rubric import NO, YES
 from evalkit.stats.agreement import kappa_interval, kappa_of_counts, rank_correlation
-from evalkit.stats.intervals import wilson
+from evalkit.stats.bounded import mean_interval
+from evalkit.stats.intervals import proportion
 from evalkit.stats.jackknife import jackknife_interval
 
 Floats = NDArray[np.float64]
@@ -66,8 +68,11 @@ def figures(
     unseen = list(_graded_at_random(cases, labels, mode))
     found["length_bias"] = _length_bias(cases, unseen, confidence)
     if any(case.own is not None for case in cases):
-        favour = _favour_of_pairs if mode == "pairwise" else _favour
-        found["self_preference"] = favour(cases, unseen, confidence)
+        found["self_preference"] = (
+            _favour_of_pairs(cases, confidence)
+            if mode == "pairwise"
+            else _favour(cases, unseen, confidence)
+        )
     return found
 
 
@@ -98,17 +103,21 @@ def _agreement(
     """Kappa, quadratically weighted kappa where there are steps, and the share of equal answers."""
     k, n = len(labels), len(cases)
     place = {label: i for i, label in enumerate(labels)}
-    tables = np.zeros((n, k, k))
-    for i, case in enumerate(cases):
-        for human, judge in case.answers.values():
-            tables[i, place[human], place[judge]] += 1
-    whole = tables.sum(axis=0)
+    said = [
+        (i, place[human], place[judge])
+        for i, case in enumerate(cases)
+        for human, judge in case.answers.values()
+    ]
+    of_case, pairs = [i for i, _, _ in said], np.array([pair for _, *pair in said])
+    whole = np.zeros((k, k))
+    np.add.at(whole, tuple(pairs.T), 1)
     found = {}
     for name, weights in {"kappa": "", "weighted_kappa": "quadratic"}.items():
         if weights and k < 3:
             continue
         value = float(kappa_of_counts(weights, whole[np.newaxis])[0])
-        low, high, _ = kappa_interval(tables, weights, confidence=confidence)
+        units = of_case if len(pairs) > n else None
+        low, high, _ = kappa_interval(pairs, k, weights, units=units, confidence=confidence)
         why = "" if value == value else "people and the judge gave one answer everywhere"
         found[name] = Figure(value, low, high, n, why)
     found["agreement"] = _proportion(float(whole.trace() / whole.sum()), n, confidence)
@@ -156,19 +165,9 @@ def _order(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
         return {}
     bias = (wins[:, 0] - wins[:, 1]) / 2
     return {
-        "position_bias": _figure(
-            _ones(bias), _ones(np.array([-0.5, 0.0, 0.5])), _mean, confidence, ends=(-0.5, 0.5)
-        ),
+        "position_bias": _mean(bias, 0.5, confidence),
         "swap_consistency": _proportion(float((bias == 0).mean()), len(wins), confidence),
     }
-
-
-def _ones(values: Floats) -> Floats:
-    return np.column_stack([values, np.ones(len(values))])
-
-
-def _mean(sums: Floats) -> Floats:
-    return _ratio(sums[:, 0], sums[:, 1])
 
 
 def _length_bias(cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float) -> Figure:
@@ -213,28 +212,18 @@ def _favour(cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float
     return _figure(rows(cases), rows(unseen), excess, confidence, why)
 
 
-def _favour_of_pairs(
-    cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float
-) -> Figure:
+def _favour_of_pairs(cases: Sequence[Graded], confidence: float) -> Figure:
     """Where one of two answers is its own family's: how much oftener that wins than with people."""
-
-    def rows(cases: Sequence[Graded]) -> Floats:
-        return _ones(np.array([c.own * (c.judge - c.human) for c in cases if c.own]))
-
+    excess = [case.own * (case.judge - case.human) for case in cases if case.own]
     why = "in no pair is one answer of the judge's family and the other not"
-    return _figure(rows(cases), rows(unseen), _mean, confidence, why, (-1.0, 1.0))
+    return _mean(np.array(excess), 1.0, confidence, why)
 
 
 def _figure(
-    rows: Floats,
-    unseen: Floats,
-    statistic: Statistic,
-    confidence: float,
-    why: str = "",
-    ends: tuple[float, float] = (-inf, inf),
+    rows: Floats, unseen: Floats, statistic: Statistic, confidence: float, why: str
 ) -> Figure:
     """A figure of sums over cases. rows: what each case adds; unseen: what cases would that might
-    have been. why: the figure may be undefined. ends: between which it lies."""
+    have been. why: the figure may be undefined."""
     n, total = len(rows), rows.sum(axis=0)
     value = float(statistic(total[np.newaxis])[0]) if n else nan
     if value != value:
@@ -244,13 +233,21 @@ def _figure(
     )
     if interval.low != interval.low:
         return Figure(nan, nan, nan, n, "it rests on one case")
-    return Figure(value, max(interval.low, ends[0]), min(interval.high, ends[1]), n)
+    return Figure(value, interval.low, interval.high, n)
+
+
+def _mean(values: Floats, end: float, confidence: float, why: str = "") -> Figure:
+    """The mean of values from -end to end."""
+    if not len(values):
+        return Figure(nan, nan, nan, 0, why)
+    interval = mean_interval(values, low=-end, high=end, confidence=confidence)
+    return Figure(float(values.mean()), interval.low, interval.high, len(values))
 
 
 def _proportion(share: float, n: int, confidence: float, why: str = "") -> Figure:
     if share != share or n == 0:
         return Figure(nan, nan, nan, n, why)
-    interval = wilson(share * n, n, confidence)
+    interval = proportion(share * n, n, confidence)
     return Figure(share, interval.low, interval.high, n)
 
 

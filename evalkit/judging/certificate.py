@@ -63,7 +63,8 @@ class Certificate:
     several raters, their ``alpha`` with ``alpha_low`` and ``alpha_high``. statuses: how its
     replies could be read. confusion: ``labels``, the answers in order, and ``counts`` by criterion
     (``grade`` for a whole rubric), people in rows, the judge in columns. labelled: of each case
-    the people's grade and the judge's. made: the date. version: of how the figures were computed.
+    the people's grade and the judge's; shown: a digest of what the judge saw of it, in the same
+    order. made: the date. version: of how the figures were computed.
     """
 
     rubric: str
@@ -78,6 +79,7 @@ class Certificate:
     labelled: tuple[tuple[float, float], ...]
     made: str
     confidence: float = 0.95
+    shown: tuple[str, ...] = ()
     version: int = VERSION
     file: str = field(default="", compare=False)
 
@@ -94,6 +96,11 @@ def identity_of(fingerprint: Mapping[str, Any] | None) -> str:
     kept = {key: value for key, value in fingerprint.items() if key not in _MACHINE}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of(case: str) -> str:
+    """By what a case that a judge was shown is known again."""
+    return hashlib.sha256(case.encode()).hexdigest()[:16]
 
 
 def file_name(certificate: Certificate) -> str:
@@ -117,6 +124,7 @@ def write_certificate(certificate: Certificate, folder: Path) -> Path:
         for name, figure in certificate.figures.items()
     }
     values["labelled"] = [[_number(x) for x in pair] for pair in certificate.labelled]
+    values["shown"] = list(certificate.shown)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(certificate)
     text = yaml.safe_dump(
@@ -146,6 +154,7 @@ def read_certificate(path: Path) -> Certificate:
             for name, one in values["figures"].items()
         }
         values["labelled"] = tuple((float(a), float(b)) for a, b in values["labelled"])
+        values["shown"] = tuple(map(str, values.get("shown", ())))
         values.setdefault("version", 1)
         return Certificate(**values, file=path.name)
     except (TypeError, ValueError, KeyError, AttributeError) as error:

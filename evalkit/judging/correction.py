@@ -41,7 +41,7 @@ def corrected_rate(
 
     judged: how often the judge says yes, and of how many samples. counts: on labelled cases,
     shape (2, 2): people's no and yes in rows, the judge's in columns. raw: the interval of the
-    judge's rate, than which the corrected one is never narrower; default: Wilson's.
+    judge's rate, than which the corrected one is never narrower; default: Wilson's, or wider.
     """
     table = np.asarray(counts, dtype=np.int64)
     (right_no, _), (_, right_yes) = table.tolist()
@@ -50,8 +50,8 @@ def corrected_rate(
     if not why and not (no and yes):
         why = f"people said {'yes' if yes else 'no'} to every labelled case"
     if not why:
-        of_case = np.repeat(np.eye(4), table.reshape(-1), axis=0).reshape(-1, 2, 2)
-        why = not_followed("kappa", kappa_interval(of_case))
+        pairs = np.repeat([(0, 0), (0, 1), (1, 0), (1, 1)], table.reshape(-1), axis=0)
+        why = not_followed("kappa", kappa_interval(pairs, 2))
     if why:
         return _none(why)
     interval = rogan_gladen_interval(judged, (right_no, no), (right_yes, yes), raw=raw)
@@ -63,14 +63,17 @@ def corrected_mean(
     grades: Sequence[float],
     certificate: Certificate,
     figure: str,
-    scale: Sequence[float],
+    ends: tuple[float, float],
     raw: Interval | None = None,
+    shown: Sequence[str] = (),
 ) -> Corrected:
     """A mean grade less the judge's mean error on the labelled cases.
 
     grades: of two samples or more. figure: of the certificate, that shows whether its grades
-    follow people's. scale: the grades there are. raw: as for ``corrected_rate``; default:
-    Student's.
+    follow people's. ends: the least and the highest grade there is. raw: as for
+    ``corrected_rate``. shown: digests of what the judge saw of the samples. Where the labelled
+    cases are all among them, they are taken for a random part of the samples, and as much of the
+    judge's error is taken off as makes the interval shortest.
     """
     follows = certificate.figures[figure]
     why = too_few(len(certificate.labelled))
@@ -78,11 +81,27 @@ def corrected_mean(
     if why:
         return _none(why)
     human, judge = zip(*certificate.labelled, strict=True)
-    value, interval = prediction_powered_mean(human, judge, grades, scale, raw=raw, weight=1.0)
-    low, high = min(scale), max(scale)
+    low, high = ends
+    rest = _rest(grades, certificate, shown)
+    value, interval = (
+        prediction_powered_mean(human, judge, grades, low=low, high=high, raw=raw, weight=1.0)
+        if rest is None
+        else prediction_powered_mean(human, judge, rest, low=low, high=high)
+    )
     width = raw.high - raw.low if raw else 0.0
     interval = at_least_as_wide(interval, width, low, high)
     return Corrected(min(high, max(low, value)), interval.low, interval.high, "ppi")
+
+
+def _rest(
+    grades: Sequence[float], certificate: Certificate, shown: Sequence[str]
+) -> list[float] | None:
+    """The grades of the samples that nobody labelled; None where others were labelled, too."""
+    labelled = set(certificate.shown)
+    if not labelled or not labelled <= set(shown):
+        return None
+    rest = [grade for grade, one in zip(grades, shown, strict=True) if one not in labelled]
+    return rest if len(rest) > 1 else None
 
 
 def not_followed(name: str, interval: Interval) -> str:

@@ -12,7 +12,7 @@ from evalkit.errors import UsageError
 from evalkit.exchange import Status
 from evalkit.judging.calibration import Graded, confusion, figures
 from evalkit.judging.calibration_labels import LabelledCase, Labels, own_answer
-from evalkit.judging.certificate import Certificate, identity_of
+from evalkit.judging.certificate import Certificate, digest_of, identity_of
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
@@ -70,8 +70,12 @@ def calibrate(
     of_case: dict[int, list[_Probe]] = {}
     for probe in probes:
         of_case.setdefault(id(probe.case), []).append(probe)
-    graded = [_graded(case, of_case[id(case)], rubric, family) for case in labels.cases]
-    cases = [case for case in graded if case is not None]
+    graded = {
+        id(case): made
+        for case in labels.cases
+        if (made := _graded(case, of_case[id(case)], rubric, family)) is not None
+    }
+    cases = list(graded.values())
     statuses = dict(Counter(probe.reply.status.value for probe in probes))
     if len(cases) < 2:
         first = next((p.reply.error for p in probes if p.reply.error), "")
@@ -91,8 +95,14 @@ def calibrate(
         figures=figures(cases, order, rubric.mode),
         confusion=confusion(cases, order),
         labelled=tuple((case.human, case.judge) for case in cases),
+        shown=tuple(_shown(of_case[case]) for case in graded),
         made=now()[:10],
     )
+
+
+def _shown(probes: Sequence[_Probe]) -> str:
+    question = probes[0].question
+    return digest_of(question.case) if question else ""
 
 
 def answers_in_order(rubric: Rubric) -> list[str]:

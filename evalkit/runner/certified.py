@@ -171,12 +171,14 @@ def corrected(
     certificate: Certificate,
     grades: Mapping[str, Sequence[float]],
     scores: Mapping[str, ScoreRecord],
+    shown: Sequence[str] = (),
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The scores of a cell as people would have given them, were the judge to err as it did then;
     and of the others, why they are not corrected.
 
     grades: of the samples, by name of the score. scores: of the cell at 95 %, with the intervals
-    of the judge's own grades. Met or not: Rogan and Gladen's rate; other grades: the mean less the
+    of the judge's own grades. shown: digests of what the judge saw of the samples that have the
+    whole score. Met or not: Rogan and Gladen's rate; other grades: the mean less the
     judge's mean error on the labelled cases. A pairwise score is not corrected: it depends on who
     was met; nor is a majority, which gives other grades than those that were calibrated.
     """
@@ -189,7 +191,8 @@ def corrected(
     for name, values in grades.items():
         if len(values) < 2:
             continue
-        one = _corrected(judged, certificate, name, values, _raw(scores.get(name)))
+        seen = shown if name == judged.score else ()
+        one = _corrected(judged, certificate, name, values, _raw(scores.get(name)), seen)
         if one.why:
             left[name] = one.why
         else:
@@ -203,14 +206,13 @@ def _corrected(
     score: str,
     values: Sequence[float],
     raw: Interval | None,
+    shown: Sequence[str],
 ) -> Corrected:
     counts = _counts(judged, certificate, score)
     if counts is not None:
         return corrected_rate((sum(values), len(values)), counts, raw)
-    if judged.rubric.mode == "binary":
-        return corrected_mean(values, certificate, "kappa", judged.range, raw)
-    steps = sorted(judged.rubric.answers.values())
-    return corrected_mean(values, certificate, "spearman", steps, raw)
+    figure = "kappa" if judged.rubric.mode == "binary" else "spearman"
+    return corrected_mean(values, certificate, figure, judged.range, raw, shown)
 
 
 def _raw(score: ScoreRecord | None) -> Interval | None:

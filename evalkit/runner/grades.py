@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from evalkit.exchange import Status
+from evalkit.judging.certificate import digest_of
 from evalkit.judging.load import Judged
 from evalkit.judging.panel import combined, panel_table
 from evalkit.judging.prompts import category_name
@@ -47,7 +48,7 @@ def grade_cells(
     for cell in cells:
         own = [ask for ask in asks if cell in (ask.case.cell, ask.case.other)]
         _write(cell, judged, own, by_cell[id(cell)], judges)
-        _certify(cell, judged, standing)
+        _certify(cell, judged, standing, own)
         if table is not None:
             write_duels(cell, cells, judged, own, duels, table)
 
@@ -87,7 +88,9 @@ def _write(
         _score(cell, judged, full, of_one, (0.0, 1.0), asks)
 
 
-def _certify(cell: GradedCell, judged: Judged, standing: list[Standing]) -> None:
+def _certify(
+    cell: GradedCell, judged: Judged, standing: list[Standing], asks: Sequence[Ask]
+) -> None:
     """What certificates tell of the judges; and of one judge's scores, corrected by its own."""
     cell.done.standings[judged.score] = standing
     table = next(
@@ -104,8 +107,17 @@ def _certify(cell: GradedCell, judged: Judged, standing: list[Standing]) -> None
         }
         scores = cell.done.record.scores
         table["corrected"], table["uncorrected"] = corrected(
-            judged, standing[0].certificate, grades, scores
+            judged, standing[0].certificate, grades, scores, _shown(cell, judged, asks)
         )
+
+
+def _shown(cell: GradedCell, judged: Judged, asks: Sequence[Ask]) -> list[str]:
+    """Digests of what the judge saw of each sample with a grade; none with several answers each."""
+    if any(ask.case.repeat for ask in asks):
+        return []
+    seen = {ask.case.sample: digest_of(ask.question.case) for ask in asks if ask.question}
+    graded = [i for i, sample in enumerate(cell.samples) if judged.score in sample.scores]
+    return [seen.get(i, "") for i in graded]
 
 
 def _weighted(

@@ -6,18 +6,19 @@ NaN results mean that agreement is undefined: nothing varies.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from math import nan
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalkit.stats.bayesian_bootstrap import posterior_interval
+from evalkit.stats.bounded import resampled_interval
+from evalkit.stats.confusion import counts_interval, grouped_interval
 from evalkit.stats.intervals import NONE, Interval
 from evalkit.stats.jackknife import LEAST, WHOLE, correlation_interval
 
 FloatArray = NDArray[np.float64]
-_UNSEEN_ITEMS = 500
 
 
 def kappa_of_counts(weights: str, tables: NDArray[Any]) -> FloatArray:
@@ -41,27 +42,29 @@ def kappa_of_counts(weights: str, tables: NDArray[Any]) -> FloatArray:
 
 
 def kappa_interval(
-    tables: ArrayLike, weights: str = "", *, confidence: float = 0.95, seed: int = 0
+    pairs: ArrayLike,
+    k: int,
+    weights: str = "",
+    *,
+    units: Sequence[Hashable] | None = None,
+    confidence: float = 0.95,
 ) -> Interval:
-    """Interval of the kappa of n cases: Bayesian bootstrap.
+    """Interval of the kappa of two raters on a scale of k ratings.
 
-    tables: shape (n, k, k), how often people (rows) and a judge (columns) gave each pair of
-    ratings on each case. A case that might have been has any of these pairs, each as likely as the
-    others. The whole range below ``LEAST`` cases.
+    pairs: shape (n, 2), the place on the scale of what each rater said. units: what each pair
+    belongs to; None: each stands alone. The interval is that of scores made of confusion counts,
+    :mod:`evalkit.stats.confusion`, and the whole range below ``LEAST`` units.
     """
-    of_case = np.asarray(tables, dtype=np.float64)
-    n, k, _ = of_case.shape
-    if np.isnan(kappa_of_counts(weights, of_case.sum(axis=0)[np.newaxis])[0]):
+    kinds = np.asarray(pairs, dtype=np.int64).reshape(-1, 2) @ np.array([k, 1])
+    table = np.bincount(kinds, minlength=k * k).reshape(k, k)
+    if np.isnan(kappa_of_counts(weights, table[np.newaxis])[0]):
         return NONE
-    if n < LEAST:
+    if len(set(units) if units is not None else kinds) < LEAST:
         return WHOLE
-    return posterior_interval(
-        of_case.reshape(n, -1),
-        np.eye(k * k) * (of_case.sum() / n),
-        lambda sums: kappa_of_counts(weights, sums.reshape(-1, k, k)),
-        confidence=confidence,
-        seed=seed,
-    )
+    statistic = partial(kappa_of_counts, weights)
+    if units is None:
+        return counts_interval(table, statistic, confidence=confidence)
+    return grouped_interval(kinds, (k, k), statistic, units, confidence=confidence)
 
 
 def krippendorff_alpha(items: Sequence[Sequence[Any]], level: str = "nominal") -> float:
@@ -80,33 +83,26 @@ def krippendorff_alpha(items: Sequence[Sequence[Any]], level: str = "nominal") -
 
 
 def krippendorff_interval(
-    items: Sequence[Sequence[Any]],
-    level: str = "nominal",
-    *,
-    confidence: float = 0.95,
-    seed: int = 0,
+    items: Sequence[Sequence[Any]], level: str = "nominal", *, confidence: float = 0.95
 ) -> Interval:
-    """Interval of alpha over items: Bayesian bootstrap.
+    """Interval of alpha over items, see :func:`evalkit.stats.bounded.resampled_interval`.
 
-    An item that might have been has as many ratings as one of these, each drawn from all ratings.
     The whole range below ``LEAST`` items.
     """
     pairable = _pairable(items)
-    if np.isnan(krippendorff_alpha(pairable, level)):
+    alpha = krippendorff_alpha(pairable, level)
+    if np.isnan(alpha):
         return NONE
     if len(pairable) < LEAST:
         return WHOLE
-    rng = np.random.default_rng(seed)
-    pool = [rating for item in pairable for rating in item]
-    sizes = rng.choice([len(item) for item in pairable], size=_UNSEEN_ITEMS)
-    unseen = [[pool[i] for i in rng.integers(len(pool), size=size)] for size in sizes]
-    points = _points(pairable, level)
-    return posterior_interval(
-        _alpha_rows(pairable, points),
-        _alpha_rows(unseen, points),
-        _alpha,
+    rows = _alpha_rows(pairable, _points(pairable, level))
+    return resampled_interval(
+        lambda drawn: _alpha(drawn @ rows),
+        alpha,
+        len(rows),
+        low=-1.0,
+        high=1.0,
         confidence=confidence,
-        seed=seed,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.stats.bayesian_bootstrap import posterior_interval
-from evalkit.stats.intervals import Interval, t_interval, wilson
+from evalkit.stats.bounded import mean_interval
+from evalkit.stats.intervals import Interval, proportion
 
 FloatArray = NDArray[np.float64]
 
@@ -41,9 +41,9 @@ def rogan_gladen_interval(
 
     judged: (called positive, all) on the suite. negatives: (called negative, all) of the
     humans' negatives, positives: (called positive, all) of their positives. raw: an interval of
-    the judge's rate; default: Wilson's. Delta method over the three proportions, with z²/2
-    successes in z² samples added to the first, one success in two samples to the others, and a
-    shift towards the skew. It holds the corrected rate and is never narrower than ``raw``.
+    the judge's rate; default: that of stats.intervals. Delta method over the three proportions,
+    with z²/2 successes in z² samples added to the first, one success in two samples to the others,
+    and a shift towards the skew. It holds the corrected rate and is never narrower than ``raw``.
 
     Source: Z. Lang and J. Reiczigel, Prev. Vet. Med. 113 (2014) 13-22, equations 16 and 17.
     """
@@ -79,7 +79,7 @@ def rogan_gladen_interval(
             judged[0] / judged[1], negatives[0] / negatives[1], positives[0] / positives[1]
         )
         low, high = min(low, value), max(high, value)
-    raw = raw or wilson(judged[0], judged[1], confidence)
+    raw = raw or proportion(judged[0], judged[1], confidence)
     return at_least_as_wide(Interval(low, high, "lang-reiczigel"), raw.high - raw.low, 0.0, 1.0)
 
 
@@ -87,51 +87,50 @@ def prediction_powered_mean(
     human: ArrayLike,
     judged: ArrayLike,
     rest: ArrayLike,
-    scale: Sequence[float],
     *,
+    low: float,
+    high: float,
     raw: Interval | None = None,
     weight: float | None = None,
     confidence: float = 0.95,
-    seed: int = 0,
 ) -> tuple[float, Interval]:
     """Mean human grade from a few human labels and many judged samples, with its interval.
 
     human, judged: shape (m,), both grades of the labelled samples. rest: shape (n,), the judge's
-    grades of the others. scale: the grades that people and the judge may give. raw: an interval of
-    the mean of ``rest``; default: Student's. weight: λ, the part of the judge's error that is
-    taken off; 1 where the labelled samples are others than those of the mean. Default: the λ of
-    the shortest interval, between 0 (which ignores the judge) and 1, for labels of a random part
-    of the same samples.
+    grades of the others. low, high: the least and the highest grade there is. raw: an interval of
+    the mean of ``rest``; default: that of stats.bounded. weight: λ, the part of the judge's error
+    that is taken off; 1 where the labelled samples are others than those of the mean. Default: the
+    λ of the shortest interval, between 0 (which ignores the judge) and 1, for labels of a random
+    part of the same samples.
 
     The two independent intervals, of λ times the mean of ``rest`` and of the mean of human
     minus λ judged, are joined by the MOVER method. The second is a Bayesian bootstrap's with a
-    case that might have been, graded at random on the scale by both: few labels without an error
-    do not prove that there is none.
+    case that might have been, to which people and the judge give the least or the highest grade:
+    few labels without an error do not prove that there is none.
 
     Sources: A. N. Angelopoulos et al., Science 382 (2023) 669-674 for λ = 1, and PPI++
     (arXiv:2311.01453), example 6.1, for the other; G. Y. Zou and A. Donner, Statistics in Medicine
     27 (2008) 1693-1702 for MOVER.
     """
     y, f = np.asarray(human, dtype=np.float64), np.asarray(judged, dtype=np.float64)
-    others, steps = np.asarray(rest, dtype=np.float64), np.asarray(scale, dtype=np.float64)
+    others = np.asarray(rest, dtype=np.float64)
     if len(y) < 2 or len(others) < 2 or len(f) != len(y):
         raise ValueError("needs two human labels with their judgements, and two more judgements")
     if weight is None:
         weight = _power_tuned(y, f, others)
-    raw = raw or t_interval(others, confidence)
+    raw = raw or mean_interval(others, low=low, high=high, confidence=confidence)
     errors = y - weight * f
-    unseen = (steps[:, np.newaxis] - weight * steps).reshape(-1)
-    judge, error = float(others.mean()), float(errors.mean())
-    low, high, _ = posterior_interval(
-        np.column_stack([errors, np.ones(len(y))]),
+    unseen = [y_end - weight * f_end for y_end in (low, high) for f_end in (low, high)]
+    off = posterior_interval(
+        np.column_stack([errors, np.ones(len(errors))]),
         np.column_stack([unseen, np.ones(len(unseen))]),
         lambda sums: sums[:, 0] / sums[:, 1],
         confidence=confidence,
-        seed=seed,
     )
+    judge, error = float(others.mean()), float(errors.mean())
     value = weight * judge + error
-    below = sqrt((weight * (judge - raw.low)) ** 2 + (error - low) ** 2)
-    above = sqrt((weight * (raw.high - judge)) ** 2 + (high - error) ** 2)
+    below = sqrt((weight * (judge - raw.low)) ** 2 + (error - off.low) ** 2)
+    above = sqrt((weight * (raw.high - judge)) ** 2 + (off.high - error) ** 2)
     return value, Interval(value - below, value + above, "ppi")
 
 

@@ -43,10 +43,9 @@ def jackknife_interval(
     """Student's interval of a score over n cases, wide also where the cases show no variation.
 
     without: shape (n,), the score without each case. added: shape (m,), the score with one case
-    more, for each of m cases that might have been. The mean square of what such a case changes is
-    added to the variance; and the interval is at least as wide as if the share of cases that n
-    cases may hide (:func:`hidden_share`) were such. None for fewer than two cases, and where the
-    score is undefined without one of them, since it then rests on that case alone.
+    more, for each of m cases that might have been: the mean square of what such a case changes is
+    added to the variance. None for fewer than two cases, and where the score is undefined without
+    one of them, since it then rests on that case alone.
     """
     from scipy.special import stdtrit
 
@@ -55,9 +54,8 @@ def jackknife_interval(
         return NONE
     error, degrees = jackknife_error(left)
     moved = more[np.isfinite(more)] - value
-    unseen = sqrt(float((moved**2).mean())) if len(moved) else 0.0
-    half = float(stdtrit(degrees, 0.5 + confidence / 2)) * sqrt(error**2 + unseen**2)
-    half = max(half, hidden_share(len(left), confidence) * (len(left) + 1) * unseen)
+    unseen = float((moved**2).mean()) if len(moved) else 0.0
+    half = float(stdtrit(degrees, 0.5 + confidence / 2)) * sqrt(error**2 + unseen)
     return Interval(value - half, value + half, "jackknife")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evalkit import Run, SpecError, UsageError, evaluate
@@ -242,6 +243,43 @@ def test_the_mean_is_corrected_by_the_judges_error_on_labels(project: Path) -> N
     assert "its word alone" not in page
 
 
+def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Path) -> None:
+    """Harsh grades 60 answers, people 24 of them: λ is PPI++'s, by its formula."""
+    people = np.random.default_rng(0).integers(1, 4, size=60)
+    outputs = [f"worth {grade} of answer {i}" for i, grade in enumerate(people)]
+    rows = [{"id": str(i), "question": f"q{i}", "a": "x"} for i in range(60)]
+    suite = {
+        "suite": "s", "task": "qa", "data": {"rows": rows, "target": "a"},
+        "prompts": {"p": "{{ question }}"}, "metrics": ["exact_match"], "judges": ["good"],
+    }  # fmt: skip
+
+    def corrected(labelled: Sequence[int]) -> float:
+        labels(
+            project,
+            [{"question": f"q{i}", "output": outputs[i], "rating": people[i]} for i in labelled]
+            if max(labelled) < 60
+            else graded(),
+        )
+        calibrate("good", "harsh")
+        done = evaluate(
+            suite,
+            {"m": lambda p: outputs[int(p[-1]["content"][1:])]},
+            judges=["harsh"],
+            root=project,
+        )
+        [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
+        return float(table["corrected"]["good"]["value"])
+
+    judge = np.maximum(people - 1, 1)
+    f, rest, y = judge[:24], judge[24:], people[:24]
+    tuned = np.cov(y, f)[0, 1] / ((1 + 24 / 36) * np.var(judge, ddof=1))
+    assert 0 < tuned < 1
+    expected = tuned * rest.mean() + (y - tuned * f).mean()
+    assert corrected(range(24)) == pytest.approx(expected)
+    # Answers to other questions are others: all of the judge's error on them is taken off.
+    assert corrected(range(60, 84)) == pytest.approx(judge.mean() + 2 / 3)
+
+
 def test_a_judge_without_a_certificate_is_told_in_the_report(project: Path) -> None:
     run(project, "fair", "good >= 1").to_html(project / "report.html")
     page = (project / "report.html").read_text(encoding="utf-8")
@@ -251,10 +289,31 @@ def test_a_judge_without_a_certificate_is_told_in_the_report(project: Path) -> N
 def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Path) -> None:
     labels(project, [{**row, "rating": 1 + i % 2} for i, row in enumerate(graded())])
     calibrate("good", "fair")
-    [table] = [a for a in run(project, "fair", "good >= 1").record.cells[0].analyses
-               if a["kind"] == "judged"]  # fmt: skip
+    done = run(project, "fair", "good >= 1")
+    [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
     assert table["judges"][0]["certificate"]["cases"] == 24
     assert table["corrected"] == {}
+    assert table["uncorrected"]["good"].startswith("spearman is not surely above 0: [-")
+    done.to_html(project / "report.html")
+    page = (project / "report.html").read_text(encoding="utf-8")
+    assert "is not corrected by the judge's errors: spearman is not surely above 0" in page
+
+
+def test_three_labelled_cases_are_written_and_prove_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The judge agrees on all three; a gate that demands a rho of .95 does not pass on that."""
+    labels(project, graded(3))
+    assert calibrate("good", "fair") == 0
+    said = capsys.readouterr().out
+    assert (
+        "no gate accepts it and no score is corrected by it: 3 labelled cases of at least 20"
+        in said
+    )
+    assert "Spearman's rho                         +1.00  [-1.00, +1.00]  n 3" in said
+    ending, reason = verdict(run(project, "fair", {**DEMAND, "certified": {"spearman": 0.95}}))
+    assert ending == "error"
+    assert "it is over 3 labelled cases of at least 20; label more answers" in reason
 
 
 def test_a_rate_is_corrected_by_sensitivity_and_specificity(project: Path) -> None:

@@ -28,6 +28,7 @@ def test_one_grade_of_several(grades: list[float], how: str, expected: float) ->
 def test_a_panel_that_agrees_and_one_that_does_not() -> None:
     alike = panel_table("s", "pointwise", {"a": [1, 3, 5], "b": [1, 3, 5]})
     assert (alike["alpha"], alike["differ"]) == (pytest.approx(1.0), 0)
+    assert alike["alpha_low"] < 0.9 < alike["alpha_high"]  # few items prove little
     apart = panel_table("s", "pointwise", {"a": [1, 3, None], "b": [5, 3, 2]})
     assert apart["differ"] == 1
     assert apart["complete"] == 2

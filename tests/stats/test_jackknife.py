@@ -33,10 +33,10 @@ def test_a_variance_that_few_cases_make_up_has_few_degrees_of_freedom() -> None:
     assert jackknife_error(np.zeros(40)) == (0.0, 39.0)
 
 
-def test_without_variation_the_interval_is_as_wide_as_what_may_be_hidden() -> None:
-    """0 of 40 pairs contradict each other; a pair that does moves the mean by ±1."""
+def test_without_variation_the_interval_is_what_one_more_case_would_change() -> None:
+    """40 cases alike; one more moves the score by 1/41, either way."""
     found = jackknife_interval(0.0, np.zeros(40), [1 / 41, -1 / 41])
-    assert found.high == -found.low == pytest.approx(hidden_share(40))
+    assert found.high == -found.low == pytest.approx(stats.t(39).ppf(0.975) / 41)
     assert hidden_share(40) == pytest.approx(1.96**2 / (40 + 1.96**2), abs=1e-4)
 
 
