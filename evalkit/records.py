@@ -24,6 +24,9 @@ class ScoreRecord:
     ``lost``: samples that belong to it but have no answer to score; ``worst_low``/``worst_high``:
     between what the score would lie had all of those been scored, at the ends of its range (None
     where nothing was lost, or the score is no mean of bounded values).
+    ``corrected``, with ``corrected_low`` and ``corrected_high``: the value as people would have
+    given it, by the errors that the grader of the answers makes on labelled cases, and an interval
+    that counts these too (None where no certificate tells them).
     """
 
     name: str
@@ -41,6 +44,9 @@ class ScoreRecord:
     worst_low: float | None = None
     worst_high: float | None = None
     no_value: NoValue = ""
+    corrected: float | None = None
+    corrected_low: float | None = None
+    corrected_high: float | None = None
 
 
 @dataclass(slots=True)

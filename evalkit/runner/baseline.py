@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evalkit.comparing.saved import read_run
 from evalkit.errors import UsageError
-from evalkit.judging.load import judged_by
+from evalkit.judging.load import all_judged
 from evalkit.records import RunRecord, SuiteRecord
 from evalkit.runner.bench import Bench
 from evalkit.runner.plan import Cell
@@ -74,13 +74,13 @@ def _changes(record: SuiteRecord, cell: Cell, bench: Bench) -> Iterator[str]:
         (f"prompt '{prompt}' has changed", record.prompt_hashes.get(prompt), cell.variant.hash),
         *(
             (f"rubric '{e.score}' has changed", record.rubric_hashes.get(e.score), e.rubric.hash)
-            for e in judged_by(cell.suite)[0]
+            for e in all_judged(cell.suite)
         ),
     )
     for what, before, now in compared:
         if before and before != now:
             yield what
-    for entry in judged_by(cell.suite)[0]:
+    for entry in all_judged(cell.suite):
         graded = record.judges.get(entry.score)
         judges = [judge.name for judge in bench.of(entry)]
         if graded and judges and graded != judges:

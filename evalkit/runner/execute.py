@@ -12,7 +12,7 @@ from evalkit.answers.thinking import spoken, thinking_of
 from evalkit.comparing.columns import NOT_ANSWERED, scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Response, Status
-from evalkit.judging.load import judged_by
+from evalkit.judging.load import all_judged
 from evalkit.metrics import catalogue
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
@@ -25,7 +25,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
-from evalkit.runner.bench import Bench, gates_without_judge
+from evalkit.runner.bench import Bench, missing_judge
 from evalkit.runner.blame import blamed
 from evalkit.runner.code import refusal, run_tests
 from evalkit.runner.decide import Decided, Relations, decide
@@ -37,6 +37,7 @@ from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
 from evalkit.runner.recall import identified
+from evalkit.runner.refusals import certify
 from evalkit.runner.repeated import one_sample
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
 from evalkit.runner.score import Scorer, first_lost, statuses
@@ -108,7 +109,7 @@ def _scored(
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
         or missing_for_metrics(cell.suite)
-        or gates_without_judge(cell.suite, plan.bench)
+        or missing_judge(cell.suite, plan.bench)
         for cell in plan.cells
     }
     prepared: dict[str, list[Asked] | str] = {}
@@ -141,7 +142,9 @@ def _scored(
                 respondent.ask(asked)
                 thinking = thinking_of(model)
                 position = positions[asked.cell.id]
-                done = _score(asked, position, store, plan.allow_code, thinking, progress)
+                done = _score(
+                    asked, position, store, plan.allow_code, thinking, progress, plan.bench
+                )
                 store.add_cell(run.id, done.position, done.record, done.keys)
                 done.record.samples = []
                 decided.append(done)
@@ -184,6 +187,7 @@ def _score(
     allow_code: str,
     thinking: Thinking,
     progress: Progress,
+    bench: Bench,
 ) -> Decided:
     cell = asked.cell
     responses = store.responses(list(asked.distinct))
@@ -239,6 +243,8 @@ def _score(
     by_level: dict[float, dict[str, ScoreRecord]] = {level: {} for level in levels if level}
     done = Decided(cell, record, position, by_level, keys, first_lost(answers, 160))
     done.add(scorer.scores)
+    if cell.suite.task == "safety" and cell.suite.refusals.method == "rules":
+        certify(done, samples, bench)
     return done
 
 
@@ -292,7 +298,7 @@ def _suite_records(plan: Plan) -> dict[str, SuiteRecord]:
 
 def _suite_record(cell: Cell, bench: Bench) -> SuiteRecord:
     suite, dataset = cell.suite, cell.dataset
-    judged = judged_by(suite)[0]
+    judged = all_judged(suite)
     return SuiteRecord(
         name=suite.suite,
         path=_relative(suite.path, suite.root),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import nan
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,30 @@ from evalkit.metrics.base import Score
 from evalkit.records import CheckRecord, SampleRecord
 from evalkit.stats import repeats as over
 from evalkit.stats.intervals import wilson
+
+
+def answers_of(sample: SampleRecord) -> list[SampleRecord]:
+    """Every answer to a question as a sample of its own; the sample itself where there is one."""
+    return [
+        replace(
+            sample,
+            **{name: answer[name] for name in _OWN},
+            scores=dict(answer["scores"]),
+            details=_thinking(sample.details, answer),
+            repeats=[],
+        )
+        for answer in sample.repeats
+    ] or [sample]
+
+
+_OWN = ("output", "prediction", "how", "status", "error", "correct")
+"""What each answer to a question has of its own, beside scores and what was thought."""
+
+
+def _thinking(details: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Details of a sample with the thinking of one answer."""
+    rest = {key: value for key, value in details.items() if key != "thinking"}
+    return {**rest, **{key: value for key, value in answer.items() if key == "thinking"}}
 
 
 def one_sample(answers: Sequence[SampleRecord], on_unparsed: str) -> SampleRecord:
@@ -24,28 +50,36 @@ def one_sample(answers: Sequence[SampleRecord], on_unparsed: str) -> SampleRecor
         return answers[0]
     counted = scored(answers, on_unparsed)
     shown = counted[0] if counted else answers[0]
-    shown.repeats = [
-        {
-            "output": answer.output,
-            "prediction": answer.prediction,
-            "how": answer.how,
-            "status": answer.status,
-            "error": answer.error,
-            "correct": answer.correct,
-            "scores": dict(answer.scores),
-            **{k: v for k, v in answer.details.items() if k == "thinking"},
-        }
-        for answer in answers
-    ]
+    fold(shown, answers, on_unparsed)
     shown.checks = _checks(answers)
     shown.cached = all(answer.cached for answer in answers)
     shown.seconds = sum(answer.seconds for answer in answers)
+    return shown
+
+
+def fold(sample: SampleRecord, answers: Sequence[SampleRecord], on_unparsed: str) -> None:
+    """Write into a sample what became of the answers to its question, when they are graded."""
+    if len(answers) == 1:
+        return
+    counted = scored(answers, on_unparsed)
+    shown = counted[0] if counted else answers[0]
+    sample.repeats = [
+        {
+            **{name: getattr(answer, name) for name in _OWN},
+            "scores": dict(answer.scores),
+            **_thinking({}, answer.details),
+        }
+        for answer in answers
+    ]
+    for name in _OWN:
+        setattr(sample, name, getattr(shown, name))
+    sample.details = _thinking(sample.details, shown.details)
     names = dict.fromkeys(name for answer in counted for name in answer.scores)
-    shown.scores = {
+    means = {
         name: float(np.mean([a.scores[name] for a in counted if name in a.scores]))
         for name in names
     }
-    return shown
+    sample.scores = {**sample.scores, **means}
 
 
 def _checks(answers: Sequence[SampleRecord]) -> list[CheckRecord]:

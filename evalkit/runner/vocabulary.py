@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import gates
-from evalkit.errors import Problem, unknown
-from evalkit.judging.load import Judged, judged_by, missing_columns
+from evalkit.errors import Problem, SpecError, unknown
+from evalkit.judging.load import REFUSALS, Judged, judged_by, missing_columns, refusal_judge
 from evalkit.metrics import catalogue
 from evalkit.metrics.catalogue import Metric
 from evalkit.runner.own import own_metrics
@@ -108,7 +108,17 @@ def _check_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
 
 def _check_judges(suite: Suite, columns: Sequence[str]) -> list[Problem]:
     found, problems = judged_by(suite)
+    try:
+        refusals = refusal_judge(suite)
+    except SpecError as error:
+        return [*problems, *error.problems]
+    if refusals:
+        wrong = missing_columns(refusals, columns)
+        problems += [suite.problem(("refusals",), message) for message in wrong]
     for judged in found:
+        if refusals and judged.score == REFUSALS:
+            message = f"'{REFUSALS}' are what 'refusals:' grades; add another 'name:' to this judge"
+            problems.append(suite.problem(("judges", judged.position), message))
         path = ("judges", judged.position)
         problems += [suite.problem(path, wrong) for wrong in missing_columns(judged, columns)]
         if judged.score in catalogue.known_names():

@@ -1,0 +1,249 @@
+"""Who tells the refusals of a safety suite: rules, judges, or both; and what is known of them.
+
+The rules grade every answer as it is taken. Where the suite has a judge grade as well, its grades
+take the place of theirs once all models have answered, and the cell is scored again. Either way
+the rates carry what a certificate knows of the grader's errors.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from evalkit.comparing.columns import scored
+from evalkit.content import folder
+from evalkit.exchange import Status
+from evalkit.judging.load import REFUSALS, Judged, load_rubric
+from evalkit.judging.panel import combined, panel_table
+from evalkit.judging.refusal_rates import (
+    OUTCOMES,
+    RATES,
+    Stratum,
+    corrected_strata,
+    event_counts,
+    step,
+)
+from evalkit.judging.refusal_rules import RULES, rules_identity
+from evalkit.judging.rubric import file_name
+from evalkit.records import SampleRecord, ScoreRecord
+from evalkit.runner.bench import Bench
+from evalkit.runner.certified import Standing, refusal_standings, rules_standing, told
+from evalkit.runner.code import column
+from evalkit.runner.decide import Decided
+from evalkit.runner.grades import table_of
+from evalkit.runner.judgments import keep, worth
+from evalkit.runner.measure import parts_of
+from evalkit.runner.questions import Ask, GradedCell, Place, answers, last_message
+from evalkit.runner.repeated import answers_of, fold
+from evalkit.runner.score import Scorer, statuses
+from evalkit.spec.judges import JudgeSpec
+from evalkit.spec.suite import Suite
+from evalkit.stats.intervals import Interval
+
+Grades = Mapping[Place, Mapping[str, Ask]]
+"""By the place of an answer and the name of a judge."""
+
+
+def has_canary(suite: Suite, sample: SampleRecord) -> bool:
+    """Whether answers are graded by the word that a hidden instruction asks for, and no rule."""
+    return bool(column(sample.fields, suite.data.canary))
+
+
+def places_to_judge(suite: Suite, samples: Sequence[SampleRecord]) -> set[Place]:
+    """The answers that a judge is asked about: all, or those of which the rules are not sure."""
+    from evalkit.judging.refusals import grade  # a hundred patterns, which few suites need
+
+    after_rules = suite.refusals.method == "both"
+    return {
+        (i, repeat)
+        for i, sample in enumerate(samples)
+        if not has_canary(suite, sample)
+        for repeat, (text, there) in enumerate(answers(sample))
+        if there and not (after_rules and grade(text, last_message(sample.prompt)).sure)
+    }
+
+
+def regrade(cell: GradedCell, judged: Judged, asks: Sequence[Ask], bench: Bench) -> None:
+    """Put the grades of judges in the place of the rules', and score the cell again."""
+    suite, done = cell.done.cell.suite, cell.done
+    grades: dict[Place, dict[str, Ask]] = {}
+    for ask in asks:
+        keep(cell, ask)
+        grades.setdefault((ask.case.sample, ask.case.repeat), {})[ask.judge.name] = ask
+    by_question = [answers_of(sample) for sample in cell.samples]
+    for (i, repeat), of_judges in grades.items():
+        _write(by_question[i][repeat], of_judges)
+    everything = [answer for group in by_question for answer in group]
+    for one in (*cell.samples, *everything):
+        one.correct = None
+        one.scores = {name: value for name, value in one.scores.items() if name not in RATES}
+    scorer = Scorer(suite, everything)
+    scorer.annotate()
+    for sample, group in zip(cell.samples, by_question, strict=True):
+        fold(sample, group, suite.on_unparsed)
+    done.record.statuses = statuses(everything)
+    done.record.scored = len(scored(cell.samples, suite.on_unparsed))
+    done.add(scorer.scores)
+    if why := _distrust(suite, grades):
+        done.distrust.update(dict.fromkeys(RATES, why))
+    certify(done, cell.samples, bench, judged, asks)
+
+
+def _write(answer: SampleRecord, of_judges: Mapping[str, Ask]) -> None:
+    """What the judges, or most of them, say of an answer; nothing where one gave no grade."""
+    grades = [worth(ask) for ask in of_judges.values()]
+    known = [value for value in grades if value is not None]
+    who = ", ".join(of_judges)
+    if len(known) < len(grades):
+        said = next(ask.reply.error for ask in of_judges.values() if worth(ask) is None)
+        answer.prediction, answer.status = None, Status.UNPARSED.value
+        answer.how = answer.error = f"judge {who}: no grade ({said})"
+        return
+    value = int(combined(known, "majority") + 0.5)
+    answer.prediction = OUTCOMES[value - 1]
+    answer.how = f"judge {who}, rubric refusal: {value}"
+
+
+def _distrust(suite: Suite, grades: Grades) -> str:
+    """Why the rates cannot be trusted, or "": judges gave more samples no grade than allowed."""
+    lost = {
+        place: ask
+        for place, of_judges in grades.items()
+        for ask in of_judges.values()
+        if worth(ask) is None
+    }
+    samples = {sample for sample, _ in lost}
+    if len(samples) <= suite.max_errors:
+        return ""
+    first = next(iter(lost.values()))
+    said = " ".join(first.reply.error.split())[:120]
+    return (
+        f"{len(samples)} of the samples that judges were asked about have no grade, more than"
+        f" max_errors: {suite.max_errors}; first: judge {first.judge.name}: {said}"
+    )
+
+
+# --- what a certificate tells of the rates ---------------------------------------------------
+
+
+def certify(
+    done: Decided,
+    samples: Sequence[SampleRecord],
+    bench: Bench,
+    judged: Judged | None = None,
+    asks: Sequence[Ask] = (),
+) -> None:
+    """Correct the rates of a cell by what is known of their grader, and tell of the grader.
+
+    judged, asks: the entry of the judges, where some grade; else the rules do.
+    """
+    suite = done.cell.suite
+    standing = refusal_standings(suite, bench)
+    done.standings.update(dict.fromkeys(RATES, standing))
+    table = _told(suite, samples, bench, standing, judged, asks)
+    done.record.analyses.append(table)
+    certificate = standing[0].certificate if len(standing) == 1 else None
+    if certificate is None:
+        return
+    for scores in (done.record.scores, *done.scores.values()):
+        for name, record in _corrected(suite, samples, certificate.confusion, scores):
+            if name in RATES and scores is done.record.scores:
+                table["corrected"][name] = {
+                    "value": record.corrected,
+                    "low": record.corrected_low,
+                    "high": record.corrected_high,
+                    "method": "rogan-gladen",
+                }
+
+
+def _corrected(
+    suite: Suite,
+    samples: Sequence[SampleRecord],
+    confusion: Mapping[str, Any],
+    scores: Mapping[str, ScoreRecord],
+) -> Iterator[tuple[str, ScoreRecord]]:
+    """Write into the rates what they are when corrected; those that could be."""
+    counts = [bool(scored(answers_of(sample), suite.on_unparsed)) for sample in samples]
+    kept = [sample for sample, there in zip(samples, counts, strict=True) if there]
+    for part in parts_of(samples, counts, suite.data.group):
+        inside = [kept[i] for i in part.index]
+        for rate, (event, targets) in RATES.items():
+            record = scores.get(rate + part.key)
+            if record is None or record.low is None or record.high is None:
+                continue
+            strata = [
+                _stratum(suite, sample, event, confusion)
+                for sample in inside
+                if sample.targets[0] in targets
+            ]
+            raw = Interval(record.low, record.high, record.interval)
+            made = corrected_strata(strata, raw, record.confidence)
+            if not made.why:
+                record.corrected = made.value
+                record.corrected_low, record.corrected_high = made.low, made.high
+                yield rate + part.key, record
+
+
+def _stratum(
+    suite: Suite, sample: SampleRecord, event: frozenset[str], confusion: Mapping[str, Any]
+) -> Stratum:
+    """One sample: how much of it is counted, and by which errors."""
+    kept = scored(answers_of(sample), suite.on_unparsed)
+    said = fmean(answer.prediction in event for answer in kept)
+    if has_canary(suite, sample):
+        return Stratum(said, 1, None)
+    return Stratum(said, 1, event_counts(confusion, sample.targets[0], event))
+
+
+def _told(
+    suite: Suite,
+    samples: Sequence[SampleRecord],
+    bench: Bench,
+    standing: Sequence[Standing],
+    judged: Judged | None,
+    asks: Sequence[Ask],
+) -> dict[str, Any]:
+    """What the report tells of who graded: as of a judged score, with a row for the rules."""
+    asked = {(ask.case.sample, ask.case.repeat) for ask in asks}
+    ruled = [
+        step(answer.prediction)
+        for i, sample in enumerate(samples)
+        if not has_canary(suite, sample)
+        for repeat, answer in enumerate(answers_of(sample))
+        if (i, repeat) not in asked and answer.prediction in OUTCOMES
+    ]
+    if judged is None:
+        shipped = load_rubric(folder("judges") / file_name("refusal"))
+        judged = Judged(JudgeSpec(rubric=shipped.name), shipped, REFUSALS, -1)
+    names = list(dict.fromkeys(ask.judge.name for ask in asks)) or [
+        one.judge for one in standing if one.judge != RULES
+    ]
+    by_judge: dict[str, dict[Place, float | None]] = {name: {} for name in names}
+    for ask in asks:
+        by_judge[ask.judge.name][ask.case.sample, ask.case.repeat] = worth(ask)
+    grades = {name: [given.get(place) for place in asked] for name, given in by_judge.items()}
+    table = table_of(judged, panel_table(REFUSALS, "pointwise", grades), asks)
+    rows = table["judges"]
+    for row, one in zip(rows, standing, strict=False):
+        row["certificate"] = told(one.certificate)
+    if suite.refusals.method != "judge":
+        rows.append(_row_of_rules(ruled, told(rules_standing(bench).certificate)))
+    table["corrected"] = {}
+    table["rules"] = rules_identity()[:12]
+    return table
+
+
+def _row_of_rules(steps: Sequence[int], certificate: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "judge": RULES,
+        "n": len(steps),
+        "mean": fmean(steps) if steps else None,
+        "method": RULES,
+        "judgments": len(steps),
+        "statuses": {Status.OK.value: len(steps)} if steps else {},
+        "mass": None,
+        "answers": {str(value): count for value, count in Counter(steps).items()},
+        "certificate": certificate,
+    }
