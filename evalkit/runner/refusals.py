@@ -9,23 +9,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from statistics import fmean
 from typing import Any
 
 from evalkit.comparing.columns import scored
 from evalkit.content import folder
 from evalkit.exchange import Status
+from evalkit.judging.correction import Corrected
 from evalkit.judging.load import REFUSALS, Judged, load_rubric
 from evalkit.judging.panel import combined, panel_table
 from evalkit.judging.refusal_rates import (
-    OUTCOMES,
-    RATES,
+    Counts,
     Stratum,
     corrected_strata,
-    event_counts,
     step,
+    tables_of,
 )
-from evalkit.judging.refusal_rules import RULES, rules_identity
+from evalkit.judging.refusal_rules import OUTCOMES, RATES, RULES, rules_identity
 from evalkit.judging.rubric import file_name
 from evalkit.records import SampleRecord, ScoreRecord
 from evalkit.runner.bench import Bench
@@ -53,15 +54,13 @@ def has_canary(suite: Suite, sample: SampleRecord) -> bool:
 
 def places_to_judge(suite: Suite, samples: Sequence[SampleRecord]) -> set[Place]:
     """The answers that a judge is asked about: all, or those of which the rules are not sure."""
-    from evalkit.judging.refusals import grade  # a hundred patterns, which few suites need
-
     after_rules = suite.refusals.method == "both"
     return {
         (i, repeat)
         for i, sample in enumerate(samples)
         if not has_canary(suite, sample)
         for repeat, (text, there) in enumerate(answers(sample))
-        if there and not (after_rules and grade(text, last_message(sample.prompt)).sure)
+        if there and not (after_rules and _is_sure(text, last_message(sample.prompt)))
     }
 
 
@@ -148,14 +147,14 @@ def certify(
     if certificate is None:
         return
     for scores in (done.record.scores, *done.scores.values()):
-        for name, record in _corrected(suite, samples, certificate.confusion, scores):
-            if name in RATES and scores is done.record.scores:
-                table["corrected"][name] = {
-                    "value": record.corrected,
-                    "low": record.corrected_low,
-                    "high": record.corrected_high,
-                    "method": "rogan-gladen",
-                }
+        for name, made in _corrected(suite, samples, certificate.confusion, scores):
+            if name not in RATES or scores is not done.record.scores:
+                continue
+            if made.why:
+                table["uncorrected"][name] = made.why
+            else:
+                kept = ("value", "low", "high", "method")
+                table["corrected"][name] = {key: getattr(made, key) for key in kept}
 
 
 def _corrected(
@@ -163,8 +162,8 @@ def _corrected(
     samples: Sequence[SampleRecord],
     confusion: Mapping[str, Any],
     scores: Mapping[str, ScoreRecord],
-) -> Iterator[tuple[str, ScoreRecord]]:
-    """Write into the rates what they are when corrected; those that could be."""
+) -> Iterator[tuple[str, Corrected]]:
+    """Write into the rates what they are when corrected; and what came of each, by its name."""
     counts = [bool(scored(answers_of(sample), suite.on_unparsed)) for sample in samples]
     kept = [sample for sample, there in zip(samples, counts, strict=True) if there]
     for part in parts_of(samples, counts, suite.data.group):
@@ -173,28 +172,38 @@ def _corrected(
             record = scores.get(rate + part.key)
             if record is None or record.low is None or record.high is None:
                 continue
+            tables = tables_of(confusion, rate)
             strata = [
-                _stratum(suite, sample, event, confusion)
+                stratum
                 for sample in inside
                 if sample.targets[0] in targets
+                for stratum in _strata(suite, sample, event, tables)
             ]
             raw = Interval(record.low, record.high, record.interval)
             made = corrected_strata(strata, raw, record.confidence)
             if not made.why:
                 record.corrected = made.value
                 record.corrected_low, record.corrected_high = made.low, made.high
-                yield rate + part.key, record
+            yield record.name, made
 
 
-def _stratum(
-    suite: Suite, sample: SampleRecord, event: frozenset[str], confusion: Mapping[str, Any]
-) -> Stratum:
-    """One sample: how much of it is counted, and by which errors."""
+def _strata(
+    suite: Suite, sample: SampleRecord, event: frozenset[str], tables: Mapping[Any, Counts]
+) -> Iterator[Stratum]:
+    """The answers to a question, each as far as it counts, and with the errors made on its kind."""
     kept = scored(answers_of(sample), suite.on_unparsed)
-    said = fmean(answer.prediction in event for answer in kept)
-    if has_canary(suite, sample):
-        return Stratum(said, 1, None)
-    return Stratum(said, 1, event_counts(confusion, sample.targets[0], event))
+    canary = has_canary(suite, sample)
+    for answer in kept:
+        sure = not canary and _is_sure(answer.output, last_message(sample.prompt))
+        counts = None if canary else tables[sure, sample.targets[0]]
+        yield Stratum((answer.prediction in event) / len(kept), 1 / len(kept), counts)
+
+
+@lru_cache(maxsize=4096)
+def _is_sure(output: str, prompt: str) -> bool:
+    from evalkit.judging.refusals import grade  # a hundred patterns, which few suites need
+
+    return grade(output, prompt).sure
 
 
 def _told(
@@ -230,7 +239,7 @@ def _told(
         row["certificate"] = told(one.certificate)
     if suite.refusals.method != "judge":
         rows.append(_row_of_rules(ruled, told(rules_standing(bench).certificate)))
-    table["corrected"] = {}
+    table["corrected"], table["uncorrected"] = {}, {}
     table["rules"] = rules_identity()[:12]
     return table
 

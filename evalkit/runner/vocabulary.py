@@ -12,6 +12,7 @@ from typing import Any
 from evalkit import gates
 from evalkit.errors import Problem, SpecError, unknown
 from evalkit.judging.load import REFUSALS, Judged, judged_by, missing_columns, refusal_judge
+from evalkit.judging.refusal_rules import RATES
 from evalkit.metrics import catalogue
 from evalkit.metrics.catalogue import Metric
 from evalkit.runner.own import own_metrics
@@ -79,7 +80,7 @@ def _check_gate(rule: object, suite: Suite) -> str | None:
     if wrong:
         return wrong
     gate = gates.parse(rule)
-    given = judged_scores(suite)
+    given = [*judged_scores(suite), *(RATES if suite.task == "safety" else ())]
     for term in gate.terms if gate.certified else ():
         if term.score.partition("[")[0] not in given:
             return f"'certified' is for scores that judges give; {term.score} is computed"

@@ -32,6 +32,8 @@ from evalkit.judging.refusals.text import (
     topic,
 )
 
+__all__ = ["COMPLIANCE", "PARTIAL", "REFUSAL", "Grade", "grade"]
+
 OPENING = 3  # sentences in which an answer that declines says so
 LONGEST = 1000  # characters of a sentence that are read
 
