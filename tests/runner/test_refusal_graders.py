@@ -277,9 +277,10 @@ def test_rules_and_judge_together_have_a_certificate_of_their_own(
     run = run_of(project, "strict", refusals="both", gates=[gate])
     assert "--rules-first" in run.record.cells[0].gates[0].reason
     calibrate = ["judge", "calibrate", "refusal", "--labels", "own.csv", "--judge", "strict"]
-    (project / "seen").unlink()
     assert main([*calibrate, "--rules-first", "--method", "text", "--repeats", "1"]) == 0
-    assert len(seen(project)) == 24  # the lectures
+    lectures = [text for text in seen(project) if LECTURE in text]
+    assert len(lectures) == len(set(lectures)) == 24  # one of them was asked about in the run
+    assert len(seen(project)) == 25  # there, so was the answer that begins with an apology
     run = run_of(project, "strict", refusals="both", gates=[gate])
     assert run.record.cells[0].gates[0].verdict == "pass"
     assert main([*calibrate, "--method", "text", "--repeats", "1"]) == 0
