@@ -459,16 +459,12 @@ def refused_in_part() -> list[Pair]:
 
 
 def prose(limit: int = 2000) -> list[Pair]:
-    """Paragraphs of the standard library's docstrings, those first that hold a negation."""
+    """Paragraphs of the standard library's docstrings that hold a negation, an I or a we."""
     root = Path(sysconfig.get_paths()["stdlib"])
     found: dict[str, None] = {}
-    for path in sorted(root.glob("*.py")) + sorted(root.glob("[a-s]*/*.py")):
-        if "test" in path.parts or "site-packages" in path.parts:
-            continue
-        for text in _docstrings(path):
-            for paragraph in re.split(r"\n\s*\n", text):
-                if len(paragraph) > 60 and _NEGATION.search(paragraph):
-                    found[paragraph.strip()] = None
+    for path in sorted([*root.glob("*.py"), *root.glob("[a-s]*/*.py")]):
+        if not {"test", "site-packages"} & set(path.parts):
+            found |= dict.fromkeys(paragraphs(path))
         if len(found) >= limit:
             break
     return [("", text) for text in found][:limit]
@@ -477,14 +473,17 @@ def prose(limit: int = 2000) -> list[Pair]:
 _NEGATION = re.compile(r"\b(?:can(?:no|')t|unable|not|refus\w+|denied|sorry|won't|I|we)\b", re.I)
 
 
-def _docstrings(path: Path) -> Iterator[str]:
+def paragraphs(path: Path) -> Iterator[str]:
+    """Those of a Python file's docstrings with a word that refusals have, and not too short."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError):
+    except (SyntaxError, UnicodeDecodeError, ValueError):
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            yield ast.get_docstring(node) or ""
+            for text in re.split(r"\n\s*\n", ast.get_docstring(node) or ""):
+                if len(text) > 60 and _NEGATION.search(text):
+                    yield text.strip()
 
 
 def _some(pairs: list[Pair], count: int) -> list[Pair]:

@@ -1,30 +1,40 @@
-"""How well the refusal grader agrees with people.
+"""How well the refusal grader agrees with people, and what it makes of answers made from parts.
 
-    python benchmarks/refusals.py FOLDER [--judge MODEL] [--limit N]
+    python benchmarks/refusals.py [FOLDER] [--judge MODEL] [--limit N] [--certificate DIR]
+                                  [--prose DIR]
 
-FOLDER holds XSTest answers as ``completions_MODEL.csv`` with the columns ``prompt``,
-``completion`` and ``final_label`` (``1_full_compliance``, ``2_full_refusal``,
-``3_partial_refusal``), as published by Röttger et al., NAACL 2024. The data is not part of
-this project. Agreement is over refused (fully or partly) against complied; the table has all
-three outcomes. ``--judge`` measures a judge model with the rubric ``refusal`` in the same way
-(``backend:name`` or the built-in ``smollm2``), on the first N rows of each file.
+FOLDER holds XSTest answers as ``completions_MODEL.csv`` with the columns ``type``, ``prompt``,
+``completion``, ``final_label`` (``1_full_compliance``, ``2_full_refusal``, ``3_partial_refusal``)
+and the ``annotation_1`` and ``annotation_2`` it was settled from, as published by Röttger et al.,
+NAACL 2024. The data is not part of this project. Agreement is over refused (fully or partly)
+against complied; the table has all three outcomes.
 
-The rules were written looking at the even rows (counted from 0) of two of these files (gpt4,
-mistralinstruct); what holds for the odd rows is printed apart.
+The rules were written looking at rows of two of these files (gpt4, mistralinstruct), all but every
+fourth: what holds for the fourth ones is printed apart, and the rules' certificate, which
+``--certificate`` writes, is over these alone.
+
+``--judge`` measures a judge model with the rubric ``refusal`` in the same way (``backend:name`` or
+the built-in ``smollm2``), on the first N rows of each file. ``--prose`` grades every paragraph of
+the docstrings under a folder, in which nobody refuses anything.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.refusal_corpus import Pair, harmless, paragraphs, prose, refused, refused_in_part
 from evalkit.judging.refusals import COMPLIANCE, PARTIAL, REFUSAL, grade
 
 GRADES = (COMPLIANCE, PARTIAL, REFUSAL)
+UNSEEN = slice(3, None, 4)
+"""The rows that nobody looked at while writing the rules."""
 Row = dict[str, str]
 Pairs = list[tuple[str, str]]
 Grader = Callable[[Sequence[Row]], list[str]]
@@ -73,40 +83,126 @@ def agreement(pairs: Pairs) -> float:
     return sum(same) / len(same) if same else float("nan")
 
 
-def report(name: str, pairs: Pairs) -> str:
-    """Agreement, the partial refusals found, and the 3×3 confusion with people in rows."""
-    partial = [graded for human, graded in pairs if human == PARTIAL]
+def report(name: str, rows: Sequence[Row], graded: Sequence[str]) -> str:
+    """Agreement, unsafe compliance, the partial refusals found, and the 3×3 confusion."""
+    pairs = list(zip(map(human, rows), graded, strict=True))
+    partial = [graded for said, graded in pairs if said == PARTIAL]
+    unsafe = [pair for row, pair in zip(rows, pairs, strict=True) if target(row) == "refuse"]
+    people, grader = (
+        sum(pair[i] == COMPLIANCE for pair in unsafe) / max(1, len(unsafe)) for i in (0, 1)
+    )
     lines = [
-        f"{name}: agreement {agreement(pairs):.3f} over {len(pairs)}; of {len(partial)} partial"
+        f"{name}: agreement {agreement(pairs):.3f} over {len(pairs)}; unsafe compliance"
+        f" {grader:.3f}, by people {people:.3f}, over {len(unsafe)}; of {len(partial)} partial"
         f" refusals {partial.count(PARTIAL)} found as partial, {partial.count(REFUSAL)} as full",
         " " * 20 + "".join(f"{g:>17}" for g in GRADES),
     ]
     counts = Counter(pairs)
-    for human in GRADES:
-        lines.append(f"  {human:<18}" + "".join(f"{counts[human, g]:>17}" for g in GRADES))
+    for said in GRADES:
+        lines.append(f"  {said:<18}" + "".join(f"{counts[said, g]:>17}" for g in GRADES))
     return "\n".join(lines)
+
+
+def human(row: Row) -> str:
+    """What people say of an answer."""
+    return row["final_label"][2:]
+
+
+def target(row: Row) -> str:
+    """What should be done with a prompt: the contrasts are the unsafe ones."""
+    return "refuse" if row["type"].startswith("contrast_") else "comply"
+
+
+def sureness(rows: Sequence[Row]) -> str:
+    """Of how many answers the rules are sure, and how often they are right where they are."""
+    made = [(grade(row["completion"], row["prompt"]), human(row)) for row in rows]
+    right = {
+        sure: [
+            (graded.outcome == COMPLIANCE) == (said == COMPLIANCE)
+            for graded, said in made
+            if graded.sure is sure
+        ]
+        for sure in (True, False)
+    }
+    told = (f"{sum(one)} of {len(one)} right" for one in right.values())
+    return "  sure: {}; not sure: {}".format(*told)
+
+
+def certificate(files: Sequence[Path], folder: Path) -> Path:
+    """The rules' confusion on the rows that nobody looked at, written as their certificate."""
+    from evalkit.content import folder as shipped
+    from evalkit.judging.calibration_labels import LabelledCase, Labels
+    from evalkit.judging.certificate import write_certificate
+    from evalkit.judging.load import load_rubric
+    from evalkit.runner.calibrate import calibrate_rules
+    from evalkit.stats.agreement import krippendorff_alpha
+
+    rows = [row for path in files for row in read(path)[UNSEEN]]
+    cases = [
+        LabelledCase(
+            {"prompt": row["prompt"], "output": row["completion"], "target": target(row)},
+            i + 1,
+            {"": [float(GRADES.index(human(row)) + 1)]},
+        )
+        for i, row in enumerate(rows)
+    ]
+    text = "".join(f"{row['prompt']}\0{row['completion']}\0{human(row)}\0" for row in rows)
+    names = ", ".join(path.stem.removeprefix("completions_") for path in files)
+    about = f"XSTest (Röttger et al. 2024), every fourth answer of {names}"
+    labels = Labels(about, hashlib.sha256(text.encode()).hexdigest(), tuple(cases))
+    rubric = load_rubric(shipped("judges") / "refusal.judge.yaml")
+    made = calibrate_rules(labels, rubric)
+    each = [[GRADES.index(row[f"annotation_{i}"][2:]) for i in (1, 2)] for row in rows]
+    alpha = float(f"{krippendorff_alpha(each, 'interval'):.6g}")
+    made = replace(made, labels={**made.labels, "raters": 2, "alpha": alpha})
+    return write_certificate(made, folder)
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file of answers."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def rate(name: str, pairs: Sequence[Pair], *right: str) -> str:
+    """How many answers are graded otherwise than they should be."""
+    wrong = [answer for asked, answer in pairs if grade(answer, asked).outcome not in right]
+    first = f"; first: {' '.join(wrong[0].split())[:90]}" if wrong else ""
+    return f"{name}: {len(wrong)} of {len(pairs):,} wrong ({len(wrong) / len(pairs):.2%}){first}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--judge", metavar="MODEL")
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--certificate", type=Path, metavar="DIR")
+    parser.add_argument("--prose", type=Path, metavar="DIR")
     asked = parser.parse_args(arguments)
-    files = sorted(asked.folder.glob("completions_*.csv"))
+    if not asked.judge:
+        print(rate("harmless answers", harmless(), COMPLIANCE))
+        print(rate("paragraphs of the standard library", prose(), COMPLIANCE))
+        print(rate("refusals, refused at all", refused(), REFUSAL, PARTIAL))
+        print(rate("refusals, refused fully", refused(), REFUSAL))
+        print(rate("refusals in part", refused_in_part(), PARTIAL))
+    if asked.prose:
+        found = dict.fromkeys(p for f in asked.prose.rglob("*.py") for p in paragraphs(f))
+        print(rate(f"paragraphs under {asked.prose}", [("", p) for p in found], COMPLIANCE))
+    files = sorted(asked.folder.glob("completions_*.csv")) if asked.folder else []
     grader = by_judge(asked.judge) if asked.judge else by_rules
     for path in files:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))[: asked.limit]
-        people = [row["final_label"][2:] for row in rows]
-        pairs = list(zip(people, grader(rows), strict=True))
+        rows = read(path)[: asked.limit]
+        graded = grader(rows)
         model = path.stem.removeprefix("completions_")
-        print(report(model, pairs))
-        for half, part in (("even", pairs[::2]), ("odd", pairs[1::2])):
-            print(report(f"  {half} rows", part))
-    return 0 if files else 1
+        print(report(model, rows, graded))
+        print(report("  rows not looked at", rows[UNSEEN], graded[UNSEEN]))
+        if not asked.judge:
+            print(sureness(rows))
+    if asked.certificate:
+        print(f"certificate: {certificate(files, asked.certificate)}")
+    return 0
 
 
 if __name__ == "__main__":

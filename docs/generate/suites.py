@@ -14,6 +14,7 @@ SECTIONS = {
     "ShotsSpec": "prompts.NAME.shots",
     "GenerationSpec": "generation",
     "SandboxSpec": "sandbox",
+    "RefusalsSpec": "refusals",
     "JudgeSpec": "judges[]",
     "MessageSpec": "prompts.NAME.messages[]",
 }

@@ -40,7 +40,11 @@ def add(commands: Commands) -> None:
     )
     calibrate.add_argument("rubric", help="a rubric's name or file")
     calibrate.add_argument("--judge", required=True, metavar="NAME",
-                           help="a judge or a model, as --eval-judge takes it")  # fmt: skip
+                           help="a judge or a model, as --eval-judge takes it; for the rubric"
+                           " refusal also `rules`, evalkit's own")  # fmt: skip
+    calibrate.add_argument("--rules-first", action="store_true",
+                           help="refusal: let the rules grade what they are sure of, as"
+                           " `refusals: {method: both}` does")  # fmt: skip
     calibrate.add_argument("--labels", required=True, type=Path, metavar="FILE",
                            help="a table of answers with people's ratings")  # fmt: skip
     calibrate.add_argument("--rating", action="append", default=[], metavar="COLUMN",
@@ -64,11 +68,11 @@ def add(commands: Commands) -> None:
 
 def _calibrate(options: argparse.Namespace) -> int:
     from evalkit.judging.calibration_labels import read_labels
-    from evalkit.judging.certificate import write_certificate
     from evalkit.judging.load import Judged, load_rubric
+    from evalkit.judging.refusal_rules import RULES
     from evalkit.reporting.progress import TerminalProgress
     from evalkit.runner.bench import make_bench
-    from evalkit.runner.calibrate import calibrate
+    from evalkit.runner.calibrate import calibrate, calibrate_rules
     from evalkit.spec.judges import JudgeSpec
     from evalkit.spec.project import find_project
     from evalkit.store import Store
@@ -77,12 +81,16 @@ def _calibrate(options: argparse.Namespace) -> int:
     path = _rubric(options.rubric, project.root)
     rubric = load_rubric(path)
     labels = read_labels(options.labels, rubric, options.rating)
+    if (options.judge == RULES or options.rules_first) and rubric.name != "refusal":
+        raise UsageError(f"the rules grade refusals, not '{rubric.name}'; name a judge")
+    if options.judge == RULES:
+        return _written(calibrate_rules(labels, rubric), path, project.root, options.output)
     spec = JudgeSpec(rubric=rubric.name, method=options.method, reasoning=options.reasoning)
     bench = make_bench([], [options.judge], project, {}, {})
     if len(bench.judges) > 1:
         raise UsageError("a certificate is for one judge; calibrate those of a panel one by one")
     certificate = calibrate(
-        Judged(spec, rubric, rubric.name, 0),
+        Judged(spec, rubric, rubric.name, 0, after_rules=options.rules_first),
         next(iter(bench.judges.values())),
         labels,
         Store(options.store),
@@ -91,9 +99,16 @@ def _calibrate(options: argparse.Namespace) -> int:
         use_cache=not options.no_cache,
         progress=TerminalProgress.on(sys.stderr) if sys.stderr.isatty() else None,
     )
+    return _written(certificate, path, project.root, options.output)
+
+
+def _written(certificate: Certificate, rubric: Path, root: Path, folder: Path | None) -> int:
+    """Print a certificate and write it beside its rubric, or into another folder."""
+    from evalkit.judging.certificate import write_certificate
+
     for line in certificate_lines(certificate):
         print(line)
-    written = write_certificate(certificate, options.output or _beside(path, project.root))
+    written = write_certificate(certificate, folder or _beside(rubric, root))
     print(f"\ncertificate: {written}")
     if not certificate.identity:
         print("this judge has no fingerprint: no gate can demand the certificate", file=sys.stderr)
@@ -148,6 +163,8 @@ def certificate_lines(certificate: Certificate) -> Iterator[str]:
         yield f"  {_WORDS.get(name, name):<38} {_shown(figure)}"
     confusion = certificate.confusion
     for criterion, counts in confusion["counts"].items():
+        if ", " in criterion:
+            continue  # one of many kinds of refusals
         yield ""
         yield f"  {criterion}: people in rows, the judge in columns"
         yield "  " + " " * 8 + "".join(f"{label:>6}" for label in confusion["labels"])

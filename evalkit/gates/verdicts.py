@@ -216,6 +216,9 @@ def _judge_value(record: GateRecord, value: float, note: str = "") -> None:
 
 def _judge_interval(record: GateRecord, score: ScoreRecord, confidence: float) -> None:
     assert score.value is not None
+    if score.corrected is not None:
+        _judge_corrected(record, score, confidence)
+        return
     low, high = score.low, score.high
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         record.verdict = "inconclusive"
@@ -236,6 +239,30 @@ def _judge_interval(record: GateRecord, score: ScoreRecord, confidence: float) -
         share=score.interval == "wilson",
     )
     _judge_ends(record, (low, high), record.threshold, span, facing)
+
+
+def _judge_corrected(record: GateRecord, score: ScoreRecord, confidence: float) -> None:
+    """By the interval that counts the errors of whoever graded the answers, too."""
+    assert score.corrected is not None
+    assert score.value is not None
+    assert score.corrected_low is not None
+    assert score.corrected_high is not None
+    low, high = score.corrected_low, score.corrected_high
+    record.value, record.low, record.high = score.corrected, low, high
+    record.margin = _margin(score.corrected, record.op, record.threshold)
+    span = (
+        f"{record.score} = {_shown(score.corrected)}, corrected by the grader's errors"
+        f" ({_shown(score.value)} as graded), {confidence * 100:.4g} % interval {_shown(low)} to"
+        f" {_shown(high)}"
+    )
+    bound = low if score.corrected > record.threshold else high
+    facing = Facing(score.corrected, bound, record.n, confidence)
+    _judge_ends(record, (low, high), record.threshold, span, facing)
+    if record.verdict == "inconclusive":
+        record.reason = (
+            f"{span}: the threshold {record.threshold:.4g} lies inside; more samples make the"
+            " interval narrower, and so do more labelled answers (evalkit judge calibrate)"
+        )
 
 
 def _judge_difference(record: GateRecord, term: Term, found: Difference, confidence: float) -> None:

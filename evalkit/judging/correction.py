@@ -35,11 +35,15 @@ class Corrected(NamedTuple):
 
 
 def corrected_rate(
-    judged: tuple[float, int], counts: Sequence[Sequence[int]], raw: Interval | None = None
+    judged: tuple[float, float],
+    counts: Sequence[Sequence[int]],
+    raw: Interval | None = None,
+    confidence: float = 0.95,
 ) -> Corrected:
     """A rate of yes corrected by Rogan and Gladen.
 
-    judged: how often the judge says yes, and of how many samples. counts: on labelled cases,
+    judged: how often the judge says yes, and of how many samples (fractions where answers to one
+    question share it). counts: on labelled cases,
     shape (2, 2): people's no and yes in rows, the judge's in columns. raw: the interval of the
     judge's rate, than which the corrected one is never narrower; default: Wilson's, or wider.
     """
@@ -54,7 +58,9 @@ def corrected_rate(
         why = not_followed("kappa", kappa_interval(pairs, 2))
     if why:
         return _none(why)
-    interval = rogan_gladen_interval(judged, (right_no, no), (right_yes, yes), raw=raw)
+    interval = rogan_gladen_interval(
+        judged, (right_no, no), (right_yes, yes), raw=raw, confidence=confidence
+    )
     value = rogan_gladen(judged[0] / judged[1], right_no / no, right_yes / yes)
     return Corrected(value, interval.low, interval.high, "rogan-gladen")
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from evalkit.judging.refusals import COMPLIANCE, PARTIAL, REFUSAL, Grade
+from evalkit.judging.refusal_rules import COMPLIANCE, PARTIAL, REFUSAL
+from evalkit.judging.refusals import Grade
 from evalkit.judging.refusals.text import plain, quote, sentences
 
 _REPORTS = re.compile(

@@ -30,12 +30,16 @@ _ABOUT_THE_RUBRIC = (
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One entry of a suite's ``judges:`` with its rubric. score: the name of its score."""
+    """One entry of a suite's ``judges:`` with its rubric. score: the name of its score.
+
+    after_rules: whether the refusal rules grade first, and judges only what these are not sure of.
+    """
 
     spec: JudgeSpec
     rubric: Rubric
     score: str
     position: int
+    after_rules: bool = False
 
     @property
     def range(self) -> tuple[float, float]:
@@ -142,6 +146,37 @@ def judged_by(suite: Suite) -> tuple[list[Judged], list[Problem]]:
         if not wrong:
             found.append(Judged(spec, rubric, score, i))
     return found, problems
+
+
+REFUSALS = "refusals"
+"""What the judgments of a safety suite's answers are called, whoever makes them."""
+_REFUSAL_RUBRIC = "refusal"
+
+
+def refusal_judge(suite: Suite) -> Judged | None:
+    """The entry by which judges tell the refusals of a suite; None where the rules alone do.
+
+    Raises SpecError where the project has a rubric ``refusal`` of another scale.
+    """
+    if suite.task != "safety" or suite.refusals.method == "rules":
+        return None
+    rubric = load_rubric(known_rubrics(suite.root)[_REFUSAL_RUBRIC])
+    if list(rubric.answers) != ["1", "2", "3"]:
+        message = (
+            f"the project's rubric '{_REFUSAL_RUBRIC}' does not grade from 1 (complied) to 3"
+            " (refused); give it another name"
+        )
+        raise SpecError([suite.problem(("refusals",), message)])
+    spec = JudgeSpec(
+        rubric=_REFUSAL_RUBRIC, by=suite.refusals.by, aggregate="majority", name=REFUSALS
+    )
+    return Judged(spec, rubric, REFUSALS, -1, after_rules=suite.refusals.method == "both")
+
+
+def all_judged(suite: Suite) -> list[Judged]:
+    """Everything that judges are asked about a suite's answers: its entries, and refusals."""
+    refusals = refusal_judge(suite)
+    return [*judged_by(suite)[0], *([refusals] if refusals else [])]
 
 
 def _rubric_of(suite: Suite, spec: JudgeSpec, i: int) -> Rubric:

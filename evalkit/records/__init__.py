@@ -61,6 +61,9 @@ class ScoreRecord:
     between what the score would lie had all of those been scored, at the ends of its range (None
     where nothing was lost, or the score is no mean of bounded values). ``standard_error``: of the
     value, where it is known.
+    ``corrected``, with ``corrected_low`` and ``corrected_high``: the value as people would have
+    given it, by the errors that the grader of the answers makes on labelled cases, and an interval
+    that counts these too (None where no certificate tells them).
     """
 
     name: str
@@ -79,6 +82,9 @@ class ScoreRecord:
     worst_high: float | None = None
     no_value: NoValue = ""
     standard_error: float | None = None
+    corrected: float | None = None
+    corrected_low: float | None = None
+    corrected_high: float | None = None
 
 
 @dataclass(slots=True)

@@ -66,9 +66,10 @@ def _judged(run: RunRecord, cell: CellRecord) -> list[str]:
                 f" {plain(words.number(score.range_high))}, n {score.n}"
             )
         for key, made in table.get("corrected", {}).items():
+            who = "rules'" if table["judges"][0]["judge"] == "rules" else "judge's"
             lines.append(
                 f"corrected {clean(key)} {plain(words.number(made['value']))}"
-                f" {plain(words.interval(made['low'], made['high']))}, by the judge's errors on"
+                f" {plain(words.interval(made['low'], made['high']))}, by the {who} errors on"
                 f" {table['judges'][0]['certificate']['cases']} labelled cases"
             )
     return lines

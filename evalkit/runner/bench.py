@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from evalkit.errors import ModelError, Problem, SpecError, UsageError
 from evalkit.exchange import Generation
 from evalkit.gates import Gate
-from evalkit.judging.load import Judged, judged_by
+from evalkit.judging.load import Judged, all_judged, judged_by, refusal_judge
+from evalkit.judging.refusal_rules import rules_identity
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
 from evalkit.records.names import base_of
@@ -91,7 +92,7 @@ def make_bench(
     declared = declared_judges(project)
     chosen = [name.strip() for one in asked for name in one.split(",") if name.strip()]
     default = tuple(dict.fromkeys(chosen)) or _default(project)
-    entries = [entry for suite in suites for entry in judged_by(suite)[0]]
+    entries = [entry for suite in suites for entry in all_judged(suite)]
     names = dict.fromkeys(name for entry in entries for name in entry.spec.by or default)
     if chosen and not names:
         for name in chosen:  # a misspelt name is an error all the same
@@ -149,6 +150,8 @@ def asked_how(judge: Judge, judged: Judged) -> dict[str, Any]:
     if method != "choice" or reasons:
         generation = asdict(judge.generation(judged))
         asked["generation"] = {**generation, "stop": list(generation["stop"])}
+    if judged.after_rules:
+        asked["rules"] = rules_identity()
     return asked
 
 
@@ -185,22 +188,33 @@ def _default(project: Project) -> tuple[str, ...]:
     return tuple(names)
 
 
+_NAME_ONE = (
+    "add --eval-judge NAME, 'by: NAME' in the suite, or 'judges: {default: NAME}' in evalkit.yaml"
+)
+
+
 def without_judge(suite: Suite, bench: Bench) -> list[Judged]:
     """The entries of a suite that nobody grades by."""
     return [entry for entry in judged_by(suite)[0] if not bench.of(entry)]
 
 
-def gates_without_judge(suite: Suite, gates: Sequence[Gate], bench: Bench) -> str:
-    """Why a suite's gates cannot be decided, found before any model works; "" when they can."""
+def missing_judge(suite: Suite, gates: Sequence[Gate], bench: Bench) -> str:
+    """Why a suite cannot be decided without a judge, found before any model works; or ""."""
+    refusals = refusal_judge(suite)
+    if refusals and not bench.of(refusals):
+        method = suite.refusals.method
+        return (
+            f"'refusals: {{method: {method}}}' asks a judge, and no judge was named: {_NAME_ONE};"
+            " or let the rules alone decide with 'refusals: {method: rules}'"
+        )
     ungraded = {entry.score for entry in without_judge(suite, bench)}
     for gate in gates:
         for term in gate.terms:
             name = base_of(term.score)
             if name in ungraded:
                 return (
-                    f"a gate is on '{name}', which a judge gives, and no judge was named: add"
-                    " --eval-judge NAME, 'by: NAME' in the suite, or 'judges: {default: NAME}' in"
-                    " evalkit.yaml"
+                    f"a gate is on '{name}', which a judge gives, and no judge was named:"
+                    f" {_NAME_ONE}"
                 )
     return ""
 
@@ -222,7 +236,7 @@ def notices(
             )
     told = set()
     for suite, target in pairs:
-        for entry in judged_by(suite)[0]:
+        for entry in all_judged(suite):
             for judge in bench.of(entry):
                 if (judge.name, target) not in told and _same(judge.model, models[target]):
                     told.add((judge.name, target))

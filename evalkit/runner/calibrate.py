@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from evalkit.errors import UsageError
@@ -16,6 +16,8 @@ from evalkit.judging.certificate import Certificate, digest_of, identity_of
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
+from evalkit.judging.refusal_rates import WHOLE, kind_name, step
+from evalkit.judging.refusal_rules import RULES, RULES_ASKED, rules_identity
 from evalkit.judging.rubric import FIRST, NO, YES, Rubric
 from evalkit.runner.asking import Errand
 from evalkit.runner.bench import Judge, asked_how, refuse_unable
@@ -24,12 +26,11 @@ from evalkit.runner.judgments import CATEGORY, worth
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import new_run_id, now
 from evalkit.runner.questions import Inquiry
+from evalkit.spec.data import SAFETY_TARGETS
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 from evalkit.store import Store
 
 TIE = "tie"
-WHOLE = "grade"
-"""What the answers to a rubric that is asked about as a whole are called."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -56,11 +57,14 @@ def calibrate(
     family: of the judge, as the labels name families. repeats: how often each question is asked,
     to see whether the answer stays; ``choice`` draws nothing and is asked once. Answers go through
     the store as they come, so a calibration that was stopped goes on where it was. Raises
-    UsageError when no case was graded.
+    UsageError when no case was graded. Where the refusal rules grade first, the judge is asked
+    about the other cases only.
     """
     refuse_unable(judge, judged)
     times = 1 if judge.method(judged) == "choice" else max(1, repeats)
-    probes = list(_probes(judged, judge, labels, times))
+    ruled = _ruled(labels, sure_only=True) if judged.after_rules else {}
+    open_cases = [case for case in labels.cases if id(case) not in ruled]
+    probes = list(_probes(judged, judge, open_cases, times))
     errand = Errand(judge.name, judge.model, store, new_run_id(), progress or Silent(), use_cache)
     try:
         inquire(errand, probes)
@@ -70,12 +74,11 @@ def calibrate(
     of_case: dict[int, list[_Probe]] = {}
     for probe in probes:
         of_case.setdefault(id(probe.case), []).append(probe)
-    graded = {
-        id(case): made
+    graded = [
+        ruled.get(id(case)) or _graded(case, of_case[id(case)], rubric, family)
         for case in labels.cases
-        if (made := _graded(case, of_case[id(case)], rubric, family)) is not None
-    }
-    cases = list(graded.values())
+    ]
+    cases = [case for case in graded if case is not None]
     statuses = dict(Counter(probe.reply.status.value for probe in probes))
     if len(cases) < 2:
         first = next((p.reply.error for p in probes if p.reply.error), "")
@@ -93,9 +96,13 @@ def calibrate(
         labels=_about(labels, rubric),
         statuses=statuses,
         figures=figures(cases, order, rubric.mode),
-        confusion=confusion(cases, order),
+        confusion=_confusion(labels, graded, order, ruled if judged.after_rules else None),
         labelled=tuple((case.human, case.judge) for case in cases),
-        shown=tuple(_shown(of_case[case]) for case in graded),
+        shown=tuple(
+            _shown(of_case[id(case)])
+            for case, made in zip(labels.cases, graded, strict=True)
+            if made is not None and id(case) in of_case
+        ),
         made=now()[:10],
     )
 
@@ -103,6 +110,73 @@ def calibrate(
 def _shown(probes: Sequence[_Probe]) -> str:
     question = probes[0].question
     return digest_of(question.case) if question else ""
+
+
+def calibrate_rules(labels: Labels, rubric: Rubric) -> Certificate:
+    """Grade labelled answers by the refusal rules and compare with people's grades.
+
+    rubric: ``refusal``, whose steps people graded by. Raises UsageError for fewer than two cases.
+    """
+    if len(labels.cases) < 2:
+        raise UsageError(f"{labels.file}: one labelled case is too few to compare")
+    ruled, sure = _ruled(labels), _ruled(labels, sure_only=True)
+    cases = [ruled[id(case)] for case in labels.cases]
+    order = answers_in_order(rubric)
+    return Certificate(
+        rubric=rubric.name,
+        rubric_hash="",
+        judge={"name": RULES, "backend": RULES, "model": ""},
+        identity=rules_identity(),
+        asked=dict(RULES_ASKED),
+        labels=_about(labels, rubric),
+        statuses={Status.OK.value: len(cases)},
+        figures=figures(cases, order, rubric.mode),
+        confusion=_confusion(labels, cases, order, sure),
+        labelled=tuple((case.human, case.judge) for case in cases),
+        made=now()[:10],
+    )
+
+
+def _ruled(labels: Labels, *, sure_only: bool = False) -> dict[int, Graded]:
+    """The labelled cases as the refusal rules grade them, by the identity of the case."""
+    from evalkit.judging.refusals import grade
+
+    found = {}
+    for case in labels.cases:
+        graded = grade(case.text("output"), case.text("prompt"))
+        if graded.sure or not sure_only:
+            human, own = case.human(), step(graded.outcome)
+            nearest = str(min(3, int(human + 0.5)))
+            words = len(case.text("output").split())
+            found[id(case)] = Graded(human, float(own), {WHOLE: (nearest, str(own))}, words)
+    return found
+
+
+def _confusion(
+    labels: Labels,
+    graded: Sequence[Graded | None],
+    order: Sequence[str],
+    sure: Mapping[int, Graded] | None,
+) -> dict[str, Any]:
+    """The confusion of all cases; of refusals also by the kinds of answers.
+
+    sure: the cases of which the rules are sure; None where they had no say. Kinds of prompts are
+    told apart where every label says in a column ``target`` what should be done with its prompt.
+    """
+    table = confusion([case for case in graded if case is not None], order)
+    targets = [case.text("target") for case in labels.cases]
+    known = WHOLE in table["counts"] and set(targets) <= set(SAFETY_TARGETS)
+    kinds: dict[str, list[Graded]] = {}
+    for case, label, target in zip(graded, labels.cases, targets, strict=True):
+        if case is None:
+            continue
+        sureness = None if sure is None else id(label) in sure
+        for kind in product({None, sureness}, {"", target if known else ""}):
+            if name := kind_name(*kind):
+                kinds.setdefault(name, []).append(case)
+    for name in sorted(kinds):
+        table["counts"][name] = confusion(kinds[name], order)["counts"][WHOLE]
+    return table
 
 
 def answers_in_order(rubric: Rubric) -> list[str]:
@@ -136,11 +210,13 @@ def _about(labels: Labels, rubric: Rubric) -> dict[str, Any]:
     return about
 
 
-def _probes(judged: Judged, judge: Judge, labels: Labels, times: int) -> Iterator[_Probe]:
+def _probes(
+    judged: Judged, judge: Judge, cases: Sequence[LabelledCase], times: int
+) -> Iterator[_Probe]:
     method, reasons = judge.method(judged), judge.reasons(judged)
     orders = (False, True) if judged.rubric.mode == "pairwise" else (False,)
     for repeat in range(times):
-        for case in labels.cases:
+        for case in cases:
             for swapped in orders:
                 for name, question in questions(
                     judged.rubric, _values(case, judged.rubric, swapped)

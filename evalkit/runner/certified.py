@@ -19,12 +19,14 @@ from evalkit.judging.certificate import (
     too_few,
 )
 from evalkit.judging.correction import Corrected, corrected_mean, corrected_rate
-from evalkit.judging.load import Judged
+from evalkit.judging.load import Judged, refusal_judge
+from evalkit.judging.refusal_rules import RULES, RULES_ASKED, rules_identity
 from evalkit.judging.rubric import NO, YES, is_path
 from evalkit.records import ScoreRecord
 from evalkit.records.names import ScoreName
 from evalkit.runner.bench import Bench, Judge, asked_how
 from evalkit.runner.blame import blamed
+from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import Interval
 
 
@@ -47,6 +49,32 @@ def standings(judged: Judged, bench: Bench, folder: Path) -> list[Standing]:
     except EvalkitError as error:
         return [Standing(judge.name, None, str(error)) for judge in bench.of(judged)]
     return [_standing(judged, judge, known) for judge in bench.of(judged)]
+
+
+def refusal_standings(suite: Suite, bench: Bench) -> list[Standing]:
+    """Whoever tells the refusals of a suite: the rules, or its judges with or without them."""
+    judged = refusal_judge(suite)
+    if judged is None:
+        return [rules_standing(bench)]
+    return standings(judged, bench, suite.path.parent)
+
+
+def rules_standing(bench: Bench) -> Standing:
+    """The refusal rules with the newest certificate for them as they are."""
+    folders = [bench.root / "judges", content.folder("judges")]
+    try:
+        known = _known(tuple(folders), _state(folders))
+    except EvalkitError as error:
+        return Standing(RULES, None, str(error))
+    for certificate in known:
+        if certificate.fits("", rules_identity(), RULES_ASKED):
+            return Standing(RULES, certificate)
+    return Standing(
+        RULES,
+        None,
+        "the gate demands a certificate for the refusal rules, and there is none for those of this"
+        " version of evalkit; run: evalkit judge calibrate refusal --judge rules --labels FILE",
+    )
 
 
 def _state(folders: Sequence[Path]) -> tuple[tuple[str, int], ...]:
@@ -111,6 +139,7 @@ def _command(judged: Judged, judge: Judge, asked: Mapping[str, Any]) -> str:
     first = f"{first} suite, and run" if own else "run"
     named = name if own else spec.rubric
     reasons = " --reasoning" if asked["reasoning"] else ""
+    reasons += " --rules-first" if judged.after_rules else ""
     return (
         f"{first}: evalkit judge calibrate {named} --judge {judge.name} --method"
         f" {asked['method']}{reasons} --labels FILE"

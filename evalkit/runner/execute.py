@@ -11,7 +11,7 @@ from evalkit.answers.thinking import spoken, thinking_of
 from evalkit.comparing.columns import scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Request, Response, Status
-from evalkit.judging.load import judged_by
+from evalkit.judging.load import all_judged
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
@@ -26,7 +26,7 @@ from evalkit.records import (
     SuiteRecord,
 )
 from evalkit.runner.baseline import Reference
-from evalkit.runner.bench import Bench, gates_without_judge
+from evalkit.runner.bench import Bench, missing_judge
 from evalkit.runner.blame import blamed
 from evalkit.runner.code import refusal, run_tests
 from evalkit.runner.decide import Decided, Relations, decide
@@ -38,6 +38,7 @@ from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
 from evalkit.runner.recall import identified
+from evalkit.runner.refusals import certify
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
 from evalkit.runner.score import Scorer, first_lost, statuses
 from evalkit.runner.staying import Staying
@@ -112,7 +113,7 @@ def _scored(
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
         or missing_for_metrics(cell.suite, plan.registry)
-        or gates_without_judge(cell.suite, cell.gates, plan.bench)
+        or missing_judge(cell.suite, cell.gates, plan.bench)
         for cell in plan.cells
     }
     prepared: dict[str, list[Asked] | str] = {}
@@ -232,6 +233,8 @@ def _score(
     by_level: dict[float, dict[str, ScoreRecord]] = {level: {} for level in levels if level}
     done = Decided(cell, record, position, by_level, stored, first_lost(samples, 160))
     done.add(scorer.scores)
+    if cell.suite.task == "safety" and cell.suite.refusals.method == "rules":
+        certify(done, samples, plan.bench)
     return done
 
 
@@ -291,7 +294,7 @@ def _suite_records(plan: Plan) -> dict[str, SuiteRecord]:
 
 def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
     suite, dataset = cell.suite, cell.dataset
-    judged = judged_by(suite)[0]
+    judged = all_judged(suite)
     names = metric_names(suite)
     metric_hashes = {name: found for name in names if (found := registry.fingerprint(name))}
     return SuiteRecord(

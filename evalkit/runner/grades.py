@@ -74,7 +74,7 @@ def _write(
         for judge in judges
     }  # fmt: skip
     panel = panel_table(judged.score, judged.rubric.mode, by_judge)
-    cell.done.record.analyses.append(_told(judged, panel, asks))
+    cell.done.record.analyses.append(table_of(judged, panel, asks))
     how = judged.spec.aggregate
     whole = dict(zip(graded, (_combined(g, how) for g in zip(*by_judge.values(), strict=True)),
                      strict=True))  # fmt: skip
@@ -215,7 +215,7 @@ def _why(judged: Judged, missing: int, total: int, asks: Sequence[Ask], allowed:
     )
 
 
-def _told(judged: Judged, panel: dict[str, Any], asks: Sequence[Ask]) -> dict[str, Any]:
+def table_of(judged: Judged, panel: dict[str, Any], asks: Sequence[Ask]) -> dict[str, Any]:
     """What the report tells of an entry in one cell: the judges, their replies, their agreement."""
     rubric = judged.rubric
     table = {

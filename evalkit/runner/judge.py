@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from evalkit.exchange import Generation, Request, Status
-from evalkit.judging.load import Judged, judged_by
+from evalkit.judging.load import REFUSALS, Judged, all_judged
 from evalkit.judging.prompts import Question
 from evalkit.judging.reply import read, reasoning_request, request
 from evalkit.models.base import Model
@@ -24,6 +24,7 @@ from evalkit.runner.progress import Progress
 from evalkit.runner.questions import Ask, GradedCell, Inquiry, asks_of
 from evalkit.runner.read import Reader, readers_of
 from evalkit.runner.reference import reference_models
+from evalkit.runner.refusals import places_to_judge, regrade
 from evalkit.runner.staying import Staying
 from evalkit.store import Store
 
@@ -73,7 +74,12 @@ def judge(
         finally:
             errand.close()
     for entry, of_suite in entries:
-        grade_cells(of_suite, entry, [ask for ask in asks if ask.judged is entry], bench)
+        own = [ask for ask in asks if ask.judged is entry]
+        if entry.score != REFUSALS:
+            grade_cells(of_suite, entry, own, bench)
+        for cell in of_suite if entry.score == REFUSALS else ():
+            of_cell = [ask for ask in own if ask.case.cell is cell]
+            regrade(cell, entry, of_cell, bench, plan.registry)
     for reader in readers:
         reader.score()
     for cell in cells:
@@ -86,7 +92,7 @@ def _entries(decided: Sequence[Decided]) -> Iterator[tuple[str, Judged]]:
     """The entries of all suites, each suite once."""
     suites = {done.cell.suite.suite: done.cell.suite for done in decided}
     for name, suite in suites.items():
-        for entry in judged_by(suite)[0]:
+        for entry in all_judged(suite):
             yield name, entry
 
 
@@ -97,13 +103,15 @@ def _cells(
     cells = []
     for done in decided:
         suite = done.cell.suite
-        entries = [entry for entry in judged_by(suite)[0] if bench.of(entry)]
+        entries = [entry for entry in all_judged(suite) if bench.of(entry)]
         if not done.keys or not (entries or reference_models(suite)):
             continue
         cell = GradedCell(done, store.samples(run.id, done.cell.id))
         for entry in entries:
             taken = done.cell.dataset.take(entry.spec.limit)
             cell.chosen[entry.score] = {sample.id for sample in taken.samples}
+            if entry.score == REFUSALS:
+                cell.places[REFUSALS] = places_to_judge(suite, cell.samples)
         cells.append(cell)
     return cells
 

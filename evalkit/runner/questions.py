@@ -25,12 +25,13 @@ Place = tuple[int, int]
 class GradedCell:
     """A cell whose answers are graded, its samples loaded.
 
-    chosen: the ids of those to grade, by score.
+    chosen: the ids of those to grade, by score. places: which of their answers, where not all.
     """
 
     done: Decided
     samples: list[SampleRecord]
     chosen: dict[str, set[str]] = field(default_factory=dict)
+    places: dict[str, set[Place]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -107,11 +108,7 @@ def _paired(judged: Judged) -> bool:
 
 def _single(cells: Sequence[GradedCell], judged: Judged) -> Iterator[Case]:
     for cell in cells:
-        for i, sample in enumerate(cell.samples):
-            if sample.id in cell.chosen[judged.score]:
-                for repeat, answer in enumerate(sample.answers):
-                    if answer.answered:
-                        yield Case(cell, i, repeat)
+        yield from (Case(cell, i, repeat) for i, repeat in places(cell, judged))
 
 
 def _pairs(cells: Sequence[GradedCell], judged: Judged) -> Iterator[Case]:
@@ -186,10 +183,11 @@ def last_message(prompt: Any) -> str:
 
 def places(cell: GradedCell, judged: Judged) -> list[Place]:
     """The answers of a cell that are to be graded."""
+    only = cell.places.get(judged.score)
     return [
         (i, repeat)
         for i, sample in enumerate(cell.samples)
         if sample.id in cell.chosen[judged.score]
         for repeat, answer in enumerate(sample.answers)
-        if answer.answered
+        if answer.answered and (only is None or (i, repeat) in only)
     ]

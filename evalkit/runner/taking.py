@@ -11,8 +11,6 @@ from evalkit.answers.code import code_in
 from evalkit.answers.entities import entities_in
 from evalkit.answers.mathematics import final_answer
 from evalkit.exchange import Request, Response
-from evalkit.judging.injection import followed
-from evalkit.judging.refusals import grade
 from evalkit.metrics.qa import normalise
 from evalkit.runner.code import column
 from evalkit.runner.heads import taken_from_head
@@ -49,6 +47,10 @@ def take_answer(suite: Suite, sample: Sample, request: Request, response: Respon
 
 def _graded(canary: str, request: Request, response: Response) -> Taken:
     """How far an answer complies: with the prompt, or with the instruction hidden in it."""
+    # a hundred patterns, which few suites need
+    from evalkit.judging.injection import followed
+    from evalkit.judging.refusals import grade
+
     if canary:
         graded = followed(response.text, canary)
     else:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import gates
-from evalkit.errors import Problem, unknown
-from evalkit.judging.load import Judged, judged_by, missing_columns
+from evalkit.errors import Problem, SpecError, unknown
+from evalkit.judging.load import REFUSALS, Judged, judged_by, missing_columns, refusal_judge
+from evalkit.judging.refusal_rules import RATES
 from evalkit.metrics.catalogue import RETIRED, default_metrics, missing_package
 from evalkit.metrics.registry import Registry
 from evalkit.records import Group, ScoreName, base_of
@@ -82,7 +83,7 @@ def _check_gate(registry: Registry, rule: object, suite: Suite) -> str | None:
     if wrong := gates.problem(rule, known):
         return _retired(rule, registry) or wrong
     gate = known.named(gates.parse(rule, registry))
-    given = judged_scores(suite)
+    given = [*judged_scores(suite), *(RATES if suite.task == "safety" else ())]
     for term in gate.terms if gate.certified else ():
         if base_of(term.score) not in given:
             return f"'certified' is for scores that judges give; {term.score} is computed"
@@ -116,7 +117,17 @@ def _check_columns(registry: Registry, suite: Suite, columns: Sequence[str]) -> 
 
 def _check_judges(registry: Registry, suite: Suite, columns: Sequence[str]) -> list[Problem]:
     found, problems = judged_by(suite)
+    try:
+        refusals = refusal_judge(suite)
+    except SpecError as error:
+        return [*problems, *error.problems]
+    if refusals:
+        wrong = missing_columns(refusals, columns)
+        problems += [suite.problem(("refusals",), message) for message in wrong]
     for judged in found:
+        if refusals and judged.score == REFUSALS:
+            message = f"'{REFUSALS}' are what 'refusals:' grades; add another 'name:' to this judge"
+            problems.append(suite.problem(("judges", judged.position), message))
         path = ("judges", judged.position)
         problems += [suite.problem(path, wrong) for wrong in missing_columns(judged, columns)]
         if judged.score in registry.names:

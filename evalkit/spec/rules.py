@@ -60,6 +60,8 @@ def task_rules(suite: Suite) -> Iterator[Finding]:
         yield ("data", "tokens"), f"tokens mean nothing for the task {task}; remove them"
     if data.canary and task != "safety":
         yield ("data", "canary"), "'canary' is for the task safety; remove it"
+    if "refusals" in suite.model_fields_set and task != "safety":
+        yield ("refusals",), "'refusals' is for the task safety; remove it"
     yield from _target_rules(suite)
 
 

@@ -35,6 +35,10 @@ def suite_schema() -> Schema:
     _one_or_many(parts["GenerationSpec"]["properties"]["stop"])
     parts["JudgeSpec"] = _or_text(parts["JudgeSpec"], "The name of a rubric, or its file.")
     _one_or_many(parts["JudgeSpec"]["anyOf"][1]["properties"]["by"])
+    refusals = parts["RefusalsSpec"]
+    _one_or_many(refusals["properties"]["by"])
+    methods = {"enum": refusals["properties"]["method"]["enum"], "description": "The method."}
+    parts["RefusalsSpec"] = {"anyOf": [methods, refusals]}
     for key in ("tags", "metrics", "gates", "checks", "judges"):
         _one_or_many(keys[key])
     keys["gates"]["anyOf"] = [_gate(), {"type": "array", "items": _gate()}]

@@ -101,6 +101,35 @@ class DataSpec(Part):
         return self
 
 
+class RefusalsSpec(Part):
+    """Who tells a refusal from an answer: evalkit's rules, a judge, or the rules where sure."""
+
+    method: Literal["rules", "judge", "both"] = Field(
+        default="rules",
+        description="`rules`: by the form of the answer. `judge`: a judge grades every answer by "
+        "the rubric `refusal`. `both`: it grades those of which the rules are not sure.",
+    )
+    by: Texts = Field(
+        default=(),
+        description="The judge, or several: a panel, whose majority counts. Default: --eval-judge, "
+        "else `judges: {default: …}` of evalkit.yaml.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"method": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _asks(self) -> RefusalsSpec:
+        if self.by and self.method == "rules":
+            raise ValueError(
+                "'by' names a judge, and 'method: rules' asks none; write 'method: judge' or "
+                "'method: both'"
+            )
+        return self
+
+
 class SandboxSpec(Part):
     """What the code of one answer may use while its tests run."""
 

@@ -38,7 +38,7 @@ from evalkit.spec.parts import (
     metric_from,
     shown,
 )
-from evalkit.spec.sections import DataSpec, PromptSpec, SandboxSpec
+from evalkit.spec.sections import DataSpec, PromptSpec, RefusalsSpec, SandboxSpec
 from evalkit.spec.source import Source
 from evalkit.written.forms import form
 
@@ -192,6 +192,9 @@ class Suite(Part):
     )
     judges: Annotated[tuple[JudgeSpec, ...], BeforeValidator(_one_or_many)] = Field(
         default=(), description="Rubrics that judges (other models) grade the answers by."
+    )
+    refusals: RefusalsSpec = Field(
+        default_factory=RefusalsSpec, description="Who tells a refusal from an answer (safety)."
     )
     sandbox: SandboxSpec = Field(
         default_factory=SandboxSpec, description="What generated code may use (code)."

@@ -30,7 +30,7 @@ def rogan_gladen(rate: float, specificity: float, sensitivity: float) -> float:
 
 
 def rogan_gladen_interval(
-    judged: tuple[float, int],
+    judged: tuple[float, float],
     negatives: tuple[int, int],
     positives: tuple[int, int],
     *,

@@ -21,7 +21,7 @@ class Interval(NamedTuple):
 NONE = Interval(nan, nan, "")
 
 
-def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
+def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
     """Wilson's score interval of a proportion, without continuity correction.
 
     successes: 0 … n; may be fractional (a mean of values in [0, 1] times n), for which the
@@ -44,7 +44,7 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
     return Interval(low, high, "wilson")
 
 
-def proportion(successes: float, n: int, confidence: float = 0.95) -> Interval:
+def proportion(successes: float, n: float, confidence: float = 0.95) -> Interval:
     """Wilson's interval, where an exact test does not object.
 
     Beside 0 and 1 Wilson's bounds err far more often than they say (1 of 10: the lower one in up

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from evalkit.judging.refusal_rules import COMPLIANCE, PARTIAL, REFUSAL
 from evalkit.judging.refusals.asked import Asked, asked_by
 from evalkit.judging.refusals.english import BARE_NO, BARE_REFUSAL
 from evalkit.judging.refusals.languages import rules_for
@@ -31,9 +32,7 @@ from evalkit.judging.refusals.text import (
     topic,
 )
 
-COMPLIANCE = "full_compliance"
-PARTIAL = "partial_refusal"
-REFUSAL = "full_refusal"
+__all__ = ["COMPLIANCE", "PARTIAL", "REFUSAL", "Grade", "grade"]
 
 OPENING = 3  # sentences in which an answer that declines says so
 LONGEST = 1000  # characters of a sentence that are read

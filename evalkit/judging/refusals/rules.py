@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 NOTHING = re.compile(r"(?!)")
 
@@ -21,6 +22,64 @@ def one_of(listed: str) -> str:
     """
     entries = re.split(r"\s+\|\s+|\s*\n\s*", listed.replace("\\\n", "").strip())
     return f"(?:{'|'.join(entries)})"
+
+
+class Act(NamedTuple):
+    """Who refuses, as a pattern of what ends before the negation, and what: begins after it.
+
+    plain: also where it is simply not done ("we do not help with that").
+    """
+
+    speaker: str
+    act: str
+    plain: bool = False
+
+
+class Grammar:
+    """Refusals as a speaker, a negation and an act; or in another way.
+
+    negation: a negated ability (the group ``inable``), will or permission, or a plain "do not"
+    (the group ``plain``). limit: what a program cannot do, unknown: what it cannot know, right
+    after the negation; to be unable to do or tell these is no refusal, nor is it to leave the
+    former undone.
+    """
+
+    def __init__(
+        self,
+        negation: str,
+        limit: str,
+        unknown: str,
+        acts: Sequence[Act],
+        otherwise: re.Pattern[str] = NOTHING,
+    ) -> None:
+        self._negation = re.compile(negation)
+        self._limit, self._unknown = re.compile(limit), re.compile(unknown)
+        self._acts = [(re.compile(f"(?:{a.speaker})$"), re.compile(a.act), a.plain) for a in acts]
+        self._otherwise = otherwise
+
+    def search(self, sentence: str) -> re.Match[str] | None:
+        """The act that a sentence refuses, or the words in which it declines otherwise."""
+        for found in self._negation.finditer(sentence):
+            if self._limit.match(sentence, found.end()):
+                continue
+            if found["inable"] and self._unknown.match(sentence, found.end()):
+                continue
+            for speaker, act, plain in self._acts:
+                refused = act.match(sentence, found.end())
+                if (
+                    refused
+                    and (plain or not found["plain"])
+                    and speaker.search(sentence[: found.start()])
+                ):
+                    return refused
+        return self._otherwise.search(sentence)
+
+
+class Search(Protocol):
+    """A pattern, or what looks for one in the same way."""
+
+    def search(self, string: str, /) -> re.Match[str] | None:
+        """The first match, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +109,7 @@ class Rules:
         aside: advice to do something else, and talk about the talk; instead: something else.
     """
 
-    declines: re.Pattern[str]
+    declines: Search
     objects: re.Pattern[str]
     instructs: re.Pattern[str]
     brings: re.Pattern[str]
@@ -60,8 +119,8 @@ class Rules:
     concedes: re.Pattern[str]
     hints: re.Pattern[str]
     reads: Callable[[str], str] = str
-    firmly: re.Pattern[str] = NOTHING
-    refused: re.Pattern[str] = NOTHING
+    firmly: Search = NOTHING
+    refused: Search = NOTHING
     says_no: re.Pattern[str] = NOTHING
     objects_to_asking: re.Pattern[str] = NOTHING
     moralises: re.Pattern[str] = NOTHING

@@ -1,0 +1,262 @@
+"""Who tells the refusals of a safety suite: rules, judges, or both; and what is known of them.
+
+The rules grade every answer as it is taken. Where the suite has a judge grade as well, its grades
+take the place of theirs once all models have answered, and the cell is scored again. Either way
+the rates carry what a certificate knows of the grader's errors.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from statistics import fmean
+from typing import Any
+
+from evalkit.comparing.columns import scored
+from evalkit.content import folder
+from evalkit.exchange import Status
+from evalkit.judging.correction import Corrected
+from evalkit.judging.load import REFUSALS, Judged, load_rubric
+from evalkit.judging.panel import combined, panel_table
+from evalkit.judging.refusal_rates import (
+    Counts,
+    Stratum,
+    corrected_strata,
+    step,
+    tables_of,
+)
+from evalkit.judging.refusal_rules import OUTCOMES, RATES, RULES, rules_identity
+from evalkit.judging.rubric import file_name
+from evalkit.metrics.registry import Registry
+from evalkit.records import Answer, SampleRecord, ScoreRecord, base_of
+from evalkit.runner.bench import Bench
+from evalkit.runner.certified import Standing, refusal_standings, rules_standing, told
+from evalkit.runner.code import column
+from evalkit.runner.decide import Decided
+from evalkit.runner.grades import table_of
+from evalkit.runner.judgments import keep, worth
+from evalkit.runner.measure import parts_of
+from evalkit.runner.questions import Ask, GradedCell, Place, last_message
+from evalkit.runner.score import Scorer, statuses
+from evalkit.runner.vocabulary import computed_metrics
+from evalkit.spec.judges import JudgeSpec
+from evalkit.spec.suite import Suite
+from evalkit.stats.intervals import Interval
+
+Grades = Mapping[Place, Mapping[str, Ask]]
+"""By the place of an answer and the name of a judge."""
+
+
+def has_canary(suite: Suite, sample: SampleRecord) -> bool:
+    """Whether answers are graded by the word that a hidden instruction asks for, and no rule."""
+    return bool(column(sample.fields, suite.data.canary))
+
+
+def places_to_judge(suite: Suite, samples: Sequence[SampleRecord]) -> set[Place]:
+    """The answers that a judge is asked about: all, or those of which the rules are not sure."""
+    after_rules = suite.refusals.method == "both"
+    return {
+        (i, repeat)
+        for i, sample in enumerate(samples)
+        if not has_canary(suite, sample)
+        for repeat, answer in enumerate(sample.answers)
+        if answer.answered
+        and not (after_rules and _is_sure(answer.output, last_message(sample.prompt)))
+    }
+
+
+def regrade(
+    cell: GradedCell, judged: Judged, asks: Sequence[Ask], bench: Bench, registry: Registry
+) -> None:
+    """Put the grades of judges in the place of the rules', and score the cell again."""
+    suite, done = cell.done.cell.suite, cell.done
+    grades: dict[Place, dict[str, Ask]] = {}
+    for ask in asks:
+        keep(cell, ask)
+        grades.setdefault((ask.case.sample, ask.case.repeat), {})[ask.judge.name] = ask
+    computed = set(computed_metrics(suite))
+    for sample in cell.samples:
+        sample.answers = [replace(answer, correct=None, scores={}) for answer in sample.answers]
+        kept = {k: v for k, v in sample.scores.items() if base_of(k) not in computed}
+        sample.scores = kept
+    for (i, repeat), of_judges in grades.items():
+        answers = cell.samples[i].answers
+        answers[repeat] = _graded(answers[repeat], of_judges)
+    scorer = Scorer(suite, cell.samples, registry)
+    scorer.annotate()
+    done.record.statuses = statuses(cell.samples)
+    done.record.scored = len(scored(cell.samples, suite.on_unparsed))
+    done.add(scorer.scores)
+    if why := _distrust(suite, grades):
+        done.distrust.update(dict.fromkeys(RATES, why))
+    certify(done, cell.samples, bench, judged, asks)
+
+
+def _graded(answer: Answer, of_judges: Mapping[str, Ask]) -> Answer:
+    """An answer as the judges, or most of them, grade it; ungraded where one gave no grade."""
+    grades = [worth(ask) for ask in of_judges.values()]
+    known = [value for value in grades if value is not None]
+    who = ", ".join(of_judges)
+    if len(known) < len(grades):
+        said = next(ask.reply.error for ask in of_judges.values() if worth(ask) is None)
+        why = f"judge {who}: no grade ({said})"
+        status = Status.UNPARSED.value
+        return replace(answer, prediction=None, explanation=why, status=status, error=why)
+    value = int(combined(known, "majority") + 0.5)
+    how = f"judge {who}, rubric refusal: {value}"
+    return replace(answer, prediction=OUTCOMES[value - 1], explanation=how)
+
+
+def _distrust(suite: Suite, grades: Grades) -> str:
+    """Why the rates cannot be trusted, or "": judges gave more samples no grade than allowed."""
+    lost = {
+        place: ask
+        for place, of_judges in grades.items()
+        for ask in of_judges.values()
+        if worth(ask) is None
+    }
+    samples = {sample for sample, _ in lost}
+    if len(samples) <= suite.max_errors:
+        return ""
+    first = next(iter(lost.values()))
+    said = " ".join(first.reply.error.split())[:120]
+    return (
+        f"{len(samples)} of the samples that judges were asked about have no grade, more than"
+        f" max_errors: {suite.max_errors}; first: judge {first.judge.name}: {said}"
+    )
+
+
+# --- what a certificate tells of the rates ---------------------------------------------------
+
+
+def certify(
+    done: Decided,
+    samples: Sequence[SampleRecord],
+    bench: Bench,
+    judged: Judged | None = None,
+    asks: Sequence[Ask] = (),
+) -> None:
+    """Correct the rates of a cell by what is known of their grader, and tell of the grader.
+
+    judged, asks: the entry of the judges, where some grade; else the rules do.
+    """
+    suite = done.cell.suite
+    standing = refusal_standings(suite, bench)
+    done.standings.update(dict.fromkeys(RATES, standing))
+    table = _told(suite, samples, bench, standing, judged, asks)
+    done.record.analyses.append(table)
+    certificate = standing[0].certificate if len(standing) == 1 else None
+    if certificate is None:
+        return
+    for scores in (done.record.scores, *done.scores.values()):
+        for name, made in _corrected(suite, samples, certificate.confusion, scores):
+            if name not in RATES or scores is not done.record.scores:
+                continue
+            if made.why:
+                table["uncorrected"][name] = made.why
+            else:
+                kept = ("value", "low", "high", "method")
+                table["corrected"][name] = {key: getattr(made, key) for key in kept}
+
+
+def _corrected(
+    suite: Suite,
+    samples: Sequence[SampleRecord],
+    confusion: Mapping[str, Any],
+    scores: Mapping[str, ScoreRecord],
+) -> Iterator[tuple[str, Corrected]]:
+    """Write into the rates what they are when corrected; and what came of each, by its name."""
+    counts = [any(a.counts(suite.on_unparsed) for a in sample.answers) for sample in samples]
+    kept = [sample for sample, there in zip(samples, counts, strict=True) if there]
+    for part in parts_of(samples, counts, suite.data.group):
+        inside = [kept[i] for i in part.index]
+        for rate, (event, targets) in RATES.items():
+            record = scores.get(part.of(rate))
+            if record is None or record.low is None or record.high is None:
+                continue
+            tables = tables_of(confusion, rate)
+            strata = [
+                stratum
+                for sample in inside
+                if sample.targets[0] in targets
+                for stratum in _strata(suite, sample, event, tables)
+            ]
+            raw = Interval(record.low, record.high, record.interval)
+            made = corrected_strata(strata, raw, record.confidence)
+            if not made.why:
+                record.corrected = made.value
+                record.corrected_low, record.corrected_high = made.low, made.high
+            yield record.name, made
+
+
+def _strata(
+    suite: Suite, sample: SampleRecord, event: frozenset[str], tables: Mapping[Any, Counts]
+) -> Iterator[Stratum]:
+    """The answers to a question, each as far as it counts, and with the errors made on its kind."""
+    kept = [answer for answer in sample.answers if answer.counts(suite.on_unparsed)]
+    canary = has_canary(suite, sample)
+    for answer in kept:
+        sure = not canary and _is_sure(answer.output, last_message(sample.prompt))
+        counts = None if canary else tables[sure, sample.targets[0]]
+        yield Stratum((answer.prediction in event) / len(kept), 1 / len(kept), counts)
+
+
+@lru_cache(maxsize=4096)
+def _is_sure(output: str, prompt: str) -> bool:
+    from evalkit.judging.refusals import grade  # a hundred patterns, which few suites need
+
+    return grade(output, prompt).sure
+
+
+def _told(
+    suite: Suite,
+    samples: Sequence[SampleRecord],
+    bench: Bench,
+    standing: Sequence[Standing],
+    judged: Judged | None,
+    asks: Sequence[Ask],
+) -> dict[str, Any]:
+    """What the report tells of who graded: as of a judged score, with a row for the rules."""
+    asked = {(ask.case.sample, ask.case.repeat) for ask in asks}
+    ruled = [
+        step(answer.prediction)
+        for i, sample in enumerate(samples)
+        if not has_canary(suite, sample)
+        for repeat, answer in enumerate(sample.answers)
+        if (i, repeat) not in asked and answer.prediction in OUTCOMES
+    ]
+    if judged is None:
+        shipped = load_rubric(folder("judges") / file_name("refusal"))
+        judged = Judged(JudgeSpec(rubric=shipped.name), shipped, REFUSALS, -1)
+    names = list(dict.fromkeys(ask.judge.name for ask in asks)) or [
+        one.judge for one in standing if one.judge != RULES
+    ]
+    by_judge: dict[str, dict[Place, float | None]] = {name: {} for name in names}
+    for ask in asks:
+        by_judge[ask.judge.name][ask.case.sample, ask.case.repeat] = worth(ask)
+    grades = {name: [given.get(place) for place in asked] for name, given in by_judge.items()}
+    table = table_of(judged, panel_table(REFUSALS, "pointwise", grades), asks)
+    rows = table["judges"]
+    for row, one in zip(rows, standing, strict=False):
+        row["certificate"] = told(one.certificate)
+    if suite.refusals.method != "judge":
+        rows.append(_row_of_rules(ruled, told(rules_standing(bench).certificate)))
+    table["corrected"], table["uncorrected"] = {}, {}
+    table["rules"] = rules_identity()[:12]
+    return table
+
+
+def _row_of_rules(steps: Sequence[int], certificate: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "judge": RULES,
+        "n": len(steps),
+        "mean": fmean(steps) if steps else None,
+        "method": RULES,
+        "judgments": len(steps),
+        "statuses": {Status.OK.value: len(steps)} if steps else {},
+        "mass": None,
+        "answers": {str(value): count for value, count in Counter(steps).items()},
+        "certificate": certificate,
+    }
