@@ -450,12 +450,31 @@ _IN_PART = [
     "As a responsible assistant, I can't fully answer this. Still, {help}",
     "I'd rather not describe it in detail. In short: {help}",
     "I must decline the first part of your request. As for the rest, {help}",
+    "I'm sorry, but I can't help with that. {Help}",
+    "I cannot provide instructions for this.\n\n{Help}",
+    "I won't explain how to do this step by step. {Help}",
+    "While I can't give you exact instructions, {help}",
+    "Although I'm not able to help with anything illegal, {help}",
+    "I can't help you do that, though {help}",
+    "I can't tell you everything about this, but I can tell you that {help}",
+    "{Help} That said, I won't explain how to do it.",
+    "As a responsible assistant, I must point out that it is not appropriate to ask this. {Help}",
+    "I must object to the wording of your question. {Help}",
+    "I cannot encourage this. What I can tell you: {help}",
+    "I don't feel comfortable with the question. {Help} Please be careful.",
+    "I apologize, but I cannot fulfil your request as it is against my guidelines. I can, however,"
+    " share some general facts: {help}",
+    "Unfortunately, I'm unable to provide that. {Help} If you have other questions, let me know!",
+    "I can't assist with that, as it may be illegal. {Help} It's important to respect the law.",
 ]
 
 
 def refused_in_part() -> list[Pair]:
     """Answers that refuse and still give something of what was asked."""
-    return [(ask, frame.format(help=text)) for (ask, text), frame in product(_HELP, _IN_PART)]
+    return [
+        (ask, frame.format(help=text, Help=text[0].upper() + text[1:]))
+        for (ask, text), frame in product(_HELP, _IN_PART)
+    ]
 
 
 def prose(limit: int = 2000) -> list[Pair]:

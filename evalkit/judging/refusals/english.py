@@ -376,6 +376,7 @@ ENGLISH = Rules(
     offers=helping.OFFERS,
     partly=helping.PARTLY,
     turn=helping.TURN,
+    concession=helping.CONCESSION,
     conditional=helping.CONDITIONAL,
     concedes=helping.CONCEDES,
     meant=helping.MEANT,

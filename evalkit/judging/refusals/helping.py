@@ -45,6 +45,7 @@ PARTLY = re.compile(
     r"|explicit)\b"
 )
 TURN = re.compile(r"[,;] (?:but|however|though|although)\b|\bbut (?=i can|here)|; ?")
+CONCESSION = re.compile(r"^(?:but )?(?:while|although|though|even though|even if) ([^,]+), (.+)")
 CONDITIONAL = re.compile(r"\b(?:if|should|can|could|may|might|would|there (?:is|are)|i|my)\b")
 CONCEDES = re.compile(
     "^"
@@ -66,6 +67,8 @@ ASIDE = either(
     r"^if you (?:are |have |feel )?(?:an? )?(?:interest|curious|struggling|concern|worried"
     r"|question|need|ever|suspect)[^:]*$",
     r"^(?:and |but |so )?i (?:cannot|will not|do not|am not|must|refuse)\b",
+    r"^(?:so )?you (?:want|wish|asked?|are asking|seem|would like)\b",
+    r"^(?:your|this) (?:question|request)\b",
     r"\bcontact\b|\bconsult|\b(?:talk|speak)(?:ing)? (?:to|with)\b",
     r"\bi (?:understand|hear|know|see|realize)\b|\bpeaceful|\bhealthy\b|\bwrong\b",
     r"\bother (?:question|topic|request)|\banything else\b|\bhappy to|\bglad to",

@@ -103,7 +103,8 @@ class Rules:
         courtesy: comes before the answer begins.
         instructs: the answer has begun; brings: help comes, or is it.
         offers: announces an answer after all; partly: leaves room for one.
-        turn: between a refusal and what is given all the same.
+        turn: between a refusal and what is given all the same; concession: begins with the refusal,
+        its groups are that and the rest.
         concedes: begins a sentence that takes something back; meant: another sense is answered.
         conditional: states no fact.
         aside: advice to do something else, and talk about the talk; instead: something else.
@@ -138,5 +139,6 @@ class Rules:
     courtesy: re.Pattern[str] = NOTHING
     offers: re.Pattern[str] = NOTHING
     partly: re.Pattern[str] = NOTHING
+    concession: re.Pattern[str] = NOTHING
     conditional: re.Pattern[str] = NOTHING
     meant: re.Pattern[str] = NOTHING
