@@ -106,7 +106,7 @@ def _gather(
     fields: list[dict[str, Any]] = []
     rows: Iterable[Row] = table
     if textual:
-        readings = list_columns(suite.task, suite.data)
+        readings = list_columns(suite.kind, suite.data)
         rows = with_lists(table, readings, complaints, suite.data.choices)
     try:
         for number, row in rows:

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
+from evalkit import tasks
 from evalkit.errors import nearest, unknown
 from evalkit.spec.parts import shown
 
@@ -129,7 +130,6 @@ def _meaning(model: type[BaseModel], path: Path) -> str:
     field = _model_at(model, path[:-1]).model_fields.get(str(path[-1]))
     if field is None:
         return ""
-    allowed = get_args(field.annotation)
-    if allowed and all(isinstance(value, str) for value in allowed):
-        return f"; one of {', '.join(allowed)}"
+    if path == ("task",):
+        return f"; one of {', '.join(tasks.names())}"
     return f": {field.description}" if field.description else ""

@@ -12,13 +12,14 @@ from evalkit.errors import Problem
 from evalkit.spec.draft import Draft
 from evalkit.spec.problems import guessed_key, sentence
 from evalkit.spec.suite import Suite
+from evalkit.tasks import PLAINEST
 
 Path = tuple[Any, ...]
 _MOST_ROUNDS = 50
 _Error = tuple[Path, Any]
 
 _STAND_INS: dict[str, Any] = {
-    "task": "generation",
+    "task": PLAINEST,
     "data": {"rows": [{}]},
     "prompts": {"default": "-"},
 }

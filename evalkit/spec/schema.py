@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from evalkit import tasks
 from evalkit.spec.parts import CHECKS
 from evalkit.spec.suite import Suite
 
@@ -42,6 +43,7 @@ def suite_schema() -> Schema:
     for key in ("tags", "metrics", "gates", "checks", "judges"):
         _one_or_many(keys[key])
     keys["gates"]["anyOf"] = [_gate(), {"type": "array", "items": _gate()}]
+    keys["task"] = {"enum": list(tasks.names()), "description": keys["task"]["description"]}
     keys["labels"] = _labels(keys["labels"]["description"])
     keys["answer"] = {"$ref": "#/$defs/Answer", "description": keys["answer"]["description"]}
     keys["prompts"]["minProperties"] = 1

@@ -100,6 +100,11 @@ class DataSpec(Part):
             raise ValueError(f"takes one of {' and '.join(origins)}, not both")
         return self
 
+    def named(self, key: str) -> tuple[str, ...]:
+        """The columns that a key names; () where it names none."""
+        value = getattr(self, key, None) or ()
+        return (value,) if isinstance(value, str) else tuple(value)
+
 
 class RefusalsSpec(Part):
     """Who tells a refusal from an answer: evalkit's rules, a judge, or the rules where sure."""

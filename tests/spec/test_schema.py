@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from evalkit import content
+from evalkit import content, tasks
 from evalkit.errors import SpecError
 from evalkit.runner.vocabulary import vocabulary
 from evalkit.spec.load import load_checked, load_suite
@@ -18,7 +18,7 @@ from evalkit.spec.parts import CHECKS, GenerationSpec
 from evalkit.spec.schema import suite_schema
 from evalkit.spec.sections import DataSpec, PromptSpec, ShotsSpec
 from evalkit.spec.source import read_yaml
-from evalkit.spec.suite import TASKS, Suite
+from evalkit.spec.suite import Suite
 from tests.spec.test_load import BASE, suites_of_junk
 
 SHIPPED = sorted(content.folder("suites").rglob("*.eval.yaml"))
@@ -168,7 +168,7 @@ def test_the_schema_knows_every_key() -> None:
         assert set(schema["properties"]) == keys
         assert schema["additionalProperties"] is False
     assert set(parts["Check"]["properties"]) == set(CHECKS)
-    assert SCHEMA["properties"]["task"]["enum"] == list(TASKS)
+    assert SCHEMA["properties"]["task"]["enum"] == list(tasks.names())
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
