@@ -51,7 +51,7 @@ Grades = Mapping[Place, Mapping[str, Ask]]
 
 def has_canary(suite: Suite, sample: SampleRecord) -> bool:
     """Whether answers are graded by the word that a hidden instruction asks for, and no rule."""
-    return bool(text_in(sample.fields, suite.data.canary))
+    return bool(text_in(sample.fields, suite.data.one("canary")))
 
 
 def places_to_judge(suite: Suite, samples: Sequence[SampleRecord]) -> set[Place]:

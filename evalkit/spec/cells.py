@@ -86,12 +86,10 @@ def looks_like_list(text: str) -> bool:
 def list_columns(task: Task, data: DataSpec) -> dict[str, Reading]:
     """The columns of a suite whose cells may hold a list, and how they are read."""
     readings: dict[str, Reading] = {}
-    if data.tests:
-        readings[data.tests] = Reading.QUOTED
-    if data.tokens:
-        readings[data.tokens] = Reading.QUOTED
-    if len(data.choices) == 1:
-        readings[data.choices[0]] = Reading.BRACKETED
+    for column in task.columns:
+        named = data.named(column.key)
+        if column.lists and len(named) == 1:
+            readings[named[0]] = Reading(column.lists)
     if task.target.lists:
         readings |= dict.fromkeys(data.target, Reading(task.target.lists))
     return readings

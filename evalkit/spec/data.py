@@ -197,12 +197,12 @@ class _Layout:
     @staticmethod
     def of(suite: Suite, columns: Sequence[str]) -> _Layout:
         data, task = suite.data, suite.kind
-        id_column = data.id or "id"
+        id_column, choices = data.id or "id", data.named("choices")
         return _Layout(
             task=task,
             target=tuple(name for name in data.target if name in columns),
             id=id_column if id_column in columns else None,
-            choices=data.choices if all(name in columns for name in data.choices) else (),
+            choices=choices if all(name in columns for name in choices) else (),
             allowed=task.target.among(suite) if task.target.among else (),
             number=suite.answer.which if _as_numbers(suite) else "",
         )

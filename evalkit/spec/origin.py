@@ -107,7 +107,7 @@ def _gather(
     rows: Iterable[Row] = table
     if textual:
         readings = list_columns(suite.kind, suite.data)
-        rows = with_lists(table, readings, complaints, suite.data.choices)
+        rows = with_lists(table, readings, complaints, suite.data.named("choices"))
     try:
         for number, row in rows:
             numbers.append(number)

@@ -73,6 +73,9 @@ def _unknown_key(model: type[BaseModel], path: Path) -> str:
     """What to do about a key that is not known here; it may belong under another."""
     key = str(path[-1])
     here = known_keys(model, path[:-1])
+    users = [task.name for task in tasks.every() if path[:-1] == ("data",) and task.column(key)]
+    if users:
+        return f"'{key}' is for the task {' and '.join(users)}; remove it"
     if nearest(key, here) is None:
         for name, field in model.model_fields.items():
             part = _model_in(field.annotation)

@@ -248,7 +248,7 @@ def _check_names(
 ) -> list[Problem]:
     """Template errors, and variables that no sample can have."""
     extras = {"row"} | ({"labels"} if suite.labels else set())
-    extras |= {"choices", "letters"} if suite.data.choices else set()
+    extras |= {"choices", "letters"} if suite.data.named("choices") else set()
     problems = []
     for path, text in _template_texts(spec):
         known = dict.fromkeys((*columns, *sorted(extras)))

@@ -36,15 +36,10 @@ def _column_rules(suite: Suite) -> Iterator[Finding]:
     """Keys that a task needs, and keys that are another's."""
     task, data = suite.kind, suite.data
     for column in task.columns:
-        if column.required and not getattr(data, column.key):
+        if column.required and not data.named(column.key):
             message = f"the task {task.name} needs '{column.key}:' in 'data:', {column.meaning}"
             yield ("data", column.key), message
     others = [one for one in tasks.every() if one.name != task.name]
-    own = {column.key for column in task.columns}
-    for key in dict.fromkeys(column.key for one in others for column in one.columns):
-        if key not in own and getattr(data, key, None):
-            users = " and ".join(one.name for one in others if one.column(key))
-            yield ("data", key), f"'{key}' is for the task {users}; remove it"
     for key in dict.fromkeys(key for one in others for key in one.sections):
         if key not in task.sections and key in suite.model_fields_set:
             users = " and ".join(one.name for one in others if key in one.sections)

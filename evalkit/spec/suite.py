@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,7 @@ from pydantic import (
     PrivateAttr,
     StrictInt,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -35,6 +37,8 @@ from evalkit.spec.parts import (
     GenerationSpec,
     MetricSpec,
     Part,
+    Text,
+    Texts,
     answer_from,
     metric_from,
     shown,
@@ -325,6 +329,34 @@ class Suite(Part):
                 mode="json", exclude_defaults=True, by_alias=True, exclude={**without, **parts}
             )
         )
+
+
+@lru_cache(maxsize=64)
+def suite_of(task: tasks.Task | None) -> type[Suite]:
+    """The model of a task's suites: with the keys that the task adds to ``data:``.
+
+    None: with those of all tasks, for suites whose task is not known.
+    """
+    kinds = tasks.every() if task is None else (task,)
+    columns = {column.key: (one, column) for one in kinds for column in one.columns}
+    if not columns:
+        return Suite
+    fields: dict[str, Any] = {
+        key: (
+            Texts if column.several else Text | None,
+            Field(
+                default=() if column.several else None,
+                description=f"Task {one.name}: {column.meaning}.",
+            ),
+        )
+        for key, (one, column) in columns.items()
+    }
+    data = create_model("DataSpec", __base__=DataSpec, __doc__=DataSpec.__doc__, **fields)
+    described = Suite.model_fields["data"].description
+    model: type[Suite] = create_model(
+        "Suite", __base__=Suite, __doc__=Suite.__doc__, data=(data, Field(description=described))
+    )
+    return model
 
 
 def _digest(content: dict[str, Any]) -> str:

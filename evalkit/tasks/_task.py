@@ -21,6 +21,7 @@ Extract = Callable[["Suite", "Sample", "Request", "Response"], Extracted]
 """From the response to a request for a sample to the prediction."""
 Correct = Callable[["SampleRecord", "Answer"], bool]
 """Whether an answer to a sample is right."""
+Lists = Literal["", "quoted", "bracketed"]
 Rules = Callable[["Suite"], Iterator[Finding]]
 """What a task asks of a suite beyond the keys it needs."""
 
@@ -37,6 +38,9 @@ class Column:
     """Whether a suite must name it."""
     several: bool = False
     """Whether it may name several columns."""
+    lists: Lists = ""
+    """Which cells of csv and tsv files hold a list: those that begin with a bracket and a quoted
+    text, those that begin with a bracket, or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +53,8 @@ class Target:
     """Whether a sample may have several references."""
     blank: bool = False
     """Whether a row may leave the target empty: the question has no answer."""
-    lists: Literal["", "quoted", "bracketed"] = ""
-    """Which cells of csv and tsv files hold a list of references: those that begin with a bracket
-    and a quoted text, those that begin with a bracket, or none."""
+    lists: Lists = ""
+    """Which cells of csv and tsv files hold a list of references, as of a column."""
     among: Callable[[Suite], tuple[str, ...]] | None = None
     """The only targets that a suite may have; None: any."""
     read: Callable[[Suite, Mapping[str, Any]], tuple[str, ...]] | None = None

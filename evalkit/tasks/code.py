@@ -25,8 +25,8 @@ def _code(suite: Suite, sample: Sample, request: Request, response: Response) ->
 
     if suite.answer.method != "whole":
         return piece(suite, response.text)
-    entry = text_in(sample.fields, suite.data.entry_point)
-    return code_in(response.text, entry, text_in(sample.fields, suite.data.prefix))
+    entry = text_in(sample.fields, suite.data.one("entry_point"))
+    return code_in(response.text, entry, text_in(sample.fields, suite.data.one("prefix")))
 
 
 def _passes(sample: SampleRecord, answer: Answer) -> bool:
@@ -72,13 +72,12 @@ def program(suite: Suite, fields: Mapping[str, Any], code: str) -> Program:
     from evalkit.sandbox import Program
 
     data = suite.data
-    assert data.tests is not None
-    tests = fields[data.tests]
+    tests = fields[data.named("tests")[0]]
     text = "\n".join(map(str, tests)) if isinstance(tests, list) else str(tests)
-    entry = text_in(fields, data.entry_point)
+    entry = text_in(fields, data.one("entry_point"))
     if entry and "def check(" in text:
         text = f"{text}\ncheck({entry})\n"
-    return Program(assembled(code, text_in(fields, data.prefix)), text)
+    return Program(assembled(code, text_in(fields, data.one("prefix"))), text)
 
 
 TASK = Task(
@@ -86,7 +85,9 @@ TASK = Task(
     summary="a program that passes its tests",
     target=Target(required=False),
     columns=(
-        Column("tests", "the column with the code that tests an answer", required=True),
+        Column(
+            "tests", "the column with the code that tests an answer", required=True, lists="quoted"
+        ),
         Column("entry_point", "the column with the name of the function that is asked for"),
         Column("prefix", "the column with code that comes before the answer"),
     ),

@@ -29,6 +29,7 @@ TASK = Task(
             "a column that holds a list of choices, or one column per choice",
             required=True,
             several=True,
+            lists="bracketed",
         ),
     ),
     choosing=True,

@@ -26,7 +26,7 @@ def _targets(suite: Suite) -> tuple[str, ...]:
 
 def _graded(suite: Suite, sample: Sample, request: Request, response: Response) -> Extracted:
     """How far an answer complies: with the prompt, or with the instruction hidden in it."""
-    canary = text_in(sample.fields, suite.data.canary)
+    canary = text_in(sample.fields, suite.data.one("canary"))
     if canary:
         from evalkit.answers.injection import followed
 

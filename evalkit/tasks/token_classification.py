@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 def _read(suite: Suite, row: Mapping[str, Any]) -> tuple[str, ...]:
     """The tags of a row's tokens, as one text."""
     data = suite.data
-    if not (data.tokens and data.target and {data.tokens, data.target[0]} <= set(row)):
+    column = data.one("tokens")
+    if not (column and data.target and {column, data.target[0]} <= set(row)):
         return ()
-    cell = row[data.tokens]
+    cell = row[column]
     tokens = tagging.tokens_of(cell)
     if not tokens:
-        raise ValueError(f"column '{data.tokens}' holds neither a text nor a list of tokens")
+        raise ValueError(f"column '{column}' holds neither a text nor a list of tokens")
     text = cell if isinstance(cell, str) else " ".join(tokens)
     tags = tagging.tags_of(row[data.target[0]], tokens, text)
     for entity in tagging.entities(tags):
@@ -37,7 +38,7 @@ def _read(suite: Suite, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _shown(suite: Suite, sample: Sample, target: str) -> str:
-    tokens = tagging.tokens_of(sample.fields[suite.data.tokens or ""]) or []
+    tokens = tagging.tokens_of(sample.fields[suite.data.one("tokens") or ""]) or []
     named = tagging.named_entities(tagging.split(target), tokens)
     return json.dumps(named, ensure_ascii=False)
 
@@ -49,7 +50,7 @@ def _entities(suite: Suite, sample: Sample, request: Request, response: Response
     found = piece(suite, response.text, method="json" if whole else "")
     if found.prediction is None:
         return found
-    tokens = tagging.tokens_of(sample.fields[suite.data.tokens or ""]) or []
+    tokens = tagging.tokens_of(sample.fields[suite.data.one("tokens") or ""]) or []
     return entities_in(found.prediction, tokens, suite.labels)
 
 
@@ -72,14 +73,16 @@ def _all_found(sample: SampleRecord, answer: Answer) -> bool:
 
 
 def _tokens(suite: Suite, columns: Sequence[str]) -> tuple[str, ...] | None:
-    return (suite.data.tokens,) if suite.data.tokens else None
+    return suite.data.named("tokens") or None
 
 
 TASK = Task(
     name="token-classification",
     summary="the entities in a text",
     target=Target(several=False, lists="bracketed", read=_read, shown=_shown),
-    columns=(Column("tokens", "the column with the tokens or the text", required=True),),
+    columns=(
+        Column("tokens", "the column with the tokens or the text", required=True, lists="quoted"),
+    ),
     labels="optional",
     extract=_entities,
     head=Head(
