@@ -74,7 +74,6 @@ def _installed(path: tuple[str, ...]) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-@lru_cache(maxsize=64)
 def _load(point: EntryPoint) -> Task:
     where = f"task '{point.name}' (entry point {GROUP}, {point.value})"
     try:
