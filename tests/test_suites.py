@@ -1,4 +1,4 @@
-"""The shipped suites keep what their descriptions and the README promise."""
+"""The shipped suites keep what their descriptions and docs/shipped-suites.md promise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from evalkit.spec.project import find_project
 
 FOLDER = content.folder("suites")
 SHIPPED = sorted(FOLDER.glob("*.eval.yaml"))
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "shipped-suites.md").read_text(encoding="utf-8")
 
 
 @cache
@@ -86,9 +86,9 @@ def texts(sample: Sample) -> list[str]:
     return [v for v in sample.fields.values() if isinstance(v, str) and words(v) > 3]
 
 
-def test_the_readme_tells_of_it(loaded: LoadedSuite) -> None:
+def test_the_page_of_shipped_suites_describes_it(loaded: LoadedSuite) -> None:
     name = loaded.suite.name
-    row = next((line for line in README.splitlines() if f"[{name}](suites/{name}." in line), "")
+    row = next((line for line in PAGE.splitlines() if f"[{name}](../suites/{name}." in line), "")
     assert f"| {loaded.dataset.total} |" in row
     assert all(prompt in row for prompt in loaded.variants)
 
