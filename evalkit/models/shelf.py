@@ -73,9 +73,9 @@ class Shelf:
         for key in keys:
             del self._held[key]
         if keys:
-            from evalkit.engine.memory import release
+            from evalkit.engine.memory import release_memory
 
-            release()
+            release_memory()
 
 
 SHELF = Shelf()

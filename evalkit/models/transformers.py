@@ -25,8 +25,8 @@ from evalkit.models.shelf import SHELF
 from evalkit.models.source import Source, locate
 
 if TYPE_CHECKING:
-    from evalkit.engine.fit import Fit
     from evalkit.engine.language_model import LanguageModel
+    from evalkit.engine.memory_estimate import MemoryEstimate
     from evalkit.models.loading import Loaded
 
 BUILTIN_PREFIX = "builtin:"
@@ -199,13 +199,13 @@ class TransformersModel:
             }
         return known
 
-    def fit(self) -> list[Fit]:
+    def estimate_memory(self) -> list[MemoryEstimate]:
         """What each precision needs of the device's memory, from the config alone.
 
         Raises ModelError for GGUF files, which have no config beside them.
         """
-        from evalkit.engine.fit import fit
-        from evalkit.engine.language_model import Limits, default_limits
+        from evalkit.engine.language_model import BatchLimits, default_limits
+        from evalkit.engine.memory_estimate import estimate_memory
 
         source = self._locate()
         if self._is_builtin:
@@ -213,14 +213,14 @@ class TransformersModel:
         if not source.config:
             raise ModelError(f"model '{self.name}' has no config.json to tell its size from")
         usual = default_limits(self._device().partition(":")[0])
-        return fit(
+        return estimate_memory(
             source.config,
             memory=hardware.free_memory(self._device()),
-            limits=Limits(
+            limits=BatchLimits(
                 self.options.batch_tokens or usual.batch_tokens,
                 self.options.batch_rows or usual.batch_rows,
             ),
-            adapts=self.options.batch_tokens is None,
+            shrinks=self.options.batch_tokens is None,
         )
 
     def close(self) -> None:
@@ -321,7 +321,7 @@ class TransformersModel:
         return file.read_text(encoding="utf-8")
 
     def _wrap(self, loaded: Loaded) -> LanguageModel:
-        from evalkit.engine.language_model import Limits, fitting_limits
+        from evalkit.engine.language_model import BatchLimits, fitting_limits
         from evalkit.engine.local import prepare
 
         usual = fitting_limits(loaded.model)
@@ -331,11 +331,11 @@ class TransformersModel:
             engine=self.options.engine,
             context_length=self.options.context_length,
             chat_template=self._template(),
-            limits=Limits(
+            limits=BatchLimits(
                 self.options.batch_tokens or usual.batch_tokens,
                 self.options.batch_rows or usual.batch_rows,
             ),
-            fixed=True,
+            frozen=True,
         )
 
 
@@ -357,5 +357,5 @@ def facts(lm: LanguageModel) -> dict[str, Any]:
 
 
 def _engine(lm: LanguageModel) -> str:
-    own = "packed" if lm.packed else f"plain batches, because {lm.plain_because}"
+    own = "packed" if lm.packed else f"plain batches, because {lm.not_packed_because}"
     return f"transformers' continuous batching where greedy, else {own}" if lm.continuous else own

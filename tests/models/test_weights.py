@@ -411,9 +411,9 @@ def test_fit_agrees_with_what_is_in_memory(
     model = resolve(
         declare("transformers", model=str(tiny_folder), dtype="bfloat16", quantization=spec)
     )
-    told = {fit.precision: fit.weights for fit in model.fit()}
+    told = {each.precision: each.weights for each in model.estimate_memory()}
     model.load()
-    # the scales of 4 bits, which fit counts, are no parameters
+    # the scales of 4-bit weights, which the estimate counts, are not parameters
     assert model._lm.model.get_memory_footprint() == pytest.approx(told[row], rel=0.03)
     model.close()
 

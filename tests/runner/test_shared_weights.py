@@ -133,7 +133,7 @@ def test_a_model_that_judges_too_is_loaded_once(
     from evalkit.engine import packed
 
     did: list[str] = []
-    load, close, trial = TransformersModel.load, TransformersModel.close, packed.packable
+    load, close, trial = TransformersModel.load, TransformersModel.close, packed.why_not_packable
 
     def counted_load(self: TransformersModel) -> None:
         if self._lm is None:
@@ -151,7 +151,7 @@ def test_a_model_that_judges_too_is_loaded_once(
 
     monkeypatch.setattr(TransformersModel, "load", counted_load)
     monkeypatch.setattr(TransformersModel, "close", counted_close)
-    monkeypatch.setattr(packed, "packable", counted_trial)
+    monkeypatch.setattr(packed, "why_not_packable", counted_trial)
     base = {"model": str(tiny_folder)}
     half = {**base, "dtype": "bfloat16"}
     declare(tmp_path, judging=base, tested=half, other={**base, "context_length": 255})
