@@ -21,8 +21,8 @@ from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import text_digest
 from evalkit.models.options import Declaration, Options, check
 from evalkit.models.quantization import Quantization, stored
-from evalkit.models.shelf import SHELF
 from evalkit.models.source import Source, locate
+from evalkit.models.weight_cache import WeightCache
 
 if TYPE_CHECKING:
     from evalkit.engine.language_model import LanguageModel
@@ -103,6 +103,7 @@ class TransformersModel:
         self.name = declaration.name
         self.declaration = declaration
         self.options = check(declaration, TransformersOptions)
+        self.weight_cache = WeightCache()
         self.capabilities = Capabilities()
         self._root = Path(declaration.root)
         self._source: Source | None = None
@@ -132,7 +133,7 @@ class TransformersModel:
 
     @property
     def weights_key(self) -> str:
-        """Equal for declarations that can share loaded weights (see evalkit.models.shelf)."""
+        """Equal for declarations that can share weights (see ``evalkit.models.weight_cache``)."""
         parts = {
             "weights": dict(self._locate().identity),
             **self._precision(),
@@ -149,7 +150,7 @@ class TransformersModel:
             return
         started = time.perf_counter()
         adapter = self._locate_adapter()
-        self._loaded = SHELF.take(self.weights_key, self._read)
+        self._loaded = self.weight_cache.acquire(self.weights_key, self._read_weights)
         try:
             if adapter is not None:
                 self._adapter_name = self._loaded.put_on(adapter)
@@ -224,7 +225,7 @@ class TransformersModel:
         )
 
     def close(self) -> None:
-        """Give the weights back; they are freed unless another model uses or awaits them."""
+        """Release the weights; they are freed unless another model uses or needs them."""
         loaded, self._loaded = self._loaded, None
         name, self._adapter_name = self._adapter_name, None
         self._lm = None
@@ -233,7 +234,7 @@ class TransformersModel:
         if name is not None:
             loaded.take_off(name)
         del loaded
-        SHELF.give_back(self.weights_key)
+        self.weight_cache.release(self.weights_key)
 
     @property
     def _is_builtin(self) -> bool:
@@ -252,7 +253,7 @@ class TransformersModel:
                 )
         return self._source
 
-    def _read(self) -> Loaded:
+    def _read_weights(self) -> Loaded:
         from evalkit.models.loading import Loaded, load_pretrained
 
         source = self._locate()

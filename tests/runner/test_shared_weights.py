@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("transformers")
 
 from evalkit import evaluate
-from evalkit.models.shelf import SHELF
 from evalkit.models.transformers import TransformersModel
 
 SUITE: dict[str, Any] = {
@@ -93,7 +92,7 @@ def test_a_run_loads_weights_once_for_all_that_use_them(
 ) -> None:
     loads: list[str] = []
     alive: list[Any] = []
-    read = TransformersModel._read
+    read = TransformersModel._read_weights
 
     def counted(self: TransformersModel) -> Any:
         gc.collect()
@@ -103,7 +102,7 @@ def test_a_run_loads_weights_once_for_all_that_use_them(
         alive.append(weakref.ref(loaded.model))
         return loaded
 
-    monkeypatch.setattr(TransformersModel, "_read", counted)
+    monkeypatch.setattr(TransformersModel, "_read_weights", counted)
     base = {"model": str(tiny_folder)}
     declare(
         tmp_path,
@@ -114,7 +113,6 @@ def test_a_run_loads_weights_once_for_all_that_use_them(
     )
     judged = {**SUITE, "judges": [{"rubric": "correctness", "by": "half"}]}
     names = ["plain", "half", "one", "two"]
-    before = set(SHELF._held)
     run = evaluate(judged, models=names, root=tmp_path)
     assert loads == ["plain", "half"], "weights that judge are worked with last, and kept for it"
     assert [cell.model for cell in run.record.cells] == names, "reports keep the declared order"
@@ -122,7 +120,6 @@ def test_a_run_loads_weights_once_for_all_that_use_them(
     assert {cell.cached for cell in run.record.cells} == {0}
     gc.collect()
     assert all(ref() is None for ref in alive)
-    assert set(SHELF._held) == before
     evaluate(judged, models=names, root=tmp_path)
     assert len(loads) == 2, "everything is known: nothing is loaded"
 
