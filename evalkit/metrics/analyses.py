@@ -9,7 +9,8 @@ import numpy as np
 
 from evalkit.metrics import probabilistic
 from evalkit.metrics.base import Columns
-from evalkit.metrics.classification import confusion, f1, precision, recall
+from evalkit.metrics.classification import f1, precision, recall
+from evalkit.metrics.label_counts import confusion
 from evalkit.records.names import score_name
 
 NO_LABEL = "(none)"
