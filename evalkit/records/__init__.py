@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from evalkit.records.analyses import Analysis
 from evalkit.records.answers import (
     Answer,
     CheckRecord,
@@ -21,6 +22,7 @@ from evalkit.records.answers import (
 from evalkit.records.names import Group, ScoreName, base_of, score_name
 
 __all__ = [
+    "Analysis",
     "Answer",
     "CellRecord",
     "CheckRecord",
@@ -118,12 +120,7 @@ class CellRecord:
     n: samples in the cell; scored: samples that scores are over; statuses: count of answers by
     status.
     scores: by full name, in the order asked for. gates: in the order of the suite.
-    analyses: typed values to draw: ``{"kind": "confusion_matrix", "labels": [...],
-    "counts": [[...]]}`` (rows true, columns predicted; a last label "(none)" only when some
-    answer was no label) and ``{"kind": "classification_report", "rows": [{"label",
-    "precision", "recall", "f1", "support"}...]}``, and with probabilities ``{"kind":
-    "reliability", "n", "confidence", "accuracy", "calibration_error", "largest_gap", "bins":
-    [{"low", "high", "n", "confidence", "accuracy", "accuracy_low", "accuracy_high"}...]}``.
+    analyses: tables and curves to draw.
     error: why the cell has no responses at all (model could not be loaded), else "".
     seconds: wall time spent on it; cached: responses that came from the cache.
     checks: for each check of the suite, by its rule, how many responses break it.
@@ -140,7 +137,7 @@ class CellRecord:
     statuses: dict[str, int]
     scores: dict[str, ScoreRecord]
     gates: list[GateRecord]
-    analyses: list[dict[str, Any]]
+    analyses: list[Analysis]
     samples: list[SampleRecord] = field(default_factory=list)
     error: str = ""
     seconds: float = 0.0

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.comparing.saved import pairs_of
-from evalkit.records import CellRecord, RunRecord, ScoreName, ScoreRecord, SuiteRecord
+from evalkit.records import CellRecord, RunRecord, ScoreName, ScoreRecord, SuiteRecord, analyses
 from evalkit.reporting.answers import values_of
 
 _PLACE = "\x00a column\x00"
@@ -104,7 +104,7 @@ def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[st
         "statuses": dict(cell.statuses),
         "scores": {name: _score(score) for name, score in cell.scores.items()},
         "gates": [finite(asdict(gate)) for gate in cell.gates],
-        "analyses": finite(cell.analyses),
+        "analyses": [finite(analyses.to_json(one)) for one in cell.analyses],
         "error": cell.error,
         "seconds": finite(cell.seconds),
         "cached": cell.cached,

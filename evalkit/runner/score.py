@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import Any
 
 from evalkit.comparing.columns import columns_of
 from evalkit.exchange import UNANSWERED
 from evalkit.metrics import analyses
 from evalkit.metrics.registry import Registry
-from evalkit.records import CellRecord, SampleRecord, ScoreRecord
+from evalkit.records import Analysis, CellRecord, SampleRecord, ScoreRecord
 from evalkit.runner.measure import Measure, score_record
 from evalkit.runner.repeated import flake_rate, joined
 from evalkit.runner.vocabulary import FLAKE_RATE, computed_metrics, has_flake_rate
@@ -113,11 +112,11 @@ class Scorer:
         (score,) = self._measure.over_all(metric).values()
         return [] if score.per_sample is None else list(score.per_sample)
 
-    def analyses(self) -> list[dict[str, Any]]:
+    def analyses(self) -> list[Analysis]:
         """Typed values to draw: confusion matrix, classification report, reliability."""
         if self.suite.task != "classification" or not self.rows:
             return []
-        found = [
+        found: list[Analysis] = [
             analyses.confusion_matrix(self.columns),
             analyses.classification_report(self.columns),
         ]

@@ -25,6 +25,7 @@ from evalkit.records import (
     SampleRecord,
     ScoreRecord,
     SuiteRecord,
+    analyses,
 )
 from evalkit.records.older import upgraded_run, upgraded_sample
 
@@ -120,9 +121,18 @@ _NAMES: Mapping[Any, frozenset[str]] = {
 }  # fmt: skip
 
 
+def cell_body(cell: CellRecord) -> dict[str, Any]:
+    """A cell without its samples."""
+    body = plain_fields(cell, without=("samples", "analyses"))
+    body["analyses"] = [analyses.to_json(one) for one in cell.analyses]
+    return body
+
+
 def to_cell(body: dict[str, Any]) -> CellRecord:
     body["scores"] = {name: _score(score) for name, score in body["scores"].items()}
     body["gates"] = [_known(GateRecord, gate) for gate in body["gates"]]
+    found = (analyses.from_json(one) for one in body["analyses"])
+    body["analyses"] = [one for one in found if one is not None]
     if "unanswered" not in body:  # of an older version, which counted answers
         body["unanswered"] = sum(body["statuses"].get(status, 0) for status in UNANSWERED)
     return _known(CellRecord, body)

@@ -216,7 +216,7 @@ def test_saved_text_is_no_formula(open_page: Open) -> None:
 def test_a_field_of_the_confusion_matrix_filters(open_page: Open, run: RunRecord) -> None:
     cell = run.cells[2]
     ids = [s.id for s in cell.samples if s.targets == ["negative"] and s.prediction == "neutral"]
-    assert len(ids) == cell.analyses[0]["counts"][1][2]
+    assert len(ids) == cell.analyses[0].counts[1][2]
     page = open_page(FILM)
     lines(page)
     matrix = page.locator(".current .confusion").nth(2)

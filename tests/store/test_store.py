@@ -28,6 +28,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.records.analyses import ConfusionMatrix
 from evalkit.store import Store, response_key
 
 from ..samples import sample_record
@@ -112,7 +113,7 @@ def a_run() -> tuple[RunRecord, CellRecord]:
         "s", "m", "p", "qa", 2, 1, {"ok": 1, "error": 1},
         {"exact_match": ScoreRecord("exact_match", 1.0, 0.2, 1.0, 1)},
         [GateRecord("r", "fail", "exact_match", ">=", 0.5, 1.0, 0.2, 1.0, 0.5, 1, None, "why")],
-        [{"kind": "confusion_matrix", "labels": ["a"], "counts": [[1]]}], [sample, failed],
+        [ConfusionMatrix(("a",), ((1,),))], [sample, failed],
     )  # fmt: skip
     return run, cell
 
