@@ -19,7 +19,7 @@ from evalkit.judging.certificate import (
     too_few,
 )
 from evalkit.judging.correction import Corrected, corrected_mean, corrected_rate
-from evalkit.judging.load import Judged, refusal_judge
+from evalkit.judging.load import Judged
 from evalkit.judging.refusal_rules import RULES, RULES_ASKED, rules_identity
 from evalkit.judging.rubric import NO, YES, is_path
 from evalkit.records import ScoreRecord
@@ -27,7 +27,7 @@ from evalkit.records.analyses import CertificateFigure, CertificateSummary, Corr
 from evalkit.records.names import ScoreName
 from evalkit.runner.bench import Bench, Judge, asked_how
 from evalkit.runner.blame import blamed
-from evalkit.spec.suite import Suite
+from evalkit.spec.load import LoadedSuite
 from evalkit.stats.intervals import Interval
 
 
@@ -52,12 +52,12 @@ def standings(judged: Judged, bench: Bench, folder: Path) -> list[Standing]:
     return [_standing(judged, judge, known) for judge in bench.of(judged)]
 
 
-def refusal_standings(suite: Suite, bench: Bench) -> list[Standing]:
+def refusal_standings(loaded: LoadedSuite, bench: Bench) -> list[Standing]:
     """Whoever tells the refusals of a suite: the rules, or its judges with or without them."""
-    judged = refusal_judge(suite)
+    judged = next((entry for entry in loaded.judged if entry.is_refusals), None)
     if judged is None:
         return [rules_standing(bench)]
-    return standings(judged, bench, suite.path.parent)
+    return standings(judged, bench, loaded.suite.path.parent)
 
 
 def rules_standing(bench: Bench) -> Standing:

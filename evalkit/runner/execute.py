@@ -11,7 +11,6 @@ from evalkit.answers.thinking import spoken, thinking_of
 from evalkit.comparing.columns import scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Request, Response, Status
-from evalkit.judging.load import all_judged
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
@@ -113,7 +112,7 @@ def _scored(
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
         or missing_for_metrics(cell.suite, plan.registry)
-        or missing_judge(cell.suite, cell.gates, plan.bench)
+        or missing_judge(cell.loaded, plan.bench)
         for cell in plan.cells
     }
     prepared: dict[str, list[Asked] | str] = {}
@@ -294,7 +293,7 @@ def _suite_records(plan: Plan) -> dict[str, SuiteRecord]:
 
 def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
     suite, dataset = cell.suite, cell.dataset
-    judged = all_judged(suite)
+    judged = cell.loaded.judged
     names = metric_names(suite)
     metric_hashes = {name: found for name in names if (found := registry.fingerprint(name))}
     return SuiteRecord(

@@ -145,7 +145,7 @@ def certify(
     judged, asks: the entry of the judges, where some grade; else the rules do.
     """
     suite = done.cell.suite
-    standing = refusal_standings(suite, bench)
+    standing = refusal_standings(done.cell.loaded, bench)
     done.standings.update(dict.fromkeys(RATES, standing))
     report = _report(suite, samples, bench, standing, judged, asks)
     certificate = standing[0].certificate if len(standing) == 1 else None

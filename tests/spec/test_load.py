@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import SpecError, unknown
+from evalkit.gates import Gate, parse
+from evalkit.judging.load import Judged
 from evalkit.spec.load import Vocabulary, load_checked, load_suite, suite_name
 from evalkit.spec.suite import TASKS, Suite
 from tests.spec.conftest import Write
@@ -24,16 +26,18 @@ def check_metric(
     return None if name in METRICS else unknown("metric", name, METRICS)
 
 
-def check_gate(rule: object, suite: Suite) -> str | None:
+def check_gate(gate: Gate, suite: Suite, judged: Sequence[Judged]) -> str | None:
     """A rule on a score that the suite's metrics (or by default: all of them) yield."""
     names = [metric.name for metric in suite.metrics] or list(METRICS)
     scores = [n for n in names if n != "recall"]
     scores += [f"recall[{label}]" for label in suite.labels if "recall" in names]
-    score = str(rule.get("metric") if isinstance(rule, dict) else rule).split(" ")[0]
+    score = gate.terms[0].score
     return None if score in scores else unknown("score", score, scores)
 
 
-VOCABULARY = Vocabulary(check_metric, check_gate)
+VOCABULARY = Vocabulary(
+    check_metric, read_gate=lambda rule, judged: parse(rule), check_gate=check_gate
+)
 
 
 def lines(path: Path, vocabulary: Vocabulary = VOCABULARY) -> list[str]:
