@@ -122,10 +122,21 @@ def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[st
 
 
 def _suite(suite: SuiteRecord) -> dict[str, Any]:
-    values: dict[str, Any] = finite(asdict(suite))
+    values: dict[str, Any] = finite({name: getattr(suite, name) for name in _OF_SUITE})
+    values["scoring_hash"] = suite.settings_hash
     # For readers of older documents, which had the columns as one text.
     values["group"] = ", ".join(suite.groups) or None
+    values["declared"] = finite(suite.declared)
     return values
+
+
+_OF_SUITE = (
+    *("name", "path", "task", "description", "licence", "suite_hash", "data_hash", "total"),
+    *("limit", "tags", "labels", "prompts", "metrics", "gates", "groups", "generation"),
+    *("answer", "which", "metric_settings", "source", "on_unparsed", "repeats", "cluster"),
+    *("pair", "max_errors", "prompt_hashes", "metric_hashes", "rubric_hashes", "judges"),
+)
+"""What a document says of a suite; most of it stands in its declaration as well."""
 
 
 def _score(score: ScoreRecord) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def _changes(
     then = "" if other.prompt == prompt else f" (there: '{other.prompt}')"
     was = record.prompt_hashes.get(other.prompt)
     compared = (
-        ("the suite's settings have changed", record.scoring_hash, cell.suite.settings_hash),
+        ("the suite's settings have changed", record.settings_hash, cell.suite.settings_hash),
         (f"prompt '{prompt}'{then} has changed", was, cell.variant.hash),
         *(
             (f"rubric '{e.score}' has changed", record.rubric_hashes.get(e.score), e.rubric.hash)

@@ -27,7 +27,7 @@ from evalkit.records import (
     SuiteRecord,
     analyses,
 )
-from evalkit.records.older import upgraded_run, upgraded_sample
+from evalkit.records.older import upgraded_run, upgraded_sample, upgraded_suite
 
 
 def pack(value: object) -> bytes:
@@ -101,11 +101,16 @@ def to_run(
         finished=finished,
         status=status,
         provenance=body["provenance"],
-        suites={name: _known(SuiteRecord, value) for name, value in body["suites"].items()},
+        suites={name: to_suite(value) for name, value in body["suites"].items()},
         models={name: _known(ModelRecord, value) for name, value in body["models"].items()},
         cells=[to_cell(cell) for cell in cells],
         notices=body.get("notices", []),
     )
+
+
+def to_suite(body: Mapping[str, Any]) -> SuiteRecord:
+    """A suite from its body, of whatever version. Raises KeyError, TypeError for another thing."""
+    return _known(SuiteRecord, upgraded_suite(body))
 
 
 def _known(kind: type[_Record], body: Mapping[str, Any]) -> _Record:

@@ -22,6 +22,7 @@ from evalkit.records.analyses import (
     ReliabilityBin,
     ReliabilityDiagram,
 )
+from evalkit.store.bodies import to_suite
 
 from ..samples import sample_record
 
@@ -240,7 +241,7 @@ def suite_record(name: str, task: str, prompts: dict[str, str], **more: Any) -> 
         "data_hash": "a90c" * 16, "total": 150, "limit": None, "tags": ["smoke"], "labels": [],
         "metrics": [], "gates": [],
     }  # fmt: skip
-    return SuiteRecord(name=name, task=task, prompts=prompts, **{**given, **more})
+    return to_suite({"name": name, "task": task, "prompts": prompts, **given, **more})
 
 
 def model_record(name: str, **more: Any) -> ModelRecord:

@@ -393,7 +393,7 @@ def test_a_long_list_keeps_few_lines_and_finds_its_end(open_page: Open, report: 
 def test_every_answer_to_a_question_and_the_comparisons(open_page: Open, report: Path) -> None:
     run = large_run(6, 2)
     hostile = "<img src=x onerror=alert(1)>"
-    run.suites["large"].repeats = 2
+    run.suites["large"].declared["repeats"] = 2
     for cell in run.cells:
         for sample in cell.samples:
             sample.answers = [

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import SpecError, unknown
-from evalkit.gates import Gate, parse
+from evalkit.gates import Gate, GateSyntaxError, parse
 from evalkit.judging.load import Judged
 from evalkit.spec.load import Vocabulary, load_checked, load_suite, suite_name
 from evalkit.spec.suite import TASKS, Suite
@@ -35,9 +35,14 @@ def check_gate(gate: Gate, suite: Suite, judged: Sequence[Judged]) -> str | None
     return None if score in scores else unknown("score", score, scores)
 
 
-VOCABULARY = Vocabulary(
-    check_metric, read_gate=lambda rule, judged: parse(rule), check_gate=check_gate
-)
+def read_gate(rule: object, judged: Sequence[Judged]) -> Gate | str:
+    try:
+        return parse(rule)
+    except GateSyntaxError as error:
+        return str(error)
+
+
+VOCABULARY = Vocabulary(check_metric, read_gate=read_gate, check_gate=check_gate)
 
 
 def lines(path: Path, vocabulary: Vocabulary = VOCABULARY) -> list[str]:
@@ -425,9 +430,11 @@ def test_hashes(write: Write) -> None:
     assert load_suite(same).hash == first.hash, "layout, comments and short forms do not count"
     other_gate = load_suite({**same, "gates": ["accuracy > 1"]})
     assert other_gate.hash != first.hash
-    assert other_gate.scoring_hash == first.scoring_hash
+    assert other_gate.settings_hash == first.settings_hash
     other_prompt = load_suite({**same, "prompts": {"default": "{{ q }}!"}})
-    assert other_prompt.scoring_hash != first.scoring_hash
+    assert other_prompt.hash != first.hash
+    assert other_prompt.settings_hash == first.settings_hash, "each prompt has a hash of its own"
+    assert load_suite({**same, "on_unparsed": "exclude"}).settings_hash != first.settings_hash
 
 
 def test_the_order_of_labels_counts() -> None:

@@ -98,8 +98,9 @@ def test_key_leaves_out_what_does_not_matter() -> None:
 def a_run() -> tuple[RunRecord, CellRecord]:
     run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", {"a": 1})
     run.suites["s"] = SuiteRecord(
-        "s", "s.eval.yaml", "qa", "", "CC0-1.0", "h", "d", 2, None, [], [], {"p": "t"}, [], []
-    )
+        {"suite": "s", "task": "qa", "licence": "CC0-1.0"}, "s.eval.yaml", "h", "d", 2, None,
+        {"p": "t"},
+    )  # fmt: skip
     run.models["m"] = ModelRecord("m", "callable", {}, None, {})
     sample = sample_record(
         id="1", index=0, fields={"question": "q", "n": [1, 2]}, targets=["Paris"],
