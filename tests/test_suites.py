@@ -12,12 +12,12 @@ import pytest
 
 from evalkit import content
 from evalkit.answers.entities import entities_in
+from evalkit.answers.tagging import tokens_of
 from evalkit.runner.vocabulary import vocabulary
 from evalkit.spec.data import Sample, make_samples
 from evalkit.spec.load import LoadedSuite, load_checked
 from evalkit.spec.origin import rows_of_file
 from evalkit.spec.project import find_project
-from evalkit.spec.tagging import tokens_of
 
 FOLDER = content.folder("suites")
 SHIPPED = sorted(FOLDER.glob("*.eval.yaml"))
