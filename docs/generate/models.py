@@ -46,9 +46,9 @@ def models() -> str:
     ]
     parts = [part for title, kind, base in listed for part in (f"## {title}", _options(kind, base))]
     about = (
-        "What a declaration under `models:` in `evalkit.yaml` may say beside `backend:`; on the "
-        "command line, `backend:name?key=value`. [Models](../models.md) explains it. *In the key*: "
-        "whether cached answers are asked for again when the option changes, and why."
+        "The options of a declaration under `models:` in `evalkit.yaml`, besides `backend:`; on "
+        "the command line, `backend:name?key=value`. [Models](../models.md) explains them. *In the "
+        "key*: whether changing the option invalidates cached answers, and why."
     )
     return page("Options of models", about, *parts)
 
