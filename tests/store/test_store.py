@@ -205,7 +205,7 @@ def test_runs_are_found_by_label(store: Store) -> None:
     store.label_run(newer.id, "good")
     assert store.run("good").id == newer.id
     assert [r["id"] for r in store.runs()] == [newer.id, run.id]
-    with pytest.raises(UsageError, match=r"no run 'bad' \(there are: 20260102"):
+    with pytest.raises(UsageError, match=r"no run 'bad' \(existing runs: 20260102"):
         store.run("bad")
 
 

@@ -1,4 +1,4 @@
-"""A sample that a model with a task head can make sense of, to see whether it answers."""
+"""Example inputs for task heads, to try a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WHAT_IS_READ = {
     "token-classification": "the tokens of a text",
     "fill-mask": f"a text with {MASK}",
 }
-"""By task, what its head takes of a sample."""
+"""The inputs of a head by task."""
 
 _TEXTS = {
     "classification": "A wonderful film, from the first minute to the last.",
@@ -26,10 +26,10 @@ _LABELS = ("positive", "negative")
 
 
 def inputs_for(task: str, text: str, labels: Sequence[str]) -> Inputs:
-    """What a head for this task reads.
+    """Inputs of a head for a task.
 
-    text: "" for one that suits the task; else the text, the question, or tokens with spaces
-    between. labels: the head's own; a head without any compares with two that suit the text.
+    text: the text, the question, or tokens separated by spaces; "": an example for the task.
+    labels: those of the head; a head without labels gets two that fit the example.
     """
     text = text or _TEXTS[task]
     if task == "extractive-qa":
@@ -42,7 +42,7 @@ def inputs_for(task: str, text: str, labels: Sequence[str]) -> Inputs:
     return Inputs(task, (text,))
 
 
-def shown(inputs: Inputs) -> str:
-    """The same, as people read it."""
+def readable(inputs: Inputs) -> str:
+    """The inputs as text."""
     between = " " if inputs.task == "token-classification" else "\n"
     return between.join(inputs.texts)
