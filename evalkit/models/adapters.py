@@ -14,8 +14,7 @@ from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.identity import checkpoint_files, files_digest
-from evalkit.models.quantization import INSTALL_HF
-from evalkit.models.source import is_hub_id, resolve_commit
+from evalkit.models.source import INSTALL_HF, is_hub_id, resolve_commit
 
 CONFIG = "adapter_config.json"
 

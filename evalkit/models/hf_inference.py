@@ -107,13 +107,13 @@ class InferenceModel:
     async def _connect(self) -> AsyncIterator[Send]:
         client = self._client()
 
-        async def ask(request: Request) -> Response:
+        async def send(request: Request) -> Response:
             if isinstance(request.prompt, str):
                 return await self._text(client, request)
             return await self._chat(client, request)
 
         try:
-            yield ask
+            yield send
         finally:
             close = getattr(client, "close", None)
             if close is not None:
@@ -149,14 +149,14 @@ class InferenceModel:
             repetition_penalty=penalty if penalty != 1.0 else None,
             stop=list(generation.stop) or None,
         )
-        told = getattr(reply, "details", None)
+        details = getattr(reply, "details", None)
         return replies.build_response(
             request,
             reply if isinstance(reply, str) else str(reply.generated_text),
-            str(getattr(told, "finish_reason", "") or ""),
+            str(getattr(details, "finish_reason", "") or ""),
             details={},
             prompt_tokens=None,
-            completion_tokens=replies.token_count(getattr(told, "generated_tokens", None)),
+            completion_tokens=replies.token_count(getattr(details, "generated_tokens", None)),
         )
 
     @property

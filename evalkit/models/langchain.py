@@ -180,21 +180,21 @@ class LangChainModel:
         try:
             return self._class(**arguments)
         except Exception as error:  # classes raise different types
-            told = self._key.redact(f"{type(error).__name__}: {error}")
+            message = self._key.redact(f"{type(error).__name__}: {error}")
             raise ModelError(
-                f"'{self.name}': {self.options.model} cannot be created: {told}"
+                f"'{self.name}': {self.options.model} cannot be created: {message}"
             ) from None
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[Send]:
         make = lru_cache(maxsize=64)(self._make)
 
-        async def ask(request: Request) -> Response:
+        async def send(request: Request) -> Response:
             model = make(request.generation, prompts.seed(request))
             stop = list(request.generation.stop)
             return await chat_models.send(model, request, **({"stop": stop} if stop else {}))
 
-        yield ask
+        yield send
 
     @property
     def _advice(self) -> Advice:

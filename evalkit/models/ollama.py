@@ -82,8 +82,8 @@ class OllamaModel:
     def recall(self, fingerprint: Mapping[str, Any] | None) -> None:
         """See ``evalkit.models.base.Recalling``."""
         self.recalled = fingerprint is not None
-        told = fingerprint or {}
-        self._card = {key: told.get(key) for key in ("digest", "ollama")} if told else None
+        known = fingerprint or {}
+        self._card = {key: known.get(key) for key in ("digest", "ollama")} if known else None
 
     def load(self) -> None:
         """Check that the server has the model, and create the client. Raises ModelError."""
@@ -154,25 +154,25 @@ class OllamaModel:
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[Send]:
-        async def ask(request: Request) -> Response:
+        async def send(request: Request) -> Response:
             arguments = self.arguments(request)
             response = await chat_models.send(self._model, request, options=arguments)
             if self._context is None:
                 self._context = await asyncio.to_thread(self._request_context_length)
             return self._checked(response)
 
-        yield ask
+        yield send
 
     def _checked(self, response: Response) -> Response:
         """The response, or an overflow if an older Ollama may have truncated the prompt."""
         size = self._context
         if not size or response.prompt_tokens is None or response.prompt_tokens < size:
             return response
-        told = (
+        message = (
             f"the prompt fills num_ctx ({size} tokens), so Ollama may have truncated its beginning;"
             " declare a larger num_ctx"
         )
-        return replace(response, status=Status.OVERFLOW, text="", error=told)
+        return replace(response, status=Status.OVERFLOW, text="", error=message)
 
     def _request_context_length(self) -> int:
         """The context length that the model was loaded with, in tokens; 0 if it is unknown."""
@@ -214,13 +214,13 @@ class OllamaModel:
             try:
                 self._card = self._request_model_card()
             except (TemporaryError, RequestRejectedError) as error:
-                told = f"'{self.name}': {error} at {self._url}"
+                message = f"'{self.name}': {error} at {self._url}"
                 if isinstance(error, TemporaryError) and error.unreachable:
-                    raise UnreachableError(f"{told}. {self._advice.unreachable}") from None
-                raise ModelError(f"{told}. Check that this is an Ollama server") from None
+                    raise UnreachableError(f"{message}. {self._advice.unreachable}") from None
+                raise ModelError(f"{message}. Check that this is an Ollama server") from None
             except MissingError:
-                told = f"'{self.name}': {self._url} has no model '{self.options.model}'"
-                raise ModelError(f"{told}. {self._advice.missing}") from None
+                message = f"'{self.name}': {self._url} has no model '{self.options.model}'"
+                raise ModelError(f"{message}. {self._advice.missing}") from None
         return self._card
 
     def _request_model_card(self) -> dict[str, Any]:

@@ -84,11 +84,11 @@ class OpenAIModel:
         """
         if not self.options.cache:
             return None
-        told = self._model_card()
+        card = self._model_card()
         return fingerprint(
             self.options,
             "openai",
-            served=told if isinstance(told, dict) else None,
+            served=card if isinstance(card, dict) else None,
             accepts=sorted(self.options.accepts),
             omit=sorted(self.options.omit),
             limit=self.limit,
@@ -97,14 +97,16 @@ class OpenAIModel:
     def recall(self, fingerprint: Mapping[str, Any] | None) -> None:
         """See ``evalkit.models.base.Recalling``."""
         self.recalled = fingerprint is not None
-        told = fingerprint or {}
-        self._card = (told.get("served") or "as reported when the server was up") if told else None
+        known = fingerprint or {}
+        self._card = (
+            (known.get("served") or "as reported when the server was up") if known else None
+        )
 
     def load(self) -> None:
         """Check that the server answers, accepts the key and has the model. Raises ModelError."""
         if self.recalled:
-            told = model_card.not_stored(self.options.base_url)
-            raise ModelError(f"'{self.name}': {told}. {self._advice.unreachable}")
+            message = model_card.not_stored(self.options.base_url)
+            raise ModelError(f"'{self.name}': {message}. {self._advice.unreachable}")
         self._key.read()
         self._model_card()
 
@@ -175,8 +177,8 @@ class OpenAIModel:
                 found = model_card.find_model_card(listed, self.options.model)
             except TemporaryError as error:
                 if error.unreachable:
-                    told = f"'{self.name}': {error}. {self._advice.unreachable}"
-                    raise UnreachableError(self._key.redact(told)) from None
+                    message = f"'{self.name}': {error}. {self._advice.unreachable}"
+                    raise UnreachableError(self._key.redact(message)) from None
                 if last:
                     return silent
             except (RequestRejectedError, MissingError):

@@ -10,9 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evalkit.errors import ModelError
-
-INSTALL_HF = 'pip install "pytest-evalkit[hf]"'
-"""How to install what models of transformers need."""
+from evalkit.models.source import INSTALL_HF
 
 PACKAGES: Mapping[str, tuple[str, str]] = {
     "bitsandbytes": ("bitsandbytes", "bitsandbytes"),

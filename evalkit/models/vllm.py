@@ -104,8 +104,8 @@ class VllmModel:
                 **options.arguments,
             )
         except Exception as error:  # of vLLM, the device or the weights
-            told = f"'{self.name}': vLLM cannot load {options.model}"
-            raise ModelError(f"{told}: {type(error).__name__}: {error}") from error
+            message = f"'{self.name}': vLLM cannot load {options.model}"
+            raise ModelError(f"{message}: {type(error).__name__}: {error}") from error
         from evalkit.engine.tokenization import RequestTokenizer
 
         length = self._llm.llm_engine.model_config.max_model_len

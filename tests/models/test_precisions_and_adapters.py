@@ -297,7 +297,7 @@ def test_what_is_no_adapter_of_this_model(
 
     with pytest.raises(ModelError, match="no adapter folder"):
         load(tmp_path / "absent")
-    with pytest.raises(ModelError, match="adapter_config.json is missing"):
+    with pytest.raises(ModelError, match=r"adapter_config\.json is missing"):
         load(tiny_folder)
     with pytest.raises(ModelError, match=r"declare 'model: .*' and 'adapter: "):
         load(lora(1), model=lora(1))

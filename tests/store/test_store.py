@@ -212,7 +212,7 @@ def test_runs_are_found_by_label(store: Store) -> None:
 @pytest.mark.parametrize(
     ("label", "why"),
     [
-        ("last", "means the newest run"),
+        ("last", "means the most recent run"),
         ("20260102-000000-bbbbbb", "looks like the id"),
         ("20260102-000000", "looks like the id"),
         ("main.json", "looks like a file"),

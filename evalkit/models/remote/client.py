@@ -132,8 +132,8 @@ async def send_all_async(
     options = config.options
     end = asyncio.get_running_loop().time() + (options.deadline or float("inf"))
     waiting = iter(todo)
-    async with config.connect() as ask:
-        retrier = _Retrier(config, ask, ConcurrencyLimiter(options.max_concurrency), end)
+    async with config.connect() as send:
+        retrier = _Retrier(config, send, ConcurrencyLimiter(options.max_concurrency), end)
 
         async def work() -> None:
             for index, request in waiting:
@@ -155,7 +155,7 @@ class _Retrier:
     """Sends a request until it succeeds, is rejected, or runs out of attempts or time."""
 
     config: ClientConfig
-    ask: Send
+    send: Send
     limiter: ConcurrencyLimiter
     end: float
 
@@ -198,7 +198,7 @@ class _Retrier:
             started = time.perf_counter()
             failure: Exception
             try:
-                response = await asyncio.wait_for(self.ask(request), timeout)
+                response = await asyncio.wait_for(self.send(request), timeout)
             except asyncio.TimeoutError:
                 failure = TemporaryError(f"no answer within {timeout:.3g} s", busy=True)
             except Exception as error:  # of any client library
@@ -224,13 +224,13 @@ class _Retrier:
         return self.config.usage.count(response, max(attempts, 1))
 
 
-def delay(attempts: int, options: RemoteOptions, told: float | None) -> float:
+def delay(attempts: int, options: RemoteOptions, requested: float | None) -> float:
     """Seconds before the next attempt.
 
     They double with each attempt and are shortened at random by up to half, so that requests that
     failed together are not retried together. It is never less than what the server asked for
-    (``told``).
+    (``requested``).
     """
     grown = min(options.max_wait, options.backoff * 2.0 ** min(attempts - 1, 30))
     own = grown * random.uniform(0.5, 1.0)
-    return own if told is None else told + min(own, options.backoff)
+    return own if requested is None else requested + min(own, options.backoff)

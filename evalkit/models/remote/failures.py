@@ -81,26 +81,28 @@ class Advice:
 
 
 def error_from_status(
-    status: int, said: str, headers: Mapping[str, str], advice: Advice
+    status: int, body: str, headers: Mapping[str, str], advice: Advice
 ) -> Exception:
-    """The failure that an HTTP status of 300 or more means. said: the body of the reply."""
-    told = f"the server answered {status}" + (f": {shorten(said)}" if said.strip() else "")
-    moderated = _MODERATED.search(said) is not None
+    """The failure that an HTTP status of 300 or more means. body: the body of the reply."""
+    message = f"the server answered {status}" + (f": {shorten(body)}" if body.strip() else "")
+    moderated = _MODERATED.search(body) is not None
     if status == 403 and moderated:  # it is about this prompt; the key is valid
-        return RequestRejectedError(told, moderated=True)
+        return RequestRejectedError(message, moderated=True)
     if status in (401, 403):
-        return ModelError(f"{told}. {advice.unauthorised}")
+        return ModelError(f"{message}. {advice.unauthorised}")
     if status == 404:
-        return MissingError(f"{told}. {advice.missing}")
+        return MissingError(f"{message}. {advice.missing}")
     if status < 400:
-        return ModelError(f"{told}: it redirects to {headers.get('location', 'another address')}")
-    if status in (402, 429) and _NO_CREDIT.search(said):
-        return ModelError(f"{told}. The account has no credit left")
-    if status in _TEMPORARY and not (status == 500 and _OVERFLOW.search(said)):
+        return ModelError(
+            f"{message}: it redirects to {headers.get('location', 'another address')}"
+        )
+    if status in (402, 429) and _NO_CREDIT.search(body):
+        return ModelError(f"{message}. The account has no credit left")
+    if status in _TEMPORARY and not (status == 500 and _OVERFLOW.search(body)):
         wait = retry_after(headers.get("retry-after"))
-        return TemporaryError(told, wait=wait, busy=status in _BUSY)
-    overflow = status == 413 or bool(_OVERFLOW.search(said))
-    return RequestRejectedError(told, overflow=overflow, moderated=moderated)
+        return TemporaryError(message, wait=wait, busy=status in _BUSY)
+    overflow = status == 413 or bool(_OVERFLOW.search(body))
+    return RequestRejectedError(message, overflow=overflow, moderated=moderated)
 
 
 def error_from_exception(error: Exception, advice: Advice) -> Exception:
@@ -110,14 +112,14 @@ def error_from_exception(error: Exception, advice: Advice) -> Exception:
     status, headers = status_of(error)
     if status is not None and status >= 300:
         return error_from_status(status, str(error), headers, advice)
-    told = f"{type(error).__name__}: {shorten(str(error))}".rstrip(": ")
-    meaning = failure_kind(error)
-    if meaning is None:
-        return RequestRejectedError(told, overflow=bool(_OVERFLOW.search(str(error))))
-    if meaning is FailureKind.INVALID_JSON:
-        return TemporaryError(f"the server's reply is not valid JSON ({told})")
+    message = f"{type(error).__name__}: {shorten(str(error))}".rstrip(": ")
+    kind = failure_kind(error)
+    if kind is None:
+        return RequestRejectedError(message, overflow=bool(_OVERFLOW.search(str(error))))
+    if kind is FailureKind.INVALID_JSON:
+        return TemporaryError(f"the server's reply is not valid JSON ({message})")
     return TemporaryError(
-        told, busy=meaning is FailureKind.TIMEOUT, unreachable=meaning is FailureKind.UNREACHABLE
+        message, busy=kind is FailureKind.TIMEOUT, unreachable=kind is FailureKind.UNREACHABLE
     )
 
 
