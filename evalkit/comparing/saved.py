@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from math import inf
 from pathlib import Path
 from typing import Any
 
+from evalkit import tasks
 from evalkit.comparing.columns import scored
 from evalkit.comparing.side import Side, row_digest
 from evalkit.errors import EvalkitError, UsageError
@@ -30,8 +30,7 @@ from evalkit.records import (
 )
 from evalkit.records.names import ScoreName, base_of
 from evalkit.records.older import upgraded_run
-
-_LABELLED = ("classification", "multiple-choice", "safety")
+from evalkit.store.serialization import to_suite
 
 
 def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:
@@ -47,9 +46,10 @@ def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:
     }
     if suite is not None and (sums := _sums(cell, suite, samples)):
         written["sums"] = sums
-    if cell.task in _LABELLED:
+    kept = tasks.find(cell.task).kept
+    if "predictions" in kept:
         written["predictions"] = [sample.prediction for sample in samples]
-    if cell.task == "classification":
+    if "targets" in kept:
         written["targets"] = [list(sample.targets) for sample in samples]
     return written
 
@@ -108,10 +108,9 @@ def read_run(path: Path) -> RunRecord:
 
 def _suite(written: Mapping[str, Any]) -> SuiteRecord | None:
     """None where the file is of a version that wrote less."""
-    known = {f.name for f in fields(SuiteRecord)}
     try:
-        return SuiteRecord(**{key: value for key, value in written.items() if key in known})
-    except TypeError:
+        return to_suite(written)
+    except (KeyError, TypeError):
         return None
 
 

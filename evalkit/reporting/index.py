@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit import tasks
 from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.rows import match_rows
 from evalkit.comparing.side import row_digest
 from evalkit.records import CellRecord, SampleRecord, SuiteRecord
+from evalkit.records.analyses import ConfusionMatrix, JudgedReport
 from evalkit.reporting.changes import before
 from evalkit.reporting.document import finite
 
@@ -63,7 +65,7 @@ def index_of(
         "labels": labels,
         "score": score,
         "better": better,
-        "folded": suite is not None and suite.task == "safety",
+        "folded": suite is not None and tasks.find(suite.task).grades_refusals,
         "baseline": baseline.run.id if baseline else "",
         "ids": [row.first.id for row in rows],
         "gold": _codes((_gold(row.first, labels) for row in rows), labels),
@@ -100,8 +102,8 @@ def _labels(cells: Sequence[CellRecord]) -> list[str]:
     names: dict[str, None] = {}
     for cell in cells:
         for analysis in cell.analyses:
-            if analysis.get("kind") == "confusion_matrix":
-                names.update(dict.fromkeys(map(str, analysis["labels"])))
+            if isinstance(analysis, ConfusionMatrix):
+                names.update(dict.fromkeys(analysis.labels))
     return list(names)
 
 
@@ -157,7 +159,7 @@ def _panel(cell: CellRecord, sample: SampleRecord | None) -> str:
     }
     if not panels:
         return _ABSENT
-    apart = {a["score"]: a.get("apart", 1) for a in cell.analyses if a.get("kind") == "judged"}
+    apart = {a.score: a.panel.apart for a in cell.analyses if isinstance(a, JudgedReport)}
     wide = (max(v) - min(v) >= apart.get(part[0], 1) for part, v in panels.items())
     return "1" if any(wide) else "0"
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evalkit.answers.thinking import spoken, thinking_of
 from evalkit.comparing.columns import scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Request, Response, Status
-from evalkit.judging.load import all_judged
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
+from evalkit.models.thinking import spoken, thinking_of
 from evalkit.models.weight_cache import LoadedModels, group_by_weights
 from evalkit.records import (
     Answer,
@@ -25,10 +23,10 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.runner.allow_code import refusal
 from evalkit.runner.baseline import Reference
 from evalkit.runner.bench import Bench, missing_judge
 from evalkit.runner.blame import blamed
-from evalkit.runner.code import refusal, run_tests
 from evalkit.runner.decide import Decided, Relations, decide
 from evalkit.runner.judge import judge
 from evalkit.runner.memory import Peaks
@@ -108,7 +106,7 @@ def _scored(
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
         or missing_for_metrics(cell.suite, plan.registry)
-        or missing_judge(cell.suite, cell.gates, plan.bench)
+        or missing_judge(cell.loaded, plan.bench)
         for cell in plan.cells
     }
     prepared: dict[str, list[Asked] | str] = {}
@@ -192,7 +190,8 @@ def _score(
             cached = key in asked.known
             answers.append(answer_of(cell.suite, sample, request, response, cached=cached))
         samples.append(_sample_record(sample, asked.distinct.get(of_sample[0]), answers))
-    run_tests(cell.suite, samples, plan.allow_code, progress.tests)
+    if cell.suite.kind.run is not None:
+        cell.suite.kind.run(cell.suite, samples, plan.allow_code, progress.tests)
     scorer = Scorer(cell.suite, samples, plan.registry)
     scorer.annotate()
     every = [answer for sample in samples for answer in sample.answers]
@@ -222,7 +221,7 @@ def _score(
     by_level: dict[float, dict[str, ScoreRecord]] = {level: {} for level in levels if level}
     done = Decided(cell, record, position, by_level, stored, first_lost(samples, 160))
     done.add(scorer.scores)
-    if cell.suite.task == "safety" and cell.suite.refusals.method == "rules":
+    if cell.suite.kind.grades_refusals and cell.suite.refusals.method == "rules":
         certify(done, samples, plan.bench)
     return done
 
@@ -283,36 +282,20 @@ def _suite_records(plan: Plan) -> dict[str, SuiteRecord]:
 
 def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
     suite, dataset = cell.suite, cell.dataset
-    judged = all_judged(suite)
+    judged = cell.loaded.judged
     names = metric_names(suite)
     metric_hashes = {name: found for name in names if (found := registry.fingerprint(name))}
     return SuiteRecord(
-        name=suite.suite,
+        declared=suite.declaration,
         path=_relative(suite.path, suite.root),
-        task=suite.task,
-        description=suite.description,
-        licence=suite.licence,
         suite_hash=suite.hash,
         data_hash=dataset.hash,
         total=dataset.total,
         limit=len(dataset.samples) if len(dataset.samples) < dataset.total else None,
-        tags=list(suite.tags),
-        labels=list(suite.labels),
         prompts={name: variant.template_text for name, variant in cell.loaded.variants.items()},
         metrics=list(names),
         gates=[gate.rule for gate in cell.gates],
-        groups=list(suite.data.group),
-        generation=asdict(suite.generation.settings()),
-        answer=suite.answer.method,
-        which=suite.answer.which,
-        metric_settings={spec.name: dict(spec.settings) for spec in suite.metrics if spec.settings},
-        source=suite.data.source,
-        on_unparsed=suite.on_unparsed,
-        repeats=suite.repeats,
-        cluster=suite.data.cluster,
-        pair=suite.data.pair,
-        max_errors=suite.max_errors,
-        scoring_hash=suite.settings_hash,
+        settings_hash=suite.settings_hash,
         prompt_hashes={name: variant.hash for name, variant in cell.loaded.variants.items()},
         metric_hashes=metric_hashes,
         rubric_hashes={entry.score: entry.rubric.hash for entry in judged},

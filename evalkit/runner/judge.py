@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from evalkit.exchange import Generation, Request, Status
-from evalkit.judging.load import REFUSALS, Judged, all_judged
+from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question
 from evalkit.judging.reply import read, reasoning_request, request
 from evalkit.models.base import Model
@@ -49,7 +49,7 @@ def judge(
     that is still loaded is asked first.
     """
     bench = plan.bench
-    pairs = [(done.cell.suite, done.cell.model) for done in decided]
+    pairs = [(done.cell.loaded, done.cell.model) for done in decided]
     run.notices += [*notices(pairs, bench, plan.models)]
     cells = _cells(decided, bench, store, run)
     entries = [
@@ -74,9 +74,9 @@ def judge(
             loaded.finish(model)
     for entry, of_suite in entries:
         own = [ask for ask in asks if ask.judged is entry]
-        if entry.score != REFUSALS:
+        if not entry.is_refusals:
             grade_cells(of_suite, entry, own, bench)
-        for cell in of_suite if entry.score == REFUSALS else ():
+        for cell in of_suite if entry.is_refusals else ():
             of_cell = [ask for ask in own if ask.case.cell is cell]
             regrade(cell, entry, of_cell, bench, plan.registry)
     for reader in readers:
@@ -89,9 +89,9 @@ def judge(
 
 def _entries(decided: Sequence[Decided]) -> Iterator[tuple[str, Judged]]:
     """The entries of all suites, each suite once."""
-    suites = {done.cell.suite.suite: done.cell.suite for done in decided}
-    for name, suite in suites.items():
-        for entry in all_judged(suite):
+    suites = {done.cell.suite.suite: done.cell.loaded for done in decided}
+    for name, loaded in suites.items():
+        for entry in loaded.judged:
             yield name, entry
 
 
@@ -102,15 +102,15 @@ def _cells(
     cells = []
     for done in decided:
         suite = done.cell.suite
-        entries = [entry for entry in all_judged(suite) if bench.of(entry)]
+        entries = [entry for entry in done.cell.loaded.judged if bench.of(entry)]
         if not done.keys or not (entries or reference_models(suite)):
             continue
         cell = GradedCell(done, store.samples(run.id, done.cell.id))
         for entry in entries:
             taken = done.cell.dataset.take(entry.spec.limit)
             cell.chosen[entry.score] = {sample.id for sample in taken.samples}
-            if entry.score == REFUSALS:
-                cell.places[REFUSALS] = places_to_judge(suite, cell.samples)
+            if entry.is_refusals:
+                cell.places[entry.score] = places_to_judge(suite, cell.samples)
         cells.append(cell)
     return cells
 

@@ -19,9 +19,9 @@ from evalkit.store.database import Database
 from evalkit.store.keys import digest
 from evalkit.store.process import Process, is_gone, this_process
 from evalkit.store.serialization import (
+    cell_body,
     from_response,
     pack,
-    plain_fields,
     response_keys,
     run_body,
     sample_body,
@@ -141,7 +141,7 @@ class Store(Database):
     ) -> None:
         """Store a decided cell with its samples. keys: of each answer's response, or None."""
         where = (run, cell.suite, cell.model, cell.prompt)
-        body = plain_fields(cell, without=("samples",))
+        body = cell_body(cell)
         rows = [
             (*where, index, of_sample[sample.shown], pack(sample_body(sample, of_sample)))
             for index, (sample, of_sample) in enumerate(zip(cell.samples, keys, strict=True))
@@ -158,7 +158,7 @@ class Store(Database):
 
     def update_cell(self, run: str, position: int, cell: CellRecord) -> None:
         """Update a cell without its samples."""
-        body = json.dumps(plain_fields(cell, without=("samples",)))
+        body = json.dumps(cell_body(cell))
         with self.transaction():
             self._db.execute(
                 "UPDATE cells SET position = ?, body = ?"

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Request, Response, Status
+from evalkit.exchange import MASK, Request, Response, Status
 from evalkit.models.heads.runner import (
     HeadRequest,
     LoadedCheckpoint,
     TokenRow,
     UnsupportedInputError,
 )
-from evalkit.spec.inputs import MASK
 
 _Filled = tuple[str, float]
 

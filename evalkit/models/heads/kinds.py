@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit import tasks
 from evalkit.errors import ModelError
 from evalkit.models.options import Declaration
 from evalkit.models.source import ModelSource, locate_model
@@ -14,26 +15,26 @@ from evalkit.models.source import ModelSource, locate_model
 
 @dataclass(frozen=True, slots=True)
 class HeadKind:
-    """A kind of head: the suffix of its class names, the class that loads it, and its tasks."""
+    """A kind of head: the suffix of its class names, and the class that loads it."""
 
     ending: str
     loader: str
-    tasks: tuple[str, ...]
 
 
 HEADS: Mapping[str, HeadKind] = {
     "sequence-classification": HeadKind(
-        "ForSequenceClassification", "AutoModelForSequenceClassification", ("classification",)
+        "ForSequenceClassification", "AutoModelForSequenceClassification"
     ),
-    "token-classification": HeadKind(
-        "ForTokenClassification", "AutoModelForTokenClassification", ("token-classification",)
-    ),
-    "extractive-qa": HeadKind(
-        "ForQuestionAnswering", "AutoModelForQuestionAnswering", ("extractive-qa",)
-    ),
-    "fill-mask": HeadKind("ForMaskedLM", "AutoModelForMaskedLM", ("fill-mask",)),
-    "embeddings": HeadKind("Model", "AutoModel", ("classification",)),
+    "token-classification": HeadKind("ForTokenClassification", "AutoModelForTokenClassification"),
+    "extractive-qa": HeadKind("ForQuestionAnswering", "AutoModelForQuestionAnswering"),
+    "fill-mask": HeadKind("ForMaskedLM", "AutoModelForMaskedLM"),
+    "embeddings": HeadKind("Model", "AutoModel"),
 }
+
+
+def tasks_of(head: str) -> tuple[str, ...]:
+    """The tasks of a head."""
+    return tuple(task.name for task in tasks.every() if task.head and head in task.head.kinds)
 
 
 _GENERATIVE = ("LMHeadModel", "MTModel", "EncoderDecoderModel")
