@@ -23,7 +23,7 @@ from evalkit.exchange import Message, Request, Response, Status
 REQUESTS_AT_ONCE = 256
 """Requests that are tokenised in one call."""
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class RequestTokenizer:
         return self._overflow(encoded) or encoded
 
     def _try(
-        self, make: Callable[[Request], Result], request: Request, sent: str = ""
-    ) -> Result | Response:
+        self, make: Callable[[Request], _Result], request: Request, sent: str = ""
+    ) -> _Result | Response:
         try:
             return make(request)
         except Exception as error:  # a template or tokenizer may raise anything
