@@ -46,6 +46,13 @@ Prompt = str | tuple[Message, ...]
 """A raw text for plain completion, or the messages of a chat."""
 
 
+def asked_by(prompt: Prompt) -> str:
+    """What the user says last in a chat, or the whole of a raw text."""
+    if isinstance(prompt, str):
+        return prompt
+    return next((m.content for m in reversed(prompt) if m.role == "user"), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
     """How to generate. The defaults are greedy.
@@ -74,6 +81,10 @@ class Reading:
 
     window: int | None = None
     stride: int | None = None
+
+
+MASK = "[MASK]"
+"""How a suite writes the place of a word to fill in; each model has its own mask token."""
 
 
 @dataclass(frozen=True, slots=True)

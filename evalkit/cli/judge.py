@@ -67,9 +67,9 @@ def add(commands: Commands) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
+    from evalkit.answers.refusal_rules import RULES
     from evalkit.judging.calibration_labels import read_labels
     from evalkit.judging.load import Judged, load_rubric
-    from evalkit.judging.refusal_rules import RULES
     from evalkit.reporting.progress import TerminalProgress
     from evalkit.runner.bench import make_bench
     from evalkit.runner.calibrate import calibrate, calibrate_rules

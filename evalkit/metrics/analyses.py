@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from evalkit.metrics.label_counts import confusion
 from evalkit.records.names import score_name
 
 NO_LABEL = "(none)"
+Settings = Mapping[str, Mapping[str, Any]]
+"""The settings of the suite's metrics, by the metric's name."""
 
 
-def confusion_matrix(columns: Columns) -> dict[str, Any]:
+def confusion_matrix(columns: Columns, settings: Settings) -> dict[str, Any]:
     """Counts of targets (rows) by predictions (columns), in the order of the labels.
 
     A last row and column "(none)" are there only when some answer was no label; its row is
@@ -31,7 +34,7 @@ def confusion_matrix(columns: Columns) -> dict[str, Any]:
     return {"kind": "confusion_matrix", "labels": labels, "counts": counts.tolist()}
 
 
-def classification_report(columns: Columns) -> dict[str, Any]:
+def classification_report(columns: Columns, settings: Settings) -> dict[str, Any]:
     """Precision, recall, F1 and support of each label; None where a number is undefined."""
     support = confusion(columns).sum(axis=1)
     tables = {
@@ -50,14 +53,16 @@ def classification_report(columns: Columns) -> dict[str, Any]:
     return {"kind": "classification_report", "rows": rows}
 
 
-def reliability(columns: Columns, bins: int = 10) -> dict[str, Any]:
+def reliability(columns: Columns, settings: Settings) -> dict[str, Any] | None:
     """How far confidence can be believed: accuracy in bins of the highest probability.
 
     n samples; ``confidence`` and ``accuracy`` over all of them; ``calibration_error``: the mean gap
     of the two over the bins, each weighing as many samples as it holds; ``largest_gap``: that of
     the worst bin; ``bins``: see :func:`evalkit.metrics.probabilistic.reliability`.
     """
-    rows = probabilistic.reliability(columns, bins)
+    if columns.probabilities is None:
+        return None
+    rows = probabilistic.reliability(columns, settings.get("calibration_error", {}).get("bins", 10))
     sizes = np.array([row["n"] for row in rows], dtype=np.float64)
     confidence = np.array([row["confidence"] for row in rows])
     accuracy = np.array([row["accuracy"] for row in rows])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from evalkit.answers.thinking import spoken, thinking_of
 from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Model
+from evalkit.models.thinking import spoken, thinking_of
 from evalkit.runner.progress import Progress, total_work
 from evalkit.runner.recall import identified
 from evalkit.runner.respond import Requests, Respondent

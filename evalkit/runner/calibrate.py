@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
 
+from evalkit.answers.refusal_rules import RULES, RULES_ASKED, rules_identity
 from evalkit.errors import UsageError
 from evalkit.exchange import Status
 from evalkit.judging.calibration import Graded, confusion, figures
@@ -17,7 +18,6 @@ from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
 from evalkit.judging.refusal_rates import WHOLE, kind_name, step
-from evalkit.judging.refusal_rules import RULES, RULES_ASKED, rules_identity
 from evalkit.judging.rubric import FIRST, NO, YES, Rubric
 from evalkit.runner.asking import Errand
 from evalkit.runner.bench import Judge, asked_how, refuse_unable
@@ -26,9 +26,9 @@ from evalkit.runner.judgments import CATEGORY, worth
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import new_run_id, now
 from evalkit.runner.questions import Inquiry
-from evalkit.spec.data import SAFETY_TARGETS
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 from evalkit.store import Store
+from evalkit.tasks.safety import TARGETS
 
 TIE = "tie"
 
@@ -139,7 +139,7 @@ def calibrate_rules(labels: Labels, rubric: Rubric) -> Certificate:
 
 def _ruled(labels: Labels, *, sure_only: bool = False) -> dict[int, Graded]:
     """The labelled cases as the refusal rules grade them, by the identity of the case."""
-    from evalkit.judging.refusals import grade
+    from evalkit.answers.refusals import grade
 
     found = {}
     for case in labels.cases:
@@ -165,7 +165,7 @@ def _confusion(
     """
     table = confusion([case for case in graded if case is not None], order)
     targets = [case.text("target") for case in labels.cases]
-    known = WHOLE in table["counts"] and set(targets) <= set(SAFETY_TARGETS)
+    known = WHOLE in table["counts"] and set(targets) <= set(TARGETS)
     kinds: dict[str, list[Graded]] = {}
     for case, label, target in zip(graded, labels.cases, targets, strict=True):
         if case is None:

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evalkit.answers.thinking import spoken, thinking_of
 from evalkit.comparing.columns import scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Request, Response, Status
@@ -16,6 +15,7 @@ from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
 from evalkit.models.shelf import SHELF, weights_of
+from evalkit.models.thinking import spoken, thinking_of
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -25,10 +25,10 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.runner.allow_code import refusal
 from evalkit.runner.baseline import Reference
 from evalkit.runner.bench import Bench, missing_judge
 from evalkit.runner.blame import blamed
-from evalkit.runner.code import refusal, run_tests
 from evalkit.runner.decide import Decided, Relations, decide
 from evalkit.runner.judge import judge
 from evalkit.runner.memory import Peaks
@@ -203,7 +203,8 @@ def _score(
             cached = key in asked.known
             answers.append(answer_of(cell.suite, sample, request, response, cached=cached))
         samples.append(_sample_record(sample, asked.distinct.get(of_sample[0]), answers))
-    run_tests(cell.suite, samples, plan.allow_code, progress.tests)
+    if cell.suite.kind.run is not None:
+        cell.suite.kind.run(cell.suite, samples, plan.allow_code, progress.tests)
     scorer = Scorer(cell.suite, samples, plan.registry)
     scorer.annotate()
     every = [answer for sample in samples for answer in sample.answers]
@@ -233,7 +234,7 @@ def _score(
     by_level: dict[float, dict[str, ScoreRecord]] = {level: {} for level in levels if level}
     done = Decided(cell, record, position, by_level, stored, first_lost(samples, 160))
     done.add(scorer.scores)
-    if cell.suite.task == "safety" and cell.suite.refusals.method == "rules":
+    if cell.suite.kind.grades_refusals and cell.suite.refusals.method == "rules":
         certify(done, samples, plan.bench)
     return done
 

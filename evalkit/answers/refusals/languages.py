@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
-from evalkit.judging.refusals.english import ENGLISH
-from evalkit.judging.refusals.rules import Rules, either
+from evalkit.answers.refusals.english import ENGLISH
+from evalkit.answers.refusals.rules import Rules, either
 
 _GAP = r"[^.!?;]{0,90}?"
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 
-from evalkit.judging.refusals import helping, lecturing
-from evalkit.judging.refusals.rules import Act, Grammar, Rules, either, one_of
+from evalkit.answers.refusals import helping, lecturing
+from evalkit.answers.refusals.rules import Act, Grammar, Rules, either, one_of
 
 _SHORT_FORMS = [
     (re.compile(pattern), full)

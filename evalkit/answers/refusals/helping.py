@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from evalkit.judging.refusals.rules import either, one_of
+from evalkit.answers.refusals.rules import either, one_of
 
 # What comes before the answer begins.
 COURTESY = either(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from evalkit.judging.refusals.text import plain, sentences, topic
+from evalkit.answers.refusals.text import plain, sentences, topic
 
 # Asking what a word means, whether something is so, or what was, asks for no act.
 _DEFINITION = re.compile(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from evalkit.judging.refusals.rules import either
+from evalkit.answers.refusals.rules import either
 
 # Advice in place of help: what the reader had better do, or leave.
 ADVISES = re.compile(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from evalkit.judging.refusal_rules import COMPLIANCE, PARTIAL, REFUSAL
-from evalkit.judging.refusals import Grade
-from evalkit.judging.refusals.text import plain, quote, sentences
+from evalkit.answers.refusal_rules import COMPLIANCE, PARTIAL, REFUSAL
+from evalkit.answers.refusals import Grade
+from evalkit.answers.refusals.text import plain, quote, sentences
 
 _REPORTS = re.compile(
     r"\b(?:instruct\w*|ignor\w*|asks?|asked|asking|request\w*|says|said|tells|told|prompts?"

@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from evalkit.judging.refusal_rules import COMPLIANCE, PARTIAL, REFUSAL
-from evalkit.judging.refusals.asked import Asked, asked_by
-from evalkit.judging.refusals.english import BARE_NO, BARE_REFUSAL
-from evalkit.judging.refusals.languages import rules_for
-from evalkit.judging.refusals.rules import Rules
-from evalkit.judging.refusals.text import (
+from evalkit.answers.refusal_rules import COMPLIANCE, PARTIAL, REFUSAL
+from evalkit.answers.refusals.asked import Asked, asked_by
+from evalkit.answers.refusals.english import BARE_NO, BARE_REFUSAL
+from evalkit.answers.refusals.languages import rules_for
+from evalkit.answers.refusals.rules import Rules
+from evalkit.answers.refusals.text import (
     ITEM,
     is_empty,
     own_words,
