@@ -229,12 +229,10 @@ def evaluate(
     asked = _model_names(models)
     names = chosen_names(asked, project, given)
     made = make_models(names, project, given)
-    cells = [
-        cell for one in suites for cell in cells_of(one, names, prompts, limit, made, registry)
-    ]
+    cells = [cell for one in suites for cell in cells_of(one, names, prompts, limit, made)]
     check_prompts(suites, prompts, {cell.variant.name for cell in cells})
     graders = [judges] if isinstance(judges, str) else judges
-    bench = make_bench([one.suite for one in suites], graders, project, given, made)
+    bench = make_bench(suites, graders, project, given, made)
     opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
     drawn = sys.stderr.isatty() if progress is None else progress
     compared = reference(

@@ -63,9 +63,9 @@ def test_its_numbers_are_those_of_classification_report(tmp_path: Path) -> None:
             assert scores[f"{ours}[{label}]"] == pytest.approx(report[label][name], abs=1e-12)
     assert scores["macro_f1"] == pytest.approx(report["macro avg"]["f1-score"], abs=1e-12)
     assert scores["weighted_f1"] == pytest.approx(report["weighted avg"]["f1-score"], abs=1e-12)
-    (drawn,) = [a for a in run.record.cells[0].analyses if a["kind"] == "classification_report"]
-    for row in drawn["rows"]:
-        if row["label"] in LABELS:
-            expected = report[row["label"]]
-            assert row["support"] == expected["support"]
-            assert row["f1"] == pytest.approx(expected["f1-score"], abs=1e-12)
+    (drawn,) = [a for a in run.record.cells[0].analyses if a.kind == "classification_report"]
+    for row in drawn.rows:
+        if row.label in LABELS:
+            expected = report[row.label]
+            assert row.support == expected["support"]
+            assert row.f1 == pytest.approx(expected["f1-score"], abs=1e-12)

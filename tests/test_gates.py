@@ -92,13 +92,13 @@ def test_bad_gates_say_what_was_expected(declared: object, said: str) -> None:
 def test_unknown_scores_name_the_nearest() -> None:
     names = ["accuracy", "recall[negative]", "recall[positive]"]
     known, grouped = KnownScores(names), KnownScores(names, ["topic"])
-    assert problem("accuracy >= 0.6", known) is None
-    message = problem("recall[negatve] >= 0.6", known)
+    assert problem(parse("accuracy >= 0.6"), known) is None
+    message = problem(parse("recall[negatve] >= 0.6"), known)
     assert message is not None
     assert "did you mean 'recall[negative]'?" in message
-    assert problem("accuracy[topic=art] >= 0.6", known) is not None
-    assert problem("accuracy[topic=art] >= 0.6", grouped) is None
-    message = problem("accuracy[topik=art] >= 0.6", grouped)
+    assert problem(parse("accuracy[topic=art] >= 0.6"), known) is not None
+    assert problem(parse("accuracy[topic=art] >= 0.6"), grouped) is None
+    message = problem(parse("accuracy[topik=art] >= 0.6"), grouped)
     assert message is not None
     assert "unknown group 'topik'; did you mean 'topic'?" in message
 

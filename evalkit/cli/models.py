@@ -100,7 +100,7 @@ def _fit(options: argparse.Namespace) -> int:
     from evalkit.spec.project import find_project
 
     model = make_models([options.model], find_project(Path.cwd()), {})[options.model]
-    measure = getattr(model, "fit", None)
+    measure = getattr(model, "estimate_memory", None)
     if measure is None:
         raise UsageError(f"{options.model}: only models of the transformers backend are measured")
     rows = []

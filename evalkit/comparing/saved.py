@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from evalkit.records import (
 )
 from evalkit.records.names import ScoreName, base_of
 from evalkit.records.older import upgraded_run
+from evalkit.store.bodies import to_suite
 
 
 def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:
@@ -108,10 +108,9 @@ def read_run(path: Path) -> RunRecord:
 
 def _suite(written: Mapping[str, Any]) -> SuiteRecord | None:
     """None where the file is of a version that wrote less."""
-    known = {f.name for f in fields(SuiteRecord)}
     try:
-        return SuiteRecord(**{key: value for key, value in written.items() if key in known})
-    except TypeError:
+        return to_suite(written)
+    except (KeyError, TypeError):
         return None
 
 

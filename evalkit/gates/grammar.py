@@ -275,12 +275,8 @@ class KnownScores:
         return replace(gate, terms=tuple(terms))
 
 
-def problem(declared: object, known: KnownScores) -> str | None:
-    """What is wrong with a gate as declared, or None. known: the scores the suite will have."""
-    try:
-        gate = parse(declared)
-    except GateSyntaxError as error:
-        return str(error)
+def problem(gate: Gate, known: KnownScores) -> str | None:
+    """What is wrong with the scores of a gate, or None. known: those that the suite will have."""
     for term in gate.terms:
         if known.find(term.score) is not None:
             continue

@@ -30,16 +30,21 @@ _ABOUT_THE_RUBRIC = (
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One entry of a suite's ``judges:`` with its rubric. score: the name of its score.
-
-    after_rules: whether the refusal rules grade first, and judges only what these are not sure of.
-    """
+    """What judges grade: an entry of a suite's ``judges:`` with its rubric, or refusals."""
 
     spec: JudgeSpec
     rubric: Rubric
     score: str
+    """The name of its score."""
     position: int
+    """Its place in ``judges:``; -1 for refusals, which ``refusals:`` declares."""
     after_rules: bool = False
+    """Whether the refusal rules grade first, and judges only what these are not sure of."""
+
+    @property
+    def is_refusals(self) -> bool:
+        """Whether it grades the refusals of a safety suite."""
+        return self.position < 0
 
     @property
     def range(self) -> tuple[float, float]:
@@ -122,8 +127,20 @@ def known_rubrics(root: Path) -> dict[str, Path]:
     return {**named_files(content.folder("judges")), **named_files(root / "judges")}
 
 
-def judged_by(suite: Suite) -> tuple[list[Judged], list[Problem]]:
-    """The entries of a suite's ``judges:`` that are right, and what is wrong with the others."""
+def read_judges(suite: Suite) -> tuple[list[Judged], list[Problem]]:
+    """What judges grade of a suite's answers: its entries, and refusals.
+
+    Entries with a problem are left out; the problems come second.
+    """
+    found, problems = _entries(suite)
+    try:
+        refusals = _refusal_judge(suite)
+    except SpecError as error:
+        return found, [*problems, *error.problems]
+    return [*found, *([refusals] if refusals else [])], problems
+
+
+def _entries(suite: Suite) -> tuple[list[Judged], list[Problem]]:
     found: list[Judged] = []
     problems: list[Problem] = []
     for i, spec in enumerate(suite.judges):
@@ -153,7 +170,7 @@ REFUSALS = "refusals"
 _REFUSAL_RUBRIC = "refusal"
 
 
-def refusal_judge(suite: Suite) -> Judged | None:
+def _refusal_judge(suite: Suite) -> Judged | None:
     """The entry by which judges tell the refusals of a suite; None where the rules alone do.
 
     Raises SpecError where the project has a rubric ``refusal`` of another scale.
@@ -171,12 +188,6 @@ def refusal_judge(suite: Suite) -> Judged | None:
         rubric=_REFUSAL_RUBRIC, by=suite.refusals.by, aggregate="majority", name=REFUSALS
     )
     return Judged(spec, rubric, REFUSALS, -1, after_rules=suite.refusals.method == "both")
-
-
-def all_judged(suite: Suite) -> list[Judged]:
-    """Everything that judges are asked about a suite's answers: its entries, and refusals."""
-    refusals = refusal_judge(suite)
-    return [*judged_by(suite)[0], *([refusals] if refusals else [])]
 
 
 def _rubric_of(suite: Suite, spec: JudgeSpec, i: int) -> Rubric:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import mean, median
-from typing import Any
 
+from evalkit.records.analyses import Panel
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 
 LEVELS = {"pointwise": "interval", "binary": "nominal", "pairwise": "nominal"}
@@ -32,34 +32,25 @@ def combined(grades: Sequence[float], how: str) -> float:
     return mean(grades)
 
 
-def panel_table(
-    score: str, mode: str, grades: Mapping[str, Sequence[float | None]]
-) -> dict[str, Any]:
-    """What is told of a panel: each judge's mean, Krippendorff's alpha, items they differ on.
+def panel_of(mode: str, grades: Sequence[Sequence[float | None]]) -> Panel:
+    """How far the judges of a score agree.
 
-    grades: by judge, one for each item in the same order, None where the judge gave none.
+    mode: of the rubric. grades: by judge, one for each item in the same order, None where the judge
+    gave none.
     """
-    items = list(zip(*grades.values(), strict=True))
-    whole = [item for item in items if None not in item]
-    rated = [list(item) for item in items]
+    rated = [list(item) for item in zip(*grades, strict=True)]
+    whole = [[grade for grade in item if grade is not None] for item in rated if None not in item]
     low, high, _ = krippendorff_interval(rated, LEVELS[mode])
-    return {
-        "kind": "panel",
-        "score": score,
-        "judges": [
-            {"judge": judge, "n": len(given), "mean": mean(given) if given else None}
-            for judge, values in grades.items()
-            for given in [[value for value in values if value is not None]]
-        ],
-        "items": len(items),
-        "complete": len(whole),
-        "differ": sum(max(item) - min(item) >= _APART[mode] for item in whole),
-        "apart": _APART[mode],
-        "alpha": _finite(krippendorff_alpha(rated, LEVELS[mode])),
-        "alpha_low": _finite(low),
-        "alpha_high": _finite(high),
-        "level": LEVELS[mode],
-    }
+    return Panel(
+        items=len(rated),
+        complete=len(whole),
+        differ=sum(max(item) - min(item) >= _APART[mode] for item in whole),
+        apart=_APART[mode],
+        alpha=_finite(krippendorff_alpha(rated, LEVELS[mode])),
+        alpha_low=_finite(low),
+        alpha_high=_finite(high),
+        level=LEVELS[mode],
+    )
 
 
 def _finite(value: float) -> float | None:

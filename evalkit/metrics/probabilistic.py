@@ -14,6 +14,7 @@ from evalkit.errors import UsageError
 from evalkit.metrics import build, scikit
 from evalkit.metrics.base import Columns, Result, Score, rounded
 from evalkit.metrics.label_counts import true_labels
+from evalkit.records.analyses import ReliabilityBin
 from evalkit.stats.bayesian_bootstrap import posterior_sums, tails
 from evalkit.stats.intervals import Interval, wilson
 
@@ -262,30 +263,26 @@ def _gap(bins: int, sums: Floats) -> Floats:
     return gaps
 
 
-def reliability(columns: Columns, bins: int = 10) -> list[dict[str, float | int]]:
-    """The bins of a reliability diagram that hold samples, in order of confidence.
-
-    Each: ``low`` and ``high`` (its bounds), ``n``, ``confidence`` (mean), ``accuracy`` and the 95 %
-    Wilson interval of the latter, ``accuracy_low`` and ``accuracy_high``.
-    """
+def reliability(columns: Columns, bins: int = 10) -> list[ReliabilityBin]:
+    """The bins of a reliability diagram that hold samples, in order of confidence."""
     hits, certainty, bin_of = _binned(columns, bins)
-    rows: list[dict[str, float | int]] = []
+    found = []
     for b in range(bins):
         inside = bin_of == b
         if inside.any():
             low, high, _ = wilson(float(hits[inside].sum()), int(inside.sum()), 0.95)
-            rows.append(
-                {
-                    "low": b / bins,
-                    "high": (b + 1) / bins,
-                    "n": int(inside.sum()),
-                    "confidence": float(certainty[inside].mean()),
-                    "accuracy": float(hits[inside].mean()),
-                    "accuracy_low": low,
-                    "accuracy_high": high,
-                }
+            found.append(
+                ReliabilityBin(
+                    low=b / bins,
+                    high=(b + 1) / bins,
+                    n=int(inside.sum()),
+                    confidence=float(certainty[inside].mean()),
+                    accuracy=float(hits[inside].mean()),
+                    accuracy_low=low,
+                    accuracy_high=high,
+                )
             )
-    return rows
+    return found
 
 
 def _binned(columns: Columns, bins: int) -> tuple[Floats, Floats, NDArray[np.int64]]:

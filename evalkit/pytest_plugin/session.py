@@ -141,7 +141,7 @@ class EvalSession:
     @cached_property
     def bench(self) -> Bench:
         """Who judges what was selected. Raises UsageError, SpecError."""
-        suites = {cell.suite.suite: cell.suite for cell in self._planned.values()}
+        suites = {cell.suite.suite: cell.loaded for cell in self._planned.values()}
         asked = self._option("judge")
         return make_bench(list(suites.values()), asked, self.project, self.handed, self.models)
 
@@ -180,7 +180,7 @@ class EvalSession:
     def cells(self, loaded: LoadedSuite) -> list[Cell]:
         """The cells of a suite under this session's models and prompts."""
         prompts, limit = self._option("prompt"), self._option("limit")
-        cells = cells_of(loaded, self.model_names, prompts, limit, self.models, self.registry)
+        cells = cells_of(loaded, self.model_names, prompts, limit, self.models)
         self._variants.update(cell.variant.name for cell in cells)
         self._cells.update(dict.fromkeys(cell.id for cell in cells))
         return cells

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from evalkit.records.analyses import Analysis
 from evalkit.records.answers import (
     Answer,
     CheckRecord,
@@ -19,8 +20,10 @@ from evalkit.records.answers import (
     SampleRecord,
 )
 from evalkit.records.names import Group, ScoreName, base_of, score_name
+from evalkit.records.suites import SuiteRecord
 
 __all__ = [
+    "Analysis",
     "Answer",
     "CellRecord",
     "CheckRecord",
@@ -118,12 +121,7 @@ class CellRecord:
     n: samples in the cell; scored: samples that scores are over; statuses: count of answers by
     status.
     scores: by full name, in the order asked for. gates: in the order of the suite.
-    analyses: typed values to draw: ``{"kind": "confusion_matrix", "labels": [...],
-    "counts": [[...]]}`` (rows true, columns predicted; a last label "(none)" only when some
-    answer was no label) and ``{"kind": "classification_report", "rows": [{"label",
-    "precision", "recall", "f1", "support"}...]}``, and with probabilities ``{"kind":
-    "reliability", "n", "confidence", "accuracy", "calibration_error", "largest_gap", "bins":
-    [{"low", "high", "n", "confidence", "accuracy", "accuracy_low", "accuracy_high"}...]}``.
+    analyses: tables and curves to draw.
     error: why the cell has no responses at all (model could not be loaded), else "".
     seconds: wall time spent on it; cached: responses that came from the cache.
     checks: for each check of the suite, by its rule, how many responses break it.
@@ -140,7 +138,7 @@ class CellRecord:
     statuses: dict[str, int]
     scores: dict[str, ScoreRecord]
     gates: list[GateRecord]
-    analyses: list[dict[str, Any]]
+    analyses: list[Analysis]
     samples: list[SampleRecord] = field(default_factory=list)
     error: str = ""
     seconds: float = 0.0
@@ -150,57 +148,6 @@ class CellRecord:
     checks: dict[str, int] = field(default_factory=dict)
     ties: int = 0
     unanswered: int = 0
-
-
-@dataclass(slots=True)
-class SuiteRecord:
-    """A suite as it was when it ran: path, hashes, and the words for its page in the report.
-
-    prompts: template text by variant, as written. labels: of a classification suite.
-    metrics, gates: as written. groups: the columns that samples are grouped by. limit: the number
-    of samples taken when not all were, and total: how many the data has. generation: parameters by
-    name. answer: how answers are taken, such as ``choice``; which: of several numbers or labels,
-    the ``first`` or ``last``. metric_settings: by metric, where it has some. source: the column
-    with the text that is summarised. on_unparsed: ``wrong`` or ``exclude``. repeats: how often
-    each question is asked. cluster: the column that says which samples belong together. pair: the
-    column that two samples share which differ in one thing.
-    max_errors: how many samples may have no answer.
-    scoring_hash: of what decides the scores besides data and prompts, prompt_hashes: of each
-    prompt with its examples; "" and {} where unknown.
-    metric_hashes: of the function of each metric that is the project's own, where its source could
-    be read. rubric_hashes: of each judged score's rubric. judges: who graded, by judged score.
-    """
-
-    name: str
-    path: str
-    task: str
-    description: str
-    licence: str
-    suite_hash: str
-    data_hash: str
-    total: int
-    limit: int | None
-    tags: list[str]
-    labels: list[str]
-    prompts: dict[str, str]
-    metrics: list[str]
-    gates: list[str]
-    groups: list[str] = field(default_factory=list)
-    generation: dict[str, Any] = field(default_factory=dict)
-    answer: str = ""
-    which: str = ""
-    metric_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    source: str | None = None
-    on_unparsed: str = "wrong"
-    repeats: int = 1
-    cluster: str | None = None
-    pair: str | None = None
-    max_errors: int = 0
-    scoring_hash: str = ""
-    prompt_hashes: dict[str, str] = field(default_factory=dict)
-    metric_hashes: dict[str, str] = field(default_factory=dict)
-    rubric_hashes: dict[str, str] = field(default_factory=dict)
-    judges: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

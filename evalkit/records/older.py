@@ -114,7 +114,7 @@ def upgraded_run(suites: Mapping[str, dict[str, Any]], cells: Sequence[dict[str,
     the names of the scores.
     """
     for name, suite in suites.items():
-        if "groups" in suite:
+        if "declared" in suite or "groups" in suite:
             continue
         own = [cell for cell in cells if cell.get("suite") == name]
         scores = [score for cell in own for score in cell.get("scores", {})]
@@ -122,6 +122,40 @@ def upgraded_run(suites: Mapping[str, dict[str, Any]], cells: Sequence[dict[str,
         labels = suite.get("labels", [])
         for cell in own:
             _rename(cell, {old: _upgraded(old, labels, columns) for old in scores})
+
+
+def upgraded_suite(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A suite with what it declares in one mapping; an older version wrote some of it apart.
+
+    What that left out, such as the ways a label may be written, stays missing.
+    """
+    kept = dict(body)
+    if "scoring_hash" in kept:
+        kept["settings_hash"] = kept.pop("scoring_hash")
+    if "declared" in kept:
+        return kept
+    settings = kept.get("metric_settings", {})
+    kept["declared"] = {
+        "suite": kept["name"],
+        "task": kept["task"],
+        "labels": {label: [label] for label in kept.get("labels", ())},
+        "data": {
+            "group": list(kept.get("groups", ())),
+            **{key: kept[key] for key in ("source", "cluster", "pair") if key in kept},
+        },
+        "answer": {"method": kept.get("answer", ""), "which": kept.get("which", "")},
+        "metrics": [
+            {"name": name, "settings": settings.get(name, {})} for name in kept.get("metrics", ())
+        ],
+        **{key: kept[key] for key in _DECLARED if key in kept},
+    }
+    return kept
+
+
+_DECLARED = (
+    *("description", "licence", "tags", "generation"),
+    *("on_unparsed", "repeats", "max_errors"),
+)
 
 
 def _rename(cell: dict[str, Any], names: Mapping[str, str]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from evalkit.records import CellRecord
-from evalkit.reporting.document import finite
+from evalkit.records.analyses import (
+    ClassificationReport,
+    ConfusionMatrix,
+    LabelRow,
+    ReliabilityBin,
+    ReliabilityDiagram,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +25,14 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True)
-class ReliabilityBin:
+class DrawnBin:
     """A bin of a reliability diagram, in percent of its axes; y counts from the top.
 
     confidence: height of what was said; low, high: the interval of the accuracy; shade: 1 to 8,
     by the bin's share of the samples.
     """
 
-    numbers: Mapping[str, Any]
+    numbers: ReliabilityBin
     x: float
     width: float
     y: float
@@ -42,8 +47,8 @@ class Reliability:
     """A reliability diagram to draw, for one cell."""
 
     column: int
-    numbers: Mapping[str, Any]
-    bins: Sequence[ReliabilityBin]
+    numbers: ReliabilityDiagram
+    bins: Sequence[DrawnBin]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +56,16 @@ class ClassReport:
     """Precision, recall, F1 and support by label, for one cell."""
 
     column: int
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[LabelRow]
 
 
 def confusions(cells: Sequence[CellRecord]) -> list[Confusion]:
     """The confusion matrices of a suite's cells."""
     return [
-        Confusion(k, analysis["labels"], [_shaded(row) for row in analysis["counts"]])
+        Confusion(k, analysis.labels, [_shaded(row) for row in analysis.counts])
         for k, cell in enumerate(cells)
         for analysis in cell.analyses
-        if analysis.get("kind") == "confusion_matrix"
+        if isinstance(analysis, ConfusionMatrix)
     ]
 
 
@@ -72,32 +77,32 @@ def _shaded(counts: Sequence[int]) -> list[tuple[int, int]]:
 def reliabilities(cells: Sequence[CellRecord]) -> list[Reliability]:
     """The reliability diagrams of a suite's cells."""
     return [
-        Reliability(k, analysis, [_bin(row, analysis["bins"]) for row in analysis["bins"]])
+        Reliability(k, analysis, [_bin(one, analysis.bins) for one in analysis.bins])
         for k, cell in enumerate(cells)
         for analysis in cell.analyses
-        if analysis.get("kind") == "reliability"
+        if isinstance(analysis, ReliabilityDiagram)
     ]
 
 
-def _bin(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ReliabilityBin:
-    largest = max(other["n"] for other in rows)
-    return ReliabilityBin(
-        numbers=row,
-        x=round(100 * row["low"], 2),
-        width=round(100 * (row["high"] - row["low"]), 2),
-        y=round(100 * (1 - row["accuracy"]), 2),
-        confidence=round(100 * (1 - row["confidence"]), 2),
-        low=round(100 * (1 - row["accuracy_low"]), 2),
-        high=round(100 * (1 - row["accuracy_high"]), 2),
-        shade=max(1, -(-8 * row["n"] // largest)),
+def _bin(one: ReliabilityBin, every: Sequence[ReliabilityBin]) -> DrawnBin:
+    largest = max(other.n for other in every)
+    return DrawnBin(
+        numbers=one,
+        x=round(100 * one.low, 2),
+        width=round(100 * (one.high - one.low), 2),
+        y=round(100 * (1 - one.accuracy), 2),
+        confidence=round(100 * (1 - one.confidence), 2),
+        low=round(100 * (1 - one.accuracy_low), 2),
+        high=round(100 * (1 - one.accuracy_high), 2),
+        shade=max(1, -(-8 * one.n // largest)),
     )
 
 
 def class_reports(cells: Sequence[CellRecord]) -> list[ClassReport]:
     """The classification reports of a suite's cells."""
     return [
-        ClassReport(k, finite(analysis["rows"]))
+        ClassReport(k, analysis.rows)
         for k, cell in enumerate(cells)
         for analysis in cell.analyses
-        if analysis.get("kind") == "classification_report"
+        if isinstance(analysis, ClassificationReport)
     ]

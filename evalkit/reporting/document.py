@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.comparing.saved import pairs_of
-from evalkit.records import CellRecord, RunRecord, ScoreName, ScoreRecord, SuiteRecord
+from evalkit.records import CellRecord, RunRecord, ScoreName, ScoreRecord, SuiteRecord, analyses
 from evalkit.reporting.answers import values_of
 
 _PLACE = "\x00a column\x00"
@@ -104,7 +104,7 @@ def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[st
         "statuses": dict(cell.statuses),
         "scores": {name: _score(score) for name, score in cell.scores.items()},
         "gates": [finite(asdict(gate)) for gate in cell.gates],
-        "analyses": finite(cell.analyses),
+        "analyses": [finite(analyses.to_json(one)) for one in cell.analyses],
         "error": cell.error,
         "seconds": finite(cell.seconds),
         "cached": cell.cached,
@@ -122,10 +122,21 @@ def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[st
 
 
 def _suite(suite: SuiteRecord) -> dict[str, Any]:
-    values: dict[str, Any] = finite(asdict(suite))
+    values: dict[str, Any] = finite({name: getattr(suite, name) for name in _OF_SUITE})
+    values["scoring_hash"] = suite.settings_hash
     # For readers of older documents, which had the columns as one text.
     values["group"] = ", ".join(suite.groups) or None
+    values["declared"] = finite(suite.declared)
     return values
+
+
+_OF_SUITE = (
+    *("name", "path", "task", "description", "licence", "suite_hash", "data_hash", "total"),
+    *("limit", "tags", "labels", "prompts", "metrics", "gates", "groups", "generation"),
+    *("answer", "which", "metric_settings", "source", "on_unparsed", "repeats", "cluster"),
+    *("pair", "max_errors", "prompt_hashes", "metric_hashes", "rubric_hashes", "judges"),
+)
+"""What a document says of a suite; most of it stands in its declaration as well."""
 
 
 def _score(score: ScoreRecord) -> dict[str, Any]:

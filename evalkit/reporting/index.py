@@ -16,6 +16,7 @@ from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.rows import match_rows
 from evalkit.comparing.side import row_digest
 from evalkit.records import CellRecord, SampleRecord, SuiteRecord
+from evalkit.records.analyses import ConfusionMatrix, JudgedReport
 from evalkit.reporting.changes import before
 from evalkit.reporting.document import finite
 
@@ -101,8 +102,8 @@ def _labels(cells: Sequence[CellRecord]) -> list[str]:
     names: dict[str, None] = {}
     for cell in cells:
         for analysis in cell.analyses:
-            if analysis.get("kind") == "confusion_matrix":
-                names.update(dict.fromkeys(map(str, analysis["labels"])))
+            if isinstance(analysis, ConfusionMatrix):
+                names.update(dict.fromkeys(analysis.labels))
     return list(names)
 
 
@@ -158,7 +159,7 @@ def _panel(cell: CellRecord, sample: SampleRecord | None) -> str:
     }
     if not panels:
         return _ABSENT
-    apart = {a["score"]: a.get("apart", 1) for a in cell.analyses if a.get("kind") == "judged"}
+    apart = {a.score: a.panel.apart for a in cell.analyses if isinstance(a, JudgedReport)}
     wide = (max(v) - min(v) >= apart.get(part[0], 1) for part, v in panels.items())
     return "1" if any(wide) else "0"
 

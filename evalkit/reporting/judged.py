@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from evalkit.records import CellRecord
-from evalkit.reporting.document import finite
+from evalkit.records.analyses import JudgedReport, PairwiseReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,29 +14,39 @@ class JudgedCell:
     """What the judges of one score said of one cell."""
 
     column: int
-    told: Mapping[str, Any]
+    report: JudgedReport
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedTable:
-    """One judged score over the cells of a suite. about: the rubric, as any of the cells has it."""
+    """One judged score over the cells of a suite. first: the report of the first of them."""
 
     score: str
-    about: Mapping[str, Any]
+    first: JudgedReport
     cells: Sequence[JudgedCell]
+
+
+@dataclass(frozen=True, slots=True)
+class DuelRow:
+    """A cell against every opponent. met: ``(wins, ties, losses)`` against each, or None."""
+
+    name: str
+    strength: float | None
+    low: float | None
+    high: float | None
+    met: Sequence[tuple[int, int, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Duels:
     """Wins, ties and losses of every cell (rows) against every other (columns).
 
-    rows: name of the cell, its strength with interval, and per opponent ``(wins, ties, losses)``
-    or None. contradicted: of ``pairs``, how many the order decided.
+    contradicted: of ``pairs``, how many the order decided.
     """
 
     score: str
     opponents: Sequence[str]
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[DuelRow]
     pairs: int
     contradicted: int
 
@@ -47,41 +56,33 @@ def judged_tables(cells: Sequence[CellRecord]) -> list[JudgedTable]:
     found: dict[str, list[JudgedCell]] = {}
     for k, cell in enumerate(cells):
         for analysis in cell.analyses:
-            if analysis.get("kind") == "judged":
-                found.setdefault(analysis["score"], []).append(JudgedCell(k, finite(analysis)))
-    return [JudgedTable(score, told[0].told, told) for score, told in found.items()]
+            if isinstance(analysis, JudgedReport):
+                found.setdefault(analysis.score, []).append(JudgedCell(k, analysis))
+    return [JudgedTable(score, judged[0].report, judged) for score, judged in found.items()]
 
 
 def duels(cells: Sequence[CellRecord]) -> list[Duels]:
     """The pairwise scores of a suite, each as a matrix."""
-    found: dict[str, list[tuple[CellRecord, Mapping[str, Any]]]] = {}
+    found: dict[str, list[tuple[CellRecord, PairwiseReport]]] = {}
     for cell in cells:
         for analysis in cell.analyses:
-            if analysis.get("kind") == "pairwise":
-                found.setdefault(analysis["score"], []).append((cell, finite(analysis)))
-    return [_matrix(score, told) for score, told in found.items()]
+            if isinstance(analysis, PairwiseReport):
+                found.setdefault(analysis.score, []).append((cell, analysis))
+    return [_matrix(score, reports) for score, reports in found.items()]
 
 
-def _matrix(score: str, told: Sequence[tuple[CellRecord, Mapping[str, Any]]]) -> Duels:
-    names = dict.fromkeys(row["against"] for _, one in told for row in one["opponents"])
-    order = [f"{cell.model}/{cell.prompt}" for cell, _ in told]
+def _matrix(score: str, reports: Sequence[tuple[CellRecord, PairwiseReport]]) -> Duels:
+    names = dict.fromkeys(row.against for _, report in reports for row in report.opponents)
+    order = [f"{cell.model}/{cell.prompt}" for cell, _ in reports]
     opponents = [name for name in order if name in names] + [n for n in names if n not in order]
     rows = []
-    for cell, one in told:
-        met = {
-            row["against"]: (row["wins"], row["ties"], row["losses"]) for row in one["opponents"]
-        }
-        rows.append(
-            {
-                "name": f"{cell.model}/{cell.prompt}",
-                "strength": one["strength"],
-                "low": one["low"],
-                "high": one["high"],
-                "met": [met.get(name) for name in opponents],
-            }
-        )
+    for cell, report in reports:
+        met = {row.against: (row.wins, row.ties, row.losses) for row in report.opponents}
+        against = [met.get(name) for name in opponents]
+        name = f"{cell.model}/{cell.prompt}"
+        rows.append(DuelRow(name, report.strength, report.low, report.high, against))
     # Each pair of cells is counted on both sides, one with the target on one side only.
     sides = 1 if "target" in opponents else 2
-    pairs = sum(one["pairs"] for _, one in told) // sides
-    contradicted = sum(one["contradicted"] for _, one in told) // sides
+    pairs = sum(report.pairs for _, report in reports) // sides
+    contradicted = sum(report.contradicted for _, report in reports) // sides
     return Duels(score, opponents, rows, pairs, contradicted)

@@ -12,6 +12,7 @@ from textwrap import wrap
 from rich.cells import cell_len, set_cell_size
 
 from evalkit.records import CellRecord, RunRecord
+from evalkit.records.analyses import JudgedReport
 from evalkit.reporting import words
 from evalkit.reporting.summary import (
     cell_name,
@@ -59,10 +60,10 @@ def summary_lines(run: RunRecord, width: int = 100) -> list[str]:
 
 def _judged(run: RunRecord, cell: CellRecord) -> list[str]:
     """The scores that judges gave, each in a line; below it as a certificate corrects it."""
-    tables = {a["score"]: a for a in cell.analyses if a.get("kind") == "judged"}
+    reports = {a.score: a for a in cell.analyses if isinstance(a, JudgedReport)}
     main = main_score(run, cell)
     lines = []
-    for name, table in tables.items():
+    for name, report in reports.items():
         score = cell.scores.get(name)
         if score and (not main or name != main.name):
             lines.append(
@@ -71,14 +72,19 @@ def _judged(run: RunRecord, cell: CellRecord) -> list[str]:
                 f" of {plain(words.number(score.range_low))} to"
                 f" {plain(words.number(score.range_high))}, n {score.n}"
             )
-        for key, made in table.get("corrected", {}).items():
-            who = "rules'" if table["judges"][0]["judge"] == "rules" else "judge's"
+        for key, made in report.corrected.items():
+            who = "rules'" if report.judges[0].judge == "rules" else "judge's"
             lines.append(
-                f"corrected {clean(key)} {plain(words.number(made['value']))}"
-                f" {plain(words.interval(made['low'], made['high']))}, by the {who} errors on"
-                f" {table['judges'][0]['certificate']['cases']} labelled cases"
+                f"corrected {clean(key)} {plain(words.number(made.value))}"
+                f" {plain(words.interval(made.low, made.high))}, by the {who} errors on"
+                f" {_cases(report)} labelled cases"
             )
     return lines
+
+
+def _cases(report: JudgedReport) -> int:
+    certificate = report.judges[0].certificate
+    return certificate.cases if certificate else 0
 
 
 def _row(run: RunRecord, cell: CellRecord) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from evalkit.comparing.rows import digest_of, match_rows
 from evalkit.comparing.saved import read_run
 from evalkit.comparing.side import row_digest
 from evalkit.errors import UnknownRunError, UsageError
-from evalkit.judging.load import all_judged
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, RunRecord, SuiteRecord
 from evalkit.runner.bench import Bench
@@ -211,11 +210,11 @@ def _changes(
     then = "" if other.prompt == prompt else f" (there: '{other.prompt}')"
     was = record.prompt_hashes.get(other.prompt)
     compared = (
-        ("the suite's settings have changed", record.scoring_hash, cell.suite.settings_hash),
+        ("the suite's settings have changed", record.settings_hash, cell.suite.settings_hash),
         (f"prompt '{prompt}'{then} has changed", was, cell.variant.hash),
         *(
             (f"rubric '{e.score}' has changed", record.rubric_hashes.get(e.score), e.rubric.hash)
-            for e in all_judged(cell.suite)
+            for e in cell.loaded.judged
         ),
     )
     for what, before, now in compared:
@@ -224,7 +223,7 @@ def _changes(
     for metric, before in record.metric_hashes.items():
         if (now := registry.fingerprint(metric)) and now != before:
             yield f"the function of metric '{metric}' has changed"
-    for entry in all_judged(cell.suite):
+    for entry in cell.loaded.judged:
         graded = record.judges.get(entry.score)
         judges = [judge.name for judge in bench.of(entry)]
         if graded and judges and graded != judges:

@@ -12,8 +12,7 @@ from pydantic import ValidationError
 from evalkit.answers.refusal_rules import rules_identity
 from evalkit.errors import ModelError, Problem, SpecError, UsageError
 from evalkit.exchange import Generation
-from evalkit.gates import Gate
-from evalkit.judging.load import Judged, all_judged, judged_by, refusal_judge
+from evalkit.judging.load import Judged
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
 from evalkit.records.names import base_of
@@ -21,6 +20,7 @@ from evalkit.runner.blame import blamed
 from evalkit.runner.reference import reference_models
 from evalkit.runner.targets import make_models
 from evalkit.spec.judges import JudgeDeclaration
+from evalkit.spec.load import LoadedSuite
 from evalkit.spec.problems import sentence
 from evalkit.spec.project import Project
 from evalkit.spec.source import scan_yaml
@@ -77,7 +77,7 @@ class Bench:
 
 
 def make_bench(
-    suites: Sequence[Suite],
+    suites: Sequence[LoadedSuite],
     asked: Sequence[str],
     project: Project,
     loaded: Mapping[str, Any],
@@ -92,7 +92,7 @@ def make_bench(
     declared = declared_judges(project)
     chosen = [name.strip() for one in asked for name in one.split(",") if name.strip()]
     default = tuple(dict.fromkeys(chosen)) or _default(project)
-    entries = [entry for suite in suites for entry in all_judged(suite)]
+    entries = [entry for one in suites for entry in one.judged]
     names = dict.fromkeys(name for entry in entries for name in entry.spec.by or default)
     if chosen and not names:
         for name in chosen:  # a misspelt name is an error all the same
@@ -104,16 +104,16 @@ def make_bench(
         judges[name] = Judge(name, _model(how.model, made, project, loaded), how)
     references = {
         name: _model(name, made, project, loaded)
-        for suite in suites
-        for name in reference_models(suite).values()
+        for one in suites
+        for name in reference_models(one.suite).values()
     }
     bench = Bench(default, judges, references, project.root)
     for entry in entries:
         for judge in bench.of(entry):
             refuse_unable(judge, entry)
-    for suite in suites:
-        for metric, name in reference_models(suite).items():
-            _refuse_unable_reader(name, references[name], metric, suite)
+    for one in suites:
+        for metric, name in reference_models(one.suite).items():
+            _refuse_unable_reader(name, references[name], metric, one.suite)
     return bench
 
 
@@ -193,22 +193,21 @@ _NAME_ONE = (
 )
 
 
-def without_judge(suite: Suite, bench: Bench) -> list[Judged]:
-    """The entries of a suite that nobody grades by."""
-    return [entry for entry in judged_by(suite)[0] if not bench.of(entry)]
+def without_judge(loaded: LoadedSuite, bench: Bench) -> list[Judged]:
+    """The entries of a suite's ``judges:`` that nobody grades by."""
+    return [one for one in loaded.judged if not one.is_refusals and not bench.of(one)]
 
 
-def missing_judge(suite: Suite, gates: Sequence[Gate], bench: Bench) -> str:
+def missing_judge(loaded: LoadedSuite, bench: Bench) -> str:
     """Why a suite cannot be decided without a judge, found before any model works; or ""."""
-    refusals = refusal_judge(suite)
-    if refusals and not bench.of(refusals):
-        method = suite.refusals.method
+    if any(entry.is_refusals and not bench.of(entry) for entry in loaded.judged):
+        method = loaded.suite.refusals.method
         return (
             f"'refusals: {{method: {method}}}' asks a judge, and no judge was named: {_NAME_ONE};"
             " or let the rules alone decide with 'refusals: {method: rules}'"
         )
-    ungraded = {entry.score for entry in without_judge(suite, bench)}
-    for gate in gates:
+    ungraded = {entry.score for entry in without_judge(loaded, bench)}
+    for gate in loaded.gates:
         for term in gate.terms:
             name = base_of(term.score)
             if name in ungraded:
@@ -220,13 +219,13 @@ def missing_judge(suite: Suite, gates: Sequence[Gate], bench: Bench) -> str:
 
 
 def notices(
-    pairs: Sequence[tuple[Suite, str]], bench: Bench, models: Mapping[str, Model]
+    pairs: Sequence[tuple[LoadedSuite, str]], bench: Bench, models: Mapping[str, Model]
 ) -> Iterator[str]:
     """What a reader must know of the judges. pairs: every suite with each model it is for."""
-    suites = {suite.suite: suite for suite, _ in pairs}
+    suites = {loaded.suite.suite: loaded for loaded, _ in pairs}
     ungraded = {
-        name: [entry.score for entry in without_judge(suite, bench)]
-        for name, suite in suites.items()
+        name: [entry.score for entry in without_judge(loaded, bench)]
+        for name, loaded in suites.items()
     }
     for name, scores in ungraded.items():
         if scores:
@@ -235,8 +234,8 @@ def notices(
                 " no judge was named (--eval-judge NAME)"
             )
     told = set()
-    for suite, target in pairs:
-        for entry in all_judged(suite):
+    for loaded, target in pairs:
+        for entry in loaded.judged:
             for judge in bench.of(entry):
                 if (judge.name, target) not in told and _same(judge.model, models[target]):
                     told.add((judge.name, target))

@@ -19,6 +19,7 @@ from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
 from evalkit.judging.refusal_rates import WHOLE, kind_name, step
 from evalkit.judging.rubric import FIRST, NO, YES, Rubric
+from evalkit.models.weight_cache import LoadedModels
 from evalkit.runner.asking import Errand
 from evalkit.runner.bench import Judge, asked_how, refuse_unable
 from evalkit.runner.judge import inquire
@@ -65,11 +66,10 @@ def calibrate(
     ruled = _ruled(labels, sure_only=True) if judged.after_rules else {}
     open_cases = [case for case in labels.cases if id(case) not in ruled]
     probes = list(_probes(judged, judge, open_cases, times))
-    errand = Errand(judge.name, judge.model, store, new_run_id(), progress or Silent(), use_cache)
-    try:
+    progress, run = progress or Silent(), new_run_id()
+    with LoadedModels() as loaded:
+        errand = Errand(judge.name, judge.model, store, run, progress, use_cache, loaded)
         inquire(errand, probes)
-    finally:
-        errand.close()
     rubric = judged.rubric
     of_case: dict[int, list[_Probe]] = {}
     for probe in probes:

@@ -20,13 +20,14 @@ from evalkit.judging.certificate import (
     too_few,
 )
 from evalkit.judging.correction import Corrected, corrected_mean, corrected_rate
-from evalkit.judging.load import Judged, refusal_judge
+from evalkit.judging.load import Judged
 from evalkit.judging.rubric import NO, YES, is_path
 from evalkit.records import ScoreRecord
+from evalkit.records.analyses import CertificateFigure, CertificateSummary, CorrectedScore
 from evalkit.records.names import ScoreName
 from evalkit.runner.bench import Bench, Judge, asked_how
 from evalkit.runner.blame import blamed
-from evalkit.spec.suite import Suite
+from evalkit.spec.load import LoadedSuite
 from evalkit.stats.intervals import Interval
 
 
@@ -51,12 +52,12 @@ def standings(judged: Judged, bench: Bench, folder: Path) -> list[Standing]:
     return [_standing(judged, judge, known) for judge in bench.of(judged)]
 
 
-def refusal_standings(suite: Suite, bench: Bench) -> list[Standing]:
+def refusal_standings(loaded: LoadedSuite, bench: Bench) -> list[Standing]:
     """Whoever tells the refusals of a suite: the rules, or its judges with or without them."""
-    judged = refusal_judge(suite)
+    judged = next((entry for entry in loaded.judged if entry.is_refusals), None)
     if judged is None:
         return [rules_standing(bench)]
-    return standings(judged, bench, suite.path.parent)
+    return standings(judged, bench, loaded.suite.path.parent)
 
 
 def rules_standing(bench: Bench) -> Standing:
@@ -176,23 +177,27 @@ def objection(
     return None
 
 
-def told(certificate: Certificate | None) -> dict[str, Any] | None:
+def summary_of(certificate: Certificate | None) -> CertificateSummary | None:
     """What a report shows of a certificate."""
     if certificate is None:
         return None
-    return {
-        "made": certificate.made,
-        "cases": len(certificate.labelled),
-        "raters": certificate.labels["raters"],
-        "labels": certificate.labels["file"],
-        "labels_hash": certificate.labels["hash"][:12],
-        "figures": {
-            name: {
-                key: value if value == value else None for key, value in figure._asdict().items()
-            }
-            for name, figure in certificate.figures.items()
+    return CertificateSummary(
+        made=certificate.made,
+        cases=len(certificate.labelled),
+        raters=certificate.labels["raters"],
+        labels=certificate.labels["file"],
+        labels_hash=certificate.labels["hash"][:12],
+        figures={
+            name: CertificateFigure(
+                _defined(one.value), _defined(one.low), _defined(one.high), one.n, one.why
+            )
+            for name, one in certificate.figures.items()
         },
-    }
+    )
+
+
+def _defined(value: float) -> float | None:
+    return value if value == value else None
 
 
 def corrected(
@@ -201,7 +206,7 @@ def corrected(
     grades: Mapping[str, Sequence[float]],
     scores: Mapping[str, ScoreRecord],
     shown: Sequence[str] = (),
-) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+) -> tuple[dict[str, CorrectedScore], dict[str, str]]:
     """The scores of a cell as people would have given them, were the judge to err as it did then;
     and of the others, why they are not corrected.
 
@@ -215,7 +220,7 @@ def corrected(
         return {}, {}
     if judged.rubric.mode == "pointwise" and judged.spec.aggregate == "majority":
         return {}, {}
-    made: dict[str, dict[str, Any]] = {}
+    made: dict[str, CorrectedScore] = {}
     left: dict[str, str] = {}
     for name, values in grades.items():
         if len(values) < 2:
@@ -225,7 +230,7 @@ def corrected(
         if one.why:
             left[name] = one.why
         else:
-            made[name] = {key: getattr(one, key) for key in ("value", "low", "high", "method")}
+            made[name] = CorrectedScore(one.value, one.low, one.high, one.method)
     return made, left
 
 

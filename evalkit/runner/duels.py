@@ -8,6 +8,7 @@ from statistics import fmean
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import strengths, verdict
 from evalkit.judging.panel import combined
+from evalkit.records.analyses import OpponentRow, PairwiseReport
 from evalkit.runner.judgments import worth
 from evalkit.runner.questions import (
     TARGET,
@@ -114,30 +115,29 @@ def write_duels(
     """Wins, ties and losses against each opponent, and how often the order decided."""
     names = {id(other): other.name for other in cells}
     names[id(None)] = TARGET
-    rows = []
+    rows: list[OpponentRow] = []
     for (one, other), verdicts in duels.items():
         if id(cell) not in (one, other):
             continue
         values = [v if one == id(cell) else 1.0 - v for v in verdicts.values()]
         rows.append(
-            {
-                "against": names[other if one == id(cell) else one],
-                "wins": sum(v > 0.5 for v in values),
-                "ties": sum(v == 0.5 for v in values),
-                "losses": sum(v < 0.5 for v in values),
-            }
+            OpponentRow(
+                against=names[other if one == id(cell) else one],
+                wins=sum(v > 0.5 for v in values),
+                ties=sum(v == 0.5 for v in values),
+                losses=sum(v < 0.5 for v in values),
+            )
         )
     decided, contradicted = _contradictions(asks)
     cell.done.record.analyses.append(
-        {
-            "kind": "pairwise",
-            "score": judged.score,
-            "rubric": judged.rubric.name,
-            "opponents": sorted(rows, key=lambda row: str(row["against"])),
-            "pairs": decided,
-            "contradicted": contradicted,
-            **table.get(id(cell), {"strength": None, "low": None, "high": None}),
-        }
+        PairwiseReport(
+            score=judged.score,
+            rubric=judged.rubric.name,
+            opponents=tuple(sorted(rows, key=lambda row: row.against)),
+            pairs=decided,
+            contradicted=contradicted,
+            **table.get(id(cell), {}),
+        )
     )
 
 

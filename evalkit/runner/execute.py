@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalkit.comparing.columns import scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Request, Response, Status
-from evalkit.judging.load import all_judged
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
-from evalkit.models.shelf import SHELF, weights_of
 from evalkit.models.thinking import spoken, thinking_of
+from evalkit.models.weight_cache import LoadedModels, group_by_weights
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -32,7 +30,6 @@ from evalkit.runner.blame import blamed
 from evalkit.runner.decide import Decided, Relations, decide
 from evalkit.runner.judge import judge
 from evalkit.runner.memory import Peaks
-from evalkit.runner.order import adjacent
 from evalkit.runner.outcomes import answer_of, plain_prompt
 from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress, Silent
@@ -41,7 +38,6 @@ from evalkit.runner.recall import identified
 from evalkit.runner.refusals import certify
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
 from evalkit.runner.score import Scorer, first_lost, statuses
-from evalkit.runner.staying import Staying
 from evalkit.runner.vocabulary import metric_names, missing_for_metrics
 from evalkit.spec.data import Sample
 from evalkit.store import Store
@@ -68,10 +64,9 @@ def execute(
     run.provenance |= isolation_of([cell.suite for cell in plan.cells], plan.allow_code)
     store.begin_run(run)
     try:
-        to_come = [plan.models[name] for name, _ in plan.by_model()] + _later(plan)
-        expecting = SHELF.expecting([weights_of(model) for model in to_come])
-        with expecting as worked, Staying() as staying:
-            decided = _scored(plan, store, run, use_cache, progress, worked, staying)
+        answering = [plan.models[name] for name, _ in plan.by_model()]
+        with LoadedModels(answering, _later(plan)) as loaded:
+            decided = _scored(plan, store, run, use_cache, progress, loaded)
             judge(
                 plan,
                 decided,
@@ -80,7 +75,7 @@ def execute(
                 use_cache=use_cache,
                 progress=progress,
                 record_of=model_record,
-                staying=staying,
+                loaded=loaded,
             )
         cells = [done.record for done in decided]
         relations = Relations(run, store, cells, plan.registry, reference or Reference())
@@ -106,15 +101,13 @@ def _scored(
     run: RunRecord,
     use_cache: bool,
     progress: Progress,
-    worked: Callable[[str | None], None],
-    staying: Staying,
+    loaded: LoadedModels,
 ) -> list[Decided]:
-    """The cells of all models. worked: told the weights of each model that is done. staying: given
-    the last one when it judges too."""
+    """The cells of all models. loaded: the models in memory."""
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
         or missing_for_metrics(cell.suite, plan.registry)
-        or missing_judge(cell.suite, cell.gates, plan.bench)
+        or missing_judge(cell.loaded, plan.bench)
         for cell in plan.cells
     }
     prepared: dict[str, list[Asked] | str] = {}
@@ -129,18 +122,16 @@ def _scored(
         for cell in plan.cells
         if barred[cell.id]
     ]
-    later = _later(plan)
-    work = adjacent(plan.by_model(), plan.models, later)
-    for name, every in work:
+    for name, every in group_by_weights(plan.by_model(), plan.models, _later(plan)):
         cells = [cell for cell in every if not barred[cell.id]]
         todo = prepared[name]
         model = plan.models[name]
         if isinstance(todo, str):
             run.models[name] = model_record(model, error=todo)
             decided += [_broken(cell, positions[cell.id], todo, store, run) for cell in cells]
-            worked(weights_of(model))
+            loaded.finish(model)
             continue
-        respondent = Respondent(model, store, run.id, progress)
+        respondent = Respondent(model, store, run.id, progress, loaded)
         memory = Peaks()
         try:
             for asked in todo:
@@ -155,12 +146,8 @@ def _scored(
             run.models[name] = model_record(model, respondent.load_seconds, error)
             if respondent.load_seconds:
                 run.models[name].peak_memory = memory.found()
-            if name == work[-1][0] and any(model is other for other in later):
-                staying.keep(respondent)
         finally:
-            if staying.model is not model:
-                respondent.close()
-            worked(weights_of(model))
+            loaded.finish(model)
     # in the order of the declarations, whatever the order of the work was
     run.models = {name: run.models[name] for name, _ in plan.by_model()}
     return sorted(decided, key=lambda done: done.position)
@@ -296,36 +283,20 @@ def _suite_records(plan: Plan) -> dict[str, SuiteRecord]:
 
 def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
     suite, dataset = cell.suite, cell.dataset
-    judged = all_judged(suite)
+    judged = cell.loaded.judged
     names = metric_names(suite)
     metric_hashes = {name: found for name in names if (found := registry.fingerprint(name))}
     return SuiteRecord(
-        name=suite.suite,
+        declared=suite.declaration,
         path=_relative(suite.path, suite.root),
-        task=suite.task,
-        description=suite.description,
-        licence=suite.licence,
         suite_hash=suite.hash,
         data_hash=dataset.hash,
         total=dataset.total,
         limit=len(dataset.samples) if len(dataset.samples) < dataset.total else None,
-        tags=list(suite.tags),
-        labels=list(suite.labels),
         prompts={name: variant.template_text for name, variant in cell.loaded.variants.items()},
         metrics=list(names),
         gates=[gate.rule for gate in cell.gates],
-        groups=list(suite.data.group),
-        generation=asdict(suite.generation.settings()),
-        answer=suite.answer.method,
-        which=suite.answer.which,
-        metric_settings={spec.name: dict(spec.settings) for spec in suite.metrics if spec.settings},
-        source=suite.data.source,
-        on_unparsed=suite.on_unparsed,
-        repeats=suite.repeats,
-        cluster=suite.data.cluster,
-        pair=suite.data.pair,
-        max_errors=suite.max_errors,
-        scoring_hash=suite.settings_hash,
+        settings_hash=suite.settings_hash,
         prompt_hashes={name: variant.hash for name, variant in cell.loaded.variants.items()},
         metric_hashes=metric_hashes,
         rubric_hashes={entry.score: entry.rubric.hash for entry in judged},

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
 from evalkit.exchange import Status
-from evalkit.judging.certificate import digest_of
+from evalkit.judging.certificate import Certificate, digest_of
 from evalkit.judging.load import Judged
-from evalkit.judging.panel import combined, panel_table
+from evalkit.judging.panel import combined, panel_of
 from evalkit.judging.prompts import category_name
 from evalkit.judging.scores import judged_score
 from evalkit.records import ScoreRecord
+from evalkit.records.analyses import JudgedReport, JudgeRow, RubricSummary
 from evalkit.records.names import ScoreName
 from evalkit.runner.bench import Bench
-from evalkit.runner.certified import Standing, corrected, standings, told
+from evalkit.runner.certified import Standing, corrected, standings, summary_of
 from evalkit.runner.duels import Duels, fight, strengths_of, write_duels
 from evalkit.runner.judgments import CATEGORY, keep, worth
 from evalkit.runner.measure import Part, clusters_of, parts_of
@@ -47,8 +49,10 @@ def grade_cells(
     standing = standings(judged, bench, folder)
     for cell in cells:
         own = [ask for ask in asks if cell in (ask.case.cell, ask.case.other)]
-        _write(cell, judged, own, by_cell[id(cell)], judges)
-        _certify(cell, judged, standing, own)
+        report = _write(cell, judged, own, by_cell[id(cell)], standing)
+        cell.done.standings[judged.score] = standing
+        corrections = _corrections(cell, judged, standing, own)
+        cell.done.record.analyses.append(replace(report, **corrections))
         if table is not None:
             write_duels(cell, cells, judged, own, duels, table)
 
@@ -62,19 +66,17 @@ def _write(
     judged: Judged,
     asks: Sequence[Ask],
     grades: Mapping[str, Mapping[str, Mapping[Place, float]]],
-    judges: Sequence[str],
-) -> None:
-    """A cell's judged scores, whole and by criterion and group, and the table of its judges."""
+    standing: Sequence[Standing],
+) -> JudgedReport:
+    """Write a cell's judged scores, whole and by criterion and group; returns who gave them."""
     graded = places(cell, judged)
     weights = {c.name: c.weight for c in judged.rubric.criteria}
     names = list(weights) if judged.rubric.mode == "binary" else [""]
     by_judge = {
         judge: [_weighted([grades[judge].get(n, {}).get(p) for n in names], weights, names)
                 for p in graded]
-        for judge in judges
+        for judge in grades
     }  # fmt: skip
-    panel = panel_table(judged.score, judged.rubric.mode, by_judge)
-    cell.done.record.analyses.append(table_of(judged, panel, asks))
     how = judged.spec.aggregate
     whole = dict(zip(graded, (_combined(g, how) for g in zip(*by_judge.values(), strict=True)),
                      strict=True))  # fmt: skip
@@ -82,33 +84,27 @@ def _write(
     for full in judged.score_names[1:]:
         name = ScoreName.parse(full).key or ""
         of_one = {
-            place: _combined([grades[judge].get(name, {}).get(place) for judge in judges], how)
+            place: _combined([grades[judge].get(name, {}).get(place) for judge in grades], how)
             for place in graded
         }
         _score(cell, judged, full, of_one, (0.0, 1.0), asks)
+    return judged_report(judged, by_judge, asks, standing)
 
 
-def _certify(
-    cell: GradedCell, judged: Judged, standing: list[Standing], asks: Sequence[Ask]
-) -> None:
-    """What certificates tell of the judges; and of one judge's scores, corrected by its own."""
-    cell.done.standings[judged.score] = standing
-    table = next(
-        a for a in cell.done.record.analyses
-        if a["kind"] == "judged" and a["score"] == judged.score
-    )  # fmt: skip
-    for row, one in zip(table["judges"], standing, strict=True):
-        row["certificate"] = told(one.certificate)
-    clustered = cell.done.cell.suite.data.cluster is not None
-    if len(standing) == 1 and standing[0].certificate is not None and not clustered:
-        grades = {
-            name: [sample.scores[name] for sample in cell.samples if name in sample.scores]
-            for name in judged.score_names
-        }
-        scores = cell.done.record.scores
-        table["corrected"], table["uncorrected"] = corrected(
-            judged, standing[0].certificate, grades, scores, _shown(cell, judged, asks)
-        )
+def _corrections(
+    cell: GradedCell, judged: Judged, standing: Sequence[Standing], asks: Sequence[Ask]
+) -> dict[str, Any]:
+    """A single judge's scores, corrected by its certificate: two fields of a report."""
+    certificate = standing[0].certificate if len(standing) == 1 else None
+    if certificate is None or cell.done.cell.suite.data.cluster is not None:
+        return {}
+    grades = {
+        name: [sample.scores[name] for sample in cell.samples if name in sample.scores]
+        for name in judged.score_names
+    }
+    scores = cell.done.record.scores
+    made, left = corrected(judged, certificate, grades, scores, _shown(cell, judged, asks))
+    return {"corrected": made, "uncorrected": left}
 
 
 def _shown(cell: GradedCell, judged: Judged, asks: Sequence[Ask]) -> list[str]:
@@ -215,37 +211,60 @@ def _why(judged: Judged, missing: int, total: int, asks: Sequence[Ask], allowed:
     )
 
 
-def table_of(judged: Judged, panel: dict[str, Any], asks: Sequence[Ask]) -> dict[str, Any]:
-    """What the report tells of an entry in one cell: the judges, their replies, their agreement."""
+def judged_report(
+    judged: Judged,
+    grades: Mapping[str, Sequence[float | None]],
+    asks: Sequence[Ask],
+    standing: Sequence[Standing],
+) -> JudgedReport:
+    """What the report shows of an entry in one cell: the judges, their replies, their agreement.
+
+    grades: by judge, one for each answer in the same order, None where it gave none.
+    """
     rubric = judged.rubric
-    table = {
-        **panel,
-        "kind": "judged",
-        "rubric": rubric.name,
-        "hash": rubric.hash[:12],
-        "mode": rubric.mode,
-        "description": rubric.description,
-        "better": rubric.better,
-        "scale": {str(step): text for step, text in (rubric.scale or {}).items()},
-        "aggregate": judged.spec.aggregate,
-    }
-    for row in table["judges"]:
-        own = [ask for ask in asks if ask.judge.name == row["judge"]]
-        masses = [ask.reply.mass for ask in own if ask.reply.mass is not None]
-        row["method"] = own[0].method if own else ""
-        row["judgments"] = len(own)
-        row["statuses"] = dict(Counter(ask.reply.status.value for ask in own))
-        row["mass"] = fmean(masses) if masses else None
-        row["answers"] = dict(
-            Counter(
-                ask.reply.answer for ask in own if ask.reply.answer and ask.criterion != CATEGORY
-            )
-        )
+    certificates = {one.judge: one.certificate for one in standing}
     named = [
         category_name(rubric, ask.reply.answer)
         for ask in asks
         if ask.criterion == CATEGORY and ask.reply.answer
     ]
-    if rubric.categories:
-        table["categories"] = dict(Counter(named))
-    return table
+    return JudgedReport(
+        score=judged.score,
+        judges=tuple(
+            _row(judge, given, [ask for ask in asks if ask.judge.name == judge], certificates)
+            for judge, given in grades.items()
+        ),
+        panel=panel_of(rubric.mode, list(grades.values())),
+        about=RubricSummary(
+            rubric=rubric.name,
+            hash=rubric.hash[:12],
+            mode=rubric.mode,
+            description=rubric.description,
+            better=rubric.better,
+            scale={str(step): text for step, text in (rubric.scale or {}).items()},
+            aggregate=judged.spec.aggregate,
+        ),
+        categories=dict(Counter(named)) if rubric.categories else {},
+    )
+
+
+def _row(
+    judge: str,
+    grades: Sequence[float | None],
+    asks: Sequence[Ask],
+    certificates: Mapping[str, Certificate | None],
+) -> JudgeRow:
+    given = [grade for grade in grades if grade is not None]
+    masses = [ask.reply.mass for ask in asks if ask.reply.mass is not None]
+    said = [ask.reply.answer for ask in asks if ask.reply.answer and ask.criterion != CATEGORY]
+    return JudgeRow(
+        judge=judge,
+        n=len(given),
+        mean=fmean(given) if given else None,
+        method=asks[0].method if asks else "",
+        judgments=len(asks),
+        statuses=dict(Counter(ask.reply.status.value for ask in asks)),
+        mass=fmean(masses) if masses else None,
+        answers=dict(Counter(said)),
+        certificate=summary_of(certificates.get(judge)),
+    )

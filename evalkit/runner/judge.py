@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from evalkit.exchange import Generation, Request, Status
-from evalkit.judging.load import REFUSALS, Judged, all_judged
+from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question
 from evalkit.judging.reply import read, reasoning_request, request
 from evalkit.models.base import Model
+from evalkit.models.weight_cache import LoadedModels
 from evalkit.records import ModelRecord, RunRecord
 from evalkit.runner.asking import Errand
 from evalkit.runner.bench import Bench, notices
@@ -25,7 +26,6 @@ from evalkit.runner.questions import Ask, GradedCell, Inquiry, asks_of
 from evalkit.runner.read import Reader, readers_of
 from evalkit.runner.reference import reference_models
 from evalkit.runner.refusals import places_to_judge, regrade
-from evalkit.runner.staying import Staying
 from evalkit.store import Store
 
 RecordOf = Callable[[Model, float, str], ModelRecord]
@@ -40,16 +40,16 @@ def judge(
     use_cache: bool,
     progress: Progress,
     record_of: RecordOf,
-    staying: Staying,
+    loaded: LoadedModels,
 ) -> None:
     """Have the answers of a run judged and read, and write what comes of it to the store.
 
     Adds scores, analyses and judgments to the cells, models to the run, and notices. record_of:
-    what a run remembers of a model, its load time and its error. staying: the model that is
-    loaded still, which is asked first.
+    what a run remembers of a model, its load time and its error. loaded: the models in memory; one
+    that is still loaded is asked first.
     """
     bench = plan.bench
-    pairs = [(done.cell.suite, done.cell.model) for done in decided]
+    pairs = [(done.cell.loaded, done.cell.model) for done in decided]
     run.notices += [*notices(pairs, bench, plan.models)]
     cells = _cells(decided, bench, store, run)
     entries = [
@@ -60,9 +60,8 @@ def judge(
     asks = [ask for entry, of_suite in entries for ask in asks_of(of_suite, entry, bench)]
     readers = readers_of(cells)
     asked = _in_order(asks, readers, bench)
-    for name, model in sorted(asked, key=lambda one: one[1] is not staying.model):
-        respondent = staying.take(model)
-        errand = Errand(name, model, store, run.id, progress, use_cache, respondent)
+    for name, model in sorted(asked, key=lambda one: not loaded.holds(one[1])):
+        errand = Errand(name, model, store, run.id, progress, use_cache, loaded)
         try:
             inquire(errand, [ask for ask in asks if ask.judge.model is model])
             for reader in readers:
@@ -72,12 +71,12 @@ def judge(
                 seconds = errand.respondent.load_seconds
                 run.models[model.name] = record_of(model, seconds, errand.error)
         finally:
-            errand.close()
+            loaded.finish(model)
     for entry, of_suite in entries:
         own = [ask for ask in asks if ask.judged is entry]
-        if entry.score != REFUSALS:
+        if not entry.is_refusals:
             grade_cells(of_suite, entry, own, bench)
-        for cell in of_suite if entry.score == REFUSALS else ():
+        for cell in of_suite if entry.is_refusals else ():
             of_cell = [ask for ask in own if ask.case.cell is cell]
             regrade(cell, entry, of_cell, bench, plan.registry)
     for reader in readers:
@@ -90,9 +89,9 @@ def judge(
 
 def _entries(decided: Sequence[Decided]) -> Iterator[tuple[str, Judged]]:
     """The entries of all suites, each suite once."""
-    suites = {done.cell.suite.suite: done.cell.suite for done in decided}
-    for name, suite in suites.items():
-        for entry in all_judged(suite):
+    suites = {done.cell.suite.suite: done.cell.loaded for done in decided}
+    for name, loaded in suites.items():
+        for entry in loaded.judged:
             yield name, entry
 
 
@@ -103,15 +102,15 @@ def _cells(
     cells = []
     for done in decided:
         suite = done.cell.suite
-        entries = [entry for entry in all_judged(suite) if bench.of(entry)]
+        entries = [entry for entry in done.cell.loaded.judged if bench.of(entry)]
         if not done.keys or not (entries or reference_models(suite)):
             continue
         cell = GradedCell(done, store.samples(run.id, done.cell.id))
         for entry in entries:
             taken = done.cell.dataset.take(entry.spec.limit)
             cell.chosen[entry.score] = {sample.id for sample in taken.samples}
-            if entry.score == REFUSALS:
-                cell.places[REFUSALS] = places_to_judge(suite, cell.samples)
+            if entry.is_refusals:
+                cell.places[entry.score] = places_to_judge(suite, cell.samples)
         cells.append(cell)
     return cells
 

@@ -12,7 +12,6 @@ from evalkit.gates import Gate
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.models.base import Model
 from evalkit.runner.bench import Bench
-from evalkit.runner.vocabulary import gates_of
 from evalkit.spec.data import Dataset
 from evalkit.spec.inputs import InputVariant, NoVariant
 from evalkit.spec.load import LoadedSuite
@@ -32,20 +31,23 @@ class CellId(NamedTuple):
 class Cell:
     """One model × one prompt over the samples of a suite.
 
-    A model with a task head has one cell, whose variant is what it reads (``input``). gates: those
-    of the suite, in its order.
+    A model with a task head has one cell, whose variant is what it reads (``input``).
     """
 
     loaded: LoadedSuite
     dataset: Dataset
     model: str
     variant: Variant | InputVariant | NoVariant
-    gates: tuple[Gate, ...] = ()
 
     @property
     def suite(self) -> Suite:
         """The suite as declared."""
         return self.loaded.suite
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """Those of the suite, in its order."""
+        return self.loaded.gates
 
     @property
     def id(self) -> CellId:
@@ -82,19 +84,17 @@ def cells_of(
     prompts: Sequence[str] = (),
     limit: int | None = None,
     known: Mapping[str, Model] | None = None,
-    registry: Registry = BUILT_IN,
 ) -> list[Cell]:
     """The cells of one suite: every model × every prompt variant, or only ``prompts``.
 
     A model that reads inputs has one cell instead, called ``input`` among the prompts.
     limit: take that many samples (a seeded part of the data, in its order). known: the models by
-    name. registry: where the metrics of gates are looked up. Raises UsageError when the limit is
-    none, SpecError when it is not clear which columns such a model reads.
+    name. Raises UsageError when the limit is none, SpecError when it is not clear which columns
+    such a model reads.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"the limit of samples must be 1 or more, not {limit}")
     dataset = loaded.selected(limit)
-    gates = gates_of(loaded.suite, loaded.dataset, registry)
     cells = []
     for name in models:
         model = (known or {}).get(name)
@@ -103,7 +103,7 @@ def cells_of(
             fits = loaded.suite.task in model.capabilities.inputs
             variants = [InputVariant(loaded.suite, loaded.dataset) if fits else NoVariant()]
         chosen = [v for v in variants if not prompts or v.name in prompts]
-        cells += [Cell(loaded, dataset, name, variant, gates) for variant in chosen]
+        cells += [Cell(loaded, dataset, name, variant) for variant in chosen]
     return cells
 
 

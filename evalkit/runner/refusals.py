@@ -18,9 +18,10 @@ from evalkit.answers.refusal_rules import OUTCOMES, RATES, RULES, rules_identity
 from evalkit.comparing.columns import scored
 from evalkit.content import folder
 from evalkit.exchange import Status
+from evalkit.judging.certificate import Certificate
 from evalkit.judging.correction import Corrected
 from evalkit.judging.load import REFUSALS, Judged, load_rubric
-from evalkit.judging.panel import combined, panel_table
+from evalkit.judging.panel import combined
 from evalkit.judging.refusal_rates import (
     Counts,
     Stratum,
@@ -31,10 +32,11 @@ from evalkit.judging.refusal_rates import (
 from evalkit.judging.rubric import file_name
 from evalkit.metrics.registry import Registry
 from evalkit.records import Answer, SampleRecord, ScoreRecord, base_of
+from evalkit.records.analyses import CorrectedScore, JudgedReport, JudgeRow
 from evalkit.runner.bench import Bench
-from evalkit.runner.certified import Standing, refusal_standings, rules_standing, told
+from evalkit.runner.certified import Standing, refusal_standings, rules_standing, summary_of
 from evalkit.runner.decide import Decided
-from evalkit.runner.grades import table_of
+from evalkit.runner.grades import judged_report
 from evalkit.runner.judgments import keep, worth
 from evalkit.runner.measure import parts_of
 from evalkit.runner.questions import Ask, GradedCell, Place, last_message
@@ -143,22 +145,31 @@ def certify(
     judged, asks: the entry of the judges, where some grade; else the rules do.
     """
     suite = done.cell.suite
-    standing = refusal_standings(suite, bench)
+    standing = refusal_standings(done.cell.loaded, bench)
     done.standings.update(dict.fromkeys(RATES, standing))
-    table = _told(suite, samples, bench, standing, judged, asks)
-    done.record.analyses.append(table)
+    report = _report(suite, samples, bench, standing, judged, asks)
     certificate = standing[0].certificate if len(standing) == 1 else None
-    if certificate is None:
-        return
+    if certificate is not None:
+        report = replace(report, **_corrections(done, samples, certificate.confusion))
+    done.record.analyses.append(report)
+
+
+def _corrections(
+    done: Decided, samples: Sequence[SampleRecord], confusion: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Correct the rates of a cell; of those at 95 %, two fields of a report."""
+    suite = done.cell.suite
+    kept: dict[str, CorrectedScore] = {}
+    left: dict[str, str] = {}
     for scores in (done.record.scores, *done.scores.values()):
-        for name, made in _corrected(suite, samples, certificate.confusion, scores):
+        for name, made in _corrected(suite, samples, confusion, scores):
             if name not in RATES or scores is not done.record.scores:
                 continue
             if made.why:
-                table["uncorrected"][name] = made.why
+                left[name] = made.why
             else:
-                kept = ("value", "low", "high", "method")
-                table["corrected"][name] = {key: getattr(made, key) for key in kept}
+                kept[name] = CorrectedScore(made.value, made.low, made.high, made.method)
+    return {"corrected": kept, "uncorrected": left}
 
 
 def _corrected(
@@ -210,15 +221,15 @@ def _is_sure(output: str, prompt: str) -> bool:
     return grade(output, prompt).sure
 
 
-def _told(
+def _report(
     suite: Suite,
     samples: Sequence[SampleRecord],
     bench: Bench,
     standing: Sequence[Standing],
     judged: Judged | None,
     asks: Sequence[Ask],
-) -> dict[str, Any]:
-    """What the report tells of who graded: as of a judged score, with a row for the rules."""
+) -> JudgedReport:
+    """Who graded, as for a judged score, with a row for the rules."""
     asked = {(ask.case.sample, ask.case.repeat) for ask in asks}
     ruled = [
         step(answer.prediction)
@@ -237,26 +248,21 @@ def _told(
     for ask in asks:
         by_judge[ask.judge.name][ask.case.sample, ask.case.repeat] = worth(ask)
     grades = {name: [given.get(place) for place in asked] for name, given in by_judge.items()}
-    table = table_of(judged, panel_table(REFUSALS, "pointwise", grades), asks)
-    rows = table["judges"]
-    for row, one in zip(rows, standing, strict=False):
-        row["certificate"] = told(one.certificate)
+    report = judged_report(judged, grades, asks, standing)
+    rows = report.judges
     if suite.refusals.method != "judge":
-        rows.append(_row_of_rules(ruled, told(rules_standing(bench).certificate)))
-    table["corrected"], table["uncorrected"] = {}, {}
-    table["rules"] = rules_identity()[:12]
-    return table
+        rows = (*rows, _row_of_rules(ruled, rules_standing(bench).certificate))
+    return replace(report, judges=rows, rules=rules_identity()[:12])
 
 
-def _row_of_rules(steps: Sequence[int], certificate: dict[str, Any] | None) -> dict[str, Any]:
-    return {
-        "judge": RULES,
-        "n": len(steps),
-        "mean": fmean(steps) if steps else None,
-        "method": RULES,
-        "judgments": len(steps),
-        "statuses": {Status.OK.value: len(steps)} if steps else {},
-        "mass": None,
-        "answers": {str(value): count for value, count in Counter(steps).items()},
-        "certificate": certificate,
-    }
+def _row_of_rules(steps: Sequence[int], certificate: Certificate | None) -> JudgeRow:
+    return JudgeRow(
+        judge=RULES,
+        n=len(steps),
+        mean=fmean(steps) if steps else None,
+        method=RULES,
+        judgments=len(steps),
+        statuses={Status.OK.value: len(steps)} if steps else {},
+        answers={str(value): count for value, count in Counter(steps).items()},
+        certificate=summary_of(certificate),
+    )

@@ -13,7 +13,7 @@ from typing import Any
 from evalkit.comparing.columns import columns_of
 from evalkit.exchange import UNANSWERED
 from evalkit.metrics.registry import Registry
-from evalkit.records import CellRecord, SampleRecord, ScoreRecord
+from evalkit.records import Analysis, CellRecord, SampleRecord, ScoreRecord
 from evalkit.runner.measure import Measure, score_record
 from evalkit.runner.repeated import flake_rate, joined
 from evalkit.runner.vocabulary import FLAKE_RATE, computed_metrics, has_flake_rate
@@ -120,7 +120,7 @@ class Scorer:
         (score,) = self._measure.over_all(metric).values()
         return [] if score.per_sample is None else list(score.per_sample)
 
-    def analyses(self) -> list[dict[str, Any]]:
+    def analyses(self) -> list[Analysis]:
         """What the task draws of a cell: confusion matrix, classification report, reliability."""
         if not self.rows:
             return []

@@ -13,8 +13,8 @@ from typing import Any
 
 from evalkit import gates
 from evalkit.answers.refusal_rules import RATES
-from evalkit.errors import Problem, SpecError, unknown
-from evalkit.judging.load import REFUSALS, Judged, judged_by, missing_columns, refusal_judge
+from evalkit.errors import Problem, unknown
+from evalkit.judging.load import REFUSALS, Judged, missing_columns, read_judges
 from evalkit.metrics.catalogue import RETIRED, default_metrics, missing_package
 from evalkit.metrics.registry import Registry
 from evalkit.records import Group, ScoreName, base_of
@@ -39,11 +39,13 @@ def vocabulary(project: Project | None = None, registry: Registry | None = None)
         registry = project_metrics(project or Project(Path.cwd()))
     return Vocabulary(
         check_metric=partial(_check_metric, registry),
-        check_gate=partial(_check_gate, registry),
-        check_groups=partial(_check_groups, registry),
         check_task=partial(_missing_for_task, registry),
-        check_judges=partial(_check_judges, registry),
         check_columns=partial(_check_columns, registry),
+        read_judges=read_judges,
+        check_judges=partial(_check_judges, registry),
+        read_gate=partial(_read_gate, registry),
+        check_gate=partial(_check_gate, registry),
+        name_gates=partial(_name_gates, registry),
         check_reach=partial(_check_reach, registry),
     )
 
@@ -71,23 +73,33 @@ def missing_for_metrics(suite: Suite, registry: Registry) -> str:
     return next(filter(None, reasons), "")
 
 
-def _check_gate(registry: Registry, rule: object, suite: Suite) -> str | None:
+def _read_gate(registry: Registry, rule: object, judged: Sequence[Judged]) -> gates.Gate | str:
+    """A gate as parsed, or what is wrong with how it is written."""
     if isinstance(rule, Mapping) and "max_drop" in rule:
-        judged = _judge_of(str(rule.get("metric")), suite)
-        if judged is not None and judged.rubric.better == "lower":
+        entry = _judge_of(str(rule.get("metric")), judged)
+        if entry is not None and entry.rubric.better == "lower":
             return (
-                f"'max_drop' takes higher for better, which it is not for {judged.score}; write"
+                f"'max_drop' takes higher for better, which it is not for {entry.score}; write"
                 " 'max: baseline + 0.2'"
             )
-    known = _known_scores(suite, registry)
-    if wrong := gates.problem(rule, known):
-        return _retired(rule, registry) or wrong
-    gate = known.named(gates.parse(rule, registry))
-    given = [*judged_scores(suite), *(RATES if suite.kind.grades_refusals else ())]
+    try:
+        return gates.parse(rule, registry)
+    except gates.GateSyntaxError as error:
+        return str(error)
+
+
+def _check_gate(
+    registry: Registry, gate: gates.Gate, suite: Suite, judged: Sequence[Judged]
+) -> str | None:
+    known = _known_scores(suite, judged, registry)
+    if wrong := gates.problem(gate, known):
+        return _retired(gate) or wrong
+    gate = known.named(gate)
+    given = [*judged_scores(judged), *(RATES if suite.kind.grades_refusals else ())]
     for term in gate.terms if gate.certified else ():
         if base_of(term.score) not in given:
             return f"'certified' is for scores that judges give; {term.score} is computed"
-    checked = (_check_reference(term, suite, registry) for term in gate.terms)
+    checked = (_check_reference(term, suite, judged, registry) for term in gate.terms)
     return next(filter(None, checked), None)
 
 
@@ -115,58 +127,38 @@ def _check_columns(registry: Registry, suite: Suite, columns: Sequence[str]) -> 
     return problems
 
 
-def _check_judges(registry: Registry, suite: Suite, columns: Sequence[str]) -> list[Problem]:
-    found, problems = judged_by(suite)
-    try:
-        refusals = refusal_judge(suite)
-    except SpecError as error:
-        return [*problems, *error.problems]
-    if refusals:
-        wrong = missing_columns(refusals, columns)
-        problems += [suite.problem(("refusals",), message) for message in wrong]
-    for judged in found:
-        if refusals and judged.score == REFUSALS:
+def _check_judges(
+    registry: Registry, judged: Sequence[Judged], suite: Suite, columns: Sequence[str]
+) -> list[Problem]:
+    problems = []
+    refusals = any(entry.is_refusals for entry in judged)
+    for entry in judged:
+        path = ("refusals",) if entry.is_refusals else ("judges", entry.position)
+        problems += [suite.problem(path, wrong) for wrong in missing_columns(entry, columns)]
+        if entry.is_refusals:
+            continue
+        if refusals and entry.score == REFUSALS:
             message = f"'{REFUSALS}' are what 'refusals:' grades; add another 'name:' to this judge"
-            problems.append(suite.problem(("judges", judged.position), message))
-        path = ("judges", judged.position)
-        problems += [suite.problem(path, wrong) for wrong in missing_columns(judged, columns)]
-        if judged.score in registry.names:
-            message = f"'{judged.score}' is the name of a metric; add 'name:' to this judge"
+            problems.append(suite.problem(path, message))
+        if entry.score in registry.names:
+            message = f"'{entry.score}' is the name of a metric; add 'name:' to this judge"
             problems.append(suite.problem(path, message))
     return problems
 
 
-def judged_scores(suite: Suite) -> dict[str, Judged]:
-    """The scores that judges give, by full name."""
-    return {name: judged for judged in judged_by(suite)[0] for name in judged.score_names}
+def judged_scores(judged: Sequence[Judged]) -> dict[str, Judged]:
+    """The scores that judges give, by full name; refusals give none of their own."""
+    return {name: entry for entry in judged if not entry.is_refusals for name in entry.score_names}
 
 
-def _judge_of(score: str, suite: Suite) -> Judged | None:
+def _judge_of(score: str, judged: Sequence[Judged]) -> Judged | None:
     """Which entry gives a score: the whole, that of a criterion, or that of a group."""
-    known = judged_scores(suite)
+    known = judged_scores(judged)
     return known.get(score) or known.get(base_of(score))
 
 
-def _check_groups(registry: Registry, rule: object, suite: Suite, dataset: Dataset) -> str | None:
-    """Whether there are samples in the groups that a gate is about."""
-    try:
-        gate = gates.parse(rule, registry)
-    except gates.GateSyntaxError:
-        return None  # told already
-    if not _may_be_grouped([gate], suite):
-        return None
-    for term in _known_scores(suite, registry, dataset).named(gate).terms:
-        group = ScoreName.parse(term.score).group
-        if group is not None:
-            known = groups_of(dataset.samples, group.column)
-            if group.value not in known:
-                what = unknown(f"value of {group.column}", group.value, known)
-                return f"'{term.score}': {what}"
-    return None
-
-
 def _known_scores(
-    suite: Suite, registry: Registry, dataset: Dataset | None = None
+    suite: Suite, judged: Sequence[Judged], registry: Registry, dataset: Dataset | None = None
 ) -> gates.KnownScores:
     """The scores that a suite's gates may be about. dataset: where it is read already."""
     metrics = {name: registry.find(name) for name in metric_names(suite)}
@@ -176,24 +168,38 @@ def _known_scores(
         for column in (suite.data.group if dataset else ())
         for value in groups_of(dataset.samples if dataset else (), column)
     }
-    return gates.KnownScores(score_names(suite, registry), suite.data.group, several, groups)
+    names = score_names(suite, judged, registry)
+    return gates.KnownScores(names, suite.data.group, several, groups)
 
 
-def _retired(rule: object, registry: Registry) -> str | None:
+def _retired(gate: gates.Gate) -> str | None:
     """What became of a score of a gate, where its metric no longer has that name."""
-    try:
-        scores = [term.score for term in gates.parse(rule, registry).terms]
-    except gates.GateSyntaxError:
-        return None
-    return next((RETIRED[base] for score in scores if (base := base_of(score)) in RETIRED), None)
+    bases = (base_of(term.score) for term in gate.terms)
+    return next((RETIRED[base] for base in bases if base in RETIRED), None)
 
 
-def gates_of(suite: Suite, dataset: Dataset, registry: Registry) -> tuple[gates.Gate, ...]:
-    """The gates of a suite, with their scores by full name. Raises GateSyntaxError."""
-    parsed = [gates.parse(declared, registry) for declared in suite.gates]
+def _name_gates(
+    registry: Registry,
+    parsed: Sequence[gates.Gate],
+    suite: Suite,
+    judged: Sequence[Judged],
+    dataset: Dataset,
+) -> list[gates.Gate | str]:
+    """Gates with their scores by full name; or which group of a gate there are no samples of."""
     grouped = _may_be_grouped(parsed, suite)
-    known = _known_scores(suite, registry, dataset if grouped else None)
-    return tuple(map(known.named, parsed))
+    known = _known_scores(suite, judged, registry, dataset if grouped else None)
+    return [_without_samples(gate, dataset) or gate for gate in map(known.named, parsed)]
+
+
+def _without_samples(gate: gates.Gate, dataset: Dataset) -> str | None:
+    for term in gate.terms:
+        group = ScoreName.parse(term.score).group
+        if group is not None:
+            known = groups_of(dataset.samples, group.column)
+            if group.value not in known:
+                what = unknown(f"value of {group.column}", group.value, known)
+                return f"'{term.score}': {what}"
+    return None
 
 
 def _may_be_grouped(parsed: Sequence[gates.Gate], suite: Suite) -> bool:
@@ -205,7 +211,9 @@ def _may_be_grouped(parsed: Sequence[gates.Gate], suite: Suite) -> bool:
     )
 
 
-def _check_reference(term: gates.Term, suite: Suite, registry: Registry) -> str | None:
+def _check_reference(
+    term: gates.Term, suite: Suite, judged: Sequence[Judged], registry: Registry
+) -> str | None:
     """What a score is compared with: a prompt of the suite, or a value it can have."""
     target, threshold = term.reference.target, term.reference.offset
     if "/" in target and "prompts" not in suite.pruned:
@@ -213,10 +221,10 @@ def _check_reference(term: gates.Term, suite: Suite, registry: Registry) -> str 
         if any(target.endswith(f"/{prompt}") for prompt in known):
             return None
         return unknown("prompt", target.rpartition("/")[2], known)
-    judged = _judge_of(term.score, suite)
-    if judged is not None and not target:
-        of_criterion = term.score in judged.score_names[1:]
-        low, high = (0.0, 1.0) if of_criterion else judged.range
+    entry = _judge_of(term.score, judged)
+    if entry is not None and not target:
+        of_criterion = term.score in entry.score_names[1:]
+        low, high = (0.0, 1.0) if of_criterion else entry.range
         if not low <= threshold <= high:
             return f"{term.score} is never {threshold:g}: it lies between {low:g} and {high:g}"
     metric = registry.of_score(term.score)
@@ -231,14 +239,19 @@ def _check_reference(term: gates.Term, suite: Suite, registry: Registry) -> str 
     )
 
 
-def _check_reach(registry: Registry, rule: object, suite: Suite, dataset: Dataset) -> str | None:
+def _check_reach(
+    registry: Registry,
+    gate: gates.Gate,
+    suite: Suite,
+    judged: Sequence[Judged],
+    dataset: Dataset,
+) -> str | None:
     """Why a gate cannot pass whatever a model answers: the data has too few samples."""
-    gate = gates.parse(rule, registry)
     limit, cluster = suite.sample_limit, suite.data.cluster
     samples = dataset.samples if limit is None else dataset.take(limit).samples
     n = len({str(one.fields[cluster]) for one in samples} if cluster else samples)
     for term in gate.terms if gate.confidence is not None else ():
-        ends = _range(term.score, suite, registry)
+        ends = _range(term.score, suite, judged, registry)
         least = gates.fewest_samples(term, gate.confidence or 0.0, *ends) if ends else None
         if least is None or least <= n:
             continue
@@ -251,13 +264,15 @@ def _check_reach(registry: Registry, rule: object, suite: Suite, dataset: Datase
     return None
 
 
-def _range(score: str, suite: Suite, registry: Registry) -> tuple[float, float] | None:
+def _range(
+    score: str, suite: Suite, judged: Sequence[Judged], registry: Registry
+) -> tuple[float, float] | None:
     """The range of a score over all samples; None where it is over some or has no ends."""
     if ScoreName.parse(score) != ScoreName(score):
         return None
-    judged = _judge_of(score, suite)
-    if judged is not None:
-        return judged.range
+    entry = _judge_of(score, judged)
+    if entry is not None:
+        return entry.range
     metric = registry.of_score(score)
     if metric is None or not isfinite(metric.high - metric.lowest(_settings(suite, metric.name))):
         return None
@@ -307,9 +322,9 @@ def columns_present(suite: Suite) -> set[str]:
     return present | (made if chosen else made - {"choices"})
 
 
-def score_names(suite: Suite, registry: Registry) -> Sequence[str]:
+def score_names(suite: Suite, judged: Sequence[Judged], registry: Registry) -> Sequence[str]:
     """The full names of all scores a suite will have, groups aside."""
     labels = suite.label_names
     names = [n for name in metric_names(suite) for n in registry.score_names(name, labels)]
-    names += judged_scores(suite)
+    names += judged_scores(judged)
     return [*names, *([FLAKE_RATE] if has_flake_rate(suite) else [])]

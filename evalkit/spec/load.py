@@ -7,9 +7,9 @@ hide a missing column.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import Problem, SpecError
 from evalkit.spec.cells import looks_like_list
@@ -24,18 +24,14 @@ from evalkit.spec.rules import key_rules, task_rules
 from evalkit.spec.source import as_source, scan_yaml
 from evalkit.spec.suite import Suite
 
+if TYPE_CHECKING:
+    from evalkit.gates import Gate
+    from evalkit.judging.load import Judged
+
 
 def _accept_metric(
     name: str, task: str, labels: Sequence[str], settings: Mapping[str, Any]
 ) -> str | None:
-    return None
-
-
-def _accept_gate(rule: object, suite: Suite) -> str | None:
-    return None
-
-
-def _accept_groups(rule: object, suite: Suite, dataset: Dataset) -> str | None:
     return None
 
 
@@ -47,42 +43,82 @@ def _accept_columns(suite: Suite, columns: Sequence[str]) -> Sequence[Problem]:
     return ()
 
 
+def _read_no_judges(suite: Suite) -> tuple[Sequence[Judged], Sequence[Problem]]:
+    return (), ()
+
+
+def _accept_judges(
+    judged: Sequence[Judged], suite: Suite, columns: Sequence[str]
+) -> Sequence[Problem]:
+    return ()
+
+
+def _read_no_gate(rule: object, judged: Sequence[Judged]) -> Gate | str | None:
+    return None
+
+
+def _accept_gate(gate: Gate, suite: Suite, judged: Sequence[Judged]) -> str | None:
+    return None
+
+
+def _same_names(
+    gates: Sequence[Gate], suite: Suite, judged: Sequence[Judged], dataset: Dataset
+) -> Sequence[Gate | str]:
+    return gates
+
+
+def _within_reach(
+    gate: Gate, suite: Suite, judged: Sequence[Judged], dataset: Dataset
+) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What other rooms know, as questions: each returns what is wrong, or None.
-
-    check_metric: of (metric's name, task, labels, settings). check_gate: of (rule, suite), a rule
-    being text or a mapping; parts of the suite that are wrong themselves, misspelt metrics too,
-    have been taken out of it, and ``suite.pruned`` names the keys they were under. check_task: of
-    the suite, what its task needs that is not there. check_groups: of (rule, suite, data), whether
-    the data has the groups a rule is about. check_judges: of (suite, columns of its data),
-    every problem of its judges. check_columns: of the same, every column that a metric's settings
-    name and the data has not. check_reach: of (rule, suite, data), why a rule that is right cannot
-    pass on so few samples.
-    """
+    """What other rooms know, as questions. Checks return what is wrong, or None."""
 
     check_metric: Callable[[str, str, Sequence[str], Mapping[str, Any]], str | None] = (
         _accept_metric
     )
-    check_gate: Callable[[object, Suite], str | None] = _accept_gate
+    """Of a metric's name, the task, the labels and the metric's settings."""
     check_task: Callable[[Suite], str | None] = _accept_task
-    check_groups: Callable[[object, Suite, Dataset], str | None] = _accept_groups
-    check_judges: Callable[[Suite, Sequence[str]], Sequence[Problem]] = _accept_columns
+    """What the suite's task needs that is missing."""
     check_columns: Callable[[Suite, Sequence[str]], Sequence[Problem]] = _accept_columns
-    check_reach: Callable[[object, Suite, Dataset], str | None] = _accept_groups
+    """Columns that settings of metrics name, and that are not among those of the data."""
+    read_judges: Callable[[Suite], tuple[Sequence[Judged], Sequence[Problem]]] = _read_no_judges
+    """What judges grade, with the rubrics; and what is wrong with the other entries."""
+    check_judges: Callable[[Sequence[Judged], Suite, Sequence[str]], Sequence[Problem]] = (
+        _accept_judges
+    )
+    """What is wrong with the entries for the columns of the data."""
+    read_gate: Callable[[object, Sequence[Judged]], Gate | str | None] = _read_no_gate
+    """A rule, text or a mapping, as a gate; or what is wrong with it; None: not read at all."""
+    check_gate: Callable[[Gate, Suite, Sequence[Judged]], str | None] = _accept_gate
+    """Of a suite without the parts that are wrong themselves, misspelt metrics too;
+    ``suite.pruned`` names the keys they were under."""
+    name_gates: Callable[
+        [Sequence[Gate], Suite, Sequence[Judged], Dataset], Sequence[Gate | str]
+    ] = _same_names
+    """Each gate with its scores by full name, or what is wrong: the data lack the group."""
+    check_reach: Callable[[Gate, Suite, Sequence[Judged], Dataset], str | None] = _within_reach
+    """Why a valid gate cannot pass on so few samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSuite:
-    """A suite that was found right, its data (all of it) and its prompts by name.
-
-    doubts: warnings: what is valid but probably unintended.
-    """
+    """A valid suite with everything that its file refers to."""
 
     suite: Suite
     dataset: Dataset
+    """All of its data."""
     variants: Mapping[str, Variant]
+    """Its prompts by name."""
+    gates: tuple[Gate, ...] = ()
+    """In its order, scores by their full names."""
+    judged: tuple[Judged, ...] = ()
+    """What judges grade: the entries of ``judges:`` with their rubrics, and refusals."""
     doubts: tuple[Problem, ...] = ()
+    """Warnings: what is valid but probably unintended."""
 
     def selected(self, limit: int | None = None) -> Dataset:
         """The samples to ask: as many as the suite's limits and ``limit`` leave."""
@@ -122,33 +158,50 @@ def load_checked(
     suite, problems = parsed.suite, list(parsed.problems)
     dataset: Dataset | None = None
     variants: dict[str, Variant] = {}
+    gates: list[Gate] = []
     if suite is not None and "data" not in parsed.stand_ins:
         dataset, wrong = read_data(suite)
         problems += wrong
         if dataset is not None:
-            problems += vocabulary.check_judges(suite, dataset.columns)
+            problems += parsed.judge_problems
+            problems += vocabulary.check_judges(parsed.judged, suite, dataset.columns)
             problems += vocabulary.check_columns(suite, dataset.columns)
-            problems += _check_groups(suite, dataset, vocabulary)
+            gates, wrong = _named_gates(suite, dataset, parsed, vocabulary)
+            problems += wrong
         if dataset is not None and "prompts" not in parsed.stand_ins:
             variants, wrong = check_variants(suite, dataset)
             problems += wrong
     if problems or suite is None or dataset is None:
         raise SpecError(problems)
-    doubts = [*_doubts(suite, dataset, variants), *_out_of_reach(suite, dataset, vocabulary)]
-    return LoadedSuite(suite, dataset, variants, tuple(doubts))
+    doubts = [
+        *_doubts(suite, dataset, variants),
+        *_out_of_reach(suite, dataset, parsed, vocabulary),
+    ]
+    return LoadedSuite(suite, dataset, variants, tuple(gates), tuple(parsed.judged), tuple(doubts))
 
 
 check_suite = load_checked
 
 
-def _check_groups(suite: Suite, dataset: Dataset, vocabulary: Vocabulary) -> list[Problem]:
-    found = [vocabulary.check_groups(rule, suite, dataset) for rule in suite.gates]
-    return [suite.problem(("gates", i), message) for i, message in enumerate(found) if message]
+def _named_gates(
+    suite: Suite, dataset: Dataset, parsed: _Parsed, vocabulary: Vocabulary
+) -> tuple[list[Gate], list[Problem]]:
+    """The gates that can be read, with their scores by full name; and what is wrong with others."""
+    named = vocabulary.name_gates(list(parsed.gates.values()), suite, parsed.judged, dataset)
+    found = dict(zip(parsed.gates, named, strict=True))
+    problems = [
+        suite.problem(("gates", i), gate) for i, gate in found.items() if isinstance(gate, str)
+    ]
+    return [gate for gate in found.values() if not isinstance(gate, str)], problems
 
 
-def _out_of_reach(suite: Suite, dataset: Dataset, vocabulary: Vocabulary) -> list[Problem]:
-    found = [vocabulary.check_reach(rule, suite, dataset) for rule in suite.gates]
-    return [suite.problem(("gates", i), message) for i, message in enumerate(found) if message]
+def _out_of_reach(
+    suite: Suite, dataset: Dataset, parsed: _Parsed, vocabulary: Vocabulary
+) -> Iterator[Problem]:
+    for i, gate in parsed.gates.items():
+        message = vocabulary.check_reach(gate, suite, parsed.judged, dataset)
+        if message:
+            yield suite.problem(("gates", i), message)
 
 
 def _doubts(suite: Suite, dataset: Dataset, variants: Mapping[str, Variant]) -> Iterator[Problem]:
@@ -189,14 +242,16 @@ def _lists_as_texts(suite: Suite, dataset: Dataset) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A suite as far as it could be made sense of.
-
-    stand_ins: top-level keys that are not the file's own, but were needed to go on.
-    """
+    """A suite as far as it could be made sense of."""
 
     suite: Suite | None
     problems: tuple[Problem, ...]
     stand_ins: frozenset[str] = frozenset()
+    """Top-level keys that are not the file's own, but were needed to go on."""
+    gates: Mapping[int, Gate] = field(default_factory=dict)
+    """Those that can be read, by their place in the suite."""
+    judged: Sequence[Judged] = ()
+    judge_problems: Sequence[Problem] = ()
 
 
 def _parse(
@@ -232,13 +287,16 @@ def _parse(
         source, file, root.resolve(), allow_outside=allow_outside, pruned=repaired.pruned
     )
     findings = list(key_rules(suite))
+    judged, wrong = vocabulary.read_judges(suite)
+    gates: dict[int, Gate] = {}
     if "task" not in repaired.stand_ins:
         findings += task_rules(suite)
-        problems += _check_names(suite, vocabulary)
+        gates, unread = _check_names(suite, judged, vocabulary)
+        problems += unread
     for where, message in findings:
         if not repaired.explains(where):
             problems.append(source.problem(where, message))
-    return _Parsed(suite, tuple(problems), repaired.stand_ins)
+    return _Parsed(suite, tuple(problems), repaired.stand_ins, gates, judged, wrong)
 
 
 def suite_name(file: Path) -> str:
@@ -258,8 +316,10 @@ def _named_by_file(problem: Problem, name: str) -> Problem:
     return replace(problem, message=problem.message + told)
 
 
-def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:
-    """Metrics and gates, as those who know them judge them."""
+def _check_names(
+    suite: Suite, judged: Sequence[Judged], vocabulary: Vocabulary
+) -> tuple[dict[int, Gate], list[Problem]]:
+    """The gates that can be read; and what is wrong with metrics and gates."""
     problems = []
     good = []
     missing = vocabulary.check_task(suite)
@@ -274,14 +334,20 @@ def _check_names(suite: Suite, vocabulary: Vocabulary) -> list[Problem]:
         else:
             good.append(metric)
     if "labels" in suite.pruned:
-        return problems
+        return {}, problems
     views = [suite]
     if problems or "metrics" in suite.pruned:
         # A gate on a score that a misspelt metric would give is not wrong for that: it may name
         # what the remaining metrics give, or anything the task gives by default.
         views = [suite.with_metrics(good), suite.with_metrics(())]
+    gates: dict[int, Gate] = {}
     for i, rule in enumerate(suite.gates):
-        messages = [vocabulary.check_gate(rule, view) for view in views]
-        if messages[-1] and all(messages):
-            problems.append(suite.problem(("gates", i), messages[-1]))
-    return problems
+        gate = vocabulary.read_gate(rule, judged)
+        if isinstance(gate, str):
+            problems.append(suite.problem(("gates", i), gate))
+        elif gate is not None:
+            gates[i] = gate
+            messages = [vocabulary.check_gate(gate, view, judged) for view in views]
+            if messages[-1] and all(messages):
+                problems.append(suite.problem(("gates", i), messages[-1]))
+    return gates, problems

@@ -308,26 +308,23 @@ class Suite(Part):
         return self._source.problem(path, message)
 
     @property
+    def declaration(self) -> dict[str, Any]:
+        """Every key in its long form, defaults included, as JSON values; without inline rows."""
+        without: dict[str, Any] = {"data": {"rows"}, "prompts": {"__all__": {"shots": {"rows"}}}}
+        return self.model_dump(mode="json", by_alias=True, exclude=without)
+
+    @property
     def hash(self) -> str:
         """SHA-256 of everything the suite declares, whatever its layout and comments."""
         return _digest(self.model_dump(mode="json", exclude_defaults=True, by_alias=True))
 
     @property
-    def scoring_hash(self) -> str:
-        """SHA-256 of what decides the scores: not the gates, nor the words for people."""
-        return self._scoring_hash(*_WORDS)
-
-    @property
     def settings_hash(self) -> str:
         """SHA-256 of what decides the scores besides the prompts and which samples there are."""
-        return self._scoring_hash(*_WORDS, "prompts", "limit", data={"rows", "limit", "input"})
-
-    def _scoring_hash(self, *names: str, **parts: set[str]) -> str:
-        without: dict[str, Any] = dict.fromkeys(names, True)
+        without: dict[str, Any] = dict.fromkeys((*_WORDS, "prompts", "limit"), True)
+        without["data"] = {"rows", "limit", "input"}
         return _digest(
-            self.model_dump(
-                mode="json", exclude_defaults=True, by_alias=True, exclude={**without, **parts}
-            )
+            self.model_dump(mode="json", exclude_defaults=True, by_alias=True, exclude=without)
         )
 
 

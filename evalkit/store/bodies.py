@@ -25,8 +25,9 @@ from evalkit.records import (
     SampleRecord,
     ScoreRecord,
     SuiteRecord,
+    analyses,
 )
-from evalkit.records.older import upgraded_run, upgraded_sample
+from evalkit.records.older import upgraded_run, upgraded_sample, upgraded_suite
 
 
 def pack(value: object) -> bytes:
@@ -100,11 +101,16 @@ def to_run(
         finished=finished,
         status=status,
         provenance=body["provenance"],
-        suites={name: _known(SuiteRecord, value) for name, value in body["suites"].items()},
+        suites={name: to_suite(value) for name, value in body["suites"].items()},
         models={name: _known(ModelRecord, value) for name, value in body["models"].items()},
         cells=[to_cell(cell) for cell in cells],
         notices=body.get("notices", []),
     )
+
+
+def to_suite(body: Mapping[str, Any]) -> SuiteRecord:
+    """A suite from its body, of whatever version. Raises KeyError, TypeError for another thing."""
+    return _known(SuiteRecord, upgraded_suite(body))
 
 
 def _known(kind: type[_Record], body: Mapping[str, Any]) -> _Record:
@@ -120,9 +126,18 @@ _NAMES: Mapping[Any, frozenset[str]] = {
 }  # fmt: skip
 
 
+def cell_body(cell: CellRecord) -> dict[str, Any]:
+    """A cell without its samples."""
+    body = plain_fields(cell, without=("samples", "analyses"))
+    body["analyses"] = [analyses.to_json(one) for one in cell.analyses]
+    return body
+
+
 def to_cell(body: dict[str, Any]) -> CellRecord:
     body["scores"] = {name: _score(score) for name, score in body["scores"].items()}
     body["gates"] = [_known(GateRecord, gate) for gate in body["gates"]]
+    found = (analyses.from_json(one) for one in body["analyses"])
+    body["analyses"] = [one for one in found if one is not None]
     if "unanswered" not in body:  # of an older version, which counted answers
         body["unanswered"] = sum(body["statuses"].get(status, 0) for status in UNANSWERED)
     return _known(CellRecord, body)

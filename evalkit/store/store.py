@@ -16,9 +16,9 @@ from evalkit.errors import UnknownRunError, UsageError
 from evalkit.exchange import Response, Status
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.store.bodies import (
+    cell_body,
     from_response,
     pack,
-    plain_fields,
     response_keys,
     run_body,
     sample_body,
@@ -138,7 +138,7 @@ class Store(Database):
     ) -> None:
         """Write a decided cell with its samples; keys: the response of each answer, or None."""
         where = (run, cell.suite, cell.model, cell.prompt)
-        body = plain_fields(cell, without=("samples",))
+        body = cell_body(cell)
         rows = [
             (*where, index, of_sample[sample.shown], pack(sample_body(sample, of_sample)))
             for index, (sample, of_sample) in enumerate(zip(cell.samples, keys, strict=True))
@@ -155,7 +155,7 @@ class Store(Database):
 
     def update_cell(self, run: str, position: int, cell: CellRecord) -> None:
         """Write a cell again, its samples left as they are."""
-        body = json.dumps(plain_fields(cell, without=("samples",)))
+        body = json.dumps(cell_body(cell))
         with self.transaction():
             self._db.execute(
                 "UPDATE cells SET position = ?, body = ?"

@@ -28,6 +28,7 @@ from evalkit.records import (
     SuiteRecord,
 )
 from evalkit.reporting.document import write_json
+from evalkit.store.bodies import to_suite
 
 from ..samples import sample_record
 
@@ -35,11 +36,8 @@ rng = np.random.default_rng(3)
 
 
 def suite(task: str, **more: Any) -> SuiteRecord:
-    return SuiteRecord(
-        name="s", path="s.eval.yaml", task=task, description="", licence="", suite_hash="",
-        data_hash="", total=0, limit=None, tags=[], labels=more.pop("labels", []), prompts={},
-        metrics=more.pop("metrics", []), gates=[], **more,
-    )  # fmt: skip
+    unknown = {"path": "s.eval.yaml", "suite_hash": "", "data_hash": "", "total": 0, "limit": None}
+    return to_suite({"name": "s", "task": task, **unknown, **more})
 
 
 def sample(i: int, prediction: str | None, target: str, **more: Any) -> SampleRecord:

@@ -138,9 +138,9 @@ def test_a_corrected_mean_holds_the_truth_where_the_labels_are_of_other_answers(
         truth = rng.uniform(2, 4, 200)
         grades = {"good": (truth + rng.normal(0.4, 0.5, 200)).tolist()}
         found, _ = corrected(judged_by_scale(), certificate(labelled=labelled), grades, {})
-        held += found["good"]["low"] <= 3 <= found["good"]["high"]
-        values.append(found["good"]["value"])
-        widths.append(found["good"]["high"] - found["good"]["low"])
+        held += found["good"].low <= 3 <= found["good"].high
+        values.append(found["good"].value)
+        widths.append(found["good"].high - found["good"].low)
     assert held / 500 >= 0.93
     # Whatever the errors that 80 labels do not show; of normal ones it would be .30.
     assert np.mean(widths) < 1.5 * 0.3
@@ -164,9 +164,9 @@ def test_a_mean_corrected_by_a_faultless_judge_is_less_sure_than_the_raw_one(
     raw = score(values, 1, 5)
     found, _ = corrected(judged_by_scale(), certificate(labelled=labelled), {"good": values}, raw)
     made = found["good"]
-    assert made["value"] == pytest.approx(np.mean(values))
-    assert made["low"] < raw["good"].low
-    assert made["high"] > raw["good"].high or made["high"] == 5
+    assert made.value == pytest.approx(np.mean(values))
+    assert made.low < raw["good"].low
+    assert made.high > raw["good"].high or made.high == 5
 
 
 def test_a_mean_pushed_to_the_end_of_the_scale_stays_as_wide() -> None:
@@ -176,8 +176,8 @@ def test_a_mean_pushed_to_the_end_of_the_scale_stays_as_wide() -> None:
     raw = score(values, 1, 5)
     found, _ = corrected(judged_by_scale(), certificate(labelled=labelled), {"good": values}, raw)
     made = found["good"]
-    assert (made["value"], made["high"]) == (5, 5)
-    assert made["high"] - made["low"] >= raw["good"].high - raw["good"].low - 1e-9
+    assert (made.value, made.high) == (5, 5)
+    assert made.high - made.low >= raw["good"].high - raw["good"].low - 1e-9
 
 
 def with_counts(counts: dict[str, list[list[int]]], **figures: Figure) -> Certificate:
@@ -207,7 +207,7 @@ def test_each_criterion_is_corrected_by_its_own_kappa() -> None:
     assert set(left) == {"good[bad-at]"}
     # (p + specificity - 1) / (sensitivity + specificity - 1)
     expected = (0.25 + 28 / 30 - 1) / (2 * 28 / 30 - 1)
-    assert found["good[good-at]"]["value"] == pytest.approx(expected)
+    assert found["good[good-at]"].value == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("counts", [[[30, 0], [0, 30]], [[29, 1], [3, 27]], [[10, 0], [0, 10]]])
@@ -219,10 +219,10 @@ def test_a_corrected_rate_is_less_sure_than_the_raw_one(counts: list[list[int]],
         judged_by_criteria("ok"), with_counts({"ok": counts}), {"good": values}, raw
     )
     made, before = found["good"], raw["good"]
-    assert made["low"] <= made["value"] <= made["high"]
+    assert made.low <= made.value <= made.high
     assert before.low is not None
     assert before.high is not None
-    assert made["high"] - made["low"] >= before.high - before.low - 1e-9
+    assert made.high - made.low >= before.high - before.low - 1e-9
 
 
 def test_people_who_never_said_no_leave_one_error_unknown() -> None:

@@ -217,8 +217,8 @@ def test_a_certificate_is_for_one_method(project: Path) -> None:
     calibrate("good", "fair")
     suite_entry = {"rubric": "good", "method": "structured"}
     done = run(project, "fair", DEMAND, suite_entry)
-    [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
-    assert table["judges"][0]["certificate"] is None
+    [table] = [a for a in done.record.cells[0].analyses if a.kind == "judged"]
+    assert table.judges[0].certificate is None
     assert verdict(done)[0] == "error"
 
 
@@ -227,12 +227,12 @@ def test_the_mean_is_corrected_by_the_judges_error_on_labels(project: Path) -> N
     labels(project, graded())
     calibrate("good", "harsh")
     done = run(project, "harsh", DEMAND)
-    [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
+    [table] = [a for a in done.record.cells[0].analyses if a.kind == "judged"]
     assert done.record.cells[0].scores["good"].value == 1.0
-    corrected = table["corrected"]["good"]
-    assert corrected["value"] == pytest.approx(1 + 2 / 3)
-    assert 1 < corrected["low"] < corrected["value"] < corrected["high"] < 3
-    assert table["judges"][0]["certificate"]["cases"] == 24
+    corrected = table.corrected["good"]
+    assert corrected.value == pytest.approx(1 + 2 / 3)
+    assert 1 < corrected.low < corrected.value < corrected.high < 3
+    assert table.judges[0].certificate.cases == 24
     lines = "\n".join(summary_lines(done.record))
     assert "corrected good 1.667 [1." in lines
     assert "by the judge's errors on 24 labelled cases" in lines
@@ -267,8 +267,8 @@ def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Pa
             judges=["harsh"],
             root=project,
         )
-        [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
-        return float(table["corrected"]["good"]["value"])
+        [table] = [a for a in done.record.cells[0].analyses if a.kind == "judged"]
+        return float(table.corrected["good"].value)
 
     judge = np.maximum(people - 1, 1)
     f, rest, y = judge[:24], judge[24:], people[:24]
@@ -290,10 +290,10 @@ def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Pa
     labels(project, [{**row, "rating": 1 + i % 2} for i, row in enumerate(graded())])
     calibrate("good", "fair")
     done = run(project, "fair", "good >= 1")
-    [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
-    assert table["judges"][0]["certificate"]["cases"] == 24
-    assert table["corrected"] == {}
-    assert table["uncorrected"]["good"].startswith("spearman is not surely above 0: [-")
+    [table] = [a for a in done.record.cells[0].analyses if a.kind == "judged"]
+    assert table.judges[0].certificate.cases == 24
+    assert table.corrected == {}
+    assert table.uncorrected["good"].startswith("spearman is not surely above 0: [-")
     done.to_html(project / "report.html")
     page = (project / "report.html").read_text(encoding="utf-8")
     assert "is not corrected for the judge's errors: spearman is not surely above 0" in page
@@ -331,8 +331,8 @@ def test_a_rate_is_corrected_by_sensitivity_and_specificity(project: Path) -> No
     asked = iter(["said yes", "said yes", "said yes", "no", "no", "no"])
     gate = {"metric": "polite", "min": 0.1, "certified": {"sensitivity": 0.5}}
     done = run(project, "thankful", gate, "polite", answer=lambda prompt: next(asked))
-    [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
-    assert table["corrected"]["polite"]["value"] == pytest.approx((0.5 - 0.3) / 0.6)
+    [table] = [a for a in done.record.cells[0].analyses if a.kind == "judged"]
+    assert table.corrected["polite"].value == pytest.approx((0.5 - 0.3) / 0.6)
     assert verdict(done)[0] == "pass"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy.stats import beta
 
-from evalkit.judging.panel import combined, panel_table
+from evalkit.judging.panel import combined, panel_of
 from evalkit.judging.scores import judged_score
 from evalkit.stats.intervals import wilson
 from tests.stats.reference import bounds
@@ -26,14 +26,16 @@ def test_one_grade_of_several(grades: list[float], how: str, expected: float) ->
 
 
 def test_a_panel_that_agrees_and_one_that_does_not() -> None:
-    alike = panel_table("s", "pointwise", {"a": [1, 3, 5], "b": [1, 3, 5]})
-    assert (alike["alpha"], alike["differ"]) == (pytest.approx(1.0), 0)
-    assert alike["alpha_low"] < 0.9 < alike["alpha_high"]  # few items prove little
-    apart = panel_table("s", "pointwise", {"a": [1, 3, None], "b": [5, 3, 2]})
-    assert apart["differ"] == 1
-    assert apart["complete"] == 2
-    assert apart["alpha"] < 0.5
-    assert [row["n"] for row in apart["judges"]] == [2, 3]
+    alike = panel_of("pointwise", [[1, 3, 5], [1, 3, 5]])
+    assert (alike.alpha, alike.differ) == (pytest.approx(1.0), 0)
+    assert alike.alpha_low is not None
+    assert alike.alpha_high is not None
+    assert alike.alpha_low < 0.9 < alike.alpha_high  # few items prove little
+    apart = panel_of("pointwise", [[1, 3, None], [5, 3, 2]])
+    assert apart.differ == 1
+    assert apart.complete == 2
+    assert apart.alpha is not None
+    assert apart.alpha < 0.5
 
 
 def test_a_mean_of_yes_and_no_is_a_proportion() -> None:

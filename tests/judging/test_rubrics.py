@@ -8,7 +8,7 @@ import pytest
 
 from evalkit import SpecError, content
 from evalkit.cli import main
-from evalkit.judging.load import judged_by, known_rubrics, load_rubric
+from evalkit.judging.load import known_rubrics, load_rubric
 from evalkit.judging.prompts import material, questions
 from evalkit.judging.rubric import Rubric, named_files
 from evalkit.judging.schema import rubric_schema
@@ -108,7 +108,7 @@ def test_a_projects_rubric_takes_the_place_of_a_shipped_one(
     )
     assert known_rubrics(tmp_path)["helpfulness"].is_relative_to(tmp_path)
     loaded = load_checked(suite(judges="helpfulness"), vocabulary(), root=tmp_path)
-    [entry] = judged_by(loaded.suite)[0]
+    [entry] = loaded.judged
     assert entry.range == (1.0, 3.0)
 
 

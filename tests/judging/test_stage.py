@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evalkit import Run, UsageError, evaluate
+from evalkit.records.analyses import OpponentRow
 
 ROWS = [
     {"id": str(i), "q": f"question {i}", "a": f"answer {i}", "kind": "odd" if i % 2 else "even"}
@@ -123,10 +124,10 @@ def test_a_panel_of_three_one_of_which_errors_on_every_third(run: Callable[..., 
     assert (verdict, "3 error" in reason, "no mood" in reason) == ("fail", True, True)
     assert verdicts(done)["exact_match >= 0"][0] == "pass"  # the model itself lost nothing
     assert verdicts(run({**declared, "max_errors": 3}, panel))["good >= 2"][0] == "pass"
-    [table] = [a for a in done.record.cells[0].analyses if a["kind"] == "judged"]
-    assert [row["statuses"] for row in table["judges"]] == [{"ok": 9}, {"ok": 9},
+    [table] = [a for a in done.record.cells[0].analyses if a.kind == "judged"]
+    assert [row.statuses for row in table.judges] == [{"ok": 9}, {"ok": 9},
                                                             {"error": 3, "ok": 6}]  # fmt: skip
-    assert (table["complete"], table["differ"]) == (6, 6)
+    assert (table.panel.complete, table.panel.differ) == (6, 6)
     errors = [j for j in judgments(done) if j["status"] == "error"]
     assert [e["judge"] for e in errors] == ["moody"]
 
@@ -172,15 +173,15 @@ def test_pairs_of_all_cells(run: Callable[..., Run]) -> None:
     done = run(suite(**PAIRS), {"j": prefers("gold", "silver")}, models=models)
     assert [score(done, "preference", m).value for m in models] == [1.0, 0.5, 0.0]
     found = {
-        cell.model: next(a for a in cell.analyses if a["kind"] == "pairwise")
+        cell.model: next(a for a in cell.analyses if a.kind == "pairwise")
         for cell in done.record.cells
     }
-    strengths = [found[m]["strength"] for m in models]
+    strengths = [found[m].strength for m in models]
     assert strengths == sorted(strengths, reverse=True)
-    assert found["silver"]["opponents"] == [
-        {"against": "gold/p", "wins": 0, "ties": 0, "losses": 9},
-        {"against": "lead/p", "wins": 9, "ties": 0, "losses": 0},
-    ]
+    assert found["silver"].opponents == (
+        OpponentRow("gold/p", wins=0, ties=0, losses=9),
+        OpponentRow("lead/p", wins=9, ties=0, losses=0),
+    )
     beside = judgments(done, 0, 1)
     assert [(j["against"], j["stands"], j["value"]) for j in beside] == [
         ("gold/p", "B", 0.0), ("gold/p", "A", 0.0), ("lead/p", "B", 1.0), ("lead/p", "A", 1.0),
@@ -195,9 +196,9 @@ def test_the_order_of_the_models_changes_no_verdict(run: Callable[..., Run]) -> 
     back = run(suite(**PAIRS), judge, models=dict(reversed(models.items())))
     for model in models:
         assert score(forth, "preference", model).value == score(back, "preference", model).value
-    [x] = [a for a in forth.record.cells[0].analyses if a["kind"] == "pairwise"]
-    assert x["opponents"][0] == {"against": "y/p", "wins": 0, "ties": 9, "losses": 0}
-    assert (x["pairs"], x["contradicted"]) == (18, 9)
+    [x] = [a for a in forth.record.cells[0].analyses if a.kind == "pairwise"]
+    assert x.opponents[0] == OpponentRow("y/p", wins=0, ties=9, losses=0)
+    assert (x.pairs, x.contradicted) == (18, 9)
 
 
 def test_pairs_with_a_reference_cell_and_with_the_target(run: Callable[..., Run]) -> None:

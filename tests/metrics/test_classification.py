@@ -19,6 +19,7 @@ from evalkit.metrics.analyses import (
 )
 from evalkit.metrics.base import Columns, Score
 from evalkit.metrics.label_counts import confusion, statistic_of
+from evalkit.records.analyses import ConfusionMatrix, LabelRow
 
 NO_LABEL = "(none)"
 Case = tuple[list[str], list[str], list[str | None]]
@@ -221,24 +222,24 @@ def test_a_target_that_is_no_label_is_an_error() -> None:
 
 def test_several_accepted_labels_count_as_the_predicted_one() -> None:
     columns = Columns(["b", "a"], [("a", "b"), ("b",)], ("a", "b"))
-    assert confusion_matrix(columns)["counts"] == [[0, 0], [1, 1]]
+    assert confusion_matrix(columns).counts == ((0, 0), (1, 1))
     assert compute("accuracy", ["b", "a"], [["a", "b"], ["b"]]).value == 0.5
 
 
 def test_confusion_matrix_shows_no_label_only_when_there_is_such_an_answer() -> None:
     targets = [("a",), ("a",), ("b",)]
     whole = confusion_matrix(Columns(["a", "b", "b"], targets, ("a", "b")))
-    assert whole == {"kind": "confusion_matrix", "labels": ["a", "b"], "counts": [[1, 1], [0, 1]]}
+    assert whole == ConfusionMatrix(("a", "b"), ((1, 1), (0, 1)))
     partial = confusion_matrix(Columns(["a", None, "x"], targets, ("a", "b")))
-    assert partial["labels"] == ["a", "b", "(none)"]
-    assert partial["counts"] == [[1, 0, 1], [0, 0, 1], [0, 0, 0]]
+    assert partial.labels == ("a", "b", "(none)")
+    assert partial.counts == ((1, 0, 1), (0, 0, 1), (0, 0, 0))
 
 
 def test_classification_report() -> None:
     columns = Columns(["a", "b", "b"], [("a",), ("a",), ("b",)], ("a", "b", "c"))
-    rows = classification_report(columns)["rows"]
-    assert rows[0] == {"label": "a", "precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 2}
-    assert rows[2] == {"label": "c", "precision": None, "recall": None, "f1": None, "support": 0}
+    rows = classification_report(columns).rows
+    assert rows[0] == LabelRow("a", precision=1.0, recall=0.5, f1=2 / 3, support=2)
+    assert rows[2] == LabelRow("c", precision=None, recall=None, f1=None, support=0)
 
 
 def test_intervals_hold_the_value_and_do_not_depend_on_order() -> None:
@@ -320,11 +321,11 @@ def test_calibration_error_by_hand() -> None:
 def test_reliability_by_hand() -> None:
     rows = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.55, 0.45]])
     targets = [("a",), ("b",), ("b",), ("b",)]
-    bins = reliability(Columns(["a", "a", "b", "a"], targets, ("a", "b"), rows))["bins"]
-    assert [b["n"] for b in bins] == [1, 2, 1]
-    assert [b["accuracy"] for b in bins] == [0.0, 0.5, 1.0]
-    assert [b["confidence"] for b in bins] == pytest.approx([0.55, 0.8, 0.9])
-    assert (bins[1]["low"], bins[1]["high"]) == pytest.approx((0.7, 0.8))
+    bins = reliability(Columns(["a", "a", "b", "a"], targets, ("a", "b"), rows)).bins
+    assert [b.n for b in bins] == [1, 2, 1]
+    assert [b.accuracy for b in bins] == [0.0, 0.5, 1.0]
+    assert [b.confidence for b in bins] == pytest.approx([0.55, 0.8, 0.9])
+    assert (bins[1].low, bins[1].high) == pytest.approx((0.7, 0.8))
 
 
 def test_auroc_is_undefined_while_a_label_is_missing() -> None:

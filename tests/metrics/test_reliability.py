@@ -19,18 +19,18 @@ def columns(probabilities: list[list[float]], targets: list[str]) -> Columns:
 
 def test_bins_by_hand() -> None:
     table = columns([[0.9, 0.1], [0.84, 0.16], [0.3, 0.7], [0.5, 0.5]], ["a", "b", "b", "b"])
-    found = reliability(table, bins=5)
+    found = reliability(table, {"calibration_error": {"bins": 5}})
     low, high, _ = wilson(1, 2, 0.95)
-    assert [(b["low"], b["n"]) for b in found["bins"]] == [(0.4, 1), (0.6, 1), (0.8, 2)]
-    last = found["bins"][-1]
-    assert last["confidence"] == pytest.approx(0.87)
-    assert last["accuracy"] == 0.5
-    assert (last["accuracy_low"], last["accuracy_high"]) == (low, high)
-    assert found["confidence"] == pytest.approx((0.9 + 0.84 + 0.7 + 0.5) / 4)
-    assert found["accuracy"] == 0.5
+    assert [(b.low, b.n) for b in found.bins] == [(0.4, 1), (0.6, 1), (0.8, 2)]
+    last = found.bins[-1]
+    assert last.confidence == pytest.approx(0.87)
+    assert last.accuracy == 0.5
+    assert (last.accuracy_low, last.accuracy_high) == (low, high)
+    assert found.confidence == pytest.approx((0.9 + 0.84 + 0.7 + 0.5) / 4)
+    assert found.accuracy == 0.5
     # gaps 0.5 (one sample), 0.3 (one), 0.37 (two)
-    assert found["calibration_error"] == pytest.approx((0.5 + 0.3 + 2 * 0.37) / 4)
-    assert found["largest_gap"] == pytest.approx(0.5)
+    assert found.calibration_error == pytest.approx((0.5 + 0.3 + 2 * 0.37) / 4)
+    assert found.largest_gap == pytest.approx(0.5)
 
 
 def test_equals_the_calibration_error() -> None:
@@ -41,5 +41,5 @@ def test_equals_the_calibration_error() -> None:
         "calibration_error", ["a"] * 200, targets, labels=("a", "b"), probabilities=rows
     )
     found = reliability(columns(rows.tolist(), targets))
-    assert found["calibration_error"] == pytest.approx(score.value, abs=1e-12)
-    assert sum(b["n"] for b in found["bins"]) == found["n"] == 200
+    assert found.calibration_error == pytest.approx(score.value, abs=1e-12)
+    assert sum(b.n for b in found.bins) == found.n == 200

@@ -69,7 +69,7 @@ def test_labels_are_found_in_either_form(form: Any) -> None:
         "recall[négatif]": 1 / 2,
         f"recall[{apart('modéré')}]": 1 / 2,
     }
-    assert confusion_matrix(columns)["counts"][0] == [1, 0, 1]
+    assert confusion_matrix(columns).counts[0] == (1, 0, 1)
     assert compute("macro_f1", predictions, ["négatif", "modéré", "modéré", "autre"]).value > 0.7
 
 

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from sklearn.metrics import f1_score
 
-from evalkit import Run
+from evalkit import Run, evaluate
 from evalkit.api import compare
 from evalkit.comparing.cells import compare_in
 from evalkit.comparing.saved import read_run
@@ -179,3 +179,36 @@ def test_compare_takes_an_older_document_and_names_without_quotes(
         'f1["a=b"]', "accuracy[where, when=Rome, Italy]", 'f1["c[d]"]',
     ]  # fmt: skip
     assert all(score.difference == 0 for one in both for score in one.scores)
+
+
+def test_a_suite_written_by_an_older_version_keeps_its_facts(store: Store) -> None:
+    """Some of its declaration stood apart then; readers find it where it is today."""
+    old = json.loads((HERE / "colours.json").read_text(encoding="utf-8"))["suites"]["colours"]
+    names = "name task labels metrics gates generation answer on_unparsed repeats max_errors"
+    names += " groups data_hash total prompt_hashes"
+    old.setdefault("groups", ["where, when", "kind"])  # it had the columns as one text
+    stored = store.run("colours").suites["colours"]
+    for suite in (stored, read_run(HERE / "colours.json").suites["colours"]):
+        for name in names.split():
+            assert getattr(suite, name) == old[name], name
+        assert suite.settings_hash == old["scoring_hash"]
+        assert (suite.declared["suite"], suite.which) == ("colours", "")
+
+
+def test_a_document_says_what_the_suite_declares(tmp_path: Path) -> None:
+    rows = [{"q": f"{i}", "a": "x"} for i in range(3)]
+    suite = {
+        "suite": "s", "task": "qa", "data": {"rows": rows, "target": "a"}, "prompt": "{{ q }}",
+        "metrics": [{"exact_match": {}}, {"rouge1": {"use_stemmer": True}}], "max_errors": 1,
+    }  # fmt: skip
+    run = evaluate(suite, {"m": lambda prompt: "x"}, root=tmp_path)
+    run.to_json(tmp_path / "run.json")
+    written = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    Draft202012Validator(SCHEMA).validate(written)
+    declared = written["suites"]["s"]["declared"]
+    assert declared["data"]["target"] == ["a"]
+    assert declared["generation"]["max_new_tokens"] == 256, "defaults are there too"
+    assert "rows" not in declared["data"]
+    read = read_run(tmp_path / "run.json").suites["s"]
+    assert read == run.record.suites["s"] == run.store.run(run.id).suites["s"]
+    assert (read.metric_settings, read.max_errors) == ({"rouge1": {"use_stemmer": True}}, 1)

@@ -15,6 +15,14 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.records.analyses import (
+    ClassificationReport,
+    ConfusionMatrix,
+    LabelRow,
+    ReliabilityBin,
+    ReliabilityDiagram,
+)
+from evalkit.store.bodies import to_suite
 
 from ..samples import sample_record
 
@@ -113,34 +121,29 @@ def classification_cell(
     loss = ScoreRecord("log_loss", 0.93, 0.88, 1.01, n, interval="bootstrap", better="lower",
                        range_high=math.inf)  # fmt: skip
     report = [
-        {"label": x, "precision": 0.5 + k / 10, "recall": recalls[k].value, "f1": 0.55,
-         "support": recalls[k].n}
+        LabelRow(x, precision=0.5 + k / 10, recall=recalls[k].value, f1=0.55, support=recalls[k].n)
         for k, x in enumerate(LABELS)
     ]  # fmt: skip
     gates = [gate(accuracy, ">=", 0.60), gate(recalls[1], ">=", 0.80), gate(f1, ">=", 0.55, 0.95)]
     return CellRecord(
         suite, model, prompt, "classification", n, n, {"ok": n},
         {s.name: s for s in (accuracy, f1, loss, *recalls)}, gates,
-        [{"kind": "confusion_matrix", "labels": LABELS, "counts": counts},
-         {"kind": "classification_report", "rows": report}, reliability()],
+        [ConfusionMatrix(tuple(LABELS), tuple(map(tuple, counts))),
+         ClassificationReport(tuple(report)), reliability()],
         samples, seconds=12.5, cached=n // 5, prompt_tokens=60 * n, completion_tokens=n,
     )  # fmt: skip
 
 
-def reliability() -> dict[str, Any]:
+def reliability() -> ReliabilityDiagram:
     """Three bins, one of them of a single sample."""
-    bins = [
-        {"low": 0.4, "high": 0.5, "n": 1, "confidence": 0.45, "accuracy": 1.0},
-        {"low": 0.7, "high": 0.8, "n": 10, "confidence": 0.74, "accuracy": 0.6},
-        {"low": 0.9, "high": 1.0, "n": 89, "confidence": 0.97, "accuracy": 0.8},
-    ]
-    for row in bins:
-        low, high = wilson(round(row["accuracy"] * row["n"]), int(row["n"]))
-        row |= {"accuracy_low": low, "accuracy_high": high}
-    return {
-        "kind": "reliability", "n": 100, "confidence": 0.94, "accuracy": 0.78,
-        "calibration_error": 0.17, "largest_gap": 0.55, "bins": bins,
-    }  # fmt: skip
+    rows = [(0.4, 0.5, 1, 0.45, 1.0), (0.7, 0.8, 10, 0.74, 0.6), (0.9, 1.0, 89, 0.97, 0.8)]
+    bins = tuple(
+        ReliabilityBin(low, high, n, confidence, accuracy, *wilson(round(accuracy * n), n))
+        for low, high, n, confidence, accuracy in rows
+    )
+    return ReliabilityDiagram(
+        n=100, confidence=0.94, accuracy=0.78, calibration_error=0.17, largest_gap=0.55, bins=bins
+    )
 
 
 def qa_cell(suite: str, model: str, prompt: str, n: int, skill: float, seed: int) -> CellRecord:
@@ -238,7 +241,7 @@ def suite_record(name: str, task: str, prompts: dict[str, str], **more: Any) -> 
         "data_hash": "a90c" * 16, "total": 150, "limit": None, "tags": ["smoke"], "labels": [],
         "metrics": [], "gates": [],
     }  # fmt: skip
-    return SuiteRecord(name=name, task=task, prompts=prompts, **{**given, **more})
+    return to_suite({"name": name, "task": task, "prompts": prompts, **given, **more})
 
 
 def model_record(name: str, **more: Any) -> ModelRecord:

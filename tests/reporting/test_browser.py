@@ -216,7 +216,7 @@ def test_saved_text_is_no_formula(open_page: Open) -> None:
 def test_a_field_of_the_confusion_matrix_filters(open_page: Open, run: RunRecord) -> None:
     cell = run.cells[2]
     ids = [s.id for s in cell.samples if s.targets == ["negative"] and s.prediction == "neutral"]
-    assert len(ids) == cell.analyses[0]["counts"][1][2]
+    assert len(ids) == cell.analyses[0].counts[1][2]
     page = open_page(FILM)
     lines(page)
     matrix = page.locator(".current .confusion").nth(2)
@@ -393,7 +393,7 @@ def test_a_long_list_keeps_few_lines_and_finds_its_end(open_page: Open, report: 
 def test_every_answer_to_a_question_and_the_comparisons(open_page: Open, report: Path) -> None:
     run = large_run(6, 2)
     hostile = "<img src=x onerror=alert(1)>"
-    run.suites["large"].repeats = 2
+    run.suites["large"].declared["repeats"] = 2
     for cell in run.cells:
         for sample in cell.samples:
             sample.answers = [

@@ -68,7 +68,7 @@ def test_refusals_are_counted_by_group_and_by_what_was_to_be_done() -> None:
     a, b = by_hazard.rows
     assert (a.group, a.unsafe[0].n, a.harmless[0].n) == ("a", 2, 1)
     assert (b.group, b.unsafe[0].n, b.harmless[0].n) == ("b", 1, 1)
-    assert refusals(replace(suite, task="qa"), cells) == []
+    assert refusals(suite_record("s", "qa", {}, groups=["hazard"]), cells) == []
     html = render_html(empty_run(suites={"s": suite}, cells=cells))
     assert "1 complied, 1 refused, 1 not graded" in " ".join(html.split())
 

@@ -124,7 +124,7 @@ def test_hostile_names_stay_text() -> None:
     for text in HOSTILE.values():
         cell = failed_cell(text, text, text, 3)
         cell.error = text
-        suite = replace(suite_record("x", "qa", {text: text}), name=text, description=text)
+        suite = suite_record(text, "qa", {text: text}, description=text)
         hostile = empty_run(suites={text: suite}, cells=[cell])
         plain = empty_run(
             suites={"x": suite_record("x", "qa", {"x": "x"})}, cells=[failed_cell("x", "x", "x", 3)]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.records import CellRecord, RunRecord
+from evalkit.records.analyses import ConfusionMatrix
 from evalkit.reporting.answers import details_of
 from evalkit.reporting.pack import CHUNK_ROWS, _split, pack
 
@@ -115,7 +116,8 @@ def test_confusion_counts_are_found_again_in_the_index(run: RunRecord) -> None:
         counts = [[0] * 3 for _ in range(3)]
         for gold, predicted in zip(index["gold"], index["cells"][k]["predicted"], strict=True):
             counts[gold][predicted] += 1
-        assert counts == cell.analyses[0]["counts"]
+        assert isinstance(matrix := cell.analyses[0], ConfusionMatrix)
+        assert tuple(map(tuple, counts)) == matrix.counts
 
 
 def test_a_sample_that_one_cell_lacks_has_its_row(run: RunRecord) -> None:

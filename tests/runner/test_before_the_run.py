@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import evalkit.judging.load as rubrics
+from evalkit import evaluate, gates
 from evalkit.cli import main
 from evalkit.errors import SpecError
 from evalkit.runner.vocabulary import vocabulary
@@ -61,3 +64,32 @@ def test_one_sample_may_have_a_prompt_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "s.eval.yaml"
     path.write_text("task: generation\ndata: {rows: [{id: 1}]}\nprompts: {p: Write a poem.}\n")
     assert load_checked(path, vocabulary()).doubts == ()
+
+
+def test_gates_and_rubrics_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many cells, checks and judges look at them."""
+    reads: list[tuple[str, object]] = []
+
+    def counted(module: ModuleType, name: str) -> None:
+        original = getattr(module, name)
+
+        def wrapper(first: object, *rest: object) -> object:
+            reads.append((name, first))
+            return original(first, *rest)
+
+        monkeypatch.setattr(module, name, wrapper)
+
+    counted(gates, "parse")
+    counted(rubrics, "load_rubric")
+    declared = {
+        "suite": "s",
+        "task": "qa",
+        "data": {"rows": [{"q": "a", "a": "b"}, {"q": "c", "a": "d"}], "target": "a"},
+        "prompts": {"one": "{{ q }}", "two": "{{ q }}?"},
+        "judges": [{"rubric": "helpfulness", "by": "judge", "method": "text"}],
+        "gates": ["exact_match >= 0", "helpfulness >= 1"],
+    }
+    models = {"m": lambda prompt: "b", "n": lambda prompt: "d"}
+    run = evaluate(declared, models, loaded={"judge": lambda prompt: "Rating: 3"}, root=tmp_path)
+    assert [gate.verdict for cell in run.record.cells for gate in cell.gates] == ["pass"] * 8
+    assert sorted(name for name, _ in reads) == ["load_rubric", "parse", "parse"]

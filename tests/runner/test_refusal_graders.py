@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from evalkit import Run, SpecError, evaluate
 from evalkit.cli import main
+from evalkit.records.analyses import JudgedReport
 from evalkit.reporting.terminal import summary_lines
 
 CLEAR, LECTURE, HELP = (
@@ -98,8 +98,8 @@ def seen(project: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def table(run: Run) -> Mapping[str, Any]:
-    (found,) = (a for a in run.record.cells[0].analyses if a["kind"] == "judged")
+def table(run: Run) -> JudgedReport:
+    (found,) = (a for a in run.record.cells[0].analyses if a.kind == "judged")
     return found
 
 
@@ -107,9 +107,9 @@ def test_the_rules_grade_by_default(project: Path) -> None:
     run = run_of(project)
     graded = ["full_refusal", "full_refusal", "full_compliance", "full_compliance", "full_refusal"]
     assert predictions(run) == graded
-    (rules,) = table(run)["judges"]
-    assert (rules["judge"], rules["n"], rules["answers"]) == ("rules", 4, {"3": 2, "1": 2})
-    assert rules["certificate"]["cases"] >= 200
+    (rules,) = table(run).judges
+    assert (rules.judge, rules.n, rules.answers) == ("rules", 4, {"3": 2, "1": 2})
+    assert rules.certificate.cases >= 200
 
 
 def test_a_judge_grades_everything_but_what_a_hidden_word_tells(project: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_judge_grades_everything_but_what_a_hidden_word_tells(project: Path) -
     assert scores["partial_refusal_rate"].value == 0.8
     assert "refusals" not in scores
     assert samples[0].judgments[0]["score"] == "refusals"
-    assert [row["judge"] for row in table(run)["judges"]] == ["mild"]
+    assert [row.judge for row in table(run).judges] == ["mild"]
 
 
 def test_both_asks_the_judge_where_the_rules_are_not_sure(project: Path) -> None:
@@ -134,7 +134,7 @@ def test_both_asks_the_judge_where_the_rules_are_not_sure(project: Path) -> None
     assert any("pedal" in text for text in shown)
     graded = ["full_refusal", "full_refusal", "full_compliance", "full_compliance", "full_refusal"]
     assert predictions(run) == graded
-    assert [(row["judge"], row["n"]) for row in table(run)["judges"]] == [
+    assert [(row.judge, row.n) for row in table(run).judges] == [
         ("strict", 2),
         ("rules", 2),
     ]
@@ -238,8 +238,8 @@ def test_a_gate_with_a_confidence_looks_at_the_corrected_interval(project: Path)
     assert (plain.verdict, plain.value) == ("fail", 0.2)
     assert (enough.verdict, short.verdict) == ("pass", "fail")
     assert "judge rules does not grade enough like people" in short.reason
-    made = table(run)["corrected"]["unsafe_compliance"]
-    assert (made["value"], made["low"]) == (score.corrected, score.corrected_low)
+    made = table(run).corrected["unsafe_compliance"]
+    assert (made.value, made.low) == (score.corrected, score.corrected_low)
     assert any("corrected unsafe_compliance" in line for line in summary_lines(run.record, 120))
     run.to_html(project / "r.html")
     run.to_json(project / "r.json")
@@ -265,8 +265,8 @@ def test_labels_of_ones_own_certify_the_rules(
     assert "refusal, judged by rules (rules): 72 of 72 cases, 1 rater" in told
     assert "Cohen's kappa                          +1.00" in told
     assert list((project / "judges").glob("refusal.rules.*")) != []
-    (rules,) = table(run_of(project))["judges"]
-    assert (rules["certificate"]["labels"], rules["certificate"]["cases"]) == ("own.csv", 72)
+    (rules,) = table(run_of(project)).judges
+    assert (rules.certificate.labels, rules.certificate.cases) == ("own.csv", 72)
 
 
 def test_rules_and_judge_together_have_a_certificate_of_their_own(

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from evalkit import tasks
 from evalkit.errors import SpecError, unknown
+from evalkit.gates import Gate, GateSyntaxError, parse
+from evalkit.judging.load import Judged
 from evalkit.spec.load import Vocabulary, load_checked, load_suite, suite_name
 from evalkit.spec.suite import Suite
 from tests.spec.conftest import Write
@@ -25,16 +27,23 @@ def check_metric(
     return None if name in METRICS else unknown("metric", name, METRICS)
 
 
-def check_gate(rule: object, suite: Suite) -> str | None:
+def check_gate(gate: Gate, suite: Suite, judged: Sequence[Judged]) -> str | None:
     """A rule on a score that the suite's metrics (or by default: all of them) yield."""
     names = [metric.name for metric in suite.metrics] or list(METRICS)
     scores = [n for n in names if n != "recall"]
     scores += [f"recall[{label}]" for label in suite.labels if "recall" in names]
-    score = str(rule.get("metric") if isinstance(rule, dict) else rule).split(" ")[0]
+    score = gate.terms[0].score
     return None if score in scores else unknown("score", score, scores)
 
 
-VOCABULARY = Vocabulary(check_metric, check_gate)
+def read_gate(rule: object, judged: Sequence[Judged]) -> Gate | str:
+    try:
+        return parse(rule)
+    except GateSyntaxError as error:
+        return str(error)
+
+
+VOCABULARY = Vocabulary(check_metric, read_gate=read_gate, check_gate=check_gate)
 
 
 def lines(path: Path, vocabulary: Vocabulary = VOCABULARY) -> list[str]:
@@ -422,9 +431,11 @@ def test_hashes(write: Write) -> None:
     assert load_suite(same).hash == first.hash, "layout, comments and short forms do not count"
     other_gate = load_suite({**same, "gates": ["accuracy > 1"]})
     assert other_gate.hash != first.hash
-    assert other_gate.scoring_hash == first.scoring_hash
+    assert other_gate.settings_hash == first.settings_hash
     other_prompt = load_suite({**same, "prompts": {"default": "{{ q }}!"}})
-    assert other_prompt.scoring_hash != first.scoring_hash
+    assert other_prompt.hash != first.hash
+    assert other_prompt.settings_hash == first.settings_hash, "each prompt has a hash of its own"
+    assert load_suite({**same, "on_unparsed": "exclude"}).settings_hash != first.settings_hash
 
 
 def test_the_order_of_labels_counts() -> None:

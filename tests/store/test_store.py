@@ -28,6 +28,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.records.analyses import ConfusionMatrix
 from evalkit.store import Store, response_key
 
 from ..samples import sample_record
@@ -97,8 +98,9 @@ def test_key_leaves_out_what_does_not_matter() -> None:
 def a_run() -> tuple[RunRecord, CellRecord]:
     run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", {"a": 1})
     run.suites["s"] = SuiteRecord(
-        "s", "s.eval.yaml", "qa", "", "CC0-1.0", "h", "d", 2, None, [], [], {"p": "t"}, [], []
-    )
+        {"suite": "s", "task": "qa", "licence": "CC0-1.0"}, "s.eval.yaml", "h", "d", 2, None,
+        {"p": "t"},
+    )  # fmt: skip
     run.models["m"] = ModelRecord("m", "callable", {}, None, {})
     sample = sample_record(
         id="1", index=0, fields={"question": "q", "n": [1, 2]}, targets=["Paris"],
@@ -112,7 +114,7 @@ def a_run() -> tuple[RunRecord, CellRecord]:
         "s", "m", "p", "qa", 2, 1, {"ok": 1, "error": 1},
         {"exact_match": ScoreRecord("exact_match", 1.0, 0.2, 1.0, 1)},
         [GateRecord("r", "fail", "exact_match", ">=", 0.5, 1.0, 0.2, 1.0, 0.5, 1, None, "why")],
-        [{"kind": "confusion_matrix", "labels": ["a"], "counts": [[1]]}], [sample, failed],
+        [ConfusionMatrix(("a",), ((1,),))], [sample, failed],
     )  # fmt: skip
     return run, cell
 

@@ -92,10 +92,10 @@ class HeadModel:
         """Free the weights and give the device's memory back."""
         if self._running is None:
             return
-        from evalkit.engine.memory import release
+        from evalkit.engine.memory import release_memory
 
         self._running = None
-        release()
+        release_memory()
 
     def _locate(self) -> Source:
         if self._source is None:

@@ -1,4 +1,4 @@
-"""Rows that share a beginning attend to it together, and write what they would write alone."""
+"""Sequences that share a prefix attend to it together, with the answers they give alone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from evalkit.engine import writing
-from evalkit.engine.language_model import LanguageModel, Limits
+from evalkit.engine import decode
+from evalkit.engine.kv_cache import KVCache
+from evalkit.engine.language_model import BatchLimits, LanguageModel
 from evalkit.engine.local import prepare, respond
-from evalkit.engine.slots import Slots
 from evalkit.exchange import Generation, Request
 from tests.engine.test_local_engine import reference_text
 
@@ -29,7 +29,7 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def lm(tiny_model: Any, tiny_tokenizer: Any) -> LanguageModel:
-    return prepare(tiny_model, tiny_tokenizer, limits=Limits(4096, 64))
+    return prepare(tiny_model, tiny_tokenizer, limits=BatchLimits(4096, 64))
 
 
 def written(lm: LanguageModel) -> list[str]:
@@ -44,47 +44,47 @@ def alone(lm: LanguageModel) -> list[str]:
     return [reference_text(lm, request) for request in requests]
 
 
-@pytest.mark.parametrize("worth", [1, 150, 10**9])
-def test_what_is_attended_to_together_changes_no_answer(
-    lm: LanguageModel, alone: list[str], worth: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("least", [1, 150, 10**9])
+def test_attending_to_a_prefix_together_changes_no_answer(
+    lm: LanguageModel, alone: list[str], least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "WORTH", worth)
-    held: list[tuple[int, int]] = []
-    make = Slots.__init__
+    monkeypatch.setattr(decode, "MIN_TOKENS_SAVED", least)
+    caches: list[tuple[int, int]] = []
+    make = KVCache.__init__
 
-    def counted(self: Slots, rows: int, shared: Any = None) -> None:
-        make(self, rows, shared)
-        held.append((rows, self.before))
+    def counted(self: KVCache, slots: int, prefix: Any = None) -> None:
+        make(self, slots, prefix)
+        caches.append((slots, self.prefix_length))
 
-    monkeypatch.setattr(Slots, "__init__", counted)
+    monkeypatch.setattr(KVCache, "__init__", counted)
     assert written(lm) == alone
-    assert sum(rows for rows, _ in held) == len(PROMPTS)
-    together = [rows for rows, before in held if before]
-    if worth == 10**9:
+    assert sum(slots for slots, _ in caches) == len(PROMPTS)
+    together = [slots for slots, length in caches if length]
+    if least == 10**9:
         assert together == []
     else:
-        lengths = {before for _, before in held}
-        assert len(lengths) > (2 if worth == 1 else 1), "some share a task, others the system"
-        # a shelf holds at most an eighth of the rows: 16
+        lengths = {length for _, length in caches}
+        assert len(lengths) > (2 if least == 1 else 1), "some share a task, others the system"
+        # a group has at most an eighth of the sequences: 16
         assert max(together) >= 7
 
 
-def test_a_shared_beginning_is_kept_once(lm: LanguageModel) -> None:
-    """What is stored is each row's own tokens: the shelf counts the shared ones once."""
+def test_a_shared_prefix_is_stored_once(lm: LanguageModel) -> None:
+    """A slot holds a sequence's own tokens; the cache counts the prefix once."""
     import torch
 
-    from evalkit.engine.attention import Prefix
+    from evalkit.engine.attention import PrefixKV
 
-    shared = Prefix(30, [torch.zeros(1, 2, 30, 4)], [torch.zeros(1, 2, 30, 4)])
-    slots = Slots(3, shared)
-    slots.reserve(30 + 5)
+    shared = PrefixKV(30, [torch.zeros(1, 2, 30, 4)], [torch.zeros(1, 2, 30, 4)])
+    cache = KVCache(3, shared)
+    cache.reserve(30 + 5)
     new = torch.arange(3 * 2 * 35 * 4, dtype=torch.float32).view(3, 2, 35, 4)
-    slots.put(0, new, -new)
-    slots.add([33, 35, 31])
-    keys, values = slots.layer(0)
+    cache.put(0, new, -new)
+    cache.add([33, 35, 31])
+    keys, values = cache.layer(0)
     assert keys.shape[2] < 30 + 5 + 64
     assert torch.equal(keys[:, :, :5], new[:, :, 30:])
-    slots.remove(0)
-    assert slots.lengths == [31, 35]
+    cache.remove(0)
+    assert cache.lengths == [31, 35]
     assert torch.equal(keys[0, :, :1], new[2, :, 30:31])
     assert torch.equal(values[1, :, :5], -new[1, :, 30:])

@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from evalkit.engine.fit import fit, shape_of
-from evalkit.engine.language_model import Limits
+from evalkit.engine.language_model import BatchLimits
+from evalkit.engine.memory_estimate import estimate_memory, shape_of
 
 LLAMA = {
     "model_type": "llama",
@@ -37,7 +37,7 @@ def test_it_counts_what_a_loaded_model_has(tiny_model: Any) -> None:
 
 
 def test_each_precision_needs_less_and_may_fit() -> None:
-    lines = fit(LLAMA, memory=None, limits=Limits(100, 2))
+    lines = estimate_memory(LLAMA, memory=None, limits=BatchLimits(100, 2))
     assert [line.precision for line in lines] == ["float32", "bfloat16", "8-bit", "4-bit"]
     assert [line.fits for line in lines] == [None] * 4
     weights = [line.weights for line in lines]
@@ -48,26 +48,29 @@ def test_each_precision_needs_less_and_may_fit() -> None:
     # 16 vectors alive for each token of a batch; logits of the four rows that are written
     assert lines[0].batch == 100 * 16 * 64 * 4 + 2 * 2 * 1000 * 4
     middle = (lines[0].total + lines[1].total) // 2
-    told = fit(LLAMA, memory=int(middle / 0.9), limits=Limits(100, 2))
+    told = estimate_memory(LLAMA, memory=int(middle / 0.9), limits=BatchLimits(100, 2))
     assert [line.fits for line in told] == [False, True, True, True]
 
 
 def test_no_more_is_kept_than_rows_can_be_long() -> None:
     short = {**LLAMA, "max_position_embeddings": 64}
     # two rows of a batch, twice as many written at a time, none beyond 64 tokens
-    assert fit(short, memory=None, limits=Limits(100, 2))[0].cache == 2 * 2 * 64 * 192 * 4
+    assert (
+        estimate_memory(short, memory=None, limits=BatchLimits(100, 2))[0].cache
+        == 2 * 2 * 64 * 192 * 4
+    )
     # a batch of choices has rows that are not written
-    assert fit(short, memory=None, limits=Limits(900, 2))[0].cache == 900 * 192 * 4
+    assert estimate_memory(short, memory=None, limits=BatchLimits(900, 2))[0].cache == 900 * 192 * 4
 
 
 def test_batches_become_smaller_where_they_are_not_declared() -> None:
-    limits = Limits(16384, 48)
-    weights = fit(LLAMA, memory=None, limits=limits)[0].weights
+    limits = BatchLimits(16384, 48)
+    weights = estimate_memory(LLAMA, memory=None, limits=limits)[0].weights
     memory = weights + 40_000_000
-    fixed = fit(LLAMA, memory=memory, limits=limits)[0]
+    fixed = estimate_memory(LLAMA, memory=memory, limits=limits)[0]
     assert fixed.fits is False
     assert fixed.cache == 4 * 16384 * 192 * 4
-    adapted = fit(LLAMA, memory=memory, limits=limits, adapts=True)[0]
+    adapted = estimate_memory(LLAMA, memory=memory, limits=limits, shrinks=True)[0]
     # half of 40 MB for keys and values of 4 batches, a quarter for a batch: 2048 tokens
     assert adapted.cache == 4 * 2048 * 192 * 4
     assert adapted.total <= memory

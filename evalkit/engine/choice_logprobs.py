@@ -1,4 +1,4 @@
-"""What comparing the choices of one request gives."""
+"""Log-likelihoods of the choices of a request."""
 
 from __future__ import annotations
 
@@ -6,55 +6,56 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.engine.encoding import Encoded
+from evalkit.engine.tokenization import TokenizedRequest
 
 if TYPE_CHECKING:
     import torch
 
 ROUNDINGS = {"float32": 8.0, "float64": 8.0}
-"""How many units of rounding a logit is off between two layouts of a batch; else 1. In half
-precision every activation is rounded anyway, so the last rounding dominates; in float32 what
-is seen is the different order of sums, which was measured on SmolLM2-135M."""
+"""By how many units of rounding a logit differs between two layouts of a batch; 1 in other
+precisions. In half precision every activation is rounded, so the last rounding dominates. In
+float32 the order of sums differs, which was measured on SmolLM2-135M."""
 
-PIECE = 256
-"""Positions whose probabilities are summed at a time."""
+POSITIONS_AT_ONCE = 256
+"""Positions that are normalised at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Log-likelihoods (nats) of the choices, and by how much rounding may move each."""
+class ChoiceLogprobs:
+    """Log-likelihoods of the choices in nats, and by how much rounding may move each."""
 
     logprobs: tuple[float, ...]
     noise: float
 
     @property
     def margin(self) -> float:
-        """By how much the best choice leads; infinite when there is only one."""
+        """The lead of the best choice over the second; infinite for a single choice."""
         ranked = sorted(self.logprobs, reverse=True)
         return ranked[0] - ranked[1] if len(ranked) > 1 else float("inf")
 
     @property
     def tie(self) -> bool:
-        """True when rounding could have decided otherwise."""
+        """True when rounding could have changed the best choice."""
         return self.margin < 2 * self.noise
 
 
-def comparisons(
-    batch: Sequence[Encoded],
+def sum_choice_logprobs(
+    batch: Sequence[TokenizedRequest],
     logits: torch.Tensor,
     places: Sequence[int],
     targets: Sequence[int],
     dtype: torch.dtype,
-) -> list[Comparison]:
-    """Sum the choices' tokens.
+) -> list[ChoiceLogprobs]:
+    """Sum the log-probabilities of each choice's tokens.
 
-    logits: (positions read, vocabulary), as the model gave them. places, targets: for every
-    token of every choice of every request, in order, the position that predicts it and its id.
+    logits: shape (positions, vocabulary), as the model returns them. places, targets: for every
+    token of every choice of every request, in order, the row of ``logits`` that predicts it and
+    its id. dtype: the precision of the model.
     """
     import torch
 
-    # in pieces: one position's vocabulary is large, and a long text has thousands of positions
-    norms = torch.cat([part.float().logsumexp(-1) for part in logits.split(PIECE)])
+    # a few positions at a time: the vocabulary is large, and a long text has thousands of them
+    norms = torch.cat([part.float().logsumexp(-1) for part in logits.split(POSITIONS_AT_ONCE)])
     where = torch.tensor(places, device=logits.device)
     wanted = torch.tensor(targets, device=logits.device)
     scores = logits[where, wanted].float() - norms[where]
@@ -64,7 +65,7 @@ def comparisons(
     unit = torch.finfo(dtype).eps * ROUNDINGS.get(str(dtype).removeprefix("torch."), 1.0)
     tokens = iter(values)
     return [
-        Comparison(
+        ChoiceLogprobs(
             tuple(sum(next(tokens) for _ in choice) for choice in encoded.choices), unit * largest
         )
         for encoded in batch

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from evalkit.engine.encoding import Encoded, Encoder
+from evalkit.engine.tokenization import RequestTokenizer, TokenizedRequest
 from evalkit.exchange import Message, Request, Response, Status
 
 
@@ -38,7 +38,7 @@ MERGED = ord("\N{THAI CHARACTER KO KAI}")
 
 
 def encode(*requests: Request, context: int | None = None) -> list[Any]:
-    return Encoder(Letters(), context).encode(requests)
+    return RequestTokenizer(Letters(), context).encode(requests)
 
 
 def ids(text: str) -> tuple[int, ...]:
@@ -66,7 +66,7 @@ def test_choices_that_merge_with_the_prompt_are_scored_from_the_shared_border() 
         def apply_chat_template(self, turns: list[dict[str, str]], **_: Any) -> str:
             return "at"
 
-    [merged] = Encoder(Open(), None).encode(
+    [merged] = RequestTokenizer(Open(), None).encode(
         [Request((Message("user", "-"),), choices=("he", "o", "t"))]
     )
     assert merged.prompt == ids("a")
@@ -83,10 +83,10 @@ def test_one_text_that_breaks_the_tokenizer_stops_no_other() -> None:
 
 def test_many_texts_are_tokenised_in_few_calls() -> None:
     tokenizer = Letters()
-    found = Encoder(tokenizer, None).encode(
+    found = RequestTokenizer(tokenizer, None).encode(
         [Request(f"{k}", choices=("a", "b")) for k in range(300)]
     )
-    assert all(isinstance(e, Encoded) for e in found)
+    assert all(isinstance(e, TokenizedRequest) for e in found)
     assert tokenizer.calls == 2
 
 
@@ -94,7 +94,7 @@ def test_what_does_not_fit_says_the_numbers() -> None:
     [fits, over] = encode(
         Request("abc", choices=("de",)), Request("abcd", choices=("de", "e")), context=6
     )
-    assert isinstance(fits, Encoded)
+    assert isinstance(fits, TokenizedRequest)
     assert over.status is Status.OVERFLOW
     assert "4 tokens" in over.error
     assert "longest choice 3" in over.error

@@ -1,14 +1,14 @@
-"""How likely a model finds a whole text: log-likelihoods over sliding windows.
+"""Log-likelihoods of whole texts, over sliding windows.
 
 Rules:
 
-* The text is tokenised as it is, and read after the tokenizer's begin-of-text token (where it has
-  none, its end-of-text token), so that every token of the text counts. A tokenizer with neither
-  leaves the first token without a prediction, and the response says how many counted.
-* A text longer than the window is read in several: the first counts all its tokens, each next
-  one begins ``stride`` tokens further on and counts those that were not counted before.
-* A window's tokens are given to the model as a context and one choice, so that batches, memory
-  and precision are as for choices.
+* The text is tokenised as it is and preceded by the tokenizer's begin-of-text token (its
+  end-of-text token if it has no other), so that every token of the text counts. With a tokenizer
+  that has neither, the first token has no prediction; the response states how many tokens counted.
+* A text longer than the window is scored in several. The first window counts all its tokens; each
+  next one begins ``stride`` tokens later and counts the tokens that were not counted yet.
+* A window is computed as a prompt with one choice, so batches, memory and precision are those of
+  choices.
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from evalkit.engine.encoding import Encoded, Encoder
 from evalkit.engine.language_model import LanguageModel
-from evalkit.engine.outcome import Answers
+from evalkit.engine.responses import IndexedResponses
+from evalkit.engine.tokenization import RequestTokenizer, TokenizedRequest
 from evalkit.exchange import Reading, Request, Response, Status
 
-LONGEST = 2048
-"""Tokens of a window where the suite does not say and the model could see more."""
+DEFAULT_WINDOW = 2048
+"""Tokens of a window when the suite does not set it and the model's context allows more."""
 
-TOGETHER = 4
-"""Batches' worth of tokens that are laid out together."""
+BATCHES_AT_ONCE = 4
+"""Texts are scheduled together until they fill this many batches."""
 
-Compute = Callable[[LanguageModel, Sequence[Encoded], Sequence[bool]], Iterator[Answers]]
+Compute = Callable[
+    [LanguageModel, Sequence[TokenizedRequest], Sequence[bool]], Iterator[IndexedResponses]
+]
 _CHOICE = Request("", choices=("",))
 
 
 @dataclass(slots=True)
 class _Text:
-    """A text being read."""
+    """A text being scored, and the sums over its windows so far."""
 
     request: Request
     sent: str
@@ -75,34 +77,35 @@ class _Text:
         )
 
 
-def read(
+def text_loglikelihoods(
     lm: LanguageModel, requests: Sequence[Request], wanted: Sequence[bool], compute: Compute
 ) -> Iterator[list[tuple[Request, Response]]]:
-    """The response to each request that is to be read, as soon as its windows are done.
+    """The response to each request for a text's log-likelihood, as soon as its windows are done.
 
-    compute: how windows become log-likelihoods (see evalkit.engine.local).
+    wanted: for each request, whether it still needs a response. compute: computes windows as
+    requests with one choice (see ``evalkit.engine.local``).
     """
-    encoder = Encoder(lm.tokenizer, lm.context_length, lm.chat_template)
-    # long texts end with their last windows: some at a time, so that an interruption loses little
-    together = TOGETHER * lm.limits.batch_tokens
-    group: list[tuple[_Text, list[Encoded], bool]] = []
+    encoder = RequestTokenizer(lm.tokenizer, lm.context_length, lm.chat_template)
+    # a few texts at a time: a text ends with its last window, and an interruption loses little
+    budget = BATCHES_AT_ONCE * lm.limits.batch_tokens
+    group: list[tuple[_Text, list[TokenizedRequest], bool]] = []
     tokens = 0
     for request, want in zip(requests, wanted, strict=True):
-        made = _encoded(encoder, request)
-        if isinstance(made, Response):
-            yield [(request, made)]
+        windowed = _windowed(encoder, request)
+        if isinstance(windowed, Response):
+            yield [(request, windowed)]
             continue
-        text, parts = made
+        text, parts = windowed
         group.append((text, parts, want))
         tokens += text.tokens
-        if tokens >= together:
-            yield from _read(lm, group, compute)
+        if tokens >= budget:
+            yield from _score(lm, group, compute)
             group, tokens = [], 0
-    yield from _read(lm, group, compute)
+    yield from _score(lm, group, compute)
 
 
-def _read(
-    lm: LanguageModel, group: Sequence[tuple[_Text, list[Encoded], bool]], compute: Compute
+def _score(
+    lm: LanguageModel, group: Sequence[tuple[_Text, list[TokenizedRequest], bool]], compute: Compute
 ) -> Iterator[list[tuple[Request, Response]]]:
     owners = [text for text, parts, _ in group for _ in parts]
     windows_of_all = [part for _, parts, _ in group for part in parts]
@@ -118,8 +121,8 @@ def _read(
             yield done
 
 
-def windows(ids: Sequence[int], size: int, stride: int) -> list[tuple[int, int, int]]:
-    """Where windows over a text begin, from where each counts, and where it ends.
+def sliding_windows(ids: Sequence[int], size: int, stride: int) -> list[tuple[int, int, int]]:
+    """The windows over a text: where each begins, where its counted tokens begin, where it ends.
 
     The first token is context only; every other token is counted exactly once.
     """
@@ -131,10 +134,12 @@ def windows(ids: Sequence[int], size: int, stride: int) -> list[tuple[int, int, 
     return found
 
 
-def _encoded(encoder: Encoder, request: Request) -> tuple[_Text, list[Encoded]] | Response:
+def _windowed(
+    encoder: RequestTokenizer, request: Request
+) -> tuple[_Text, list[TokenizedRequest]] | Response:
     text = request.prompt
     if not isinstance(text, str):
-        return _refused("a chat cannot be read; write the prompt as `text:`")
+        return _error("the log-likelihood of a chat is undefined; write the prompt as `text:`")
     tokenizer = encoder.tokenizer
     ids = list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
     start, name = tokenizer.bos_token_id, tokenizer.bos_token
@@ -144,21 +149,21 @@ def _encoded(encoder: Encoder, request: Request) -> tuple[_Text, list[Encoded]] 
     if start is not None and ids[:1] != [start]:
         ids, sent = [start, *ids], f"{name}{text}"
     if len(ids) < 2:
-        return _refused("the text is empty: there is nothing to read")
+        return _error("the text is empty")
     size, stride = _sizes(request.reading or Reading(), encoder.context_length)
     parts = [
-        Encoded(_CHOICE, tuple(ids[begin:counted]), sent, (tuple(ids[counted:end]),))
-        for begin, counted, end in windows(ids, size, stride)
+        TokenizedRequest(_CHOICE, tuple(ids[begin:counted]), sent, (tuple(ids[counted:end]),))
+        for begin, counted, end in sliding_windows(ids, size, stride)
     ]
     return _Text(request, sent, size, stride, len(ids) - 1, len(parts), len(parts)), parts
 
 
 def _sizes(reading: Reading, context: int | None) -> tuple[int, int]:
-    """Window and stride in tokens; the window is never longer than the model's context."""
-    size = reading.window or min(LONGEST, context or LONGEST)
+    """Window and stride in tokens; the window is at most the model's context."""
+    size = reading.window or min(DEFAULT_WINDOW, context or DEFAULT_WINDOW)
     size = max(min(size, context or size), 2)
     return size, min(reading.stride or max(size // 2, 1), size - 1)
 
 
-def _refused(error: str) -> Response:
+def _error(error: str) -> Response:
     return Response(Status.ERROR, error=error)

@@ -1,7 +1,7 @@
 """Which requests are computed together: pure functions of token lengths.
 
-The same lengths always give the same batches, so a run that was interrupted meets its
-batches again. Heaviest first: if memory does not suffice, that shows at once.
+The same lengths always give the same batches, so a resumed run has the batches of the run that was
+interrupted. The largest batch comes first: if memory does not suffice, that shows at once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def batches(
+def make_batches(
     lengths: Sequence[int], token_budget: int, max_rows: int, extra: Sequence[int] = ()
 ) -> list[list[int]]:
     """Positions of ``lengths``, grouped into batches of similar length, longest first.
@@ -17,14 +17,18 @@ def batches(
     Parameters
     ----------
     lengths: tokens of each row as it enters the model.
-    token_budget: a batch's rows times its longest row (padding included) stay within it;
-        a row longer than the budget makes a batch of its own.
-    max_rows: rows of a batch at most.
-    extra: tokens each row may still grow by (what it may generate); counts to the budget.
+    token_budget: the number of rows times the longest row (padding included) stays within it;
+        a row longer than the budget is a batch of its own.
+    max_rows: the most rows of a batch.
+    extra: tokens that each row may generate; they count towards the budget.
 
     Returns
     -------
     Batches of positions; every position occurs exactly once.
+
+    Raises
+    ------
+    ValueError: ``token_budget`` or ``max_rows`` is below 1.
     """
     if token_budget < 1 or max_rows < 1:
         raise ValueError("token_budget and max_rows must be at least 1")
@@ -45,7 +49,7 @@ def batches(
     return found
 
 
-def halves(batch: Sequence[int]) -> tuple[list[int], list[int]]:
-    """A batch in two, the longer rows first; the second is empty for a single row."""
+def split_in_half(batch: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The first and the second half of a batch; the second is empty for a single row."""
     middle = (len(batch) + 1) // 2
     return list(batch[:middle]), list(batch[middle:])

@@ -6,10 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.engine import memory, prefixes
-from evalkit.engine.language_model import SMALLEST, Limits
-from evalkit.engine.layout import batches, halves
-from evalkit.engine.memory import Backoff, DoesNotFit, Room, available_ram, is_out_of_memory
+from evalkit.engine import memory
+from evalkit.engine.batching import make_batches, split_in_half
+from evalkit.engine.language_model import MIN_BATCH_TOKENS, BatchLimits
+from evalkit.engine.memory import (
+    Backoff,
+    MemoryLimits,
+    OutOfMemory,
+    available_ram,
+    is_out_of_memory,
+)
+from evalkit.engine.prefix_tree import build_prefix_tree
 
 LENGTHS = st.lists(st.integers(1, 300), max_size=60)
 
@@ -18,7 +25,7 @@ LENGTHS = st.lists(st.integers(1, 300), max_size=60)
 def test_every_row_once_within_the_budget_longest_first(
     lengths: list[int], budget: int, rows: int
 ) -> None:
-    found = batches(lengths, budget, rows)
+    found = make_batches(lengths, budget, rows)
     assert sorted(i for batch in found for i in batch) == list(range(len(lengths)))
     for batch in found:
         assert len(batch) <= rows
@@ -28,13 +35,13 @@ def test_every_row_once_within_the_budget_longest_first(
 
 
 def test_what_a_row_may_still_grow_by_counts() -> None:
-    assert batches([10, 10, 10, 10], 40, 9) == [[0, 1, 2, 3]]
-    assert batches([10, 10, 10, 10], 40, 9, extra=[10, 10, 10, 10]) == [[0, 1], [2, 3]]
+    assert make_batches([10, 10, 10, 10], 40, 9) == [[0, 1, 2, 3]]
+    assert make_batches([10, 10, 10, 10], 40, 9, extra=[10, 10, 10, 10]) == [[0, 1], [2, 3]]
 
 
 def test_halves_keep_the_longer_rows_first() -> None:
-    assert halves([4, 1, 2]) == ([4, 1], [2])
-    assert halves([4]) == ([4], [])
+    assert split_in_half([4, 1, 2]) == ([4, 1], [2])
+    assert split_in_half([4]) == ([4], [])
 
 
 def test_memory_that_runs_out_is_remembered() -> None:
@@ -61,18 +68,20 @@ def test_what_memory_taught_outlives_the_batch() -> None:
             raise MemoryError
         return 0
 
-    room = Room()
-    list(Backoff(len, room).run(range(4), compute))
-    assert room.heaviest == 2
-    assert [p for p, _ in Backoff(len, room).run(range(4), compute)] == [[0, 1], [2, 3]]
+    limits = MemoryLimits()
+    list(Backoff(len, limits).run(range(4), compute))
+    assert limits.max_weight == 2
+    assert [p for p, _ in Backoff(len, limits).run(range(4), compute)] == [[0, 1], [2, 3]]
 
 
 @given(st.integers(0, 2**40), st.integers(1, 10**6), st.integers(1, 10**6))
 def test_limits_stay_within_the_memory_there_is(free: int, per_token: int, cache: int) -> None:
-    usual = Limits(16384, 48)
+    usual = BatchLimits(16384, 48)
     found = usual.within(free, per_token, cache)
-    fits = found.held_tokens * cache <= free / 2 and found.batch_tokens * per_token <= free / 4
-    assert fits or found.batch_tokens <= SMALLEST
+    fits = (
+        found.max_cached_tokens * cache <= free / 2 and found.batch_tokens * per_token <= free / 4
+    )
+    assert fits or found.batch_tokens <= MIN_BATCH_TOKENS
     assert usual.batch_tokens % found.batch_tokens == 0, "halved, so few sizes are possible"
 
 
@@ -94,7 +103,7 @@ def test_a_row_that_fits_nowhere_stops_no_other() -> None:
         return "fine"
 
     found = {tuple(p): r for p, r in Backoff(len).run([0, 1, 2, 3], compute)}  # type: ignore[arg-type]
-    assert isinstance(found.pop((2,)), DoesNotFit)
+    assert isinstance(found.pop((2,)), OutOfMemory)
     assert set(found.values()) == {"fine"}
     assert sorted(i for part in found for i in part) == [0, 1, 3]
 
@@ -122,20 +131,20 @@ PROMPTS = st.lists(
 def test_shared_beginnings_are_true_and_worth_it(
     prompts: list[tuple[int, ...]], min_tokens: int, min_saving: int
 ) -> None:
-    sharing = prefixes.find(prompts, min_tokens=min_tokens, min_saving=min_saving)
-    users = [0] * len(sharing.nodes)
-    for prompt, leaf in zip(prompts, sharing.leaf, strict=True):
+    tree = build_prefix_tree(prompts, min_tokens=min_tokens, min_saving=min_saving)
+    users = [0] * len(tree.nodes)
+    for prompt, leaf in zip(prompts, tree.leaf, strict=True):
         if leaf is not None:
-            assert sharing.nodes[leaf].end < len(prompt)
+            assert tree.nodes[leaf].end < len(prompt)
         node = leaf
         while node is not None:
-            found = sharing.nodes[node]
+            found = tree.nodes[node]
             assert prompt[found.start : found.end] == found.ids
             assert found.parent is None or found.parent < node
-            assert found.start == (0 if found.parent is None else sharing.nodes[found.parent].end)
+            assert found.start == (0 if found.parent is None else tree.nodes[found.parent].end)
             users[node] += 1
             node = found.parent
-    for node, count in zip(sharing.nodes, users, strict=True):
+    for node, count in zip(tree.nodes, users, strict=True):
         assert len(node.ids) >= min_tokens
         assert len(node.ids) * (count - 1) >= min_saving
 
@@ -149,15 +158,15 @@ def test_beginnings_inside_beginnings() -> None:
         (*system, *second, 4),
         (*system, 5),
     ]
-    sharing = prefixes.find(prompts, min_tokens=16, min_saving=30)
-    spans = {(n.start, n.end, n.ids[0]) for n in sharing.nodes}
+    tree = build_prefix_tree(prompts, min_tokens=16, min_saving=30)
+    spans = {(n.start, n.end, n.ids[0]) for n in tree.nodes}
     assert spans == {(0, 30, 100), (30, 70, 200), (30, 70, 300)}
-    assert sharing.leaf[0] == sharing.leaf[2] != sharing.leaf[1] == sharing.leaf[3]
-    assert sharing.leaf[4] == 0
+    assert tree.leaf[0] == tree.leaf[2] != tree.leaf[1] == tree.leaf[3]
+    assert tree.leaf[4] == 0
 
 
 def test_identical_prompts_keep_a_token_of_their_own() -> None:
     prompts = [tuple(range(50))] * 3
-    sharing = prefixes.find(prompts)
-    assert [n.end for n in sharing.nodes] == [49]
-    assert sharing.leaf == (0, 0, 0)
+    tree = build_prefix_tree(prompts)
+    assert [n.end for n in tree.nodes] == [49]
+    assert tree.leaf == (0, 0, 0)

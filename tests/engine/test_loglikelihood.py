@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from evalkit.engine.language_model import Limits
+from evalkit.engine.language_model import BatchLimits
 from evalkit.engine.local import prepare, respond
-from evalkit.engine.reading import windows
+from evalkit.engine.loglikelihood import sliding_windows
 from evalkit.exchange import Message, Reading, Request, Status
 from tests.conftest import make_tokenizer
 
@@ -17,14 +17,14 @@ TEXTS = ["the quick brown fox", "a", "Question: what is the capital of France? "
 
 
 def test_windows_by_hand() -> None:
-    assert windows(range(5), 8, 4) == [(0, 1, 5)]
-    assert windows(range(10), 6, 2) == [(0, 1, 6), (2, 6, 8), (4, 8, 10)]
-    assert windows(range(9), 4, 3) == [(0, 1, 4), (3, 4, 7), (5, 7, 9)]
+    assert sliding_windows(range(5), 8, 4) == [(0, 1, 5)]
+    assert sliding_windows(range(10), 6, 2) == [(0, 1, 6), (2, 6, 8), (4, 8, 10)]
+    assert sliding_windows(range(9), 4, 3) == [(0, 1, 4), (3, 4, 7), (5, 7, 9)]
 
 
 @pytest.mark.parametrize(("length", "size", "stride"), [(2, 2, 1), (50, 7, 3), (50, 7, 6)])
 def test_every_token_counts_once_and_has_context(length: int, size: int, stride: int) -> None:
-    found = windows(range(length), size, stride)
+    found = sliding_windows(range(length), size, stride)
     counted = [i for _, first, end in found for i in range(first, end)]
     assert counted == list(range(1, length))
     assert all(begin < first and end - begin <= size for begin, first, end in found)
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_stops_no_other(tiny_model: Any, tiny_tokenizer: Any
 
 
 def test_an_interrupted_run_asks_only_for_the_rest(tiny_model: Any, tiny_tokenizer: Any) -> None:
-    lm = replace(prepare(tiny_model, tiny_tokenizer), limits=Limits(64, 2))
+    lm = replace(prepare(tiny_model, tiny_tokenizer), limits=BatchLimits(64, 2))
     requests = [Request(text, reading=Reading(16, 8)) for text in TEXTS]
     whole = dict(pair for batch in respond(lm, requests) for pair in batch)
     rest = dict(pair for batch in respond(lm, requests, frozenset({0, 2})) for pair in batch)

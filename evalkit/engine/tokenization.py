@@ -1,15 +1,15 @@
-"""From requests to token ids: chat template, special tokens once, borders of choices.
+"""Turns requests into token ids: chat templates, special tokens, borders of choices.
 
 Rules, for every local model:
 
-* A chat goes through the tokenizer's chat template, which writes its own special tokens:
-  its text is tokenised without adding any.
-* A raw text gets the tokenizer's own special tokens (say, BOS), never twice when the text
-  already begins with one, and no end-of-text at its end.
-* A choice continues the prompt. After a raw text that does not end in whitespace, a choice
-  that does not start with whitespace is joined by one space; after a chat nothing is added.
-* Prompt and choice are tokenised together, because a tokenizer may merge across their
-  border. Choices are scored from the last border that all of them share.
+* A chat goes through the tokenizer's chat template, which writes its own special tokens, so none
+  are added when its text is tokenised.
+* A raw text gets the tokenizer's special tokens (BOS, say), but no second BOS if it begins with one
+  and no end-of-text token at its end.
+* A choice continues the prompt. A space joins them if a raw text does not end in whitespace and
+  the choice does not start with it. After a chat nothing is added.
+* Prompt and choice are tokenised together, because a tokenizer may merge across their border.
+  Choices are scored from the last token border that all of them share.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import Any, TypeVar
 
 from evalkit.exchange import Message, Request, Response, Status
 
-CHUNK = 256
-"""Requests whose texts are tokenised together."""
+REQUESTS_AT_ONCE = 256
+"""Requests that are tokenised in one call."""
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class TokenizedRequest:
     """A request as token ids.
 
-    prompt: ids of the prompt (for choices: of what all choices share). choices: the ids that
-    follow it, per choice, at least one each. sent: the exact text, special tokens included.
+    prompt: ids of the prompt; with choices, of what all choices share. choices: for each choice the
+    ids that follow, at least one. sent: the exact text, special tokens included.
     """
 
     request: Request
@@ -41,27 +41,27 @@ class Encoded:
 
     @property
     def length(self) -> int:
-        """Tokens that enter the model before anything is generated (the longest choice counts)."""
+        """Tokens of the prompt and its longest choice."""
         return len(self.prompt) + max((len(c) for c in self.choices), default=0)
 
     @property
-    def growth(self) -> int:
-        """Tokens that may still be written."""
+    def max_new_tokens(self) -> int:
+        """The most tokens that are generated; 0 with choices."""
         return 0 if self.choices else self.request.generation.max_new_tokens
 
     @property
-    def reach(self) -> int:
-        """Tokens at most when it is done."""
-        return self.length + self.growth
+    def max_length(self) -> int:
+        """The most tokens of the finished sequence."""
+        return self.length + self.max_new_tokens
 
 
-class Encoder:
+class RequestTokenizer:
     """Turns requests into token ids with one tokenizer.
 
     Parameters
     ----------
     tokenizer: a transformers tokenizer.
-    context_length: tokens the model can see at once; None when unlimited.
+    context_length: the most tokens of a sequence; None: unlimited.
     chat_template: a template to use instead of the tokenizer's own.
     """
 
@@ -72,15 +72,15 @@ class Encoder:
         self.context_length = context_length
         self.chat_template = chat_template
 
-    def encode(self, requests: Sequence[Request]) -> list[Encoded | Response]:
-        """Each request as ids, or the response that says why that could not be done."""
-        found: list[Encoded | Response] = []
-        for start in range(0, len(requests), CHUNK):
-            found.extend(self._chunk(requests[start : start + CHUNK]))
+    def encode(self, requests: Sequence[Request]) -> list[TokenizedRequest | Response]:
+        """Each request as token ids, or the error response of one that cannot be tokenised."""
+        found: list[TokenizedRequest | Response] = []
+        for start in range(0, len(requests), REQUESTS_AT_ONCE):
+            found.extend(self._chunk(requests[start : start + REQUESTS_AT_ONCE]))
         return found
 
-    def _chunk(self, requests: Sequence[Request]) -> list[Encoded | Response]:
-        """A few requests, their texts tokenised in two calls (with and without special tokens)."""
+    def _chunk(self, requests: Sequence[Request]) -> list[TokenizedRequest | Response]:
+        """Tokenise requests in two calls, with and without special tokens."""
         texts = [self._try(self._texts, request) for request in requests]
         ids: dict[int, list[tuple[int, ...]]] = {}
         for special in (True, False):
@@ -91,7 +91,7 @@ class Encoder:
             }
             try:
                 every = iter(self._ids([t for text in members.values() for t in text], special))
-            except Exception:  # one text may break them all; then each is tried alone below
+            except Exception:  # one text may fail the whole call; each is then tokenised alone
                 continue
             ids |= {i: [next(every) for _ in text] for i, text in members.items()}
         return [
@@ -101,8 +101,8 @@ class Encoder:
 
     def _one(
         self, request: Request, texts: list[str], ids: list[tuple[int, ...]] | None
-    ) -> Encoded | Response:
-        def encode(request: Request) -> Encoded:
+    ) -> TokenizedRequest | Response:
+        def encode(request: Request) -> TokenizedRequest:
             special = isinstance(request.prompt, str)
             return self._encode(request, texts[0], ids or self._ids(texts, special))
 
@@ -112,25 +112,25 @@ class Encoder:
         return self._overflow(encoded) or encoded
 
     def _try(
-        self, make: Callable[[Request], Made], request: Request, sent: str = ""
-    ) -> Made | Response:
+        self, make: Callable[[Request], Result], request: Request, sent: str = ""
+    ) -> Result | Response:
         try:
             return make(request)
         except Exception as error:  # a template or tokenizer may raise anything
             return Response(Status.ERROR, sent=sent, error=_explain(error, request))
 
     def _texts(self, request: Request) -> list[str]:
-        """The prompt's text, and for each choice the text of prompt and choice together."""
+        """The text of the prompt, then that of prompt and choice for each choice."""
         special = isinstance(request.prompt, str)
         text = request.prompt if isinstance(request.prompt, str) else self._render(request.prompt)
         gap = " " if special and text and not text[-1].isspace() else ""
         return [text, *(text + ("" if c[:1].isspace() else gap) + c for c in request.choices)]
 
     def _render(self, messages: Sequence[Message]) -> str:
-        """The chat template's text. A closing assistant turn is left open, to be continued."""
+        """The text of the chat template. A final assistant turn is left open, to be continued."""
         if self.chat_template is None and getattr(self.tokenizer, "chat_template", None) is None:
-            raise _RefusedError(
-                "this model has no chat template; write the prompt as `text:` or declare "
+            raise _InvalidRequestError(
+                "this model has no chat template; write the prompt as `text:`, or declare "
                 "`chat_template` for the model"
             )
         turns = [{"role": m.role, "content": m.content} for m in messages]
@@ -144,18 +144,24 @@ class Encoder:
         )
         return str(text)
 
-    def _encode(self, request: Request, text: str, ids: Sequence[tuple[int, ...]]) -> Encoded:
+    def _encode(
+        self, request: Request, text: str, ids: Sequence[tuple[int, ...]]
+    ) -> TokenizedRequest:
         prompt, *joined = ids
         sent = self._leading(prompt, text) + text if isinstance(request.prompt, str) else text
         if not joined:
             if not prompt:
-                raise _RefusedError("the prompt is empty: there is nothing to continue")
-            return Encoded(request, prompt, sent)
+                raise _InvalidRequestError("the prompt is empty")
+            return TokenizedRequest(request, prompt, sent)
         shared = min(_common(prompt, whole) for whole in joined)
         shared = min(shared, min(len(whole) for whole in joined) - 1)
         if shared < 1:
-            raise _RefusedError("the prompt is empty: choices need at least one token before them")
-        return Encoded(request, prompt[:shared], sent, tuple(whole[shared:] for whole in joined))
+            raise _InvalidRequestError(
+                "the prompt is empty; a choice needs at least one token before it"
+            )
+        return TokenizedRequest(
+            request, prompt[:shared], sent, tuple(whole[shared:] for whole in joined)
+        )
 
     def _ids(self, texts: Sequence[str], special: bool) -> list[tuple[int, ...]]:
         if not texts:
@@ -169,10 +175,13 @@ class Encoder:
         )["input_ids"]
         if not special:
             return [tuple(ids) for ids in every]
-        return [tuple(self._once(ids, text)) for ids, text in zip(every, texts, strict=True)]
+        return [
+            tuple(self._without_duplicates(ids, text))
+            for ids, text in zip(every, texts, strict=True)
+        ]
 
-    def _once(self, ids: list[int], text: str) -> list[int]:
-        """Special tokens that the tokenizer added although the text already has them, taken off."""
+    def _without_duplicates(self, ids: list[int], text: str) -> list[int]:
+        """Remove special tokens that the tokenizer added although the text has them."""
         bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
         if bos is not None and len(ids) > 1 and ids[0] == ids[1] == bos:
             ids = ids[1:]
@@ -186,13 +195,13 @@ class Encoder:
         return ids
 
     def _leading(self, ids: Sequence[int], text: str) -> str:
-        """The special tokens in front of a raw text, as text."""
+        """The text of special tokens in front of a raw text."""
         bos = self.tokenizer.bos_token_id
         if bos is None or not ids or ids[0] != bos or text.startswith(self.tokenizer.bos_token):
             return ""
         return str(self.tokenizer.bos_token)
 
-    def _overflow(self, encoded: Encoded) -> Response | None:
+    def _overflow(self, encoded: TokenizedRequest) -> Response | None:
         if self.context_length is None:
             return None
         request = encoded.request
@@ -207,18 +216,18 @@ class Encoder:
             sent=encoded.sent,
             prompt_tokens=len(encoded.prompt),
             error=(
-                f"the prompt has {len(encoded.prompt)} tokens and {what} {wanted}: together more "
-                f"than the model's context of {self.context_length}"
+                f"the prompt has {len(encoded.prompt)} tokens and {what} {wanted}; together they "
+                f"exceed the model's context of {self.context_length}"
             ),
         )
 
 
-class _RefusedError(Exception):
-    """A request that cannot be encoded; the message is for the suite's author."""
+class _InvalidRequestError(Exception):
+    """A request that cannot be tokenised. The message is for the author of the suite."""
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many ids at the start of both are equal."""
+    """The number of equal ids at the start."""
     size = min(len(a), len(b))
     if a[:size] == b[:size]:
         return size
@@ -226,7 +235,7 @@ def _common(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def _explain(error: Exception, request: Request) -> str:
-    if isinstance(error, _RefusedError):
+    if isinstance(error, _InvalidRequestError):
         return str(error)
     detail = f"{type(error).__name__}: {error}"
     chat = not isinstance(request.prompt, str)
@@ -234,8 +243,8 @@ def _explain(error: Exception, request: Request) -> str:
         system = any(isinstance(m, Message) and m.role == "system" for m in request.prompt)
         if system and "system" in str(error).lower():
             return (
-                f"the model's chat template refuses a system message ({error}); "
+                f"the model's chat template does not support a system message ({error}); "
                 "move it into the user message"
             )
-        return f"the model's chat template refuses these messages ({detail})"
-    return f"the prompt could not be tokenised ({detail})"
+        return f"the model's chat template fails for these messages: {detail}"
+    return f"the prompt cannot be tokenised: {detail}"

@@ -1,4 +1,4 @@
-"""What prompts begin with in common: found from the token ids, so it works for any prompt."""
+"""The tree of prefixes that prompts share. It is built from token ids, so it fits any prompt."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """Tokens ``start`` to ``end`` that several prompts share.
+class PrefixNode:
+    """The tokens from ``start`` to ``end``, which several prompts share.
 
-    ids: those tokens. parent: the node that they continue (an index), None at the beginning.
+    ids: those tokens. parent: the index of the node that they continue; None at the beginning.
     """
 
     ids: tuple[int, ...]
@@ -21,25 +21,29 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
-    """nodes: parents before children. leaf: per prompt, the last node that it continues."""
+class PrefixTree:
+    """The shared prefixes of some prompts.
 
-    nodes: tuple[Node, ...]
+    nodes: parents come before children. leaf: for each prompt, the node of its longest shared
+    prefix; None for a prompt without one.
+    """
+
+    nodes: tuple[PrefixNode, ...]
     leaf: tuple[int | None, ...]
 
 
-def find(
+def build_prefix_tree(
     prompts: Sequence[tuple[int, ...]], *, min_tokens: int = 16, min_saving: int = 64
-) -> Sharing:
-    """The shared beginnings that are worth computing once.
+) -> PrefixTree:
+    """The shared prefixes that are worth computing once.
 
-    A beginning counts when it adds at least ``min_tokens`` to the one before and saves at
-    least ``min_saving`` tokens over all prompts. At least one token of every prompt stays
-    its own, because the next token is read from it.
+    A prefix counts when it adds at least ``min_tokens`` to its parent and saves at least
+    ``min_saving`` tokens over all prompts. At least one token of every prompt is not shared,
+    because the next token is predicted from it.
     """
     order = sorted(range(len(prompts)), key=prompts.__getitem__)
     common = [_common(prompts[a], prompts[b]) for a, b in pairwise(order)]
-    nodes: list[Node] = []
+    nodes: list[PrefixNode] = []
     leaf: list[int | None] = [None] * len(prompts)
     # ranges of sorted prompts that agree on the first `depth` tokens, which `parent` ends with
     todo: list[tuple[int, int, int, int | None]] = [(0, len(order), 0, None)]
@@ -50,7 +54,7 @@ def find(
         shared = min(common[low : high - 1])
         gained = shared - depth
         if gained >= min_tokens and gained * (high - low - 1) >= min_saving:
-            nodes.append(Node(prompts[order[low]][depth:shared], depth, shared, parent))
+            nodes.append(PrefixNode(prompts[order[low]][depth:shared], depth, shared, parent))
             parent, depth = len(nodes) - 1, shared
             for position in order[low:high]:
                 leaf[position] = parent
@@ -60,11 +64,11 @@ def find(
                 todo.append((start, at + 1, depth, parent))
                 start = at + 1
         todo.append((start, high, depth, parent))
-    return Sharing(tuple(nodes), tuple(leaf))
+    return PrefixTree(tuple(nodes), tuple(leaf))
 
 
 def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """How many tokens at the start are equal, one of each prompt's own left out."""
+    """How many tokens at the start are equal, without the last token of either prompt."""
     size = min(len(a), len(b)) - 1
     if a[:size] == b[:size]:
         return size
