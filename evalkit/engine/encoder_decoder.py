@@ -21,7 +21,8 @@ from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.plain import generation_config, push, seeded
 from evalkit.engine.rows import Row
 from evalkit.engine.sampling import advance
-from evalkit.exchange import Message, Request, Response, Status
+from evalkit.exchange import Request, Response, Status
+from evalkit.messages import Message, is_text, to_openai
 
 if TYPE_CHECKING:
     import torch
@@ -59,11 +60,11 @@ class SourceEncoder:
 
     def _text(self, request: Request) -> tuple[str, bool]:
         """The prompt's text, and whether the tokenizer adds its special tokens."""
-        if isinstance(request.prompt, str):
+        if is_text(request.prompt):
             return request.prompt, True
         if self._lm.chat_template is None and not getattr(self._tokenizer, "chat_template", None):
             return joined(request.prompt), True
-        turns = [{"role": m.role, "content": m.content} for m in request.prompt]
+        turns = to_openai(request.prompt)
         template = self._lm.chat_template
         text = self._tokenizer.apply_chat_template(
             turns,
@@ -108,7 +109,7 @@ class SourceEncoder:
 
 def joined(messages: Sequence[Message]) -> str:
     """A conversation as plain text, for models without a chat template."""
-    return "\n\n".join(message.content for message in messages)
+    return "\n\n".join(message.text for message in messages)
 
 
 def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Comparison]:

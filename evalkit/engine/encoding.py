@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from evalkit.exchange import Message, Request, Response, Status
+from evalkit.exchange import Request, Response, Status
+from evalkit.messages import Message, is_text, to_openai
 
 CHUNK = 256
 """Requests whose texts are tokenised together."""
@@ -103,7 +104,7 @@ class Encoder:
         self, request: Request, texts: list[str], ids: list[tuple[int, ...]] | None
     ) -> Encoded | Response:
         def encode(request: Request) -> Encoded:
-            special = isinstance(request.prompt, str)
+            special = is_text(request.prompt)
             return self._encode(request, texts[0], ids or self._ids(texts, special))
 
         encoded = self._try(encode, request, texts[0])
@@ -121,8 +122,8 @@ class Encoder:
 
     def _texts(self, request: Request) -> list[str]:
         """The prompt's text, and for each choice the text of prompt and choice together."""
-        special = isinstance(request.prompt, str)
-        text = request.prompt if isinstance(request.prompt, str) else self._render(request.prompt)
+        special = is_text(request.prompt)
+        text = request.prompt if is_text(request.prompt) else self._render(request.prompt)
         gap = " " if special and text and not text[-1].isspace() else ""
         return [text, *(text + ("" if c[:1].isspace() else gap) + c for c in request.choices)]
 
@@ -133,7 +134,7 @@ class Encoder:
                 "this model has no chat template; write the prompt as `text:` or declare "
                 "`chat_template` for the model"
             )
-        turns = [{"role": m.role, "content": m.content} for m in messages]
+        turns = to_openai(messages)
         open_turn = bool(turns) and turns[-1]["role"] == "assistant"
         text = self.tokenizer.apply_chat_template(
             turns,
@@ -146,7 +147,7 @@ class Encoder:
 
     def _encode(self, request: Request, text: str, ids: Sequence[tuple[int, ...]]) -> Encoded:
         prompt, *joined = ids
-        sent = self._leading(prompt, text) + text if isinstance(request.prompt, str) else text
+        sent = self._leading(prompt, text) + text if is_text(request.prompt) else text
         if not joined:
             if not prompt:
                 raise _RefusedError("the prompt is empty: there is nothing to continue")
@@ -229,9 +230,9 @@ def _explain(error: Exception, request: Request) -> str:
     if isinstance(error, _RefusedError):
         return str(error)
     detail = f"{type(error).__name__}: {error}"
-    chat = not isinstance(request.prompt, str)
-    if chat and type(error).__module__.startswith("jinja2"):
-        system = any(isinstance(m, Message) and m.role == "system" for m in request.prompt)
+    prompt = request.prompt
+    if not is_text(prompt) and type(error).__module__.startswith("jinja2"):
+        system = any(message.role == "system" for message in prompt)
         if system and "system" in str(error).lower():
             return (
                 f"the model's chat template refuses a system message ({error}); "

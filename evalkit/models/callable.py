@@ -23,6 +23,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from evalkit.exchange import Generation, Request, Response, Status
+from evalkit.messages import plain, shown
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
@@ -201,8 +202,7 @@ def _as_they_come(answers: Iterable[tuple[int, Response]]) -> Iterator[Batch]:
 
 def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
     started = time.perf_counter()
-    prompt = _plain(request)
-    sent = prompt if isinstance(prompt, str) else _shown(request)
+    prompt, sent = plain(request.prompt), shown(request.prompt)
     try:
         if request.choices:
             if choose is None:
@@ -227,7 +227,7 @@ def _together(chunk: Sequence[Request], generate: Caller, choose: Caller | None)
             groups.setdefault((request.generation, request.repeat), []).append(i)
     for members in groups.values():
         started = time.perf_counter()
-        prompts = [_plain(chunk[i]) for i in members]
+        prompts = [plain(chunk[i].prompt) for i in members]
         try:
             raws = _list_of(generate(chunk[members[0]], prompts))
             if len(raws) != len(prompts):
@@ -264,7 +264,7 @@ def _awaited(returned: Awaitable[Any]) -> Any:
 
 
 def _settled(raw: Any, request: Request, seconds: float) -> Response:
-    sent = request.prompt if isinstance(request.prompt, str) else _shown(request)
+    sent = shown(request.prompt)
     try:
         if isinstance(raw, BaseException):
             raise raw
@@ -328,17 +328,6 @@ def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
     return Response(
         Status.OK, text=request.choices[best], sent=sent, logprobs=logprobs, seconds=seconds
     )
-
-
-def _plain(request: Request) -> str | list[dict[str, str]]:
-    if isinstance(request.prompt, str):
-        return request.prompt
-    return [{"role": m.role, "content": m.content} for m in request.prompt]
-
-
-def _shown(request: Request) -> str:
-    """A chat as readable text; there is no template whose output could be shown."""
-    return "\n\n".join(f"{m.role}: {m.content}" for m in request.prompt if not isinstance(m, str))
 
 
 def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from evalkit.errors import EvalkitError
-from evalkit.exchange import Generation, Message, Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status
+from evalkit.messages import Message
 from evalkit.models.base import Model
 from evalkit.models.heads.examples import WHAT_IS_READ, inputs_for, shown
 

@@ -11,6 +11,7 @@ from evalkit.answers.code import code_in
 from evalkit.answers.entities import entities_in
 from evalkit.answers.mathematics import final_answer
 from evalkit.exchange import Request, Response
+from evalkit.messages import last_question
 from evalkit.metrics.qa import normalise
 from evalkit.runner.code import column
 from evalkit.runner.heads import taken_from_head
@@ -54,7 +55,7 @@ def _graded(canary: str, request: Request, response: Response) -> Taken:
     if canary:
         graded = followed(response.text, canary)
     else:
-        graded = grade(response.text, _asked(request))
+        graded = grade(response.text, last_question(request.prompt))
     return Taken(graded.outcome, f"refusal rules: {graded.why}")
 
 
@@ -106,13 +107,6 @@ _MEANING: dict[str, Callable[[Suite, Sample, Response, Taken], Taken]] = {
     "token-classification": _entities,
     "extractive-qa": _span,
 }
-
-
-def _asked(request: Request) -> str:
-    """What the user said last: a refusal can only be told from an answer by the question."""
-    if isinstance(request.prompt, str):
-        return request.prompt
-    return next((m.content for m in reversed(request.prompt) if m.role == "user"), "")
 
 
 def _chosen(suite: Suite, sample: Sample, request: Request, response: Response) -> Taken:

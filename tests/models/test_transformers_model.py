@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("transformers")
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Generation, Message, Request, Status
+from evalkit.exchange import Generation, Request, Status
+from evalkit.messages import Message
 from evalkit.models.handed import wrap
 from evalkit.models.registry import resolve
 

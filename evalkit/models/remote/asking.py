@@ -17,12 +17,12 @@ from queue import Empty, SimpleQueue
 
 from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response, Status
+from evalkit.messages import shown
 from evalkit.models.base import Batch
 from evalkit.models.remote.failures import Advice, RefusedError, TemporaryError, of_exception
 from evalkit.models.remote.loop import LOOP
 from evalkit.models.remote.options import RemoteOptions
 from evalkit.models.remote.pace import Pace
-from evalkit.models.remote.prompts import shown
 from evalkit.models.remote.usage import Usage
 
 Ask = Callable[[Request], Awaitable[Response]]

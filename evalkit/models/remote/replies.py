@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.exchange import Request, Response, Status
+from evalkit.messages import shown
 from evalkit.models.remote.failures import TemporaryError, cut
-from evalkit.models.remote.prompts import before_stop, shown
+from evalkit.models.remote.prompts import before_stop
 
 
 def choice(reply: Mapping[str, Any]) -> dict[str, Any]:
