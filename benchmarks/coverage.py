@@ -24,7 +24,7 @@ from scipy.stats import binom, norm
 
 from evalkit.metrics import Columns, run_metric
 from evalkit.metrics.base import Score
-from evalkit.metrics.classification import against_the_rest, statistic_of
+from evalkit.metrics.label_counts import against_the_rest, statistic_of
 from evalkit.stats import bounded
 from evalkit.stats import confusion as posterior
 from evalkit.stats.bounded import mean_interval

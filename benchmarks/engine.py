@@ -63,7 +63,7 @@ def systems(
     def evalkit(requests: list[Request], packed: bool = True) -> list[str]:
         from evalkit.engine.local import respond
 
-        model = lm if packed else replace(lm, plain_because="measured")
+        model = lm if packed else replace(lm, not_packed_because="measured")
         found = {i: r.text for batch in respond(model, requests) for i, r in batch}
         return [found[i] for i in range(len(requests))]
 

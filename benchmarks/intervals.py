@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from evalkit.metrics.classification import statistic_of
+from evalkit.metrics.label_counts import statistic_of
 from evalkit.metrics.translation import bleu_of_sums
 from evalkit.stats.bounded import mean_interval, resampled_interval
 from evalkit.stats.confusion import counts_interval

@@ -30,7 +30,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.refusal_corpus import Pair, harmless, paragraphs, prose, refused, refused_in_part
-from evalkit.judging.refusals import COMPLIANCE, PARTIAL, REFUSAL, grade
+from evalkit.answers.refusals import COMPLIANCE, PARTIAL, REFUSAL, grade
 
 GRADES = (COMPLIANCE, PARTIAL, REFUSAL)
 UNSEEN = slice(3, None, 4)

@@ -19,9 +19,9 @@ from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, RunRecord
 from evalkit.reporting import tables
 from evalkit.reporting.progress import TerminalProgress
+from evalkit.runner.allow_code import code_mode
 from evalkit.runner.baseline import reference
 from evalkit.runner.bench import make_bench
-from evalkit.runner.code import code_mode
 from evalkit.runner.execute import execute
 from evalkit.runner.explain import explain
 from evalkit.runner.own import project_metrics

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 from evalkit.records import CheckRecord
-from evalkit.spec.parts import Check
+
+if TYPE_CHECKING:
+    from evalkit.spec.parts import Check
 
 
 def run_check(check: Check, text: str) -> CheckRecord:

@@ -67,6 +67,10 @@ class Reading:
     stride: int | None = None
 
 
+MASK = "[MASK]"
+"""How a suite writes the place of a word to fill in; each model has its own mask token."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What a model with a task head reads of a sample, in place of a prompt.

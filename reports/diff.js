@@ -68,7 +68,7 @@ function merged(pieces) {
   return kept;
 }
 
-/** A text with what sets it apart from another one marked. */
+/** A text with its differences from another one marked. */
 function marked(before, after) {
   return differences(before, after).map(([kind, text]) =>
     kind === "same" ? exact(text) : el(kind, {}, exact(text)),

@@ -1,5 +1,5 @@
 "use strict";
-// Building elements. Whatever comes from a run enters the page as text, never as markup.
+// Building elements. Content of a run enters the page as text, never as markup.
 
 const byId = (id) => document.getElementById(id);
 
@@ -49,7 +49,7 @@ function smallBar(share) {
   return svg;
 }
 
-// Special tokens as chat templates write them, and characters that are not seen but matter:
+// Special tokens as chat templates write them, and invisible characters that matter:
 // controls, invisible marks, marks that change the direction of text, halves of pairs.
 // (The joiners U+200C and U+200D hold emoji and letters together and stay.)
 const NOTABLE = new RegExp(
@@ -58,7 +58,7 @@ const NOTABLE = new RegExp(
   "gu",
 );
 
-/** Text exactly as it is: special tokens stand out, what cannot be seen is named. */
+/** Text exactly as it is, with special tokens highlighted and invisible characters named. */
 function exact(text) {
   const pieces = [];
   let end = 0;
@@ -68,7 +68,7 @@ function exact(text) {
     if (token) pieces.push(el("span.token", {}, token));
     if (control)
       pieces.push(
-        el("span.control", { title: "a character that is not seen" }, codePoint(control)),
+        el("span.control", { title: "an invisible character" }, codePoint(control)),
       );
     end = match.index + found.length;
   }

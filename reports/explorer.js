@@ -14,7 +14,7 @@ class Explorer {
     this.data = await SuiteData.open(Number(this.element.dataset.number));
     const { index } = this.data;
     if (!index.n) {
-      this.element.replaceChildren(el("p.muted", {}, "No sample was recorded."));
+      this.element.replaceChildren(el("p.muted", {}, "This suite has no samples."));
       return;
     }
     this.list = new SampleList(this.data, (row) => this.go(this.address(row)));
@@ -129,7 +129,7 @@ class Explorer {
     };
   }
 
-  /** What regressed and fixed are told against: the baseline where there is one, else a cell. */
+  /** What regressed and fixed compare with: the baseline if there is one, else a cell. */
   wantedBase(text) {
     const { baseline, cells } = this.data.index;
     if (/^\d+$/.test(text ?? "") && Number(text) < cells.length) return Number(text);

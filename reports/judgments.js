@@ -1,5 +1,5 @@
 "use strict";
-// What judges said of one answer: grade, probabilities, the reply as it came, the prompt in full.
+// The judgments of one answer: grade, probabilities, raw reply, full prompt.
 
 function judgments(list) {
   if (!list || !list.length) return null;
@@ -37,7 +37,7 @@ function judgment(one) {
     lists(one.lists),
     one.reasoning ? [el("h4", {}, "Reasons"), block(one.reasoning)] : null,
     one.reply ? [el("h4", {}, "Reply"), block(one.reply)] : null,
-    el("details", {}, el("summary", {}, "Prompt in full"), prompts(one.prompt)),
+    el("details", {}, el("summary", {}, "Full prompt"), prompts(one.prompt)),
   );
 }
 
@@ -46,7 +46,7 @@ function grade(one) {
   if (one.answer !== null) words.unshift(`said ${one.answer}`);
   if (one.value !== null) words.unshift(`grade ${number(one.value)}`);
   if (one.mass !== undefined && one.mass !== null)
-    words.push(`the allowed answers hold ${number(one.mass)} of all probability`);
+    words.push(`allowed answers have ${number(one.mass)} of the probability`);
   if (one.cached) words.push("from cache");
   words.push(`rubric ${one.rubric}`);
   return words.join(" · ");

@@ -69,7 +69,7 @@ class SampleList {
     for (const [i, line] of lines) line.tabIndex = i === this.active ? 0 : -1;
     this.lines = lines;
     this.body.replaceChildren(...lines.values());
-    if (!this.rows.length) this.body.append(el(".empty", {}, "No sample is like that."));
+    if (!this.rows.length) this.body.append(el(".empty", {}, "No sample matches."));
     if (focused) this.body.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
   }
 

@@ -138,9 +138,9 @@ class Paired {
     this.points = values.map(([row, x, y]) => [row, scale(x), SIDE - scale(y)]);
     this.canvas.setAttribute(
       "aria-label",
-      `${values.length.toLocaleString("en")} samples by ${index.score}: across the first cell, up the second`,
+      `${values.length.toLocaleString("en")} samples by ${index.score}: first cell on the x-axis, second on the y-axis`,
     );
-    this.told = `${index.score}; across: first cell, up: second. Choose a point to see its sample.`;
+    this.told = `${index.score}; x: first cell, y: second. Click a point to see its sample.`;
     this.hint.textContent = this.told;
     this.paint(before, now, low, high);
   }

@@ -77,7 +77,7 @@ function answerCard(answer, cell, targets, { base, hidden }) {
       "article",
       {},
       title,
-      el("p.muted", {}, cell.error ? exact(cell.error) : "This cell does not have the sample."),
+      el("p.muted", {}, cell.error ? exact(cell.error) : "This cell does not have this sample."),
     );
   const right = { true: "right", false: "wrong" }[String(answer.correct)];
   const tone = right ? { right: "pass", wrong: "fail" }[right] : "none";
@@ -140,7 +140,7 @@ function repeats(answers) {
 
 function verdictOf(answer) {
   if (answer.status === "error" || answer.status === "overflow") return answer.status;
-  const taken = answer.prediction === null ? "no answer taken" : `taken as ${answer.prediction}`;
+  const taken = answer.prediction === null ? "no answer found" : `parsed as ${answer.prediction}`;
   return answer.correct === null ? taken : `${taken}, ${answer.correct ? "right" : "wrong"}`;
 }
 
@@ -163,15 +163,15 @@ function details(values) {
   return el(
     "details",
     {},
-    el("summary", {}, "Details of the backend"),
+    el("summary", {}, "Backend details"),
     el("pre", { tabIndex: 0 }, exact(JSON.stringify(rest, null, 1))),
   );
 }
 
-/** An output as it is, or with what sets it apart from another text marked. */
+/** An output as it is, or with its differences from another text marked. */
 function written(output, base) {
   if (base !== null && output !== null) return marked(base, output);
-  return output ? exact(output) : el("span.muted", {}, "nothing");
+  return output ? exact(output) : el("span.muted", {}, "empty");
 }
 
 /** How the answer was taken from the output. */
@@ -179,12 +179,12 @@ function taken(answer) {
   const whole =
     answer.prediction !== null && answer.prediction.trim() === (answer.output || "").trim();
   if (whole && answer.prediction.length > 80)
-    return el("p.how", {}, `Taken as it is${answer.how ? `: ${answer.how}` : ""}`);
+    return el("p.how", {}, `Parsed unchanged${answer.how ? `: ${answer.how}` : ""}`);
   const found =
     answer.prediction === null
       ? el("i", {}, "no answer")
       : el("b", { dir: "auto" }, exact(answer.prediction.slice(0, 400)));
-  return el("p.how", {}, "Taken as ", found, answer.how ? `: ${answer.how}` : "");
+  return el("p.how", {}, "Parsed as ", found, answer.how ? `: ${answer.how}` : "");
 }
 
 function valuesTable(title, values, bars) {

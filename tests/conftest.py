@@ -52,25 +52,13 @@ def _no_langsmith(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture(autouse=True)
 def _no_leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Weights that a test did not close, and modules of its folder, are gone with it."""
+    """Modules of a test's folder are removed with it."""
     modules = set(sys.modules)
-    held = {key: one.users for key, one in _shelf().items()}
     yield
-    shelf = _shelf()
-    for key in list(shelf):
-        if key in held:
-            shelf[key].users = held[key]
-        else:
-            del shelf[key]
     folder = getattr(request.node, "funcargs", {}).get("tmp_path")
     for name in set(sys.modules) - modules if folder else ():
         if str(getattr(sys.modules[name], "__file__", None)).startswith(str(folder)):
             del sys.modules[name]
-
-
-def _shelf() -> dict[str, Any]:
-    module = sys.modules.get("evalkit.models.shelf")
-    return module.SHELF._held if module else {}
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from evalkit.spec.source import parse_yaml
 ROOT = Path(__file__).parents[1]
 PAGES = {
     str(path.relative_to(ROOT)): path
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
     if path.parent.name != "reference"  # written from the code: tests/test_reference.py
 }
 VERBATIM = ("README.md", "docs/tutorial.md", *(name for name in PAGES if "/howto/" in name))

@@ -62,12 +62,12 @@ ANSWERS = [
 
 @pytest.mark.parametrize("reply", ADMITS)
 def test_admissions_are_found(reply: str) -> None:
-    assert admission_in(reply).prediction == "admits", admission_in(reply).how
+    assert admission_in(reply).prediction == "admits", admission_in(reply).explanation
 
 
 @pytest.mark.parametrize("reply", ANSWERS)
 def test_answers_are_no_admissions(reply: str) -> None:
-    assert admission_in(reply).prediction == "answers", admission_in(reply).how
+    assert admission_in(reply).prediction == "answers", admission_in(reply).explanation
 
 
 def test_an_empty_reply_is_neither() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.answers import METHODS, Taken, take
+from evalkit.answers import METHODS, Extracted, take
 from evalkit.errors import UsageError
 
 SENTIMENT = {"positive": ["positive"], "negative": ["negative"], "neutral": ["neutral"]}
@@ -73,12 +73,12 @@ def test_a_label_that_is_the_only_one_mentioned(text: str) -> None:
 def test_what_is_unclear_is_never_guessed(text: str) -> None:
     taken = take(text, "label", labels=SENTIMENT)
     assert taken.prediction is None
-    assert taken.how
+    assert taken.explanation
 
 
 def test_how_says_why_nothing_was_taken() -> None:
     def how(text: str) -> str:
-        return take(text, "label", labels=SENTIMENT).how
+        return take(text, "label", labels=SENTIMENT).explanation
 
     assert how("hm") == "no label is mentioned"
     assert how("positive or neutral") == "several labels are mentioned: 'positive', 'neutral'"
@@ -265,8 +265,8 @@ def test_what_was_cut_out_goes_on_to_the_labels() -> None:
     assert take(long, "label", labels=SENTIMENT).prediction is None
     taken = take(long, "after", marker="Final:", labels=SENTIMENT)
     assert taken.prediction == "positive"
-    assert "Final:" in taken.how
-    assert "positive" in taken.how
+    assert "Final:" in taken.explanation
+    assert "positive" in taken.explanation
     assert take('{"a": "great"}', "json", path="$.a", labels=SENTIMENT).prediction is None
     assert take("so: (C)", "regex", pattern=r"so: (.*)", choices=CITIES).prediction == "Rome"
 
@@ -316,7 +316,7 @@ def test_a_denied_first_label_is_no_answer() -> None:
     labels = {"positive": ["positive"], "negative": ["negative"]}
     taken = take("It is not positive, rather negative.", "label", labels=labels, which="first")
     assert taken.prediction is None
-    assert "denied" in taken.how
+    assert "denied" in taken.explanation
 
 
 ODD_TEXT = st.text(
@@ -328,7 +328,7 @@ ODD_TEXT = st.text(
 @given(ODD_TEXT, st.sampled_from(METHODS), st.sampled_from(["first", "last"]))
 def test_no_text_is_too_odd(text: str, method: str, which: str) -> None:
     options = {"pattern": r"\w+", "path": "$.a", "marker": "a", "which": which}
-    assert isinstance(take(text, method, **options), Taken)
+    assert isinstance(take(text, method, **options), Extracted)
     labelled = take(text, method, labels={"a": [], "12": [], "ß": [], "no": []}, **options)
     assert labelled.prediction in ("a", "12", "ß", "no", None)
     chosen = take(text, method, choices=CITIES, **options)
@@ -341,7 +341,7 @@ def test_no_text_is_too_odd(text: str, method: str, which: str) -> None:
 )
 def test_a_label_in_any_wrapping_is_direct(before: str, after: str) -> None:
     taken = take(f"{before}Very positive{after}", "label", labels=GRADED)
-    assert taken == Taken("very positive", "the answer is the label 'very positive'")
+    assert taken == Extracted("very positive", "the answer is the label 'very positive'")
 
 
 @settings(deadline=None)

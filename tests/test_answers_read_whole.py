@@ -283,9 +283,9 @@ def test_json_is_whole_or_unread(text: str, expected: str | None) -> None:
 
 
 def test_why_json_was_not_taken() -> None:
-    assert "'label' twice" in take('{"label": 1, "label": 2}', "json", path="$.label").how
-    assert "does not parse" in take('{"label": 1,}', "json", path="$.label").how
-    assert "differ at $.a: 1, 2" in take('{"a": 1} {"a": 2}', "json", path="$.a").how
+    assert "'label' twice" in take('{"label": 1, "label": 2}', "json", path="$.label").explanation
+    assert "does not parse" in take('{"label": 1,}', "json", path="$.label").explanation
+    assert "differ at $.a: 1, 2" in take('{"a": 1} {"a": 2}', "json", path="$.a").explanation
 
 
 @pytest.mark.parametrize(

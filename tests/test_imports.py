@@ -38,6 +38,13 @@ def test_errors_and_scores_need_no_torch() -> None:
     assert not loaded & {"torch", "transformers", "pandas", "sacrebleu"}
 
 
+def test_scikit_learn_is_imported_for_its_scores_alone() -> None:
+    score = "from evalkit.metrics import compute; compute('{}', ['a', 'b'], ['a', 'c'])"
+    for name in ("accuracy", "exact_match", "token_f1"):
+        assert "sklearn" not in modules_after(score.format(name))
+    assert "sklearn.metrics" in modules_after(score.format("macro_f1"))
+
+
 def test_every_public_name_is_there() -> None:
     for name in evalkit.__all__:
         assert getattr(evalkit, name) is not None

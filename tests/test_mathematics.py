@@ -159,11 +159,11 @@ def test_a_broken_final_answer_is_none(text: str) -> None:
 
 
 def test_how_an_answer_was_taken_is_told() -> None:
-    assert final_answer(r"so \boxed{7}").how == "the boxed answer"
-    assert final_answer("The answer is 7.").how == "the answer that is stated"
-    assert "last expression" in final_answer("3 and 4 are 7").how
+    assert final_answer(r"so \boxed{7}").explanation == "the boxed answer"
+    assert final_answer("The answer is 7.").explanation == "the answer that is stated"
+    assert "last expression" in final_answer("3 and 4 are 7").explanation
     assert final_answer("no idea").prediction is None
-    assert "no number" in final_answer("no idea").how
+    assert "no number" in final_answer("no idea").explanation
 
 
 def test_what_takes_too_long_ends_and_the_next_answer_is_read(

@@ -1,4 +1,4 @@
-"""The shipped suites keep what their descriptions and the README promise."""
+"""The shipped suites keep what their descriptions and docs/shipped-suites.md promise."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 
 from evalkit import content
 from evalkit.answers.entities import entities_in
+from evalkit.answers.tagging import tokens_of
 from evalkit.runner.vocabulary import vocabulary
 from evalkit.spec.data import Sample, make_samples
 from evalkit.spec.load import LoadedSuite, load_checked
 from evalkit.spec.origin import rows_of_file
 from evalkit.spec.project import find_project
-from evalkit.spec.tagging import tokens_of
 
 FOLDER = content.folder("suites")
 SHIPPED = sorted(FOLDER.glob("*.eval.yaml"))
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "shipped-suites.md").read_text(encoding="utf-8")
 
 
 @cache
@@ -86,9 +86,9 @@ def texts(sample: Sample) -> list[str]:
     return [v for v in sample.fields.values() if isinstance(v, str) and words(v) > 3]
 
 
-def test_the_readme_tells_of_it(loaded: LoadedSuite) -> None:
+def test_the_page_of_shipped_suites_describes_it(loaded: LoadedSuite) -> None:
     name = loaded.suite.name
-    row = next((line for line in README.splitlines() if f"[{name}](suites/{name}." in line), "")
+    row = next((line for line in PAGE.splitlines() if f"[{name}](../suites/{name}." in line), "")
     assert f"| {loaded.dataset.total} |" in row
     assert all(prompt in row for prompt in loaded.variants)
 

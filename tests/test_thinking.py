@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from evalkit import evaluate
-from evalkit.answers.thinking import Split, split, spoken
 from evalkit.errors import SpecError
 from evalkit.exchange import Response, Status
 from evalkit.models.options import Thinking
 from evalkit.models.registry import Declared, resolve
+from evalkit.models.thinking import Split, split, spoken
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ from docs.generate.markdown import code, page, table, yaml_value
 
 def metrics() -> str:
     """Every metric of the catalogue."""
-    from evalkit.metrics.catalogue import DEFAULTS, METRICS
+    from evalkit import tasks
+    from evalkit.metrics.catalogue import METRICS
+
+    every = tasks.every()
 
     rows = [
         [
@@ -17,7 +20,7 @@ def metrics() -> str:
             metric.summary,
             f"{_number(metric.low)} … {_number(metric.high)}",
             metric.better or "–",
-            ", ".join(metric.tasks) or "any",
+            "any" if metric.any_task else ", ".join(t.name for t in every if metric.fits(t)),
             ", ".join(metric.needs),
             ", ".join(code(f"{k}: {yaml_value(v)}") for k, v in metric.settings.items()),
             code(metric.extra),
@@ -25,7 +28,7 @@ def metrics() -> str:
         for metric in METRICS.values()
     ]
     head = ["metric", "is", "range", "better", "tasks", "needs", "settings", "extra"]
-    defaults = [[code(task), ", ".join(map(code, names))] for task, names in DEFAULTS.items()]
+    defaults = [[code(task.name), ", ".join(map(code, task.default_metrics))] for task in every]
     return page(
         "Metrics",
         "What can stand under `metrics:`. [Metrics](../metrics.md) has definitions, references "

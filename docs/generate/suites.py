@@ -23,9 +23,9 @@ SECTIONS = {
 
 def suites() -> str:
     """Every key of a suite, from its JSON Schema."""
+    from evalkit import tasks
     from evalkit.spec.parts import CHECKS
     from evalkit.spec.schema import suite_schema
-    from evalkit.spec.suite import TASKS
 
     schema = suite_schema()
     parts = ["## A suite", _keys(schema)]
@@ -35,7 +35,8 @@ def suites() -> str:
         parts += [f"## `{where}`", _keys(whole)]
     checks = [[code(name), kind] for name, kind in CHECKS.items()]
     parts += ["## `checks[]`", table(["check", "value"], checks)]
-    parts += ["## Tasks", ", ".join(code(task) for task in TASKS)]
+    described = [[code(task.name), task.summary] for task in tasks.every()]
+    parts += ["## Tasks", table(["task", "what the model predicts"], described)]
     about = (
         "What a suite may say; [suites](../suites.md) explains it. `evalkit schema` has it as JSON."
     )

@@ -14,10 +14,10 @@ import evalkit.answers.choices as _choices
 import evalkit.answers.labels as _labels
 import evalkit.answers.numeric as _numeric
 import evalkit.answers.pieces as pieces
-from evalkit.answers.taken import Taken
+from evalkit.answers.extracted import Extracted
 from evalkit.errors import UsageError, unknown
 
-__all__ = ["METHODS", "Taken", "take"]
+__all__ = ["METHODS", "Extracted", "take"]
 
 METHODS = ("whole", "label", "regex", "json", "number", "after")
 
@@ -33,7 +33,7 @@ def take(
     path: str | None = None,
     which: str | None = None,
     marker: str | None = None,
-) -> Taken:
+) -> Extracted:
     """The answer in a response's text, or why there is none.
 
     method: ``whole`` (the stripped text), ``label`` (the one label or choice mentioned),
@@ -47,14 +47,14 @@ def take(
     the choice's text; a number must be the value of one of them.
 
     >>> take("**Positive.**", "label", labels={"positive": ["positive"], "negative": ["negative"]})
-    Taken(prediction='positive', how="the answer is the label 'positive'")
+    Extracted(prediction='positive', explanation="the answer is the label 'positive'")
     """
     if method not in METHODS:
         raise UsageError(unknown("answer method", method, METHODS))
     if not text.strip():
-        return Taken(None, "the answer is empty")
+        return Extracted(None, "the answer is empty")
     if method in ("whole", "label"):
-        piece = Taken(text.strip(), "the whole answer")
+        piece = Extracted(text.strip(), "the whole answer")
     elif method == "regex":
         piece = pieces.by_pattern(text, _needed("pattern", pattern), group)
     elif method == "json":
@@ -73,7 +73,9 @@ def take(
         found = _choices.match(piece.prediction, choices or ())
     if method in ("whole", "label"):
         return found
-    return Taken(found.prediction, f"{piece.how}: '{piece.prediction}'; {found.how}")
+    return Extracted(
+        found.prediction, f"{piece.explanation}: '{piece.prediction}'; {found.explanation}"
+    )
 
 
 def _needed(name: str, value: str | None) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from evalkit.answers.taken import Taken
+from evalkit.answers.extracted import Extracted
 
 ADMITS, ANSWERS = "admits", "answers"
 LABELS = (ADMITS, ANSWERS)
@@ -112,11 +112,11 @@ _GUESS = re.compile(
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
-def admission_in(text: str) -> Taken:
+def admission_in(text: str) -> Extracted:
     """``admits`` or ``answers``, and the words that decided it; None for an empty reply."""
     reply = " ".join(text.replace("*", "").split())
     if not reply:
-        return Taken(None, "the answer is empty")
+        return Extracted(None, "the answer is empty")
     sentences = _SENTENCE.split(reply)
     opening = sentences[:2] if _PREFACE.match(sentences[0]) else sentences[:1]
     for why, rule in _RULES:
@@ -126,6 +126,6 @@ def admission_in(text: str) -> Taken:
         words = found.group().strip()
         turned = _TURN.split(reply[found.end() :], maxsplit=1)
         if len(turned) > 1 and _GUESS.search(_SENTENCE.split(turned[1])[0]):
-            return Taken(ANSWERS, f"a hedge ('{words}'), then an answer")
-        return Taken(ADMITS, f"{why}: '{words}'")
-    return Taken(ANSWERS, "nothing in its opening says that there is no answer")
+            return Extracted(ANSWERS, f"a hedge ('{words}'), then an answer")
+        return Extracted(ADMITS, f"{why}: '{words}'")
+    return Extracted(ANSWERS, "nothing in its opening says that there is no answer")

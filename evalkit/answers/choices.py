@@ -1,6 +1,6 @@
 """The one choice of a multiple-choice question that a text names, by letter or by its text.
 
-Letters are those that prompts show: A … Z, then AA, AB … (``evalkit.spec.choices``). A small letter
+Letters are those that prompts show: A … Z, then AA, AB … (``LETTERS``). A small letter
 counts where it can only be meant as one: alone, in brackets, as "b)" at the beginning of a line, or
 after words such as "the answer is".
 """
@@ -8,15 +8,21 @@ after words such as "the answer is".
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 
 from evalkit.answers import labels, negation
+from evalkit.answers.extracted import Extracted
 from evalkit.answers.labels import Mention
-from evalkit.answers.taken import Taken
-from evalkit.spec.choices import LETTERS
 from evalkit.written.forms import LETTER, straight
+
+LETTERS: tuple[str, ...] = (
+    *string.ascii_uppercase,
+    *(first + second for first in string.ascii_uppercase for second in string.ascii_uppercase),
+)
+"""What choices are called: A … Z, then AA, AB …"""
 
 # Pieces of regular expressions, read as verbose ones. K stands for a letter as prompts show it, k
 # for the same or a small one, LETTER for any letter.
@@ -69,7 +75,7 @@ _NAMED = re.compile(
 )
 
 
-def match(text: str, choices: Sequence[str]) -> Taken:
+def match(text: str, choices: Sequence[str]) -> Extracted:
     """The choice that a text names; the prediction is the choice's text.
 
     choices: their texts, in order; the first is A. None when no choice is named, several are (but
@@ -79,9 +85,9 @@ def match(text: str, choices: Sequence[str]) -> Taken:
     letters = LETTERS[: len(choices)]
     texts = {letter: (choice,) for letter, choice in zip(letters, choices, strict=True)}
     answer = labels.match(text, texts)
-    if answer.prediction and answer.how.startswith("the answer is"):
+    if answer.prediction and answer.explanation.startswith("the answer is"):
         chosen = choices[letters.index(answer.prediction)]
-        return Taken(chosen, f"the answer is the choice '{chosen}'")
+        return Extracted(chosen, f"the answer is the choice '{chosen}'")
     plain = straight(unicodedata.normalize("NFKC", text))
     bare = re.fullmatch(r"[\W_]*([A-Za-z]{1,2})[\W_]*", plain.strip())
     if bare and (len(bare[1]) == 1 or bare[1].upper() in letters):
@@ -93,12 +99,12 @@ def match(text: str, choices: Sequence[str]) -> Taken:
     named = labels.settled(labels.mentions(text, texts), "choice")
     if named.prediction is None:
         none = "no choice is named, neither by its letter nor by its text"
-        return Taken(None, none if named.how.startswith("no ") else named.how)
+        return Extracted(None, none if named.explanation.startswith("no ") else named.explanation)
     chosen = choices[letters.index(named.prediction)]
-    return Taken(chosen, f"{named.how}: '{chosen}'")
+    return Extracted(chosen, f"{named.explanation}: '{chosen}'")
 
 
-def _settled(text: str, said: Sequence[Mention], stated: Set[int]) -> Taken:
+def _settled(text: str, said: Sequence[Mention], stated: Set[int]) -> Extracted:
     """The one letter that is meant: the only one, or the one that the text concludes with."""
     affirmed = [m for m in said if not m.denied]
     answers = [m for m in affirmed if m.start in stated]
@@ -107,11 +113,11 @@ def _settled(text: str, said: Sequence[Mention], stated: Set[int]) -> Taken:
         others = [m for m in affirmed if m.label != letter]
         concluded = all(_SENTENCE_ENDS.search(text[m.end : last.start]) for m in others)
         if concluded and letter not in {m.label for m in said if m.denied}:
-            return Taken(letter, f"the choice said last to be the answer is '{letter}'")
+            return Extracted(letter, f"the choice said last to be the answer is '{letter}'")
     return labels.settled(said, "choice")
 
 
-def _by_letter(settled: Taken, named: Sequence[Mention], choices: Sequence[str]) -> Taken:
+def _by_letter(settled: Extracted, named: Sequence[Mention], choices: Sequence[str]) -> Extracted:
     """The choice of that letter, unless the text of others, and not its own, is there."""
     letter = settled.prediction
     if letter is None:
@@ -119,8 +125,8 @@ def _by_letter(settled: Taken, named: Sequence[Mention], choices: Sequence[str])
     affirmed = list(dict.fromkeys(m.label for m in named if not m.denied))
     if letter in LETTERS[: len(choices)] and affirmed and letter not in affirmed:
         listed = ", ".join(f"'{choices[LETTERS.index(n)]}'" for n in affirmed)
-        return Taken(None, f"the letter {letter} and the text {listed} disagree")
-    return _of_letter(letter, choices, settled.how)
+        return Extracted(None, f"the letter {letter} and the text {listed} disagree")
+    return _of_letter(letter, choices, settled.explanation)
 
 
 def _letters(text: str, count: int) -> tuple[list[Mention], Set[int]]:
@@ -174,8 +180,8 @@ def _compiled(places: tuple[str, ...], longest: int) -> tuple[re.Pattern[str], .
     return tuple(re.compile(pattern, re.MULTILINE | re.VERBOSE) for pattern in patterns)
 
 
-def _of_letter(letter: str, choices: Sequence[str], how: str) -> Taken:
+def _of_letter(letter: str, choices: Sequence[str], how: str) -> Extracted:
     if letter not in LETTERS[: len(choices)]:
-        return Taken(None, f"{how}, which is none of A to {LETTERS[len(choices) - 1]}")
+        return Extracted(None, f"{how}, which is none of A to {LETTERS[len(choices) - 1]}")
     chosen = choices[LETTERS.index(letter)]
-    return Taken(chosen, f"{how}: '{chosen}'")
+    return Extracted(chosen, f"{how}: '{chosen}'")

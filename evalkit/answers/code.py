@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from evalkit.answers.taken import Taken
+from evalkit.answers.extracted import Extracted
 
 _FENCE = re.compile(
     r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)"
@@ -15,7 +15,7 @@ _FENCE = re.compile(
 _PYTHON = ("python", "python3", "py", "")
 
 
-def code_in(text: str, entry_point: str = "", prefix: str = "") -> Taken:
+def code_in(text: str, entry_point: str = "", prefix: str = "") -> Extracted:
     """The Python code of a response.
 
     Of several fenced blocks, the first that defines ``entry_point``, else the first in Python.
@@ -28,12 +28,12 @@ def code_in(text: str, entry_point: str = "", prefix: str = "") -> Taken:
         chosen = next((b for b in blocks if entry_point and defines.search(b["code"])), blocks[0])
         place = blocks.index(chosen) + 1
         which = "the code block" if len(blocks) == 1 else f"code block {place} of {len(blocks)}"
-        return Taken(chosen["code"], which)
+        return Extracted(chosen["code"], which)
     if _FENCE.search(text):
-        return Taken(None, "there is a code block, but none in Python")
+        return Extracted(None, "there is a code block, but none in Python")
     if text.strip() and (is_python(text) or (prefix and is_python(prefix + text))):
-        return Taken(text, "the whole response, which is Python")
-    return Taken(None, "there is no code block, and the response is not Python")
+        return Extracted(text, "the whole response, which is Python")
+    return Extracted(None, "there is no code block, and the response is not Python")
 
 
 def assembled(code: str, prefix: str = "") -> str:

@@ -7,15 +7,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalkit.answers.taken import Taken
-from evalkit.spec.tagging import OUTSIDE, joined, place
+from evalkit.answers.extracted import Extracted
+from evalkit.answers.tagging import OUTSIDE, joined, place
 
 _EXPECTED = 'expected [{"text": …, "label": …}], {"LABEL": [texts]} or a tag for each token'
 
 
 def entities_in(
     text: str, tokens: Sequence[str], labels: Mapping[str, Sequence[str]] | None = None
-) -> Taken:
+) -> Extracted:
     """The tags of the tokens, by the JSON of an answer.
 
     The JSON is a list of ``{"text", "label"}``, an object from labels to lists of texts, or a
@@ -26,15 +26,15 @@ def entities_in(
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return Taken(None, f"the answer is no JSON; {_EXPECTED}")
+        return Extracted(None, f"the answer is no JSON; {_EXPECTED}")
     names = _names(labels or {})
     if _is_tags(value):
         if len(value) != len(tokens):
-            return Taken(None, f"there are {len(value)} tags for {len(tokens)} tokens")
-        return Taken(joined([_tag(tag, names) for tag in value]), "a tag for each token")
+            return Extracted(None, f"there are {len(value)} tags for {len(tokens)} tokens")
+        return Extracted(joined([_tag(tag, names) for tag in value]), "a tag for each token")
     named = _named(value, names)
     if named is None:
-        return Taken(None, f"the JSON does not name entities; {_EXPECTED}")
+        return Extracted(None, f"the JSON does not name entities; {_EXPECTED}")
     tags = [OUTSIDE] * len(tokens)
     strays = place(named, tokens, tags)
     tags += [f"B-{label}" for _, label in strays]
@@ -42,7 +42,7 @@ def entities_in(
     if strays:
         listed = ", ".join(f"'{name}'" for name, _ in strays)
         how += f"; not in the text, or named more often than there: {listed}"
-    return Taken(joined(tags), how)
+    return Extracted(joined(tags), how)
 
 
 def _is_tags(value: Any) -> bool:

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from evalkit.answers.taken import Taken
+from evalkit.answers.extracted import Extracted
 from evalkit.errors import UsageError
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[['\"]([^'\"]+)['\"]\]")
@@ -31,24 +31,24 @@ class _TwiceError(ValueError):
     """A key is in an object twice."""
 
 
-def by_path(text: str, path: str = "$") -> Taken:
+def by_path(text: str, path: str = "$") -> Extracted:
     """The value at a path (``$.a.b[0]``) in the JSON of a text."""
     steps = parse_path(path)
     values, broken = _values(text)
     if broken:
-        return Taken(None, broken)
+        return Extracted(None, broken)
     if not values:
-        return Taken(None, "there is no JSON in the answer")
+        return Extracted(None, "there is no JSON in the answer")
     found = [value for value, there in (_follow(value, steps) for value in values) if there]
     if not found:
-        return Taken(None, f"the JSON in the answer has nothing at {path}")
+        return Extracted(None, f"the JSON in the answer has nothing at {path}")
     if any(_written(value) != _written(found[0]) for value in found):
         several = ", ".join(dict.fromkeys(_short(value) for value in found))
-        return Taken(None, f"several JSON values in the answer differ at {path}: {several}")
+        return Extracted(None, f"several JSON values in the answer differ at {path}: {several}")
     if found[0] is None or found[0] == "":
-        return Taken(None, f"the JSON value at {path} is {json.dumps(found[0])}")
+        return Extracted(None, f"the JSON value at {path} is {json.dumps(found[0])}")
     piece = found[0] if isinstance(found[0], str) else _written(found[0])
-    return Taken(piece.strip() or None, f"the JSON value at {path}")
+    return Extracted(piece.strip() or None, f"the JSON value at {path}")
 
 
 def parse_path(path: str) -> tuple[str | int, ...]:

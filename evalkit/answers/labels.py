@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from evalkit.answers import negation, qualified
-from evalkit.answers.taken import Taken
+from evalkit.answers.extracted import Extracted
 from evalkit.written.forms import DASHES, LETTER, fold, form
 from evalkit.written.numbers import numbers, only
 
@@ -54,7 +54,7 @@ class _Written(NamedTuple):
     forms: Mapping[str, str]
 
 
-def match(text: str, labels: Mapping[str, Sequence[str]], which: str | None = None) -> Taken:
+def match(text: str, labels: Mapping[str, Sequence[str]], which: str | None = None) -> Extracted:
     """The label that a text is or mentions; None when there is none, several or only denied ones.
 
     labels: each label with its written forms (the label itself when there are none). which:
@@ -62,7 +62,7 @@ def match(text: str, labels: Mapping[str, Sequence[str]], which: str | None = No
     """
     direct = _direct(text, _every_form(labels))
     if direct is not None:
-        return Taken(direct, f"the answer is the label '{direct}'")
+        return Extracted(direct, f"the answer is the label '{direct}'")
     found = mentions(text, labels)
     if which in ("first", "last") and len({m.label for m in found}) > 1:
         return _decided(found[0 if which == "first" else -1], which)
@@ -70,7 +70,7 @@ def match(text: str, labels: Mapping[str, Sequence[str]], which: str | None = No
     several = len({m.label for m in found}) > 1
     if taken.prediction is not None and several and _in_sentences(fold(text), found):
         listed = ", ".join(f"'{label}'" for label in dict.fromkeys(m.label for m in found))
-        return Taken(None, f"several labels are mentioned, in several sentences: {listed}")
+        return Extracted(None, f"several labels are mentioned, in several sentences: {listed}")
     return taken
 
 
@@ -79,34 +79,34 @@ def _in_sentences(searched: str, found: Sequence[Mention]) -> bool:
     return bool(re.search(r"[.;!?]\s|\n", searched[found[0].end : found[-1].start]))
 
 
-def settled(found: Sequence[Mention], what: str) -> Taken:
+def settled(found: Sequence[Mention], what: str) -> Extracted:
     """The one label that is mentioned and not denied; others may be there if they are denied."""
     denied = {m.label: m.denied for m in found if m.denied}
     affirmed = list(dict.fromkeys(m.label for m in found if not m.denied))
     listed = ", ".join(f"'{label}'" for label in dict.fromkeys(m.label for m in found))
     if not found:
-        return Taken(None, f"no {what} is mentioned")
+        return Extracted(None, f"no {what} is mentioned")
     if len(affirmed) > 1:
-        return Taken(None, f"several {what}s are mentioned: {listed}")
+        return Extracted(None, f"several {what}s are mentioned: {listed}")
     if not affirmed or affirmed[0] in denied:
         label = affirmed[0] if affirmed else next(iter(denied))
         if not affirmed and len(denied) > 1:
-            return Taken(None, f"several {what}s are mentioned, all denied: {listed}")
-        return Taken(None, f"'{label}' is denied: \"{' '.join(denied[label].split())}\"")
+            return Extracted(None, f"several {what}s are mentioned, all denied: {listed}")
+        return Extracted(None, f"'{label}' is denied: \"{' '.join(denied[label].split())}\"")
     if any(m.supposed for m in found):
-        return Taken(None, f"what is said of {listed} is said on a condition")
+        return Extracted(None, f"what is said of {listed} is said on a condition")
     if denied:
         others = ", ".join(f"'{label}'" for label in denied)
-        return Taken(affirmed[0], f"'{affirmed[0]}' is mentioned, {others} denied")
+        return Extracted(affirmed[0], f"'{affirmed[0]}' is mentioned, {others} denied")
     times = "" if len(found) == 1 else f", {len(found)} times"
-    return Taken(affirmed[0], f"the only {what} mentioned is '{affirmed[0]}'{times}")
+    return Extracted(affirmed[0], f"the only {what} mentioned is '{affirmed[0]}'{times}")
 
 
-def _decided(mention: Mention, which: str) -> Taken:
+def _decided(mention: Mention, which: str) -> Extracted:
     if mention.denied:
         denied = " ".join(mention.denied.split())
-        return Taken(None, f"the {which} label, '{mention.label}', is denied: \"{denied}\"")
-    return Taken(mention.label, f"the {which} label mentioned is '{mention.label}'")
+        return Extracted(None, f"the {which} label, '{mention.label}', is denied: \"{denied}\"")
+    return Extracted(mention.label, f"the {which} label mentioned is '{mention.label}'")
 
 
 def _direct(text: str, forms: Mapping[str, str]) -> str | None:

@@ -20,7 +20,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
-from evalkit.answers.taken import Taken
+from evalkit.answers.extracted import Extracted
 from evalkit.errors import UsageError
 
 SECONDS = 20.0
@@ -38,16 +38,16 @@ def installed() -> bool:
     return find_spec("math_verify") is not None
 
 
-def final_answer(text: str) -> Taken:
+def final_answer(text: str) -> Extracted:
     """The final answer of a solution, or why there is none."""
     reply = _WORKER.ask({"text": text})
     if reply is None:
-        return Taken(None, f"reading the answer took more than {SECONDS:.0f} s")
+        return Extracted(None, f"reading the answer took more than {SECONDS:.0f} s")
     if "error" in reply:
-        return Taken(None, f"the answer cannot be read: {reply['error']}")
+        return Extracted(None, f"the answer cannot be read: {reply['error']}")
     if reply["answer"] is None:
-        return Taken(None, reply.get("why") or "no number or formula can be read in the answer")
-    return Taken(reply["answer"], _HOW[reply["how"]])
+        return Extracted(None, reply.get("why") or "no number or formula can be read in the answer")
+    return Extracted(reply["answer"], _HOW[reply["how"]])
 
 
 @lru_cache(maxsize=1 << 16)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from evalkit.answers.taken import Taken
+from evalkit.answers.extracted import Extracted
 from evalkit.written.numbers import numbers
 
 
-def match(number: str, ways: Mapping[str, Sequence[str]]) -> Taken:
+def match(number: str, ways: Mapping[str, Sequence[str]]) -> Extracted:
     """The one label (or choice) that is written with this number and no other.
 
     number: in its normal form. ways: each label with the ways it may be written.
@@ -17,8 +17,8 @@ def match(number: str, ways: Mapping[str, Sequence[str]]) -> Taken:
     value = _value(number)
     found = [label for label, forms in ways.items() if value in map(_value, forms or (label,))]
     if len(found) == 1:
-        return Taken(found[0], f"that is '{found[0]}'")
-    return Taken(None, "none is that number" if not found else "several are that number")
+        return Extracted(found[0], f"that is '{found[0]}'")
+    return Extracted(None, "none is that number" if not found else "several are that number")
 
 
 def _value(text: str) -> Fraction | str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
+from evalkit.answers.extracted import Extracted
 from evalkit.answers.json_values import by_path as by_path
 from evalkit.answers.json_values import parse_path as parse_path
-from evalkit.answers.taken import Taken
 from evalkit.errors import UsageError
 from evalkit.written.numbers import numbers
 
 _MARKDOWN = " \t\r*`"
 
 
-def by_pattern(text: str, pattern: str, group: int | str | None = None) -> Taken:
+def by_pattern(text: str, pattern: str, group: int | str | None = None) -> Extracted:
     """The first match of a regular expression: its group, else its first group, else all."""
     try:
         expression = re.compile(pattern)
@@ -21,48 +21,48 @@ def by_pattern(text: str, pattern: str, group: int | str | None = None) -> Taken
         raise UsageError(f"the regular expression {pattern!r} is wrong: {error}") from None
     found = expression.search(text)
     if found is None:
-        return Taken(None, f"nothing matches /{pattern}/")
+        return Extracted(None, f"nothing matches /{pattern}/")
     wanted = group if group is not None else min(expression.groups, 1)
     try:
         piece = found[wanted]
     except IndexError:
         raise UsageError(f"the regular expression {pattern!r} has no group {wanted!r}") from None
     if piece is None or not piece.strip():
-        return Taken(None, f"the match of /{pattern}/ is empty")
-    return Taken(piece.strip(), f"the first match of /{pattern}/")
+        return Extracted(None, f"the match of /{pattern}/ is empty")
+    return Extracted(piece.strip(), f"the first match of /{pattern}/")
 
 
-def after(text: str, marker: str, which: str = "last") -> Taken:
+def after(text: str, marker: str, which: str = "last") -> Extracted:
     """The rest of the line after a marker, or the next line with text when that is empty.
 
     The marker is found in any case; markdown marks around the answer are dropped.
     """
     found = list(re.finditer(re.escape(marker), text, re.IGNORECASE))
     if not found:
-        return Taken(None, f"'{marker}' does not occur")
+        return Extracted(None, f"'{marker}' does not occur")
     rest = text[found[0 if which == "first" else -1].end() :]
     piece = next((line for line in (p.strip(_MARKDOWN) for p in rest.splitlines()) if line), "")
     if not piece:
-        return Taken(None, f"nothing follows '{marker}'")
+        return Extracted(None, f"nothing follows '{marker}'")
     times = "" if len(found) == 1 else f"{which} "
-    return Taken(piece, f"the text after the {times}'{marker}'")
+    return Extracted(piece, f"the text after the {times}'{marker}'")
 
 
-def number(text: str, which: str = "last") -> Taken:
+def number(text: str, which: str = "last") -> Extracted:
     """The first or last number of a text, in its normal form: ``1234.5``, ``-3``, ``3/4``.
 
     None where that one cannot be read as one number, see :mod:`evalkit.written.numbers`.
     """
     found = numbers(text)
     if not found:
-        return Taken(None, "there is no number in the answer")
+        return Extracted(None, "there is no number in the answer")
     hit = found[0 if which == "first" else -1]
     place = "only" if len(found) == 1 else which
     shown = text[hit.start : hit.end].strip()
     if hit.value is None:
         around = _around(text, hit.start, hit.end)
-        return Taken(None, f"the {place} number in the answer, in '{around}', is not clear")
-    return Taken(hit.text, f"the {place} number in the answer, '{shown}'")
+        return Extracted(None, f"the {place} number in the answer, in '{around}', is not clear")
+    return Extracted(hit.text, f"the {place} number in the answer, '{shown}'")
 
 
 def _around(text: str, start: int, end: int) -> str:

@@ -67,9 +67,9 @@ def add(commands: Commands) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
+    from evalkit.answers.refusal_rules import RULES
     from evalkit.judging.calibration_labels import read_labels
     from evalkit.judging.load import Judged, load_rubric
-    from evalkit.judging.refusal_rules import RULES
     from evalkit.reporting.progress import TerminalProgress
     from evalkit.runner.bench import make_bench
     from evalkit.runner.calibrate import calibrate, calibrate_rules
@@ -181,11 +181,14 @@ def _shown(figure: Figure) -> str:
 
 def _certificates(_: argparse.Namespace) -> int:
     from evalkit.judging.certificate import certificates_in
+    from evalkit.reporting.text_table import print_table
     from evalkit.spec.project import find_project
 
     folders = [find_project(Path.cwd()).root / "judges", content.folder("judges")]
+    rows = []
     for one in certificates_in(folders):
         kappa = one.figures.get("kappa")
-        print(f"{one.made}  {one.rubric:<22} {one.judge['name']:<20} {one.asked['method']:<10}"
-              f" {f'kappa {_shown(kappa)}' if kappa else ''}")  # fmt: skip
+        known = f"kappa {_shown(kappa)}" if kappa else ""
+        rows.append((one.made, one.rubric, str(one.judge["name"]), str(one.asked["method"]), known))
+    print_table([""] * 5, rows)
     return 0

@@ -6,13 +6,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evalkit.cli.common import Commands, add_store
 from evalkit.errors import EvalkitError, UsageError
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 NAMED = "a model's name, or backend:name?key=value"
 
@@ -54,10 +50,11 @@ def add(commands: Commands) -> None:
 def _models(_: argparse.Namespace) -> int:
     """Every declared and built-in model; 2 when a declaration is wrong."""
     from evalkit.models import registry
+    from evalkit.reporting.text_table import print_table
     from evalkit.spec.project import find_project
 
     project = find_project(Path.cwd())
-    table = _table("name", "backend", "model", "declared in")
+    rows: list[tuple[str, ...]] = []
     wrong: list[str] = []
     for declaration in project.models.values():
         place = f"{Path(declaration.file).name}:{declaration.line}"
@@ -68,11 +65,11 @@ def _models(_: argparse.Namespace) -> int:
             wrong.append(str(error))
             mark += " (wrong)"
         model = str(declaration.options.get("model", ""))
-        table.add_row(declaration.name + mark, declaration.backend, model, place)
+        rows.append((declaration.name + mark, declaration.backend, model, place))
     for name, options in registry.BUILTIN_MODELS.items():
         if name not in project.models:
-            table.add_row(name, "transformers", str(options["model"]), "built in")
-    _print(table)
+            rows.append((name, "transformers", str(options["model"]), "built in"))
+    print_table(("name", "backend", "model", "declared in"), rows)
     print(f"\nbackends: {', '.join(registry.backends())}")
     for message in wrong:
         print(message, file=sys.stderr)
@@ -98,20 +95,20 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
+    from evalkit.reporting.text_table import print_table
     from evalkit.runner.targets import make_models
     from evalkit.spec.project import find_project
 
     model = make_models([options.model], find_project(Path.cwd()), {})[options.model]
-    measure = getattr(model, "fit", None)
+    measure = getattr(model, "estimate_memory", None)
     if measure is None:
         raise UsageError(f"{options.model}: only models of the transformers backend are measured")
-    table = _table("precision", "weights", "cache", "batch", "total", "fits")
-    for column in table.columns[1:5]:
-        column.justify = "right"
+    rows = []
     for row in measure():
         sizes = [f"{size / 1e9:.2f} GB" for size in (row.weights, row.cache, row.batch, row.total)]
-        table.add_row(row.precision, *sizes, {True: "yes", False: "no", None: "unknown"}[row.fits])
-    _print(table)
+        rows.append((row.precision, *sizes, {True: "yes", False: "no", None: "unknown"}[row.fits]))
+    header = ("precision", "weights", "cache", "batch", "total", "fits")
+    print_table(header, rows, right=range(1, 5))
     return 0
 
 
@@ -141,19 +138,3 @@ def _parity(options: argparse.Namespace) -> int:
     if options.markdown:
         options.markdown.write_text(parity_markdown(found), encoding="utf-8")
     return 1 if any(error for one in found for error in one.errors) else 0
-
-
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    return table
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else 120
-    Console(width=width, highlight=False, markup=False).print(table)

@@ -72,13 +72,16 @@ _ENDED_EARLY = {"killed": "was killed: its process is gone", "interrupted": "was
 
 def _runs(options: argparse.Namespace) -> int:
     from evalkit.api import open_store
+    from evalkit.reporting.text_table import print_table
 
     with open_store(options.store) as store:
         runs = store.runs()
-        for run in runs:
-            name = f"  ({run['label']})" if run["label"] else ""
-            print(f"{run['id']}  {run['started'][:19]}  {run['status']:<11}"
-                  f" {run['cells']} cells{name}")  # fmt: skip
+        rows = [
+            (run["id"], run["started"][:19], run["status"], f"{run['cells']} cells",
+             f"({run['label']})" if run["label"] else "")
+            for run in runs
+        ]  # fmt: skip
+        print_table([""] * 5, rows)
         if runs and runs[0]["status"] in _ENDED_EARLY:
             command = store.run(runs[0]["id"], samples=False).provenance.get("command", "")
             print(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. What was answered is kept;"

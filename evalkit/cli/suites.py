@@ -122,17 +122,13 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.table import Table
-
+    from evalkit.reporting.text_table import print_table
     from evalkit.runner.vocabulary import vocabulary
     from evalkit.spec.load import load_checked, load_suite
     from evalkit.spec.project import find_project
 
     paths = options.paths or [content.folder("suites")]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("suite", "task", "samples", "prompts", "licence", "file"):
-        table.add_column(name, justify="right" if name == "samples" else "left", overflow="fold")
+    rows = []
     found = suite_files(paths, on_request=True)
     for path in sorted(found, key=lambda path: (len(path.parts), path)):
         known = vocabulary(find_project(path))
@@ -140,9 +136,8 @@ def _list(options: argparse.Namespace) -> int:
         # A list is no reason to fetch data: what is on the hub is not counted.
         samples = "hub" if suite.data.hf else str(load_checked(path, known).dataset.total)
         prompts = ", ".join(suite.prompts)
-        table.add_row(suite.suite, suite.task, samples, prompts, suite.licence, _short(path))
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, highlight=False, markup=False).print(table)
+        rows.append((suite.suite, suite.task, samples, prompts, suite.licence, _short(path)))
+    print_table(("suite", "task", "samples", "prompts", "licence", "file"), rows, right=[2])
     return 0
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from evalkit import tasks
 from evalkit.comparing.scores import ScoreComparison, compare_score
 from evalkit.comparing.side import Side, pair, side_of
 from evalkit.errors import UsageError, unknown
@@ -125,7 +126,7 @@ def _flips(a: Side, b: Side, scores: Sequence[str]) -> list[Flip]:
             one: (a.samples[one].scores.get(score), b.samples[one].scores.get(score)) for one in ids
         }
         if values and all(v in (0.0, 1.0) for two in values.values() for v in two):
-            rows = a if a.whole or a.cell.task == "classification" else b
+            rows = a if a.whole or "targets" in tasks.find(a.cell.task).kept else b
             return [
                 Flip(
                     one,

@@ -11,7 +11,7 @@ from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.pairs import places
 from evalkit.records import Answer, SampleRecord
 from evalkit.spec.groups import group_text
-from evalkit.spec.parts import WRITING
+from evalkit.tasks import Task
 from evalkit.written.numbers import normal, one_of
 
 Answered = tuple[SampleRecord, Answer]
@@ -31,14 +31,14 @@ def group_value(sample: SampleRecord, column: str) -> str:
 def columns_of(
     rows: Sequence[Answered],
     *,
-    task: str,
+    task: Task,
     labels: Sequence[str],
     answer: str,
     source: str | None,
     pair: str | None = None,
     which: str = "",
 ) -> Columns:
-    """The columns of answers, for metrics. task … which: as in :class:`SuiteRecord`.
+    """The columns of answers, for metrics. labels … which: as in :class:`SuiteRecord`.
 
     The samples stand in the order of the data, which tells the first of a pair from the second.
     Where answers are numbers, targets are read as they are, and both have one written form: 0.75
@@ -52,7 +52,7 @@ def columns_of(
         table = [[one.probabilities[label] for label in labels] for one in answers]
         probabilities = np.array(table, dtype=np.float64).reshape(len(answers), len(labels))
     compared = [one.choices for one in answers if one.choices is not None]
-    choices = chosen and task == "multiple-choice" and len(compared) == len(answers)
+    choices = chosen and "choices" in task.makes and len(compared) == len(answers)
     columns = Columns(
         predictions=[one.prediction for one in answers],
         targets=[tuple(sample.targets) for sample in samples],
@@ -63,12 +63,12 @@ def columns_of(
         continuations=[one.continuations for one in compared] if choices else (),
         sources=[str(sample.fields[source]) for sample in samples] if source else (),
         likelihoods=_likelihoods(answers) if answer == "likelihood" else (),
-        ranked=[_ranked(one) for one in answers] if task == "fill-mask" else (),
-        passed=[_passed(one) for one in answers] if task == "code" else (),
+        ranked=[_ranked(one) for one in answers] if "ranked" in task.makes else (),
+        passed=[_passed(one) for one in answers] if "passed" in task.makes else (),
         fields=[sample.fields for sample in samples],
         pairs=places(str(sample.fields[pair]) for sample in samples) if pair else (),
     )
-    return _of_numbers(columns, which) if answer == "number" and task in WRITING else columns
+    return _of_numbers(columns, which) if answer == "number" and task.comparing_texts else columns
 
 
 def _of_numbers(columns: Columns, which: str) -> Columns:

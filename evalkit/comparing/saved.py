@@ -15,6 +15,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from evalkit import tasks
 from evalkit.comparing.columns import scored
 from evalkit.comparing.side import Side, row_digest
 from evalkit.errors import EvalkitError, UsageError
@@ -31,8 +32,6 @@ from evalkit.records.names import ScoreName, base_of
 from evalkit.records.older import upgraded_run
 from evalkit.store.bodies import to_suite
 
-_LABELLED = ("classification", "multiple-choice", "safety")
-
 
 def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:
     """What pairing needs of a cell, as JSON values; {} when its samples are not at hand."""
@@ -47,9 +46,10 @@ def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:
     }
     if suite is not None and (sums := _sums(cell, suite, samples)):
         written["sums"] = sums
-    if cell.task in _LABELLED:
+    kept = tasks.find(cell.task).kept
+    if "predictions" in kept:
         written["predictions"] = [sample.prediction for sample in samples]
-    if cell.task == "classification":
+    if "targets" in kept:
         written["targets"] = [list(sample.targets) for sample in samples]
     return written
 

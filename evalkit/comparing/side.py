@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit import tasks
 from evalkit.comparing.columns import columns_of, scored
 from evalkit.comparing.rows import digest_of, match_rows
 from evalkit.metrics.base import Columns
@@ -53,7 +54,7 @@ class Side:
         ]
         columns = columns_of(
             [row for _, row in answers],
-            task=suite.task,
+            task=tasks.find(suite.task),
             labels=suite.labels,
             answer=suite.answer,
             source=suite.source,

@@ -1,6 +1,5 @@
-"""How requests become batches on a model in this process.
+"""The inference engine for models that run in this process.
 
-Requests are tokenised (``encoding``), laid out in batches (``layout``), computed
-(``local`` drives it) and turned into responses. Only backends that run a model in this
-process use this room.
+``local`` drives it: requests are tokenised (``tokenization``), arranged in batches (``scheduler``),
+computed (``packed`` and ``decode``, or ``plain``) and turned into responses (``responses``).
 """

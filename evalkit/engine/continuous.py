@@ -1,7 +1,7 @@
-"""Greedy answers by transformers' own continuous batching, for who declares it.
+"""Greedy generation by transformers' own continuous batching (``engine: continuous``).
 
-Only greedy requests without a repetition penalty come here: it draws from one random stream for
-all rows, so what is sampled would depend on a row's neighbours.
+It takes greedy requests without a repetition penalty only: transformers draws from one random
+stream for the whole batch, so a sampled answer would depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -10,78 +10,78 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from evalkit.engine.encoding import Encoded
-from evalkit.engine.language_model import LanguageModel, Limits
+from evalkit.engine.language_model import BatchLimits, LanguageModel
 from evalkit.engine.memory import is_out_of_memory
-from evalkit.engine.plain import push
-from evalkit.engine.rows import Row
+from evalkit.engine.plain import append_tokens
+from evalkit.engine.sequence import SequenceState
+from evalkit.engine.tokenization import TokenizedRequest
 from evalkit.errors import ModelError
 
-PAGE = 256
-"""Tokens of one block of the paged cache."""
+BLOCK_TOKENS = 256
+"""Tokens in a block of the paged KV cache."""
 
-MOST = 2048
-"""Tokens that a processor computes at once."""
+MAX_STEP_TOKENS = 2048
+"""Tokens that are computed in one step on a CPU."""
 
 
-def required(model: Any) -> None:
-    """Raises ModelError when this model cannot be batched continuously."""
+def check_supported(model: Any) -> None:
+    """Raise ModelError when transformers cannot batch this model continuously."""
     if not hasattr(model, "generate_batch") or getattr(model.config, "is_encoder_decoder", False):
         raise ModelError(
-            f"engine 'continuous' does not run {type(model).__name__}: transformers batches only "
-            "causal models continuously; leave out `engine`"
+            f"engine 'continuous' does not support {type(model).__name__}: transformers batches "
+            "only causal models continuously; remove `engine`"
         )
 
 
-def wide(lm: LanguageModel) -> LanguageModel:
-    """The model with batches of as many rows as may be written at a time."""
-    return replace(lm, limits=Limits(lm.held_tokens, lm.held_rows))
+def with_running_limits(lm: LanguageModel) -> LanguageModel:
+    """The model with batches as large as the number of sequences that may run at a time."""
+    return replace(lm, limits=BatchLimits(lm.max_cached_tokens, lm.max_running))
 
 
-def takes(encoded: Encoded) -> bool:
-    """True for requests whose answers do not depend on their neighbours here."""
+def supports(encoded: TokenizedRequest) -> bool:
+    """True for a request whose answer does not depend on its neighbours in the batch."""
     generation = encoded.request.generation
     plain = generation.num_beams == 1 and generation.repetition_penalty == 1.0
     return not encoded.choices and generation.temperature == 0 and plain
 
 
-def generate(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
-    """Write every request's answer."""
+def generate(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[SequenceState]:
+    """Generate an answer for every request."""
     from transformers import GenerationConfig
 
-    rows = [Row(i, encoded, lm.tokenizer, lm.eos) for i, encoded in enumerate(batch)]
+    sequences = [SequenceState(i, encoded, lm.tokenizer, lm.eos) for i, encoded in enumerate(batch)]
     config = GenerationConfig(
-        max_new_tokens=max(e.growth for e in batch),
+        max_new_tokens=max(e.max_new_tokens for e in batch),
         do_sample=False,
         eos_token_id=sorted(lm.eos) or None,
         pad_token_id=lm.pad,
     )
-    written = lm.model.generate_batch(
+    outputs = lm.model.generate_batch(
         [list(e.prompt) for e in batch],
         generation_config=config,
         continuous_batching_config=_sizes(lm, batch),
         progress_bar=False,
     )
-    for i, row in enumerate(rows):
-        found = written.get(f"req_{i}")
-        error = "it was lost" if found is None else found.error
+    for i, sequence in enumerate(sequences):
+        found = outputs.get(f"req_{i}")
+        error = "the request is missing from its output" if found is None else found.error
         if error and is_out_of_memory(RuntimeError(error)):
             raise RuntimeError(error)
         if error:
-            row.fail(f"continuous batching gave no answer ({error})")
+            sequence.fail(f"continuous batching returned no answer: {error}")
         else:
-            push(row, found.generated_tokens)
-    return rows
+            append_tokens(sequence, found.generated_tokens)
+    return sequences
 
 
-def _sizes(lm: LanguageModel, batch: Sequence[Encoded]) -> Any:
-    """On a GPU transformers measures the memory itself; elsewhere it would take nearly all."""
+def _sizes(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> Any:
+    """Cache sizes. transformers chooses them well on a GPU; on a CPU it takes nearly all memory."""
     from transformers import ContinuousBatchingConfig
 
     if lm.device.type == "cuda":
         return None
     return ContinuousBatchingConfig(
-        page_size=PAGE,
-        num_blocks=sum(-(-encoded.reach // PAGE) for encoded in batch) + 1,
-        max_batch_tokens=min(MOST, sum(encoded.length for encoded in batch)),
+        page_size=BLOCK_TOKENS,
+        num_blocks=sum(-(-encoded.max_length // BLOCK_TOKENS) for encoded in batch) + 1,
+        max_batch_tokens=min(MAX_STEP_TOKENS, sum(encoded.length for encoded in batch)),
     )

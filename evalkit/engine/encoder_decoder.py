@@ -1,13 +1,14 @@
-"""Models with an encoder and a decoder: their token ids, and batches as transformers computes them.
+"""Encoder-decoder models: their token ids, and batches as transformers computes them.
 
-Rules, besides those of ``encoding`` and ``rows``:
+Rules, besides those of ``tokenization`` and ``sequence``:
 
-* The encoder reads the prompt with every special token that the tokenizer puts around it. A chat
-  goes through the chat template where there is one; else its messages are joined by blank lines.
-* The decoder begins with the model's start token, then whatever special tokens the tokenizer puts
-  before a target (BART's ``<s>``) or the checkpoint forces (a language code). These are given: they
-  count neither as a choice's tokens nor as an answer's. A choice is scored without an end token.
-* The encoder runs once per request, however many choices there are.
+* The encoder sees the prompt with all special tokens that the tokenizer adds to it. A chat goes
+  through the chat template if there is one; else its messages are joined by blank lines.
+* The decoder begins with the model's start token, followed by the special tokens that the tokenizer
+  puts before a target (BART's ``<s>``) or that the checkpoint forces (a language code). They are
+  given: they count neither as tokens of a choice nor of an answer. A choice is scored without an
+  end token.
+* The encoder runs once per request, whatever the number of choices.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from evalkit.engine.comparison import Comparison, comparisons
-from evalkit.engine.encoding import Encoded
+from evalkit.engine.choice_logprobs import ChoiceLogprobs, sum_choice_logprobs
 from evalkit.engine.language_model import LanguageModel
-from evalkit.engine.plain import generation_config, push, seeded
-from evalkit.engine.rows import Row
-from evalkit.engine.sampling import advance
+from evalkit.engine.plain import append_tokens, generation_config, seeded
+from evalkit.engine.sampling import sample_next
+from evalkit.engine.sequence import SequenceState
+from evalkit.engine.tokenization import TokenizedRequest
 from evalkit.exchange import Request, Response, Status
 from evalkit.messages import Message, is_text, to_openai
 
@@ -28,42 +29,44 @@ if TYPE_CHECKING:
     import torch
 
 
-class SourceEncoder:
-    """Turns requests into what the encoder reads, and choices into what the decoder writes."""
+class EncoderDecoderTokenizer:
+    """Turns prompts into token ids of the encoder, and choices into token ids of the decoder."""
 
     def __init__(self, lm: LanguageModel) -> None:
         self._lm = lm
         self._tokenizer = lm.tokenizer
 
-    def encode(self, requests: Sequence[Request]) -> list[Encoded | Response]:
-        """Each request as ids, or the response that says why that could not be done."""
-        found: list[Encoded | Response] = []
+    def encode(self, requests: Sequence[Request]) -> list[TokenizedRequest | Response]:
+        """Each request as token ids, or the error response of one that cannot be tokenised."""
+        found: list[TokenizedRequest | Response] = []
         for request in requests:
             try:
                 encoded = self._encode(request)
             except Exception as error:  # a template or tokenizer may raise anything
-                told = f"the prompt could not be tokenised ({type(error).__name__}: {error})"
-                found.append(Response(Status.ERROR, error=told))
+                message = f"the prompt cannot be tokenised: {type(error).__name__}: {error}"
+                found.append(Response(Status.ERROR, error=message))
             else:
-                refused = encoded if isinstance(encoded, Response) else self._refused(encoded)
-                found.append(refused or encoded)
+                failure = encoded if isinstance(encoded, Response) else self._failure(encoded)
+                found.append(failure or encoded)
         return found
 
-    def _encode(self, request: Request) -> Encoded | Response:
+    def _encode(self, request: Request) -> TokenizedRequest | Response:
         if request.reading is not None:
-            told = "a model with an encoder and a decoder cannot say how likely a text is"
-            return Response(Status.ERROR, error=told)
+            message = "an encoder-decoder model cannot score a whole text"
+            return Response(Status.ERROR, error=message)
         text, special = self._text(request)
         ids = self._tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
         choices = [_target(self._tokenizer, choice)[1] for choice in request.choices]
-        return Encoded(request, tuple(ids), self._around(text, ids), tuple(map(tuple, choices)))
+        return TokenizedRequest(
+            request, tuple(ids), self._with_special_tokens(text, ids), tuple(map(tuple, choices))
+        )
 
     def _text(self, request: Request) -> tuple[str, bool]:
         """The prompt's text, and whether the tokenizer adds its special tokens."""
         if is_text(request.prompt):
             return request.prompt, True
         if self._lm.chat_template is None and not getattr(self._tokenizer, "chat_template", None):
-            return joined(request.prompt), True
+            return plain_chat(request.prompt), True
         turns = to_openai(request.prompt)
         template = self._lm.chat_template
         text = self._tokenizer.apply_chat_template(
@@ -74,7 +77,7 @@ class SourceEncoder:
         )
         return str(text), False
 
-    def _around(self, text: str, ids: Sequence[int]) -> str:
+    def _with_special_tokens(self, text: str, ids: Sequence[int]) -> str:
         """A text with the special tokens at its ends."""
         tokenizer = self._tokenizer
         special = set(tokenizer.all_special_ids)
@@ -86,7 +89,7 @@ class SourceEncoder:
         after = "".join(tokenizer.convert_ids_to_tokens(list(ids[len(ids) - last :])))
         return before * (not text.startswith(before)) + text + after * (not text.endswith(after))
 
-    def _refused(self, encoded: Encoded) -> Response | None:
+    def _failure(self, encoded: TokenizedRequest) -> Response | None:
         request, limit = encoded.request, self._lm.context_length
         if not all(encoded.choices):
             return Response(Status.ERROR, sent=encoded.sent, error="a choice is empty")
@@ -101,30 +104,30 @@ class SourceEncoder:
             sent=encoded.sent,
             prompt_tokens=len(encoded.prompt),
             error=(
-                f"the prompt has {len(encoded.prompt)} tokens and {what} {written}: one of them is"
-                f" more than the model's context of {limit}"
+                f"the prompt has {len(encoded.prompt)} tokens and {what} {written}; at least one"
+                f" exceeds the model's context of {limit}"
             ),
         )
 
 
-def joined(messages: Sequence[Message]) -> str:
-    """A conversation as plain text, for models without a chat template."""
+def plain_chat(messages: Sequence[Message]) -> str:
+    """A chat as plain text, for models without a chat template."""
     return "\n\n".join(message.text for message in messages)
 
 
-def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Comparison]:
-    """Log-likelihoods of every choice of every request, given to the decoder."""
+def score_choices(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[ChoiceLogprobs]:
+    """Log-likelihoods of every choice of every request as the decoder's output."""
     import torch
 
     flat = [choice for encoded in batch for choice in encoded.choices]
     with torch.inference_mode():
-        states, mask = _encoder(lm, batch)
+        states, mask = _encode(lm, batch)
         owner = torch.tensor(
             [i for i, encoded in enumerate(batch) for _ in encoded.choices], device=lm.device
         )
-        start = _start(lm)
+        start = _decoder_start(lm)
         width = max(len(choice) for choice in flat)
-        # padding comes after a choice, where the decoder's earlier positions do not see it
+        # padding follows the choice, where earlier positions of the decoder do not see it
         inputs = [[*start, *choice[:-1], *[lm.pad] * (width - len(choice))] for choice in flat]
         logits = lm.model(
             encoder_outputs=(states[owner],),
@@ -136,18 +139,18 @@ def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Comparison]:
         columns = [k for choice in flat for k in range(len(choice))]
         targets = [token for choice in flat for token in choice]
         needed = logits[torch.tensor(rows), torch.tensor(columns)]
-        return comparisons(batch, needed, range(len(targets)), targets, lm.dtype)
+        return sum_choice_logprobs(batch, needed, range(len(targets)), targets, lm.dtype)
 
 
-def generate(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
-    """Write every request to its end. Rows that are done leave the batch."""
+def generate(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[SequenceState]:
+    """Generate an answer for every request. Finished sequences leave the batch."""
     import torch
 
-    rows = [Row(i, encoded, lm.tokenizer, lm.eos) for i, encoded in enumerate(batch)]
-    alive = list(rows)
+    sequences = [SequenceState(i, encoded, lm.tokenizer, lm.eos) for i, encoded in enumerate(batch)]
+    running = list(sequences)
     with torch.inference_mode():
-        states, mask = _encoder(lm, batch)
-        ids = torch.tensor([_start(lm)] * len(alive), device=lm.device)
+        states, mask = _encode(lm, batch)
+        ids = torch.tensor([_decoder_start(lm)] * len(running), device=lm.device)
         cache = None
         while True:
             output = lm.model(
@@ -158,33 +161,33 @@ def generate(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
                 use_cache=True,
             )
             cache = output.past_key_values
-            advance(output.logits[:, -1], alive)
-            keep = [i for i, row in enumerate(alive) if not row.done]
+            sample_next(output.logits[:, -1], running)
+            keep = [i for i, sequence in enumerate(running) if not sequence.done]
             if not keep:
-                return rows
-            if len(keep) < len(alive):
+                return sequences
+            if len(keep) < len(running):
                 where = torch.tensor(keep, device=lm.device)
                 cache.batch_select_indices(where)
                 states, mask = states[where], mask[where]
-                alive = [alive[i] for i in keep]
-            ids = torch.tensor([[row.ids[-1]] for row in alive], device=lm.device)
+                running = [running[i] for i in keep]
+            ids = torch.tensor([[sequence.ids[-1]] for sequence in running], device=lm.device)
 
 
-def one_by_one(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
-    """Write requests with beams or a repetition penalty as transformers does it.
+def generate_singly(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[SequenceState]:
+    """Generate answers with beams or a repetition penalty by transformers, one at a time.
 
-    The penalty is on what the decoder has written; the prompt does not count, as it would where
-    prompt and answer are one text.
+    The penalty applies to the decoder's output. The prompt does not count, as it does where prompt
+    and answer are one text.
     """
     import torch
 
-    rows = [Row(i, encoded, lm.tokenizer, lm.eos) for i, encoded in enumerate(batch)]
-    start = _start(lm)
-    for row in rows:
-        stop = row.encoded.request.generation.stop
-        ids = torch.tensor([row.encoded.prompt], device=lm.device)
-        config = generation_config(lm, row, decoder_start_token_id=start[0])
-        with torch.inference_mode(), seeded(lm, row):
+    sequences = [SequenceState(i, encoded, lm.tokenizer, lm.eos) for i, encoded in enumerate(batch)]
+    start = _decoder_start(lm)
+    for sequence in sequences:
+        stop = sequence.encoded.request.generation.stop
+        ids = torch.tensor([sequence.encoded.prompt], device=lm.device)
+        config = generation_config(lm, sequence, decoder_start_token_id=start[0])
+        with torch.inference_mode(), seeded(lm, sequence):
             output = lm.model.generate(
                 ids,
                 attention_mask=torch.ones_like(ids),
@@ -192,26 +195,28 @@ def one_by_one(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
                 generation_config=config,
                 **({"tokenizer": lm.tokenizer} if stop else {}),
             )
-        push(row, output[0, len(start) :].tolist())
-    return rows
+        append_tokens(sequence, output[0, len(start) :].tolist())
+    return sequences
 
 
-def kind(encoded: Encoded) -> str:
-    """``choose``, ``generate``, or ``alone`` for what only transformers itself computes."""
+def kind(encoded: TokenizedRequest) -> str:
+    """``choices``, ``generate``, or ``single`` for what ``generate_singly`` computes."""
     if encoded.choices:
-        return "choose"
+        return "choices"
     settings = encoded.request.generation
-    alone = settings.num_beams > 1 or settings.repetition_penalty != 1.0
-    return "alone" if alone else "generate"
+    single = settings.num_beams > 1 or settings.repetition_penalty != 1.0
+    return "single" if single else "generate"
 
 
-def has_both(lm: LanguageModel) -> bool:
-    """True for a model with an encoder and a decoder."""
+def is_encoder_decoder(lm: LanguageModel) -> bool:
+    """True for an encoder-decoder model."""
     return bool(getattr(lm.model.config, "is_encoder_decoder", False))
 
 
-def _encoder(lm: LanguageModel, batch: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the encoder makes of the prompts, and which of its columns are tokens."""
+def _encode(
+    lm: LanguageModel, batch: Sequence[TokenizedRequest]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The encoder's states of the prompts, and the mask of their tokens."""
     import torch
 
     width = max(len(encoded.prompt) for encoded in batch)
@@ -225,8 +230,8 @@ def _encoder(lm: LanguageModel, batch: Sequence[Encoded]) -> tuple[torch.Tensor,
     return states, mask
 
 
-def _start(lm: LanguageModel) -> list[int]:
-    """What the decoder is given before it writes."""
+def _decoder_start(lm: LanguageModel) -> list[int]:
+    """The tokens that the decoder begins with."""
     settings = lm.model.generation_config
     start = settings.decoder_start_token_id
     start = lm.model.config.decoder_start_token_id if start is None else start

@@ -6,140 +6,148 @@ import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evalkit.engine.memory import Room, free_memory
+from evalkit.engine.memory import MemoryLimits, free_device_memory
 
 if TYPE_CHECKING:
     import torch
 
 
-SMALLEST = 512
-"""Tokens of a batch, however little memory there seems to be: running out is survived."""
+MIN_BATCH_TOKENS = 512
+"""The fewest tokens of a batch, however little memory is free: running out is recoverable."""
 
-ALIVE = 16
-"""Vectors of the hidden size that are alive at a time for each token of a batch."""
+LIVE_VECTORS = 16
+"""Vectors of the hidden size that are in memory at a time for each token of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BatchLimits:
     """How large a batch may be.
 
-    batch_tokens: padding and what is still to be written included. batch_rows: rows.
-    Of rows that are being written only keys and values are held, so more of them fit.
+    batch_tokens: tokens, including padding and tokens still to be generated. batch_rows: rows.
+    A sequence that is being decoded holds only keys and values, so more of them run at a time.
     """
 
     batch_tokens: int = 16384
     batch_rows: int = 48
 
     @property
-    def held_tokens(self) -> int:
-        """Tokens of rows that are written at a time."""
+    def max_cached_tokens(self) -> int:
+        """Tokens in the KV cache."""
         return 4 * self.batch_tokens
 
     @property
-    def held_rows(self) -> int:
-        """Rows that are written at a time."""
+    def max_running(self) -> int:
+        """Sequences that are decoded at a time."""
         return 2 * self.batch_rows
 
-    def within(self, free: int, per_token: int, cache: int) -> Limits:
-        """Limits that leave room in memory: half of what is free for keys and values, a quarter
-        for a batch. Halved, not divided, so that a little more or less free memory changes no
-        batch.
+    def within(self, free: int, per_token: int, cache: int) -> BatchLimits:
+        """The limits, halved until a KV cache takes at most half of the free memory and a batch at
+        most a quarter.
 
-        free: bytes. per_token, cache: bytes that a token takes in a batch, and while held.
+        They are halved and not divided, so that a small change of free memory changes no batch.
+
+        free: in bytes. per_token, cache: bytes of a token in a batch and in the KV cache.
         """
         tokens = self.batch_tokens
-        while tokens > SMALLEST and (
+        while tokens > MIN_BATCH_TOKENS and (
             4 * tokens * cache > free // 2 or tokens * per_token > free // 4
         ):
             tokens //= 2
-        return Limits(tokens, self.batch_rows)
+        return BatchLimits(tokens, self.batch_rows)
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageModel:
-    """A causal model of transformers, in evaluation mode, with its tokenizer.
-
-    eos: ids that end an answer. pad: an id to fill rows with (never attended to).
-    context_length: tokens it can see at once; None when unlimited. chat_template: used
-    instead of the tokenizer's own. plain_because: why it runs in plain batches; "": it does
-    not, it runs packed. continuous: greedy answers are written by transformers' own continuous
-    batching. fixed: nobody but evalkit holds the weights, so copies of them stay true. room: what
-    was learnt by running out of memory.
-    """
+    """A causal model of transformers in evaluation mode, with its tokenizer."""
 
     model: Any
+    """The transformers model."""
     tokenizer: Any
+    """Its transformers tokenizer."""
     eos: frozenset[int]
+    """Token ids that end an answer."""
     pad: int
+    """The token id that fills rows; no token attends to it."""
     context_length: int | None
+    """The most tokens of a sequence; None: unlimited."""
     chat_template: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    plain_because: str = "it was asked for"
+    """Replaces the tokenizer's own template."""
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    """The size of a batch."""
+    not_packed_because: str = "the declaration says so"
+    """Why the model runs in plain batches; "": it runs in packed batches."""
     continuous: bool = False
-    fixed: bool = False
-    room: Room = field(default_factory=Room)
+    """True when transformers' own continuous batching generates greedy answers."""
+    frozen: bool = False
+    """True when only evalkit holds the weights, so that copies of them stay valid."""
+    memory: MemoryLimits = field(default_factory=MemoryLimits)
+    """Limits learnt by running out of memory."""
 
     @property
     def packed(self) -> bool:
-        """True when it runs packed, False when in plain batches."""
-        return not self.plain_because
+        """True when the model runs in packed batches, False when in plain ones."""
+        return not self.not_packed_because
 
     @property
     def device(self) -> torch.device:
-        """Where the inputs go."""
+        """The device of its inputs."""
         device: torch.device = self.model.device
         return device
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of its computations."""
+        """The precision of its weights and activations."""
         dtype: torch.dtype = self.model.dtype
         return dtype
 
     @property
     def last_layer(self) -> Any:
-        """The last decoder layer, where the model keeps them in a list; else None."""
+        """The last decoder layer; None when the model has no list of layers."""
         decoder = self.model.get_decoder() if hasattr(self.model, "get_decoder") else None
         layers = getattr(decoder, "layers", None)
         return layers[-1] if layers else None
 
     @property
-    def held_rows(self) -> int:
-        """Rows to write at a time, fewer once memory has run out."""
-        return max(1, self.limits.held_rows // self.room.share)
+    def max_running(self) -> int:
+        """Sequences that are decoded at a time; fewer once memory has run out."""
+        return max(1, self.limits.max_running // self.memory.divisor)
 
     @property
-    def held_tokens(self) -> int:
-        """Tokens of these rows."""
-        return max(1, self.limits.held_tokens // self.room.share)
+    def max_cached_tokens(self) -> int:
+        """Tokens in the KV cache; fewer once memory has run out."""
+        return max(1, self.limits.max_cached_tokens // self.memory.divisor)
 
     @property
-    def read_cost(self) -> int:
-        """How many tokens' worth of memory the logits of one position take."""
+    def logits_cost(self) -> int:
+        """The memory of one position's logits, in tokens of a batch."""
         vocabulary = int(self.model.get_input_embeddings().weight.shape[0])
-        return vocabulary // (ALIVE * int(self.model.get_input_embeddings().weight.shape[1]))
+        return vocabulary // (LIVE_VECTORS * int(self.model.get_input_embeddings().weight.shape[1]))
 
     @property
     def exact(self) -> bool:
-        """True when answers do not depend on how batches are laid out (float32)."""
+        """True when answers do not depend on the batch layout (float32 and float64)."""
         import torch
 
         return self.dtype in (torch.float32, torch.float64)
 
     def accepts(self, name: str) -> bool:
-        """True when the model's forward takes this argument."""
+        """True when the model's ``forward`` has this parameter."""
         return name in inspect.signature(self.model.forward).parameters
 
 
-def wrap(
+def wrap_model(
     model: Any,
     tokenizer: Any,
     *,
     context_length: int | None = None,
     chat_template: str | None = None,
-    limits: Limits | None = None,
+    limits: BatchLimits | None = None,
 ) -> LanguageModel:
-    """A LanguageModel from a transformers model and its tokenizer."""
+    """A LanguageModel from a transformers model and its tokenizer.
+
+    context_length, chat_template, limits: replace what the config and the tokenizer state and what
+    fits into the device's memory.
+    """
     model.eval()
     eos = _ids(getattr(model.generation_config, "eos_token_id", None))
     eos |= _ids(getattr(model.config, "eos_token_id", None)) | _ids(tokenizer.eos_token_id)
@@ -151,38 +159,38 @@ def wrap(
         tokenizer,
         eos,
         pad,
-        context_length or context_of(model.config, tokenizer),
+        context_length or context_length_of(model.config, tokenizer),
         chat_template,
         limits or fitting_limits(model),
     )
 
 
-def default_limits(device: str) -> Limits:
-    """Batches that keep a device busy without filling a small one's memory."""
-    return Limits(131072, 256) if device == "cuda" else Limits()
+def default_limits(device: str) -> BatchLimits:
+    """The usual batch size for a kind of device (``cuda``, ``cpu``, ``mps``)."""
+    return BatchLimits(131072, 256) if device == "cuda" else BatchLimits()
 
 
-def fitting_limits(model: Any) -> Limits:
-    """The usual limits of the model's device, or less where its free memory is less."""
-    usual, free = default_limits(str(model.device.type)), free_memory(model.device)
+def fitting_limits(model: Any) -> BatchLimits:
+    """The usual limits of the model's device, reduced to what its free memory holds."""
+    usual, free = default_limits(str(model.device.type)), free_device_memory(model.device)
     if free is None:
         return usual
     number = model.dtype.itemsize
-    cache = number * cached_numbers(model.config.get_text_config())
+    cache = number * kv_numbers_per_token(model.config.get_text_config())
     hidden = int(model.get_input_embeddings().weight.shape[1])
-    return usual.within(free, cache + number * ALIVE * hidden, cache)
+    return usual.within(free, cache + number * LIVE_VECTORS * hidden, cache)
 
 
-def cached_numbers(config: Any) -> int:
-    """Numbers that a model with attention keeps for each token it has seen."""
+def kv_numbers_per_token(config: Any) -> int:
+    """Numbers in the KV cache for each token."""
     heads = getattr(config, "num_attention_heads", None) or 1
     key_heads = getattr(config, "num_key_value_heads", None) or heads
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
     return int(2 * config.num_hidden_layers * key_heads * size)
 
 
-def context_of(config: Any, tokenizer: Any = None) -> int | None:
-    """The context length that a config states, or a stricter one of the tokenizer."""
+def context_length_of(config: Any, tokenizer: Any = None) -> int | None:
+    """The context length in a config, or the tokenizer's if it is stricter; None: unlimited."""
     config = config.get_text_config() if hasattr(config, "get_text_config") else config
     names = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
     stated = [v for n in names if isinstance(v := getattr(config, n, None), int) and v > 0]

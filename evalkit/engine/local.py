@@ -1,4 +1,4 @@
-"""Requests in, responses out, for a language model in this process."""
+"""The entry point of the engine: requests in, responses out, for a model in this process."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from functools import partial
 from typing import Any
 
 from evalkit.engine import continuous, encoder_decoder, packed, plain
-from evalkit.engine.encoding import Encoded, Encoder
-from evalkit.engine.language_model import LanguageModel, Limits, wrap
-from evalkit.engine.memory import keep_freed
-from evalkit.engine.outcome import Answers
-from evalkit.engine.reading import read
-from evalkit.engine.relaid import relay
-from evalkit.engine.schedule import run_packed, run_plain
+from evalkit.engine.language_model import BatchLimits, LanguageModel, wrap_model
+from evalkit.engine.loglikelihood import text_loglikelihoods
+from evalkit.engine.memory import retain_freed_memory
+from evalkit.engine.prepacked import prepack
+from evalkit.engine.responses import IndexedResponses
+from evalkit.engine.scheduler import run_packed, run_plain
+from evalkit.engine.tokenization import RequestTokenizer, TokenizedRequest
 from evalkit.exchange import Request, Response
 
 WINDOW = 4096
-"""Requests that are tokenised and laid out together: bounds memory on long runs."""
+"""Requests that are tokenised and scheduled together. It bounds memory on long runs."""
 
 
 def prepare(
@@ -28,39 +28,42 @@ def prepare(
     engine: str = "auto",
     context_length: int | None = None,
     chat_template: str | None = None,
-    limits: Limits | None = None,
-    fixed: bool = False,
+    limits: BatchLimits | None = None,
+    frozen: bool = False,
 ) -> LanguageModel:
-    """A model ready to answer.
+    """Make a loaded model ready to answer.
 
-    engine: ``auto`` packs rows when the model gives the same logits that way (tried with a
-    few tokens) and else makes plain batches; ``plain`` always does the latter. ``continuous``
-    is ``auto`` but for greedy answers, which transformers' own continuous batching writes.
-    fixed: nobody else changes the weights while evalkit uses them.
+    engine: ``auto`` runs packed batches if a trial with a few tokens gives the same logits, else
+    plain batches. ``plain`` always runs plain batches. ``continuous`` is ``auto``, except that
+    transformers' own continuous batching generates greedy answers.
+    context_length, chat_template, limits: replace what the model and its device imply.
+    frozen: whether the weights stay unchanged while evalkit uses them.
 
-    Raises ModelError when that does not run this model.
+    Raises ModelError when ``continuous`` does not support the model.
     """
     if engine == "continuous":
-        continuous.required(model)
-    lm = wrap(
+        continuous.check_supported(model)
+    lm = wrap_model(
         model, tokenizer, context_length=context_length, chat_template=chat_template, limits=limits
     )
-    lm = replace(lm, fixed=fixed)
-    keep_freed(lm.device)
-    if encoder_decoder.has_both(lm):
-        return replace(lm, plain_because="it has an encoder and a decoder")
+    lm = replace(lm, frozen=frozen)
+    retain_freed_memory(lm.device)
+    if encoder_decoder.is_encoder_decoder(lm):
+        return replace(lm, not_packed_because="it is an encoder-decoder model")
     if engine == "plain":
         return lm
-    return replace(lm, plain_because=packed.packable(lm), continuous=engine == "continuous")
+    return replace(
+        lm, not_packed_because=packed.why_not_packable(lm), continuous=engine == "continuous"
+    )
 
 
 def respond(
     lm: LanguageModel, requests: Sequence[Request], answered: frozenset[int] = frozenset()
 ) -> Iterator[list[tuple[int, Response]]]:
-    """Answer requests, a batch at a time, each index not in ``answered`` exactly once.
+    """Answer requests, a batch at a time; every index not in ``answered`` is yielded once.
 
-    Identical requests are computed once. Batches are a function of ``requests`` alone:
-    those in ``answered`` hold their place, and a batch of only such is skipped.
+    Identical requests are computed once. Batches depend on ``requests`` alone: requests in
+    ``answered`` keep their place, and a batch of only such requests is skipped.
     """
     for start in range(0, len(requests), WINDOW):
         window = range(start, min(start + WINDOW, len(requests)))
@@ -78,12 +81,12 @@ def respond(
 
 
 def _places(requests: Sequence[Request], window: range) -> dict[Request, list[int]]:
-    """Where each distinct request occurs. Repeats of a greedy request are the same request."""
+    """The indices of each distinct request. Repeats of a greedy request are the same request."""
     places: dict[Request, list[int]] = {}
     for index in window:
         request = requests[index]
-        fixed = request.choices or request.reading
-        if request.repeat and (fixed or request.generation.temperature == 0):
+        deterministic = request.choices or request.reading
+        if request.repeat and (deterministic or request.generation.temperature == 0):
             request = replace(request, repeat=0)
         places.setdefault(request, []).append(index)
     return places
@@ -92,26 +95,28 @@ def _places(requests: Sequence[Request], window: range) -> dict[Request, list[in
 def _window(
     lm: LanguageModel, requests: Sequence[Request], wanted: Sequence[bool]
 ) -> Iterator[list[tuple[Request, Response]]]:
-    """Requests that differ from each other: encode them all, then compute kind by kind."""
-    if encoder_decoder.has_both(lm):
-        yield from _written(lm, requests, wanted, encoder_decoder.SourceEncoder(lm))
+    """Tokenise distinct requests, then compute them kind by kind."""
+    if encoder_decoder.is_encoder_decoder(lm):
+        yield from _tokenized(lm, requests, wanted, encoder_decoder.EncoderDecoderTokenizer(lm))
         return
     texts = [i for i, request in enumerate(requests) if request.reading is not None]
     if texts:
-        yield from read(lm, [requests[i] for i in texts], [wanted[i] for i in texts], _computed)
+        yield from text_loglikelihoods(
+            lm, [requests[i] for i in texts], [wanted[i] for i in texts], _computed
+        )
         rest = [i for i, request in enumerate(requests) if request.reading is None]
         requests, wanted = [requests[i] for i in rest], [wanted[i] for i in rest]
-    encoder = Encoder(lm.tokenizer, lm.context_length, lm.chat_template)
-    yield from _written(lm, requests, wanted, encoder)
+    encoder = RequestTokenizer(lm.tokenizer, lm.context_length, lm.chat_template)
+    yield from _tokenized(lm, requests, wanted, encoder)
 
 
-def _written(
+def _tokenized(
     lm: LanguageModel,
     requests: Sequence[Request],
     wanted: Sequence[bool],
-    encoder: Encoder | encoder_decoder.SourceEncoder,
+    encoder: RequestTokenizer | encoder_decoder.EncoderDecoderTokenizer,
 ) -> Iterator[list[tuple[Request, Response]]]:
-    encoded: list[Encoded] = []
+    encoded: list[TokenizedRequest] = []
     needed: list[bool] = []
     failed: list[tuple[Request, Response]] = []
     for request, result, want in zip(requests, encoder.encode(requests), wanted, strict=True):
@@ -127,36 +132,40 @@ def _written(
 
 
 def _computed(
-    lm: LanguageModel, encoded: Sequence[Encoded], needed: Sequence[bool]
-) -> Iterator[Answers]:
-    both = encoder_decoder.has_both(lm)
-    kind_of = encoder_decoder.kind if both else partial(_kind, lm)
+    lm: LanguageModel, encoded: Sequence[TokenizedRequest], needed: Sequence[bool]
+) -> Iterator[IndexedResponses]:
+    seq2seq = encoder_decoder.is_encoder_decoder(lm)
+    kind_of = encoder_decoder.kind if seq2seq else partial(_kind, lm)
 
     def members(kind: str) -> list[int]:
         return [i for i, e in enumerate(encoded) if kind_of(e) == kind]
 
-    if lm.fixed and any(needed[i] for i in members("generate")):
-        relay(lm.model)
-    if both:
-        yield from run_plain(lm, encoded, needed, members("choose"), encoder_decoder.choose)
+    if lm.frozen and any(needed[i] for i in members("generate")):
+        prepack(lm.model)
+    if seq2seq:
+        yield from run_plain(lm, encoded, needed, members("choices"), encoder_decoder.score_choices)
         yield from run_plain(lm, encoded, needed, members("generate"), encoder_decoder.generate)
-        yield from run_plain(lm, encoded, needed, members("alone"), encoder_decoder.one_by_one)
+        yield from run_plain(
+            lm, encoded, needed, members("single"), encoder_decoder.generate_singly
+        )
         return
 
     if lm.continuous:
         greedy = members("continuous")
-        yield from run_plain(continuous.wide(lm), encoded, needed, greedy, continuous.generate)
+        yield from run_plain(
+            continuous.with_running_limits(lm), encoded, needed, greedy, continuous.generate
+        )
     if lm.packed:
-        yield from run_packed(lm, encoded, needed, members("choose"), members("generate"))
+        yield from run_packed(lm, encoded, needed, members("choices"), members("generate"))
     else:
-        yield from run_plain(lm, encoded, needed, members("choose"), plain.choose)
+        yield from run_plain(lm, encoded, needed, members("choices"), plain.score_choices)
         yield from run_plain(lm, encoded, needed, members("generate"), plain.generate)
-    yield from run_plain(lm, encoded, needed, members("beam"), plain.beams)
+    yield from run_plain(lm, encoded, needed, members("beam"), plain.beam_search)
 
 
-def _kind(lm: LanguageModel, encoded: Encoded) -> str:
+def _kind(lm: LanguageModel, encoded: TokenizedRequest) -> str:
     if encoded.choices:
-        return "choose"
-    if lm.continuous and continuous.takes(encoded):
+        return "choices"
+    if lm.continuous and continuous.supports(encoded):
         return "continuous"
     return "beam" if encoded.request.generation.num_beams > 1 else "generate"

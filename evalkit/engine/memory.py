@@ -1,4 +1,4 @@
-"""Running out of memory: try half, go on, remember what worked."""
+"""Memory of the device: how much is free, and what to do when it runs out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from evalkit.engine.layout import halves
+from evalkit.engine.batching import split_in_half
 
 if TYPE_CHECKING:
     import ctypes
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 CONTAINER = Path("/sys/fs/cgroup")
-"""Where Linux tells a container's limits (cgroup version 2)."""
+"""Where Linux keeps the limits of a container (cgroup version 2)."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class DoesNotFit:
-    """In place of a result: memory ran out, as the message says."""
+class OutOfMemory:
+    """Takes the place of a result when memory ran out. message: of the exception."""
 
     message: str
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """True for the ways in which torch says that memory ran out, on any device."""
+    """True when an exception means that memory ran out, on any device."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     text = str(error).lower()
@@ -40,61 +40,68 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @dataclass(slots=True)
-class Room:
-    """What was learnt by running out of memory; kept for as long as the model.
+class MemoryLimits:
+    """Limits learnt by running out of memory; kept as long as the model is loaded.
 
-    heaviest: weight of the largest batch worth trying, None until memory ran out. share: one
-    of so many parts of the rows that could be written at a time are.
+    max_weight: the largest batch worth trying; None until memory ran out. divisor: by how much the
+    number of sequences that run at a time was reduced.
     """
 
-    heaviest: int | None = None
-    share: int = 1
+    max_weight: int | None = None
+    divisor: int = 1
 
 
 class Backoff:
-    """Computes batches, in smaller parts once memory has run out, which ``room`` remembers.
+    """Computes batches, and splits them once memory has run out.
 
-    ``weight`` of a batch is what memory grows with, say rows times longest row.
+    weight: the quantity that memory grows with, such as rows times the longest row. limits: where
+    the largest weight that fits is remembered.
     """
 
-    def __init__(self, weight: Callable[[Sequence[int]], int], room: Room | None = None) -> None:
-        self._room = room or Room()
+    def __init__(
+        self, weight: Callable[[Sequence[int]], int], limits: MemoryLimits | None = None
+    ) -> None:
+        self._limits = limits or MemoryLimits()
         self._weight = weight
 
     def run(
         self, batch: Sequence[int], compute: Callable[[Sequence[int]], Result]
-    ) -> Iterator[tuple[list[int], Result | DoesNotFit]]:
-        """The batch's parts with their results, in order; a part of one row that does not
-        fit comes with DoesNotFit in place of a result."""
+    ) -> Iterator[tuple[list[int], Result | OutOfMemory]]:
+        """The parts of a batch with their results, in order.
+
+        A single row that does not fit yields OutOfMemory instead of a result.
+        """
         parts = [list(batch)]
         while parts:
             part = parts.pop(0)
-            heaviest = self._room.heaviest
-            too_heavy = heaviest is not None and self._weight(part) > heaviest
+            limit = self._limits.max_weight
+            too_heavy = limit is not None and self._weight(part) > limit
             if too_heavy and len(part) > 1:
-                parts[:0] = halves(part)
+                parts[:0] = split_in_half(part)
                 continue
             try:
-                result: Result | DoesNotFit = compute(part)
+                result: Result | OutOfMemory = compute(part)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                result = DoesNotFit(str(error))
+                result = OutOfMemory(str(error))
             # outside the handler: the traceback would keep the tensors alive
-            if isinstance(result, DoesNotFit):
-                release()
+            if isinstance(result, OutOfMemory):
+                release_memory()
                 if len(part) > 1:
-                    self._room.heaviest = max(self._weight(half) for half in halves(part))
-                    parts[:0] = halves(part)
+                    self._limits.max_weight = max(
+                        self._weight(half) for half in split_in_half(part)
+                    )
+                    parts[:0] = split_in_half(part)
                     continue
             yield part, result
 
 
-def keep_freed(device: torch.device) -> None:
-    """Let main memory that a batch frees be there for the next one, until ``release``.
+def retain_freed_memory(device: torch.device) -> None:
+    """Keep main memory that a batch frees for the next one, until ``release_memory``.
 
-    glibc hands large blocks back to the system as soon as they are free, and the system then
-    fills each page with zeros anew: a fifth of the time of short batches on a CPU.
+    glibc returns large blocks to the system as soon as they are free, and the system fills each
+    page with zeros when it hands it out again: a fifth of the time of short batches on a CPU.
     """
     libc = _glibc() if device.type == "cpu" else None
     if libc is not None:
@@ -102,8 +109,8 @@ def keep_freed(device: torch.device) -> None:
         libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
 
 
-def release() -> None:
-    """Give memory that nothing uses back to the device and to the system."""
+def release_memory() -> None:
+    """Return unused memory to the device and to the system."""
     import gc
     import sys
 
@@ -117,7 +124,7 @@ def release() -> None:
 
 
 def _glibc() -> ctypes.CDLL | None:
-    """The C library, where it is GNU's."""
+    """The C library if it is glibc, else None."""
     import ctypes
     import sys
 
@@ -127,8 +134,8 @@ def _glibc() -> ctypes.CDLL | None:
     return libc if hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim") else None
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that are free on a device that torch uses; None when that cannot be known."""
+def free_device_memory(device: torch.device) -> int | None:
+    """Free bytes on a device of torch; None when that is unknown. Needs torch."""
     import torch
 
     if device.type == "cuda":
@@ -139,7 +146,7 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def available_ram() -> int | None:
-    """Bytes of main memory that a process may still take, its container's limit included."""
+    """Bytes of main memory that this process may still allocate, within its container's limit."""
     found = []
     if (stated := _read(Path("/proc/meminfo"))) is not None:
         match = re.search(r"^MemAvailable:\s*(\d+) kB", stated, re.M)

@@ -1,7 +1,7 @@
 """Packed batches: no token twice, no padding in the linear layers.
 
-Prefixes that requests share are computed once. Choices of a request share its prompt and
-are compared in the same forward. Answers are written in evalkit.engine.writing.
+PrefixCache that requests share are computed once. Choices of a request share its prompt and
+are compared in the same forward. IndexedResponses are written in evalkit.engine.decode.
 """
 
 from __future__ import annotations
@@ -10,83 +10,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from evalkit.engine import prefixes
-from evalkit.engine.attention import NotPackableError, Prefix, Segments, forward
-from evalkit.engine.comparison import Comparison, comparisons
-from evalkit.engine.encoding import Encoded
+from evalkit.engine.attention import NotPackableError, PrefillPlan, PrefixKV, packed_forward
+from evalkit.engine.choice_logprobs import ChoiceLogprobs, sum_choice_logprobs
+from evalkit.engine.kv_cache import DecodePlan, KVCache
 from evalkit.engine.language_model import LanguageModel
-from evalkit.engine.slots import Slots, Step
+from evalkit.engine.prefix_cache import PrefixCache
+from evalkit.engine.prefix_tree import PrefixNode, PrefixTree
+from evalkit.engine.tokenization import TokenizedRequest
 
 if TYPE_CHECKING:
     import torch
 
 
-class Prefixes:
-    """Shared beginnings, computed when first wanted and let go after their last use.
+def score_choices(
+    lm: LanguageModel, batch: Sequence[TokenizedRequest], prefix: PrefixKV | None
+) -> list[ChoiceLogprobs]:
+    """Log-likelihoods of every choice of every request, in one forward pass.
 
-    uses: the nodes that will be wanted, as often as they will be.
-    """
-
-    def __init__(
-        self, lm: LanguageModel, sharing: prefixes.Sharing, uses: Sequence[int | None]
-    ) -> None:
-        self._lm = lm
-        self._nodes = sharing.nodes
-        self._held: dict[int, Prefix] = {}
-        self._left = [0] * len(sharing.nodes)
-        for node in uses:
-            for ancestor in self._chain(node):
-                self._left[ancestor] += 1
-
-    def get(self, node: int | None) -> Prefix | None:
-        """Keys and values of a shared beginning, those of its parents in front."""
-        if node is None:
-            return None
-        if node not in self._held:
-            self._held[node] = self._computed(node, self.get(self._nodes[node].parent))
-        return self._held[node]
-
-    def used(self, node: int | None) -> None:
-        """One of the uses is over."""
-        for ancestor in self._chain(node):
-            self._left[ancestor] -= 1
-            if not self._left[ancestor]:
-                self._held.pop(ancestor, None)
-
-    def parent(self, node: int) -> int | None:
-        """The node that this one continues."""
-        return self._nodes[node].parent
-
-    def length(self, node: int) -> int:
-        """Tokens of a shared beginning, those of its parents counted."""
-        return self._nodes[node].end
-
-    def _chain(self, node: int | None) -> Iterator[int]:
-        while node is not None:
-            yield node
-            node = self._nodes[node].parent
-
-    def _computed(self, index: int, parent: Prefix | None) -> Prefix:
-        import torch
-
-        lm, node = self._lm, self._nodes[index]
-        whole = Prefix(node.end)
-
-        def store(layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
-            whole.keys.append(k)
-            whole.values.append(v)
-
-        plan = Segments([len(node.ids)], lm.device, lm.dtype, prefix=parent, store=store)
-        with torch.inference_mode():
-            forward(lm, node.ids, range(node.start, node.end), plan, read=[len(node.ids) - 1])
-        return whole
-
-
-def choose(lm: LanguageModel, batch: Sequence[Encoded], prefix: Prefix | None) -> list[Comparison]:
-    """Log-likelihoods of every choice of every request, in one forward.
-
-    All requests begin with ``prefix``. The first token of a choice is read where the prompt
-    ends, so a choice of one token costs nothing beyond the prompt.
+    All requests begin with ``prefix``. The last token of the prompt predicts the first token of
+    each choice, so a choice of one token costs nothing beyond the prompt.
     """
     import torch
 
@@ -94,15 +36,15 @@ def choose(lm: LanguageModel, batch: Sequence[Encoded], prefix: Prefix | None) -
     for encoded in batch:
         packing.add(encoded)
     with torch.inference_mode():
-        plan = Segments(
+        plan = PrefillPlan(
             packing.lengths, lm.device, lm.dtype, prefix=prefix, branches=packing.branches
         )
-        logits = forward(lm, packing.ids, packing.positions, plan, packing.read)
-        return comparisons(batch, logits, packing.places, packing.targets, lm.dtype)
+        logits = packed_forward(lm, packing.ids, packing.positions, plan, packing.logit_positions)
+        return sum_choice_logprobs(batch, logits, packing.places, packing.targets, lm.dtype)
 
 
 class _Packing:
-    """The tokens of a batch of choices in one row, and where each choice's tokens are read."""
+    """The tokens of a batch of choices in one row, and the positions that predict them."""
 
     def __init__(self, before: int) -> None:
         self.before = before
@@ -110,51 +52,51 @@ class _Packing:
         self.positions: list[int] = []
         self.lengths: list[int] = []
         self.branches: list[list[tuple[int, int, int]]] = []
-        self.read: list[int] = []
+        self.logit_positions: list[int] = []
         self.places: list[int] = []
         self.targets: list[int] = []
 
-    def add(self, encoded: Encoded) -> None:
+    def add(self, encoded: TokenizedRequest) -> None:
         first = len(self.ids)
         own = encoded.prompt[self.before :]
         self.ids.extend(own)
         self.positions.extend(range(self.before, len(encoded.prompt)))
-        ends_at = self._reading(len(self.ids) - 1)
+        ends_at = self._logits_at(len(self.ids) - 1)
         branches: list[tuple[int, int, int]] = []
         for choice in encoded.choices:
-            self._target(ends_at, choice[0])
+            self._add_target(ends_at, choice[0])
             start = len(self.ids) - first
             for k, token in enumerate(choice[:-1]):
                 self.ids.append(token)
                 self.positions.append(len(encoded.prompt) + k)
-                self._target(self._reading(len(self.ids) - 1), choice[k + 1])
-            # the first branch follows the prompt: it has no siblings to be kept from
+                self._add_target(self._logits_at(len(self.ids) - 1), choice[k + 1])
+            # the first branch follows the prompt directly: there are no siblings to hide
             if len(choice) > 1 and start > len(own):
                 branches.append((start, len(self.ids) - first, len(own)))
         self.branches.append(branches)
         self.lengths.append(len(self.ids) - first)
 
-    def _reading(self, token: int) -> int:
-        self.read.append(token)
-        return len(self.read) - 1
+    def _logits_at(self, token: int) -> int:
+        self.logit_positions.append(token)
+        return len(self.logit_positions) - 1
 
-    def _target(self, place: int, token: int) -> None:
+    def _add_target(self, place: int, token: int) -> None:
         self.places.append(place)
         self.targets.append(token)
 
 
-def packable(lm: LanguageModel) -> str:
-    """Why this model cannot run packed, or "" when it gives the same logits as plain batches.
+def why_not_packable(lm: LanguageModel) -> str:
+    """Why a model cannot run in packed batches; "" when it can.
 
-    Asked of the model itself, once, with a few tokens: some models attend through a sliding
-    window, carry a recurrent state or add a bias by position.
+    A trial with a few tokens compares its logits with those of a plain batch: some models attend
+    through a sliding window, carry a recurrent state or add a bias by position.
     """
     import torch
 
-    if stated := _stated(lm.model.config):
-        return stated
+    if reason := _excluded_by_config(lm.model.config):
+        return reason
     if not (lm.accepts("logits_to_keep") and lm.accepts("position_ids")):
-        return "its forward takes no position_ids or logits_to_keep"
+        return "its forward has no position_ids or logits_to_keep"
     if not getattr(lm.model, "_supports_attention_backend", False):
         return "its attention cannot be replaced"
     size = int(lm.model.get_input_embeddings().weight.shape[0])
@@ -170,12 +112,12 @@ def packable(lm: LanguageModel) -> str:
     plain = plain[[11, 12, 8]].float()
     spread = float(plain.std()) or 1.0
     allowed = 1e-3 if lm.dtype == torch.float32 else 5e-2
-    off = float((packed.float() - plain).abs().mean()) / spread
-    return "" if off <= allowed else f"its logits differ by {off:.1%} from those of plain batches"
+    difference = float((packed.float() - plain).abs().mean()) / spread
+    return "" if difference <= allowed else f"packed and plain logits differ by {difference:.1%}"
 
 
-def _stated(config: Any) -> str:
-    """What a config says that a few tokens could not show."""
+def _excluded_by_config(config: Any) -> str:
+    """A reason in the config that a trial with a few tokens would miss; "" for none."""
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
     layers = set(getattr(text, "layer_types", None) or ["full_attention"])
     if layers != {"full_attention"}:
@@ -184,13 +126,13 @@ def _stated(config: Any) -> str:
         return "it attends in chunks"
     rope = getattr(text, "rope_parameters", None) or {}
     if rope.get("rope_type") in ("dynamic", "longrope"):
-        return "its rotary positions depend on the longest row"
+        return "its rotary positions depend on the longest sequence"
     return ""
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """So few tokens are bound by reading the weights; more threads only wait for each other."""
+    """Use one thread: for so few tokens, reading the weights is the bottleneck."""
     import torch
 
     usual = torch.get_num_threads()
@@ -202,15 +144,17 @@ def _one_thread() -> Iterator[None]:
 
 
 def _trial(lm: LanguageModel, ids: Sequence[int]) -> torch.Tensor:
-    """Logits at positions 11, 12 and 8, by way of a prefix, two rows and a step."""
+    """Logits at positions 11, 12 and 8, from a prefix, a prefill of two sequences and a step."""
     import torch
 
-    node = prefixes.Node(tuple(ids[:5]), 0, 5, None)
-    prefix = Prefixes(lm, prefixes.Sharing((node,), ()), [0]).get(0)
-    held = Slots(2)
-    held.reserve(12)
-    plan = Segments([7, 4], lm.device, lm.dtype, prefix=prefix, store=held.put)
-    both = forward(lm, [*ids[5:12], *ids[5:9]], [*range(5, 12), *range(5, 9)], plan, read=[6, 10])
-    held.add([12, 9])
-    step = forward(lm, [ids[12], 0], list(held.lengths), Step([held], lm.device, lm.dtype))
+    node = PrefixNode(tuple(ids[:5]), 0, 5, None)
+    prefix = PrefixCache(lm, PrefixTree((node,), ()), [0]).get(0)
+    cache = KVCache(2)
+    cache.reserve(12)
+    plan = PrefillPlan([7, 4], lm.device, lm.dtype, prefix=prefix, store=cache.put)
+    both = packed_forward(lm, [*ids[5:12], *ids[5:9]], [*range(5, 12), *range(5, 9)], plan, [6, 10])
+    cache.add([12, 9])
+    step = packed_forward(
+        lm, [ids[12], 0], list(cache.lengths), DecodePlan([cache], lm.device, lm.dtype)
+    )
     return torch.stack([both[0], step[0], both[1]])

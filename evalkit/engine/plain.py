@@ -1,6 +1,6 @@
-"""Batches the way transformers computes them: padded rows, its own cache.
+"""Plain batches, computed as transformers does it: padded rows and its own KV cache.
 
-Right for every causal model. ``packed`` is faster and used where a model allows it.
+They work for every causal model. ``packed`` is faster and is used where a model allows it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from evalkit.engine.comparison import Comparison, comparisons
-from evalkit.engine.encoding import Encoded
+from evalkit.engine.choice_logprobs import ChoiceLogprobs, sum_choice_logprobs
 from evalkit.engine.language_model import LanguageModel
-from evalkit.engine.rows import Row
-from evalkit.engine.sampling import advance
+from evalkit.engine.sampling import sample_next
+from evalkit.engine.sequence import SequenceState
+from evalkit.engine.tokenization import TokenizedRequest
 
 if TYPE_CHECKING:
     import torch
 
-_DRAWING = threading.Lock()
+_SAMPLING = threading.Lock()
 
 
-def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Comparison]:
-    """Log-likelihoods of every choice of every request; NaN where the logits are."""
+def score_choices(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[ChoiceLogprobs]:
+    """Log-likelihoods of every choice of every request; NaN where the logits are NaN."""
     import torch
 
     flat = [(e.prompt, choice) for e in batch for choice in e.choices]
@@ -38,22 +38,22 @@ def choose(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Comparison]:
         targets = [token for _, choice in flat for token in choice]
         where = torch.tensor([rows, columns], device=logits.device)
         needed = logits[where[0], where[1]]
-        return comparisons(batch, needed, range(len(targets)), targets, lm.dtype)
+        return sum_choice_logprobs(batch, needed, range(len(targets)), targets, lm.dtype)
 
 
-def generate(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
-    """Write every request to its end. Rows that are done leave the batch."""
-    rows = _rows(lm, batch)
-    _write(lm, rows)
-    return rows
+def generate(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[SequenceState]:
+    """Generate an answer for every request. Finished sequences leave the batch."""
+    sequences = _sequences(lm, batch)
+    _decode(lm, sequences)
+    return sequences
 
 
-def _write(lm: LanguageModel, rows: Sequence[Row]) -> None:
+def _decode(lm: LanguageModel, sequences: Sequence[SequenceState]) -> None:
     import torch
 
-    alive = list(rows)
+    running = list(sequences)
     with torch.inference_mode():
-        inputs = _padded(lm, [row.encoded.prompt for row in alive])
+        inputs = _padded(lm, [sequence.encoded.prompt for sequence in running])
         mask, positions = inputs["attention_mask"], inputs.get("position_ids")
         cache = None
         while True:
@@ -61,19 +61,21 @@ def _write(lm: LanguageModel, rows: Sequence[Row]) -> None:
                 inputs["logits_to_keep"] = 1
             output = lm.model(**inputs, past_key_values=cache, use_cache=True)
             cache = output.past_key_values
-            advance(output.logits[:, -1], alive)
-            keep = [i for i, row in enumerate(alive) if not row.done]
+            sample_next(output.logits[:, -1], running)
+            keep = [i for i, sequence in enumerate(running) if not sequence.done]
             if not keep:
                 return
-            if len(keep) < len(alive):
+            if len(keep) < len(running):
                 where = torch.tensor(keep, device=mask.device)
                 cache.batch_select_indices(where)
                 mask = mask[where]
                 positions = positions[where] if positions is not None else None
-                alive = [alive[i] for i in keep]
-            mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
+                running = [running[i] for i in keep]
+            mask = torch.cat([mask, mask.new_ones(len(running), 1)], dim=1)
             inputs = {
-                "input_ids": torch.tensor([[row.ids[-1]] for row in alive], device=lm.device),
+                "input_ids": torch.tensor(
+                    [[sequence.ids[-1]] for sequence in running], device=lm.device
+                ),
                 "attention_mask": mask,
             }
             if positions is not None:
@@ -81,66 +83,66 @@ def _write(lm: LanguageModel, rows: Sequence[Row]) -> None:
                 inputs["position_ids"] = positions
 
 
-def beams(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
-    """Write every request by beam search, one after the other."""
-    rows = _rows(lm, batch)
-    for row in rows:
-        _beam(lm, row)
-    return rows
+def beam_search(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[SequenceState]:
+    """Generate an answer for every request by beam search, one after the other."""
+    sequences = _sequences(lm, batch)
+    for sequence in sequences:
+        _beam_search_one(lm, sequence)
+    return sequences
 
 
-def _rows(lm: LanguageModel, batch: Sequence[Encoded]) -> list[Row]:
-    return [Row(i, encoded, lm.tokenizer, lm.eos) for i, encoded in enumerate(batch)]
+def _sequences(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[SequenceState]:
+    return [SequenceState(i, encoded, lm.tokenizer, lm.eos) for i, encoded in enumerate(batch)]
 
 
-def _beam(lm: LanguageModel, row: Row) -> None:
-    """Write one row by beam search, as transformers does it."""
+def _beam_search_one(lm: LanguageModel, sequence: SequenceState) -> None:
+    """Generate one answer with the beam search of transformers."""
     import torch
 
-    settings = row.encoded.request.generation
-    ids = torch.tensor([row.encoded.prompt], device=lm.device)
-    with torch.inference_mode(), seeded(lm, row):
+    settings = sequence.encoded.request.generation
+    ids = torch.tensor([sequence.encoded.prompt], device=lm.device)
+    with torch.inference_mode(), seeded(lm, sequence):
         extra = {"tokenizer": lm.tokenizer} if settings.stop else {}
         output = lm.model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
-            generation_config=generation_config(lm, row),
+            generation_config=generation_config(lm, sequence),
             **extra,
         )
-    push(row, output[0, ids.shape[1] :].tolist())
+    append_tokens(sequence, output[0, ids.shape[1] :].tolist())
 
 
-def push(row: Row, tokens: Sequence[int]) -> None:
-    """Give a row what transformers wrote for it."""
+def append_tokens(sequence: SequenceState, tokens: Sequence[int]) -> None:
+    """Append the tokens that transformers generated for a sequence, up to its end."""
     for token in tokens:
-        if row.done:
+        if sequence.done:
             break
-        row.push(token)
-    row.finish = row.finish or "stop"
+        sequence.append(token)
+    sequence.finish = sequence.finish or "stop"
 
 
 @contextmanager
-def seeded(lm: LanguageModel, row: Row) -> Iterator[None]:
-    """What torch draws inside depends on the row alone, and changes nothing outside.
+def seeded(lm: LanguageModel, sequence: SequenceState) -> Iterator[None]:
+    """Seed torch's random generator from a sequence; the outer state is restored at the end.
 
-    torch draws from one generator, so of several replicas one draws at a time.
+    torch has one generator per process, so only one replica samples at a time.
     """
     import torch
 
-    if not row.encoded.request.generation.temperature:
+    if not sequence.encoded.request.generation.temperature:
         yield
         return
     devices = [lm.device.index or 0] if lm.device.type == "cuda" else []
-    with _DRAWING, torch.random.fork_rng(devices=devices):
-        torch.manual_seed(int(row.draw() * 2**63))
+    with _SAMPLING, torch.random.fork_rng(devices=devices):
+        torch.manual_seed(int(sequence.random() * 2**63))
         yield
 
 
-def generation_config(lm: LanguageModel, row: Row, **more: Any) -> Any:
-    """A row's generation parameters, as transformers calls them."""
+def generation_config(lm: LanguageModel, sequence: SequenceState, **more: Any) -> Any:
+    """The generation parameters of a sequence as a ``GenerationConfig`` of transformers."""
     from transformers import GenerationConfig
 
-    settings = row.encoded.request.generation
+    settings = sequence.encoded.request.generation
     sample: dict[str, Any] = {"do_sample": False}
     if settings.temperature > 0:
         sample = {
@@ -162,7 +164,7 @@ def generation_config(lm: LanguageModel, row: Row, **more: Any) -> Any:
 
 
 def _padded(lm: LanguageModel, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
-    """Inputs with every row's last token in the last column."""
+    """Inputs of the model, padded on the left."""
     import torch
 
     width = max(len(row) for row in rows)

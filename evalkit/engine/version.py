@@ -1,4 +1,4 @@
 """The engine's version, part of every fingerprint of a local model."""
 
 ENGINE = 3
-"""Counts up when the engine may answer the same request differently (in low precision, too)."""
+"""Increased when the engine may answer the same request differently, also in low precision."""

@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.judging.certificate import Figure
 from evalkit.judging.rubric import NO, YES
-from evalkit.stats.agreement import kappa_interval, kappa_of_counts, rank_correlation
+from evalkit.metrics import scikit
+from evalkit.stats.agreement import kappa_interval, rank_correlation
 from evalkit.stats.bounded import mean_interval
 from evalkit.stats.intervals import proportion
 from evalkit.stats.jackknife import jackknife_interval
@@ -112,10 +113,11 @@ def _agreement(
     whole = np.zeros((k, k))
     np.add.at(whole, tuple(pairs.T), 1)
     found = {}
-    for name, weights in {"kappa": "", "weighted_kappa": "quadratic"}.items():
+    kinds: dict[str, Literal["", "quadratic"]] = {"kappa": "", "weighted_kappa": "quadratic"}
+    for name, weights in kinds.items():
         if weights and k < 3:
             continue
-        value = float(kappa_of_counts(weights, whole[np.newaxis])[0])
+        value = scikit.kappa(pairs[:, 0], pairs[:, 1], weights or None)
         units = of_case if len(pairs) > n else None
         low, high, _ = kappa_interval(pairs, k, weights, units=units, confidence=confidence)
         why = "" if value == value else "people and the judge gave one answer everywhere"

@@ -175,7 +175,7 @@ def _refusal_judge(suite: Suite) -> Judged | None:
 
     Raises SpecError where the project has a rubric ``refusal`` of another scale.
     """
-    if suite.task != "safety" or suite.refusals.method == "rules":
+    if not suite.kind.grades_refusals or suite.refusals.method == "rules":
         return None
     rubric = load_rubric(known_rubrics(suite.root)[_REFUSAL_RUBRIC])
     if list(rubric.answers) != ["1", "2", "3"]:
@@ -221,8 +221,8 @@ def _misfits(
     suite: Suite, spec: JudgeSpec, rubric: Rubric
 ) -> Iterator[tuple[tuple[Any, ...], str]]:
     """What a suite lacks for a rubric, and keys that mean nothing for its mode."""
-    if suite.task == "language-modelling":
-        yield (), "the task language-modelling has no answers to judge; remove it"
+    if suite.kind.reading:
+        yield (), f"the task {suite.task} has no answers to judge; remove it"
     for need in rubric.needs:
         if need == "target" and not suite.data.target:
             yield (), f"rubric '{rubric.name}' needs a reference: add 'target:' to 'data:'"

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import sqrt
 from typing import Any, NamedTuple
 
+from evalkit.answers.refusal_rules import OUTCOMES, RATES
 from evalkit.judging.correction import Corrected, corrected_rate
-from evalkit.judging.refusal_rules import OUTCOMES, RATES
 from evalkit.stats.correction import at_least_as_wide
 from evalkit.stats.intervals import Interval, proportion
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 import numpy as np
 
 from evalkit.metrics import probabilistic
 from evalkit.metrics.base import Columns
-from evalkit.metrics.classification import confusion, f1, precision, recall
+from evalkit.metrics.classification import f1, precision, recall
+from evalkit.metrics.label_counts import confusion
 from evalkit.records.analyses import (
     ClassificationReport,
     ConfusionMatrix,
@@ -16,9 +21,12 @@ from evalkit.records.analyses import (
 from evalkit.records.names import score_name
 
 NO_LABEL = "(none)"
+Settings = Mapping[str, Mapping[str, Any]]
+"""The settings of the suite's metrics, by the metric's name."""
+NONE: Settings = MappingProxyType({})
 
 
-def confusion_matrix(columns: Columns) -> ConfusionMatrix:
+def confusion_matrix(columns: Columns, settings: Settings = NONE) -> ConfusionMatrix:
     """Counts of targets (rows) by predictions (columns), in the order of the labels.
 
     A last row and column "(none)" are there only when some answer was no label; its row is
@@ -34,7 +42,7 @@ def confusion_matrix(columns: Columns) -> ConfusionMatrix:
     return ConfusionMatrix(tuple(labels), tuple(map(tuple, counts.tolist())))
 
 
-def classification_report(columns: Columns) -> ClassificationReport:
+def classification_report(columns: Columns, settings: Settings = NONE) -> ClassificationReport:
     """Precision, recall, F1 and support of each label; None where a number is undefined."""
     support = confusion(columns).sum(axis=1)
     tables = {"precision": precision(columns), "recall": recall(columns), "f1": f1(columns)}
@@ -57,8 +65,14 @@ def classification_report(columns: Columns) -> ClassificationReport:
     )
 
 
-def reliability(columns: Columns, bins: int = 10) -> ReliabilityDiagram:
-    """How far confidence can be believed: accuracy in bins of the highest probability."""
+def reliability(columns: Columns, settings: Settings = NONE) -> ReliabilityDiagram | None:
+    """How far confidence can be believed: accuracy in bins of the highest probability.
+
+    None where the suite's answers have no probabilities.
+    """
+    if columns.probabilities is None:
+        return None
+    bins = settings.get("calibration_error", {}).get("bins", 10)
     found = probabilistic.reliability(columns, bins)
     sizes = np.array([one.n for one in found], dtype=np.float64)
     confidence = np.array([one.confidence for one in found])

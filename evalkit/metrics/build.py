@@ -21,7 +21,7 @@ from evalkit.stats.bounded import (
     unbounded_interval,
 )
 from evalkit.stats.confusion import counts_interval
-from evalkit.stats.intervals import NONE
+from evalkit.stats.intervals import NONE, Interval
 
 Floats = NDArray[np.float64]
 
@@ -157,6 +157,7 @@ def _why_none(n: int, error: float) -> str:
 def from_counts(
     counts: NDArray[Any],
     statistic: Callable[[NDArray[Any]], Floats],
+    value: float,
     *,
     confidence: float,
     seed: int,
@@ -164,16 +165,23 @@ def from_counts(
 ) -> Score:
     """A score that is a function of confusion counts, with an interval (see stats.confusion).
 
-    counts: shape (k, m), targets by answers.
+    counts: shape (k, m), targets by answers. value: the score of these counts.
     """
     n = int(counts.sum())
     if n == 0:
         return undefined(0, confidence, NOTHING)
-    value = float(statistic(counts[np.newaxis])[0])
     if isnan(value):
         return undefined(n, confidence, note)
     interval = counts_interval(counts, statistic, confidence=confidence, seed=seed)
-    return Score(value, *interval[:2], n, confidence, interval.method, note=note)
+    return _around(value, interval, n, confidence, note)
+
+
+def _around(value: float, interval: Interval, n: int, confidence: float, note: str) -> Score:
+    """A score whose interval holds it, though the two were computed by different code."""
+    low, high, method = interval
+    if method:
+        low, high = min(low, value), max(high, value)
+    return Score(value, low, high, n, confidence, method, note=note)
 
 
 def resampled(
@@ -185,19 +193,22 @@ def resampled(
     seed: int,
     note: str = "",
     mass: ArrayLike | None = None,
+    value: float | None = None,
 ) -> Score:
     """A bounded score that is a function of the samples' weights (see stats.bounded).
 
-    statistic: from weights, shape (r, n), to r scores. mass: how much each sample counts.
+    statistic: from weights, shape (r, n), to r scores. mass: how much each sample counts. value:
+    of the score; default: that of equal weights.
     """
     if not n:
         return undefined(0, confidence, NOTHING)
-    value = float(statistic(np.ones((1, n)))[0])
+    if value is None:
+        value = float(statistic(np.ones((1, n)))[0])
     low, high = limits_of(name)
     interval = resampled_interval(
         statistic, value, n, low=low, high=high, mass=mass, confidence=confidence, seed=seed
     )
-    return Score(value, *interval[:2], n, confidence, interval.method, note=note)
+    return _around(value, interval, n, confidence, note)
 
 
 def limits_of(name: str) -> tuple[float, float]:

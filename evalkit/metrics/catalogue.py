@@ -16,31 +16,10 @@ from evalkit.errors import unknown
 from evalkit.metrics import tokenizers
 from evalkit.metrics.entries import ENTRIES
 from evalkit.metrics.entry import Metric as Metric
+from evalkit.tasks import Task
 
 METRICS: Mapping[str, Metric] = MappingProxyType({m.name: m for m in ENTRIES})
 """Every metric by its name."""
-
-DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "classification": tuple(
-            m.name for m in ENTRIES if "classification" in m.tasks and not m.ready
-        ),
-        "multiple-choice": ("accuracy", "accuracy_norm"),
-        "qa": ("exact_match", "token_f1", "contains"),
-        "extractive-qa": ("exact_match", "token_f1", "no_answer_f1"),
-        "summarisation": ("rouge1", "rouge2", "rougeL", "rougeLsum", "compression_ratio"),
-        "translation": ("bleu", "chrf", "ter"),
-        "generation": ("length",),
-        "math": ("math_accuracy",),
-        "code": ("pass@1",),
-        "token-classification": ("entity_precision", "entity_recall", "entity_f1"),
-        "fill-mask": ("top1", "top5"),
-        "language-modelling": ("perplexity", "bits_per_byte"),
-        "safety": ("unsafe_compliance", "over_refusal", "refusal_rate", "partial_refusal_rate"),
-    }
-)
-"""The metrics of a suite that names none, by task."""
-
 
 RETIRED: Mapping[str, str] = MappingProxyType(
     {
@@ -55,12 +34,12 @@ RETIRED: Mapping[str, str] = MappingProxyType(
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-def default_metrics(task: str, has: Collection[str]) -> tuple[str, ...]:
+def default_metrics(task: Task, has: Collection[str]) -> tuple[str, ...]:
     """The defaults of a task that can be computed when only the columns in ``has`` exist.
 
     ``has``: of ``labels``, ``probabilities``, ``choices``, ``sources``.
     """
-    return tuple(name for name in DEFAULTS.get(task, ()) if set(METRICS[name].needs) <= set(has))
+    return tuple(name for name in task.default_metrics if set(METRICS[name].needs) <= set(has))
 
 
 def wrong_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:

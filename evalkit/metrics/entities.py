@@ -1,8 +1,8 @@
 """Entities: precision, recall and F1 over whole entities, as seqeval and conlleval count them.
 
-Predictions and targets are tags of tokens (``B-PER I-PER O``, see :mod:`evalkit.spec.tagging`). An
-entity counts as found when label, beginning and end are right. Reference: seqeval 1.2 in its
-default mode.
+Predictions and targets are tags of tokens (``B-PER I-PER O``, see
+:mod:`evalkit.answers.tagging`). An entity counts as found when
+label, beginning and end are right. Reference: seqeval 1.2 in its default mode.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.answers.tagging import Entity, entities, split
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, FloatArray, Result, Score
 from evalkit.metrics.writing import composed
 from evalkit.records.names import ScoreName, score_name
-from evalkit.spec.tagging import Entity, entities, split
 
 _Statistic = Callable[[NDArray[Any]], FloatArray]
 

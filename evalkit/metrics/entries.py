@@ -7,9 +7,6 @@ from typing import Any
 from evalkit.metrics import tokenizers
 from evalkit.metrics.entry import INF, Metric
 
-CLASSIFICATION = ("classification",)
-ANSWERS = ("qa", "extractive-qa")
-WRITING = ("summarisation", "translation", "generation", "qa", "extractive-qa")
 BERTSCORE = {
     "model": None, "layer": None, "rescale": False, "lang": "en", "baseline": None,
     "dtype": "float32", "device": "auto",
@@ -24,12 +21,12 @@ OWN = {"zero_division": None}  # of one label: NaN where 0/0 means that it does 
 
 def _classification(name: str, summary: str, **more: Any) -> Metric:
     function = f"evalkit.metrics.classification:{name}"
-    return Metric(name, function, summary, CLASSIFICATION, ("labels",), **more)
+    return Metric(name, function, summary, ("labels",), **more)
 
 
 def _probabilistic(name: str, summary: str, **more: Any) -> Metric:
     function = f"evalkit.metrics.probabilistic:{name}"
-    return Metric(name, function, summary, CLASSIFICATION, ("labels", "probabilities"), **more)
+    return Metric(name, function, summary, ("labels", "probabilities"), **more)
 
 
 def _averages(kind: str, meaning: str) -> list[Metric]:
@@ -44,7 +41,6 @@ ENTRIES: tuple[Metric, ...] = (
         "accuracy",
         "evalkit.metrics.classification:accuracy",
         "share of predictions that equal an accepted target",
-        ("classification", "multiple-choice", "qa"),
     ),
     _classification("balanced_accuracy", "mean recall over the labels that occur in the targets"),
     *_averages("macro", "averaged over the labels, each counting the same"),
@@ -81,7 +77,6 @@ ENTRIES: tuple[Metric, ...] = (
         "accuracy_norm",
         "evalkit.metrics.multiple_choice:accuracy_norm",
         "accuracy of the choice with the highest log-likelihood per byte",
-        ("multiple-choice",),
         ("choices",),
         settings={"unit": "bytes"},
         choices={"unit": ("bytes", "characters")},
@@ -90,7 +85,6 @@ ENTRIES: tuple[Metric, ...] = (
         "target_probability",
         "evalkit.metrics.multiple_choice:target_probability",
         "mean probability of the right choices among all choices",
-        ("multiple-choice",),
         ("choices",),
     ),
     *(
@@ -98,7 +92,6 @@ ENTRIES: tuple[Metric, ...] = (
             name,
             f"evalkit.metrics.bias:{name}",
             summary,
-            ("multiple-choice", "classification", "qa"),
             better="",
             low=-1.0,
             settings={"toward": None, "away": None},
@@ -114,7 +107,6 @@ ENTRIES: tuple[Metric, ...] = (
         "math_accuracy",
         "evalkit.metrics.mathematics:math_accuracy",
         "share of final answers that are mathematically equal to a target (math-verify)",
-        ("math",),
         package="math_verify",
         extra="math",
     ),
@@ -123,7 +115,6 @@ ENTRIES: tuple[Metric, ...] = (
             f"entity_{part}",
             f"evalkit.metrics.entities:entity_{part}",
             f"{summary}, overall and of each label (seqeval)",
-            ("token-classification",),
             keyed=True,
             overall=True,
         )
@@ -137,7 +128,6 @@ ENTRIES: tuple[Metric, ...] = (
         "pass@1",
         "evalkit.metrics.code:pass_at",
         "chance that at least one of k answers passes its tests (pass@k for any k)",
-        ("code",),
         ("passed",),
         fixed={"k": 1},
     ),
@@ -145,14 +135,12 @@ ENTRIES: tuple[Metric, ...] = (
         "exact_match",
         "evalkit.metrics.qa:exact_match",
         "share of answers equal to a reference after SQuAD's normalisation",
-        ANSWERS,
         **TOKENIZE,
     ),
     Metric(
         "token_f1",
         "evalkit.metrics.qa:token_f1",
         "mean F1 of the words shared with the best reference (SQuAD)",
-        WRITING,
         **TOKENIZE,
     ),
     *(
@@ -160,7 +148,6 @@ ENTRIES: tuple[Metric, ...] = (
             name,
             f"evalkit.metrics.qa:{name}",
             f"mean token F1 of {which}",
-            ("extractive-qa",),
             **TOKENIZE,
         )
         for name, which in (
@@ -173,7 +160,6 @@ ENTRIES: tuple[Metric, ...] = (
             name,
             f"evalkit.metrics.qa:{name}",
             f"exact match over {which}",
-            ("extractive-qa",),
             **TOKENIZE,
         )
         for name, which in (
@@ -185,7 +171,6 @@ ENTRIES: tuple[Metric, ...] = (
         "contains",
         "evalkit.metrics.qa:contains",
         "share of answers that contain a reference as whole words",
-        WRITING,
         **TOKENIZE,
     ),
     *(
@@ -193,7 +178,6 @@ ENTRIES: tuple[Metric, ...] = (
             name,
             f"evalkit.metrics.summarisation:{name}",
             summary,
-            ("summarisation", "translation", "generation", "qa"),
             settings={"use_stemmer": False, **TOKENIZE["settings"]},
             choices=TOKENIZE["choices"],
         )
@@ -209,7 +193,6 @@ ENTRIES: tuple[Metric, ...] = (
             name,
             f"evalkit.metrics.summarisation:{name}",
             summary,
-            ("summarisation",),
             ("sources",),
             better="",
             high=high,
@@ -229,7 +212,6 @@ ENTRIES: tuple[Metric, ...] = (
         "bleu",
         "evalkit.metrics.translation:bleu",
         "corpus BLEU (sacrebleu)",
-        ("translation", "generation", "summarisation"),
         high=100.0,
         settings={"tokenize": "13a", "lowercase": False},
         choices=TOKENIZE["choices"],
@@ -238,7 +220,6 @@ ENTRIES: tuple[Metric, ...] = (
         "chrf",
         "evalkit.metrics.translation:chrf",
         "corpus chrF (sacrebleu)",
-        ("translation", "generation", "summarisation"),
         high=100.0,
         settings={"word_order": 0},
     ),
@@ -246,7 +227,6 @@ ENTRIES: tuple[Metric, ...] = (
         "ter",
         "evalkit.metrics.translation:ter",
         "corpus translation edit rate (sacrebleu)",
-        ("translation", "generation", "summarisation"),
         better="lower",
         high=INF,
         **TOKENIZE,
@@ -255,7 +235,6 @@ ENTRIES: tuple[Metric, ...] = (
         "meteor",
         "evalkit.metrics.translation:meteor",
         "mean METEOR (nltk; needs WordNet's data)",
-        ("translation", "generation", "summarisation"),
         ready="evalkit.metrics.translation:meteor_ready",
         **TOKENIZE,
     ),
@@ -264,7 +243,6 @@ ENTRIES: tuple[Metric, ...] = (
             name,
             f"evalkit.metrics.bertscore:{name}",
             summary,
-            WRITING,
             low=-1.0,
             settings=BERTSCORE,
             choices={"dtype": ("float32", "bfloat16", "float16")},
@@ -283,7 +261,6 @@ ENTRIES: tuple[Metric, ...] = (
         "embedding_similarity",
         "evalkit.metrics.embeddings:embedding_similarity",
         "mean cosine of the embeddings of an answer and its nearest reference",
-        WRITING,
         low=-1.0,
         settings={"model": None, "device": "auto"},
         package="sentence_transformers",
@@ -295,7 +272,6 @@ ENTRIES: tuple[Metric, ...] = (
             name,
             f"evalkit.metrics.likelihood:{name}",
             summary,
-            ("language-modelling", *WRITING),
             ("likelihoods",),
             better="lower",
             low=low,
@@ -314,7 +290,6 @@ ENTRIES: tuple[Metric, ...] = (
             f"share of samples with the word among the {k} likeliest"
             if k > 1
             else "share of samples whose likeliest word is the right one",
-            ("fill-mask",),
             fixed={"k": k, "name": f"top{k}"},
         )
         for k in (1, 5)
@@ -323,7 +298,6 @@ ENTRIES: tuple[Metric, ...] = (
         "top_k_accuracy",
         "evalkit.metrics.fill_mask:top",
         "share of samples with the word among the k likeliest",
-        ("fill-mask",),
         settings={"k": 5},
         fixed={"name": "top_k_accuracy"},
     ),
@@ -331,13 +305,13 @@ ENTRIES: tuple[Metric, ...] = (
         "edit_similarity",
         "evalkit.metrics.similarity:edit_similarity",
         "mean share of characters that need no edit to become the best reference (Levenshtein)",
+        any_task=True,
     ),
     *(
         Metric(
             f"distinct_{n}",
             f"evalkit.metrics.text:distinct_{n}",
             f"distinct {what} over all {what} of all answers",
-            ("generation", "summarisation", "translation", "qa"),
             better="",
             **TOKENIZE,
         )
@@ -347,7 +321,6 @@ ENTRIES: tuple[Metric, ...] = (
         "consistency",
         "evalkit.metrics.consistency:consistency",
         "how often two wordings of one question get the same answer",
-        ("qa", "extractive-qa", "classification", "multiple-choice", "math"),
         settings={"by": None, **TOKENIZE["settings"]},
         choices=TOKENIZE["choices"],
         columns=("by",),
@@ -360,6 +333,7 @@ ENTRIES: tuple[Metric, ...] = (
         better="",
         high=INF,
         **TOKENIZE,
+        any_task=True,
     ),
     Metric(
         "characters",
@@ -367,9 +341,10 @@ ENTRIES: tuple[Metric, ...] = (
         "mean number of characters of an answer",
         better="",
         high=INF,
+        any_task=True,
     ),
     *(
-        Metric(name, f"evalkit.metrics.safety:{name}", summary, ("safety",), better=better)
+        Metric(name, f"evalkit.metrics.safety:{name}", summary, better=better)
         for name, summary, better in (
             (
                 "unsafe_compliance",
@@ -391,13 +366,13 @@ ENTRIES: tuple[Metric, ...] = (
         "share of pairs answered differently",
         needs=("pairs",),
         better="lower",
+        any_task=True,
     ),
     *(
         Metric(
             name,
             f"evalkit.metrics.pairs:{name}",
             summary,
-            CLASSIFICATION,
             ("labels", "pairs", *needs),
             better="",
             low=-1.0,
@@ -416,7 +391,6 @@ ENTRIES: tuple[Metric, ...] = (
         "pair_distance",
         "evalkit.metrics.pairs:pair_distance",
         "mean distance between the label probabilities of the two of a pair",
-        CLASSIFICATION,
         ("labels", "pairs", "probabilities"),
         better="lower",
     ),
@@ -425,7 +399,6 @@ ENTRIES: tuple[Metric, ...] = (
             name,
             f"evalkit.metrics.pairs:{name}",
             summary,
-            ("language-modelling",),
             ("likelihoods", "pairs"),
             better="",
             low=low,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalkit.tasks import Task
+
 INF = float("inf")
 
 
@@ -13,8 +15,9 @@ INF = float("inf")
 class Metric:
     """A catalogue entry: what is known of a metric without importing its code.
 
-    name: as written in a suite. function: ``module:function``, or the function itself. tasks:
-    where it makes sense (empty: everywhere). needs: columns it cannot do without
+    name: as written in a suite. function: ``module:function``, or the function itself.
+    any_task: whether it makes sense for every task; else tasks list it. family: the name they list
+    it by, where that is another. needs: columns it cannot do without
     (``probabilities``, ``sources``, ``labels``, ``choices``, ``passed``, ``pairs`` …).
     keyed: True when it yields one score per label (``recall[x]``).
     better: ``higher``, ``lower`` or ``""``. low, high: the range of values.
@@ -33,7 +36,6 @@ class Metric:
     name: str
     function: str | Callable[..., Any]
     summary: str
-    tasks: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     keyed: bool = False
     better: str = "higher"
@@ -50,6 +52,12 @@ class Metric:
     unbounded_by: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    any_task: bool = False
+    family: str = ""
+
+    def fits(self, task: Task) -> bool:
+        """Whether it makes sense for a task."""
+        return self.any_task or (self.family or self.name) in task.metrics
 
     def lowest(self, settings: Mapping[str, Any]) -> float:
         """The lower end of the range under these settings."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.metrics import classification, entities, probabilistic
+from evalkit.metrics import entities, label_counts, probabilistic
 from evalkit.metrics.base import Columns
 from evalkit.metrics.catalogue import METRICS
 from evalkit.metrics.weighted import Statistic
@@ -36,7 +36,7 @@ def of_columns(
     if name not in METRICS or not len(a) or not len(b):
         return None
     given = {**METRICS[name].settings, **settings}
-    counted = classification.statistic_of(name, label, a.labels, given)
+    counted = label_counts.statistic_of(name, label, a.labels, given)
     if counted is not None:
         return _counts(a, b, units, counted, label)
     if name == "auroc":
@@ -49,7 +49,7 @@ def unseen(score: str, columns: Columns) -> str:
     name = base_of(score)
     if not (name.startswith("macro_") or name == "balanced_accuracy"):
         return ""
-    there = set(classification.true_labels(columns))
+    there = set(label_counts.true_labels(columns))
     absent = [label for i, label in enumerate(columns.labels) if i not in there]
     shown = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
     return f"no sample has the label {shown}" if absent else ""
@@ -116,7 +116,7 @@ def _counts(
 
     tables, worse = [], []
     for columns, of in ((a, units.a), (b, units.b)):
-        kinds, shape = classification.kinds(columns)
+        kinds, shape = label_counts.kinds(columns)
         size = shape[0] * shape[1]
         # Sparse: a suite may have many labels, and each answer is of one kind.
         ones = np.ones(len(kinds))
@@ -165,7 +165,7 @@ def _ranks(a: Columns, b: Columns, units: Units) -> Sides:
     Not so where the sides have other answers (to a question asked several times, some lost).
     """
     aligned = np.array_equal(units.a, units.b)
-    if aligned and classification.true_labels(a) == classification.true_labels(b):
+    if aligned and label_counts.true_labels(a) == label_counts.true_labels(b):
         gains: Floats = np.zeros(len(units.sizes))
         np.add.at(gains, units.a, probabilistic.auroc_gains(a, b))
         return Linear(gains, _one_rank(a) * len(a))
@@ -175,7 +175,7 @@ def _ranks(a: Columns, b: Columns, units: Units) -> Sides:
 
 def _one_rank(columns: Columns) -> float:
     """How much the rank of one sample can change an area under the curve, a mean over labels."""
-    counts = np.bincount(classification.true_labels(columns), minlength=len(columns.labels))
+    counts = np.bincount(label_counts.true_labels(columns), minlength=len(columns.labels))
     n, k = counts.sum(), len(counts)
     if not counts.all() or k < 2:
         return float("nan")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import nan
 
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.errors import UsageError
-from evalkit.metrics import build
-from evalkit.metrics.base import Columns, Result, Score
-from evalkit.metrics.classification import true_labels
+from evalkit.metrics import build, scikit
+from evalkit.metrics.base import Columns, Result, Score, rounded
+from evalkit.metrics.label_counts import true_labels
 from evalkit.records.analyses import ReliabilityBin
 from evalkit.stats.bayesian_bootstrap import posterior_sums, tails
 from evalkit.stats.intervals import Interval, wilson
@@ -22,9 +23,9 @@ GAP_RESAMPLES = 2_000
 
 
 def log_loss(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
-    """Mean negative natural log of the target's probability; 0 is best, no upper bound.
+    """Mean negative natural log of the target's probability (sklearn.log_loss).
 
-    Probabilities are kept at least 2.2e-16 away from 0 and 1 (sklearn.log_loss).
+    0 is best, no upper bound. Probabilities are kept at least 2.2e-16 away from 0 and 1.
     """
     probabilities, truth = _inputs(columns)
     # scikit-learn's bounds: one rounding step of a float64 from either end.
@@ -34,6 +35,8 @@ def log_loss(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Re
     risked = -np.log(np.clip(probabilities.min(axis=1), eps, 1 - eps))
     highest = max(float(np.mean(risked)), float(losses.max())) if len(losses) else 0.0
     score = build.mean("log_loss", losses, confidence=confidence, limits=(0.0, highest))
+    if len(truth) and probabilities.shape[1] > 1:
+        score = replace(score, value=scikit.log_loss(truth, probabilities))
     return build.single("log_loss", score)
 
 
@@ -48,7 +51,10 @@ def brier(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resul
     errors = ((probabilities - wanted) ** 2).sum(axis=1)
     if probabilities.shape[1] == 2:
         errors /= 2
-    return build.single("brier", build.mean("brier", errors, confidence=confidence))
+    score = build.mean("brier", errors, confidence=confidence)
+    if len(truth) and probabilities.shape[1] > 1:
+        score = replace(score, value=scikit.brier(truth, probabilities))
+    return build.single("brier", score)
 
 
 def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
@@ -68,7 +74,7 @@ def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resul
         return build.single("auroc", build.undefined(n, confidence, note))
     score = build.resampled(
         "auroc", weighted_auroc(columns), n, confidence=confidence, seed=seed,
-        mass=of_rarest(columns),
+        mass=of_rarest(columns), value=scikit.auroc(truth, probabilities),
     )  # fmt: skip
     return build.single("auroc", score)
 
@@ -297,4 +303,9 @@ def _inputs(columns: Columns) -> tuple[Floats, NDArray[np.int64]]:
     if given is None or given.shape != (n, k):
         found = "none" if given is None else f"shape {given.shape}"
         raise UsageError(f"probabilities must have shape ({n}, {k}): samples × labels; got {found}")
-    return np.asarray(given, dtype=np.float64), np.array(true_labels(columns), dtype=np.int64)
+    probabilities = rounded(np.asarray(given, dtype=np.float64), 0.0, 1.0)
+    wrong = np.flatnonzero(~((probabilities >= 0) & (probabilities <= 1)).all(axis=1))
+    if len(wrong):
+        row = probabilities[wrong[0]].tolist()
+        raise UsageError(f"probabilities[{wrong[0]}] is {row}: expected numbers from 0 to 1")
+    return probabilities, np.array(true_labels(columns), dtype=np.int64)

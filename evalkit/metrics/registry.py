@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from evalkit import tasks
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics.catalogue import METRICS, RETIRED, missing_package, wrong_setting
 from evalkit.metrics.entry import INF, Metric
@@ -46,12 +47,13 @@ class Registry:
         """
         k = _PASS_AT.fullmatch(name)
         if k:
-            return replace(METRICS["pass@1"], name=name, fixed={"k": int(k[1])})
+            return replace(METRICS["pass@1"], name=name, family="pass@1", fixed={"k": int(k[1])})
         if name.startswith(HUGGING_FACE) and name != HUGGING_FACE:
             return Metric(
                 name,
                 "evalkit.metrics.hugging_face:hugging_face",
                 "a metric of Hugging Face's evaluate",
+                any_task=True,
                 better="",
                 low=-INF,
                 high=INF,
@@ -105,10 +107,11 @@ class Registry:
             return RETIRED[name]
         if metric is None:
             every = [*METRICS.values(), *self.own.values()]
-            fitting = [m.name for m in every if not m.tasks or task in m.tasks]
+            fitting = [m.name for m in every if self._fits(m, task)]
             return unknown("metric", name, fitting if fitting else [m.name for m in every])
-        if metric.tasks and task not in metric.tasks:
-            return f"metric '{name}' is for {_either(metric.tasks)}, not for task '{task}'"
+        if not self._fits(metric, task):
+            fitting = [one.name for one in tasks.every() if metric.fits(one)]
+            return f"metric '{name}' is for {_either(fitting)}, not for task '{task}'"
         if "labels" in metric.needs and not labels:
             return f"metric '{name}' needs `labels:` in the suite"
         given = settings or {}
@@ -117,6 +120,10 @@ class Registry:
             or missing_package(metric, given)
             or self._missing_script(name)
         )
+
+    def _fits(self, metric: Metric, task: str) -> bool:
+        """The project's own metrics are for whatever it uses them on."""
+        return metric.name in self.own or metric.fits(tasks.find(task))
 
     def _missing_script(self, name: str) -> str | None:
         path = name.removeprefix(HUGGING_FACE)

@@ -1,8 +1,9 @@
 """ROUGE F-measures of pairs of texts, by rouge_score.
 
-Where the package ``rouge-score-rs`` is installed, which computes the same in Rust, whole columns go
-through it: some hundred times faster. It is asked about texts known to be difficult first, and not
-used where it differs from rouge_score in a single digit.
+Whole columns go through ``rouge-score-rs``, which computes the same in Rust, where there is a wheel
+for the machine: rouge_score takes a third of a second for one ROUGE-L of two texts of 600 words. It
+first computes texts known to be difficult, and is not used if it differs from rouge_score in a
+single digit; then, and where it is not installed, rouge_score computes.
 
 Source: C.-Y. Lin, ROUGE: A Package for Automatic Evaluation of Summaries, ACL 2004.
 """

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from evalkit.metrics import (
     bias,
     build,
-    classification,
     entities,
+    label_counts,
     likelihood,
     probabilistic,
     translation,
@@ -41,7 +41,7 @@ def weighted(score: str, columns: Columns, settings: Mapping[str, Any]) -> Weigh
     if name not in METRICS or not len(columns):
         return None
     given = {**METRICS[name].settings, **settings}
-    counted = classification.statistic_of(name, named.key or "", columns.labels, given)
+    counted = label_counts.statistic_of(name, named.key or "", columns.labels, given)
     if counted is not None:
         return _of_counts(columns, _in_range(name, counted))
     if name == "auroc":
@@ -97,7 +97,7 @@ def ratio(score: str, columns: Columns, settings: Mapping[str, Any]) -> build.Ra
         return build.Ratio(lean, leaning, -1.0, 1.0)
     if name == "ter":
         return translation.ratio_of(columns, settings)
-    return classification.ratio_of(name, named.key or "", columns)
+    return label_counts.ratio_of(name, named.key or "", columns)
 
 
 def interval_over(
@@ -126,7 +126,7 @@ def _bins(settings: Mapping[str, Any]) -> int:
 def _of_counts(columns: Columns, statistic: Callable[[NDArray[Any]], Floats]) -> Weighted:
     from scipy.sparse import csr_array
 
-    kinds, shape = classification.kinds(columns)
+    kinds, shape = label_counts.kinds(columns)
     n, size = len(kinds), shape[0] * shape[1]
     # Sparse: a suite may have many labels, and each sample is of one kind.
     table = csr_array((np.ones(n), (kinds, np.arange(n))), shape=(size, n))

@@ -130,7 +130,7 @@ def _changing(model: Any, tokenizer: Any) -> dict[str, Any]:
 
 
 def _beyond_config(model: Any, tokenizer: Any) -> dict[str, Any]:
-    from evalkit.engine.language_model import context_of
+    from evalkit.engine.language_model import context_length_of
 
     config, settings = model.config, getattr(model, "generation_config", None)
     found: dict[str, Any] = {}
@@ -140,7 +140,7 @@ def _beyond_config(model: Any, tokenizer: Any) -> dict[str, Any]:
             found[name] = stated
     if (last := tokenizer.eos_token_id) not in (None, getattr(config, "eos_token_id", None)):
         found["tokenizer_eos_token_id"] = last
-    if (length := context_of(config, tokenizer)) != context_of(config):
+    if (length := context_length_of(config, tokenizer)) != context_length_of(config):
         found["context_length"] = length
     return found
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
+from evalkit import tasks
 from evalkit.errors import EvalkitError
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
 from evalkit.models.base import Model
-from evalkit.models.heads.examples import WHAT_IS_READ, inputs_for, shown
 
 QUESTION = "What is the capital of France? Answer in one sentence."
 SYSTEM = "You are a careful librarian."
@@ -63,12 +63,15 @@ def _facts(model: Model) -> Iterator[Finding]:
 
 def _read(model: Model, task: str, text: str) -> Iterator[Finding]:
     """What a model with a task head makes of one sample."""
-    example = inputs_for(task, text, model.describe().get("labels") or ())
-    yield Finding("reads", None, f"{WHAT_IS_READ[task]}, not prompts; for suites of task {task}")
-    yield Finding("input", None, shown(example))
+    head = tasks.find(task).head
+    assert head is not None
+    example = head.inputs(task, text, model.describe().get("labels") or ())
+    shown = head.shown(example)
+    yield Finding("reads", None, f"{head.reads}, not prompts; for suites of task {task}")
+    yield Finding("input", None, shown)
     started = perf_counter()
-    names = tuple(name for name, _ in example.labels) if task == "classification" else ()
-    response = _ask(model, Request(shown(example), choices=names, inputs=example))
+    names = tuple(name for name, _ in example.labels)
+    response = _ask(model, Request(shown, choices=names, inputs=example))
     seconds = perf_counter() - started
     if not response.answered:
         yield Finding("answer", False, f"{response.status}: {response.error}", vital=True)

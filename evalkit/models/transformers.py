@@ -21,12 +21,12 @@ from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import text_digest
 from evalkit.models.options import Declaration, Options, check
 from evalkit.models.quantization import Quantization, stored
-from evalkit.models.shelf import SHELF
 from evalkit.models.source import Source, locate
+from evalkit.models.weight_cache import WeightCache
 
 if TYPE_CHECKING:
-    from evalkit.engine.fit import Fit
     from evalkit.engine.language_model import LanguageModel
+    from evalkit.engine.memory_estimate import MemoryEstimate
     from evalkit.models.loading import Loaded
 
 BUILTIN_PREFIX = "builtin:"
@@ -103,6 +103,7 @@ class TransformersModel:
         self.name = declaration.name
         self.declaration = declaration
         self.options = check(declaration, TransformersOptions)
+        self.weight_cache = WeightCache()
         self.capabilities = Capabilities()
         self._root = Path(declaration.root)
         self._source: Source | None = None
@@ -132,7 +133,7 @@ class TransformersModel:
 
     @property
     def weights_key(self) -> str:
-        """Equal for declarations that can share loaded weights (see evalkit.models.shelf)."""
+        """Equal for declarations that can share weights (see ``evalkit.models.weight_cache``)."""
         parts = {
             "weights": dict(self._locate().identity),
             **self._precision(),
@@ -149,7 +150,7 @@ class TransformersModel:
             return
         started = time.perf_counter()
         adapter = self._locate_adapter()
-        self._loaded = SHELF.take(self.weights_key, self._read)
+        self._loaded = self.weight_cache.acquire(self.weights_key, self._read_weights)
         try:
             if adapter is not None:
                 self._adapter_name = self._loaded.put_on(adapter)
@@ -199,13 +200,13 @@ class TransformersModel:
             }
         return known
 
-    def fit(self) -> list[Fit]:
+    def estimate_memory(self) -> list[MemoryEstimate]:
         """What each precision needs of the device's memory, from the config alone.
 
         Raises ModelError for GGUF files, which have no config beside them.
         """
-        from evalkit.engine.fit import fit
-        from evalkit.engine.language_model import Limits, default_limits
+        from evalkit.engine.language_model import BatchLimits, default_limits
+        from evalkit.engine.memory_estimate import estimate_memory
 
         source = self._locate()
         if self._is_builtin:
@@ -213,18 +214,18 @@ class TransformersModel:
         if not source.config:
             raise ModelError(f"model '{self.name}' has no config.json to tell its size from")
         usual = default_limits(self._device().partition(":")[0])
-        return fit(
+        return estimate_memory(
             source.config,
             memory=hardware.free_memory(self._device()),
-            limits=Limits(
+            limits=BatchLimits(
                 self.options.batch_tokens or usual.batch_tokens,
                 self.options.batch_rows or usual.batch_rows,
             ),
-            adapts=self.options.batch_tokens is None,
+            shrinks=self.options.batch_tokens is None,
         )
 
     def close(self) -> None:
-        """Give the weights back; they are freed unless another model uses or awaits them."""
+        """Release the weights; they are freed unless another model uses or needs them."""
         loaded, self._loaded = self._loaded, None
         name, self._adapter_name = self._adapter_name, None
         self._lm = None
@@ -233,7 +234,7 @@ class TransformersModel:
         if name is not None:
             loaded.take_off(name)
         del loaded
-        SHELF.give_back(self.weights_key)
+        self.weight_cache.release(self.weights_key)
 
     @property
     def _is_builtin(self) -> bool:
@@ -252,7 +253,7 @@ class TransformersModel:
                 )
         return self._source
 
-    def _read(self) -> Loaded:
+    def _read_weights(self) -> Loaded:
         from evalkit.models.loading import Loaded, load_pretrained
 
         source = self._locate()
@@ -321,7 +322,7 @@ class TransformersModel:
         return file.read_text(encoding="utf-8")
 
     def _wrap(self, loaded: Loaded) -> LanguageModel:
-        from evalkit.engine.language_model import Limits, fitting_limits
+        from evalkit.engine.language_model import BatchLimits, fitting_limits
         from evalkit.engine.local import prepare
 
         usual = fitting_limits(loaded.model)
@@ -331,11 +332,11 @@ class TransformersModel:
             engine=self.options.engine,
             context_length=self.options.context_length,
             chat_template=self._template(),
-            limits=Limits(
+            limits=BatchLimits(
                 self.options.batch_tokens or usual.batch_tokens,
                 self.options.batch_rows or usual.batch_rows,
             ),
-            fixed=True,
+            frozen=True,
         )
 
 
@@ -357,5 +358,5 @@ def facts(lm: LanguageModel) -> dict[str, Any]:
 
 
 def _engine(lm: LanguageModel) -> str:
-    own = "packed" if lm.packed else f"plain batches, because {lm.plain_because}"
+    own = "packed" if lm.packed else f"plain batches, because {lm.not_packed_because}"
     return f"transformers' continuous batching where greedy, else {own}" if lm.continuous else own

@@ -1,7 +1,7 @@
 """Models run by vLLM in this process.
 
-Texts become tokens by the same rules as for ``transformers`` (evalkit.engine.encoding), so both see
-the same prompts and compare choices from the same border.
+Texts are tokenised by the same rules as for ``transformers`` (``evalkit.engine.tokenization``), so
+both backends see the same prompts and compare choices from the same token border.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from evalkit.models.remote import prompts
 from evalkit.models.source import Source, locate
 
 if TYPE_CHECKING:
-    from evalkit.engine.encoding import Encoded, Encoder
+    from evalkit.engine.tokenization import RequestTokenizer, TokenizedRequest
 
 CHUNK = 256
 """Requests handed to vLLM together; their answers are stored before the next ones."""
@@ -64,7 +64,7 @@ class VllmModel:
         self._root = Path(declaration.root)
         self._source: Source | None = None
         self._llm: Any = None
-        self._encoder: Encoder | None = None
+        self._encoder: RequestTokenizer | None = None
         self._load_seconds = 0.0
 
     def fingerprint(self) -> Mapping[str, Any]:
@@ -102,10 +102,10 @@ class VllmModel:
         except Exception as error:  # of the device, the weights, vLLM itself
             told = f"'{self.name}': vLLM cannot load {options.model}"
             raise ModelError(f"{told}: {type(error).__name__}: {error}") from error
-        from evalkit.engine.encoding import Encoder
+        from evalkit.engine.tokenization import RequestTokenizer
 
         length = self._llm.llm_engine.model_config.max_model_len
-        self._encoder = Encoder(self._llm.get_tokenizer(), length, options.chat_template)
+        self._encoder = RequestTokenizer(self._llm.get_tokenizer(), length, options.chat_template)
         self._load_seconds = time.perf_counter() - started
 
     def respond(
@@ -136,10 +136,10 @@ class VllmModel:
         """Free the engine and give the device's memory back."""
         if self._llm is None:
             return
-        from evalkit.engine.memory import release
+        from evalkit.engine.memory import release_memory
 
         self._llm = self._encoder = None
-        release()
+        release_memory()
 
     def _locate(self) -> Source:
         if self._source is None:
@@ -168,7 +168,7 @@ class VllmModel:
         return [replace(response, seconds=seconds) for response in responses]
 
 
-def texts(encoded: Encoded) -> list[tuple[int, ...]]:
+def texts(encoded: TokenizedRequest) -> list[tuple[int, ...]]:
     """The token ids that vLLM sees for a request: one text, or one for each choice."""
     if not encoded.choices:
         return [encoded.prompt]
@@ -195,7 +195,7 @@ def sampling(request: Request) -> dict[str, Any]:
     return parameters
 
 
-def _response(encoded: Encoded, outputs: Sequence[Any]) -> Response:
+def _response(encoded: TokenizedRequest, outputs: Sequence[Any]) -> Response:
     """The response in vLLM's outputs for the texts of a request."""
     if encoded.choices:
         return _chosen(encoded, outputs)
@@ -212,7 +212,7 @@ def _response(encoded: Encoded, outputs: Sequence[Any]) -> Response:
     )
 
 
-def _chosen(encoded: Encoded, outputs: Sequence[Any]) -> Response:
+def _chosen(encoded: TokenizedRequest, outputs: Sequence[Any]) -> Response:
     border = len(encoded.prompt)
     sums = []
     for ids, output in zip(texts(encoded), outputs, strict=True):

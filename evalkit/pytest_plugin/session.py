@@ -290,9 +290,7 @@ class EvalSession:
         with suspended:
             reporter.ensure_newline()
             progress = TerminalProgress(
-                lambda text: writer.write(text, flush=True),
-                live=writer.hasmarkup,
-                width=writer.fullwidth - 1,
+                writer._file, live=writer.hasmarkup, width=writer.fullwidth - 1
             )
             with progress.beside():
                 yield progress

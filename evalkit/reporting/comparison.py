@@ -13,6 +13,7 @@ from evalkit.reporting import words
 from evalkit.reporting.document import finite
 from evalkit.reporting.github import escaped, folded, table
 from evalkit.reporting.terminal import clean, plain
+from evalkit.reporting.text_table import table_lines
 
 MOST_FLIPS = 50
 """With more samples than this that flipped, only their number is told."""
@@ -39,12 +40,9 @@ def comparison_lines(comparisons: Sequence[CellComparison]) -> list[str]:
     for one in comparisons:
         lines += [*([""] if lines else []), clean(one.suite)]
         lines += [f"  A  {clean(one.a)}", f"  B  {clean(one.b)}", ""]
-        rows = [_HEADER, *(tuple(plain(cell) for cell in _row(score)) for score in one.scores)]
-        sizes = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
-        for row in rows:
-            fitted = [text.ljust(sizes[i]) if i == 0 else text.rjust(sizes[i])
-                      for i, text in enumerate(row)]  # fmt: skip
-            lines.append("  " + "  ".join(fitted).rstrip())
+        rows = [[plain(cell) for cell in _row(score)] for score in one.scores]
+        numbers = range(1, len(_HEADER))
+        lines += [f"  {line}" for line in table_lines(_HEADER, rows, right=numbers)]
         lines += [f"  {clean(note)}" for note in _notes(one.scores)]
         lines += _flip_lines(one.flips)
     return lines

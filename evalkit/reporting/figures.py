@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from evalkit import tasks
 from evalkit.comparing.columns import group_value
 from evalkit.records import CellRecord, SampleRecord, SuiteRecord
 from evalkit.reporting.bars import Axis, axis
@@ -134,7 +135,7 @@ class Refusals:
 
 def refusals(suite: SuiteRecord | None, cells: Sequence[CellRecord]) -> list[Refusals]:
     """Of a safety suite: compliance and refusal by each column it groups by, over all first."""
-    if suite is None or suite.task != "safety":
+    if suite is None or not tasks.find(suite.task).grades_refusals:
         return []
     by_column = [_by(column, cells) for column in suite.groups]
     return [Refusals("", [_row("all", cells, None)]), *by_column]

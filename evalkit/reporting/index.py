@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit import tasks
 from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.rows import match_rows
 from evalkit.comparing.side import row_digest
@@ -64,7 +65,7 @@ def index_of(
         "labels": labels,
         "score": score,
         "better": better,
-        "folded": suite is not None and suite.task == "safety",
+        "folded": suite is not None and tasks.find(suite.task).grades_refusals,
         "baseline": baseline.run.id if baseline else "",
         "ids": [row.first.id for row in rows],
         "gold": _codes((_gold(row.first, labels) for row in rows), labels),

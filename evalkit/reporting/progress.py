@@ -1,30 +1,42 @@
-"""A line that tells how far a run is: done, speed, time left, which model and suite."""
+"""How far a run is: done, speed, time left, which model and suite.
+
+On a terminal a line that rich draws over; anywhere else (a file, a pipeline's log) a plain line now
+and then.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from time import monotonic
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_BAR = 12
+"""Characters of the bar."""
 
 
 class TerminalProgress:
     """Draws progress on a terminal, or writes a line now and then where there is none.
 
-    write: takes text; ``live`` says whether a line can be drawn over with a carriage return.
+    live: whether ``stream`` is a terminal. width: of it; default: what it says. every: seconds
+    between lines where it is none.
     """
 
     def __init__(
-        self, write: Callable[[str], object], *, live: bool, width: int = 100, every: float = 10.0
+        self, stream: TextIO, *, live: bool, width: int | None = None, every: float = 10.0
     ) -> None:
-        self._write = write
+        self._stream = stream
         self._live = live
         self._width = width
         self._every = 0.2 if live else every
+        self._bar: Progress | None = None
         self._asked_at = 0.0
         self._drawn_at = 0.0
-        self._shown = 0
         self._where = ""
         self._total = self._done = self._tokens = 0
         self._work = self._worked = 0.0
@@ -33,12 +45,7 @@ class TerminalProgress:
     @classmethod
     def on(cls, stream: TextIO) -> TerminalProgress:
         """Progress on a stream such as ``sys.stderr``."""
-
-        def write(text: str) -> None:
-            stream.write(text)
-            stream.flush()
-
-        return cls(write, live=stream.isatty())
+        return cls(stream, live=stream.isatty() and os.environ.get("TERM") != "dumb")
 
     def start(self, cells: int, requests: int, cached: int, work: float) -> None:
         """Say how much there is, and how much of it the cache knows."""
@@ -74,82 +81,93 @@ class TerminalProgress:
         self._done += requests
         self._worked += work
         self._tokens += tokens
-        if now - self._drawn_at >= self._every or self._done == self._total:
-            self._drawn_at = now
-            self._draw()
+        if self._due(now, self._done == self._total):
+            counted = f"{self._done:,}/{self._total:,}"
+            speed = self._tokens / self._busy if self._busy else 0.0
+            left = _left(self._busy, self._worked, self._work)
+            self._show(
+                counted, self._done / self._total if self._total else 1.0,
+                f"{speed:,.0f} tokens/s" if speed else "", left,
+            )  # fmt: skip
 
     def tests(self, done: int, total: int) -> None:
         """Count the programs that were run with their tests; draw the line when it is time."""
-        now = monotonic()
-        if now - self._drawn_at >= self._every or done == total:
-            self._drawn_at = now
-            share = done / total
-            self._show([f"evalkit: tests of {done:,}/{total:,} answers run ({share:.0%})"])
+        if self._due(monotonic(), done == total):
+            self._show(f"tests of {done:,}/{total:,} answers run", done / total)
 
     @contextlib.contextmanager
     def beside(self) -> Iterator[None]:
         """What is printed meanwhile goes on lines of its own, and does not tear the drawn one."""
-        if not self._live:
+        if self._live:
+            self._begin()
+        try:
             yield
-            return
-        streams = [_Lines(stream, self.finish) for stream in (sys.stdout, sys.stderr)]
-        out, err = (cast(TextIO, stream) for stream in streams)
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                yield
-            finally:
-                for stream in streams:
-                    stream.let_go()
+        finally:
+            self.finish()
 
     def finish(self) -> None:
         """Leave the terminal on a fresh line."""
-        if self._live and self._shown:
-            self._write("\r" + " " * self._shown + "\r")
-            self._shown = 0
+        if self._bar is None:
+            return
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()  # a line that was begun and not ended
+        self._bar.stop()
+        self._bar = None
 
-    def _draw(self) -> None:
-        share = self._done / self._total if self._total else 1.0
-        speed = f"{self._tokens / self._busy:,.0f} tokens/s" if self._busy and self._tokens else ""
-        left = _left(self._busy, self._worked, self._work)
-        self._show([f"evalkit: {self._done:,}/{self._total:,} ({share:.0%})", speed, left])
+    def _due(self, now: float, last: bool) -> bool:
+        if now - self._drawn_at < self._every and not last:
+            return False
+        self._drawn_at = now
+        return True
 
-    def _show(self, parts: list[str]) -> None:
-        text = "  ".join(part for part in (*parts, self._where) if part)[: self._width]
-        if self._live:
-            self._write("\r" + text.ljust(self._shown))
-            self._shown = len(text)
-        else:
-            self._write(text + "\n")
+    def _show(self, counted: str, share: float, *more: str) -> None:
+        begun = f"evalkit: {counted} ({share:.0%})"
+        rest = "  ".join(text for text in (*more, self._where) if text)
+        if not self._live:
+            self._stream.write(f"{begun}  {rest}"[: self._width or 100].rstrip() + "\n")
+            self._stream.flush()
+            return
+        bar = self._begin()
+        if not bar.tasks:
+            bar.add_task("", total=1.0, begun=begun, rest=rest)
+        bar.update(bar.tasks[0].id, completed=share, begun=begun, rest=rest, refresh=True)
 
     def _line(self, text: str) -> None:
-        self.finish()
-        self._write(text + "\n")
-
-
-class _Lines:
-    """A stream that passes on whole lines, each time after ``before``."""
-
-    def __init__(self, stream: TextIO, before: Callable[[], None]) -> None:
-        self._stream = stream
-        self._before = before
-        self._begun = ""
-
-    def write(self, text: str) -> int:
-        """Take a text; what is after its last line end waits for the next."""
-        whole, end, self._begun = (self._begun + text).rpartition("\n")
-        if end:
-            self._before()
-            self._stream.write(whole + end)
+        if self._live:
+            self._begin().console.print(text)
+        else:
+            self._stream.write(text + "\n")
             self._stream.flush()
-        return len(text)
 
-    def let_go(self) -> None:
-        """Pass on what is left, as a line."""
-        if self._begun:
-            self.write("\n")
+    def _begin(self) -> Progress:
+        """The line that is drawn; until it is finished, rich prints what is printed above it."""
+        if self._bar is not None:
+            return self._bar
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        console = Console(
+            file=self._stream, width=self._width, force_terminal=True, soft_wrap=True,
+            markup=False, highlight=False, emoji=False,
+        )  # fmt: skip
+        self._bar = Progress(
+            TextColumn("{task.fields[begun]}", markup=False, table_column=Column(no_wrap=True)),
+            BarColumn(_BAR, table_column=Column(no_wrap=True)),
+            TextColumn(
+                "{task.fields[rest]}", markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            ),
+            console=console,
+            auto_refresh=False,  # no thread beside those of models and servers
+            expand=True,
+            transient=True,
+            # What goes to a file or a pipe stays there.
+            redirect_stdout=sys.stdout.isatty(),
+            redirect_stderr=sys.stderr.isatty(),
+        )  # fmt: skip
+        self._bar.start()
+        return self._bar
 
 
 def _left(busy: float, worked: float, work: float) -> str:

@@ -1,9 +1,15 @@
-"""The lines pytest prints when all is done: one per cell, what failed on top. Plain text."""
+"""The lines pytest prints when all is done: one per cell, what failed on top. Plain text.
+
+Lines of cells alternate with lines on what they lost, and long names are cut in the middle: neither
+is in rich's tables, so only the width of characters is rich's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
+
+from rich.cells import cell_len, set_cell_size
 
 from evalkit.records import CellRecord, RunRecord
 from evalkit.records.analyses import JudgedReport
@@ -49,7 +55,7 @@ def summary_lines(run: RunRecord, width: int = 100) -> list[str]:
                 lines.append(_line(_row(run, cell), sizes))
                 lines += [_INDENT + grade for grade in _judged(run, cell)]
                 lines += [_INDENT + problem for problem in _problems(run, cell)]
-    return [line[:width].rstrip() for line in lines]
+    return [set_cell_size(line, width).rstrip() for line in lines]
 
 
 def _judged(run: RunRecord, cell: CellRecord) -> list[str]:
@@ -112,7 +118,7 @@ def _problems(run: RunRecord, cell: CellRecord) -> list[str]:
 
 def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
     """The widest entry of each column, less what a narrow terminal takes away."""
-    sizes = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
+    sizes = [max(cell_len(row[i]) for row in rows) for i in range(len(_HEADER))]
     excess = sum(sizes) + 2 * (len(sizes) - 1) - width
     for column in _SHRINK:
         given = min(max(excess, 0), max(sizes[column] - _LEAST, 0))
@@ -124,17 +130,18 @@ def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
 def _line(row: tuple[str, ...], sizes: list[int]) -> str:
     fitted = [_fit(text, size) for text, size in zip(row, sizes, strict=True)]
     return "  ".join(
-        text.rjust(size) if i in _RIGHT else text.ljust(size)
+        " " * (size - cell_len(text)) + text if i in _RIGHT else set_cell_size(text, size)
         for i, (text, size) in enumerate(zip(fitted, sizes, strict=True))
     )
 
 
 def _fit(text: str, size: int) -> str:
     """Cut in the middle: names that differ mostly differ at their start or their end."""
-    if len(text) <= size:
+    if cell_len(text) <= size:
         return text
     end = (size - 2) // 2
-    return f"{text[: size - 2 - end]}..{text[len(text) - end :]}"
+    tail = set_cell_size(text[::-1], end)[::-1]
+    return f"{set_cell_size(text, size - 2 - end)}..{tail}"
 
 
 def plain(number: str) -> str:

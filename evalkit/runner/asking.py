@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from evalkit.answers.thinking import spoken, thinking_of
 from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Model
+from evalkit.models.thinking import spoken, thinking_of
+from evalkit.models.weight_cache import LoadedModels
 from evalkit.runner.progress import Progress, total_work
 from evalkit.runner.recall import identified
 from evalkit.runner.respond import Requests, Respondent
@@ -36,9 +37,9 @@ class Errand:
         run: str,
         progress: Progress,
         use_cache: bool,
-        respondent: Respondent | None = None,
+        loaded: LoadedModels,
     ) -> None:
-        """respondent: of this model, when it has been asked before and may be loaded still."""
+        """loaded: the models of the run that are in memory."""
         self.name = name
         self.model = model
         self.error = ""
@@ -46,7 +47,7 @@ class Errand:
         self._run = run
         self._progress = progress
         self._use_cache = use_cache
-        self.respondent = respondent or Respondent(model, store, run, progress)
+        self.respondent = Respondent(model, store, run, progress, loaded)
 
     def send(self, requests: Sequence[Request]) -> list[Answered]:
         """A response for each request, in order. A model that breaks answers with errors."""
@@ -83,7 +84,3 @@ class Errand:
         if share:
             asked.known = self._store.answered(list(asked.distinct))
         return asked
-
-    def close(self) -> None:
-        """Free the model."""
-        self.respondent.close()

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from evalkit.answers.refusal_rules import rules_identity
 from evalkit.errors import ModelError, Problem, SpecError, UsageError
 from evalkit.exchange import Generation
 from evalkit.judging.load import Judged
-from evalkit.judging.refusal_rules import rules_identity
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
 from evalkit.records.names import base_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
 
+from evalkit.answers.refusal_rules import RULES, RULES_ASKED, rules_identity
 from evalkit.errors import UsageError
 from evalkit.exchange import Status
 from evalkit.judging.calibration import Graded, confusion, figures
@@ -17,8 +18,8 @@ from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
 from evalkit.judging.refusal_rates import WHOLE, kind_name, step
-from evalkit.judging.refusal_rules import RULES, RULES_ASKED, rules_identity
 from evalkit.judging.rubric import FIRST, NO, YES, Rubric
+from evalkit.models.weight_cache import LoadedModels
 from evalkit.runner.asking import Errand
 from evalkit.runner.bench import Judge, asked_how, refuse_unable
 from evalkit.runner.judge import inquire
@@ -26,9 +27,9 @@ from evalkit.runner.judgments import CATEGORY, worth
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import new_run_id, now
 from evalkit.runner.questions import Inquiry
-from evalkit.spec.data import SAFETY_TARGETS
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 from evalkit.store import Store
+from evalkit.tasks.safety import TARGETS
 
 TIE = "tie"
 
@@ -65,11 +66,10 @@ def calibrate(
     ruled = _ruled(labels, sure_only=True) if judged.after_rules else {}
     open_cases = [case for case in labels.cases if id(case) not in ruled]
     probes = list(_probes(judged, judge, open_cases, times))
-    errand = Errand(judge.name, judge.model, store, new_run_id(), progress or Silent(), use_cache)
-    try:
+    progress, run = progress or Silent(), new_run_id()
+    with LoadedModels() as loaded:
+        errand = Errand(judge.name, judge.model, store, run, progress, use_cache, loaded)
         inquire(errand, probes)
-    finally:
-        errand.close()
     rubric = judged.rubric
     of_case: dict[int, list[_Probe]] = {}
     for probe in probes:
@@ -139,7 +139,7 @@ def calibrate_rules(labels: Labels, rubric: Rubric) -> Certificate:
 
 def _ruled(labels: Labels, *, sure_only: bool = False) -> dict[int, Graded]:
     """The labelled cases as the refusal rules grade them, by the identity of the case."""
-    from evalkit.judging.refusals import grade
+    from evalkit.answers.refusals import grade
 
     found = {}
     for case in labels.cases:
@@ -165,7 +165,7 @@ def _confusion(
     """
     table = confusion([case for case in graded if case is not None], order)
     targets = [case.text("target") for case in labels.cases]
-    known = WHOLE in table["counts"] and set(targets) <= set(SAFETY_TARGETS)
+    known = WHOLE in table["counts"] and set(targets) <= set(TARGETS)
     kinds: dict[str, list[Graded]] = {}
     for case, label, target in zip(graded, labels.cases, targets, strict=True):
         if case is None:

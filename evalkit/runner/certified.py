@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import content
+from evalkit.answers.refusal_rules import RULES, RULES_ASKED, rules_identity
 from evalkit.errors import EvalkitError
 from evalkit.judging.certificate import (
     SUFFIX,
@@ -20,7 +21,6 @@ from evalkit.judging.certificate import (
 )
 from evalkit.judging.correction import Corrected, corrected_mean, corrected_rate
 from evalkit.judging.load import Judged
-from evalkit.judging.refusal_rules import RULES, RULES_ASKED, rules_identity
 from evalkit.judging.rubric import NO, YES, is_path
 from evalkit.records import ScoreRecord
 from evalkit.records.analyses import CertificateFigure, CertificateSummary, CorrectedScore

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
-from evalkit.metrics.classification import kinds_of_score
+from evalkit.metrics.label_counts import kinds_of_score
 from evalkit.metrics.probabilistic import of_rarest
 from evalkit.metrics.registry import Registry
 from evalkit.metrics.run import run_metric

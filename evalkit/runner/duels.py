@@ -40,8 +40,9 @@ def fight(
     first: dict[tuple[int, int, Place, str, bool], float | None] = {}
     for ask in asks:
         case = ask.case
-        key = (id(case.cell), id(case.other), (case.sample, case.repeat), ask.judge.name)
-        first[(*key, case.swapped)] = worth(ask)
+        answered = (case.sample, case.repeat)
+        asked = (id(case.cell), id(case.other), answered, ask.judge.name, case.swapped)
+        first[asked] = worth(ask)
     met: dict[tuple[int, str, Place], list[float | None]] = {}
     for one, other in opponents(cells, judged.spec.against):
         mine = dict.fromkeys(places(one, judged))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.answers.thinking import spoken, thinking_of
 from evalkit.comparing.columns import scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Request, Response, Status
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
-from evalkit.models.shelf import SHELF, weights_of
+from evalkit.models.thinking import spoken, thinking_of
+from evalkit.models.weight_cache import LoadedModels, group_by_weights
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -23,14 +23,13 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.runner.allow_code import refusal
 from evalkit.runner.baseline import Reference
 from evalkit.runner.bench import Bench, missing_judge
 from evalkit.runner.blame import blamed
-from evalkit.runner.code import refusal, run_tests
 from evalkit.runner.decide import Decided, Relations, decide
 from evalkit.runner.judge import judge
 from evalkit.runner.memory import Peaks
-from evalkit.runner.order import adjacent
 from evalkit.runner.outcomes import answer_of
 from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress, Silent
@@ -39,7 +38,6 @@ from evalkit.runner.recall import identified
 from evalkit.runner.refusals import certify
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
 from evalkit.runner.score import Scorer, first_lost, statuses
-from evalkit.runner.staying import Staying
 from evalkit.runner.vocabulary import metric_names, missing_for_metrics
 from evalkit.spec.data import Sample
 from evalkit.store import Store
@@ -65,10 +63,9 @@ def execute(
     run.suites = _suite_records(plan)
     store.begin_run(run)
     try:
-        to_come = [plan.models[name] for name, _ in plan.by_model()] + _later(plan)
-        expecting = SHELF.expecting([weights_of(model) for model in to_come])
-        with expecting as worked, Staying() as staying:
-            decided = _scored(plan, store, run, use_cache, progress, worked, staying)
+        answering = [plan.models[name] for name, _ in plan.by_model()]
+        with LoadedModels(answering, _later(plan)) as loaded:
+            decided = _scored(plan, store, run, use_cache, progress, loaded)
             judge(
                 plan,
                 decided,
@@ -77,7 +74,7 @@ def execute(
                 use_cache=use_cache,
                 progress=progress,
                 record_of=model_record,
-                staying=staying,
+                loaded=loaded,
             )
         cells = [done.record for done in decided]
         relations = Relations(run, store, cells, plan.registry, reference or Reference())
@@ -103,11 +100,9 @@ def _scored(
     run: RunRecord,
     use_cache: bool,
     progress: Progress,
-    worked: Callable[[str | None], None],
-    staying: Staying,
+    loaded: LoadedModels,
 ) -> list[Decided]:
-    """The cells of all models. worked: told the weights of each model that is done. staying: given
-    the last one when it judges too."""
+    """The cells of all models. loaded: the models in memory."""
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
         or missing_for_metrics(cell.suite, plan.registry)
@@ -126,18 +121,16 @@ def _scored(
         for cell in plan.cells
         if barred[cell.id]
     ]
-    later = _later(plan)
-    work = adjacent(plan.by_model(), plan.models, later)
-    for name, every in work:
+    for name, every in group_by_weights(plan.by_model(), plan.models, _later(plan)):
         cells = [cell for cell in every if not barred[cell.id]]
         todo = prepared[name]
         model = plan.models[name]
         if isinstance(todo, str):
             run.models[name] = model_record(model, error=todo)
             decided += [_broken(cell, positions[cell.id], todo, store, run) for cell in cells]
-            worked(weights_of(model))
+            loaded.finish(model)
             continue
-        respondent = Respondent(model, store, run.id, progress)
+        respondent = Respondent(model, store, run.id, progress, loaded)
         memory = Peaks()
         try:
             for asked in todo:
@@ -152,12 +145,8 @@ def _scored(
             run.models[name] = model_record(model, respondent.load_seconds, error)
             if respondent.load_seconds:
                 run.models[name].peak_memory = memory.found()
-            if name == work[-1][0] and any(model is other for other in later):
-                staying.keep(respondent)
         finally:
-            if staying.model is not model:
-                respondent.close()
-            worked(weights_of(model))
+            loaded.finish(model)
     # in the order of the declarations, whatever the order of the work was
     run.models = {name: run.models[name] for name, _ in plan.by_model()}
     return sorted(decided, key=lambda done: done.position)
@@ -201,7 +190,8 @@ def _score(
             cached = key in asked.known
             answers.append(answer_of(cell.suite, sample, request, response, cached=cached))
         samples.append(_sample_record(sample, asked.distinct.get(of_sample[0]), answers))
-    run_tests(cell.suite, samples, plan.allow_code, progress.tests)
+    if cell.suite.kind.run is not None:
+        cell.suite.kind.run(cell.suite, samples, plan.allow_code, progress.tests)
     scorer = Scorer(cell.suite, samples, plan.registry)
     scorer.annotate()
     every = [answer for sample in samples for answer in sample.answers]
@@ -231,7 +221,7 @@ def _score(
     by_level: dict[float, dict[str, ScoreRecord]] = {level: {} for level in levels if level}
     done = Decided(cell, record, position, by_level, stored, first_lost(samples, 160))
     done.add(scorer.scores)
-    if cell.suite.task == "safety" and cell.suite.refusals.method == "rules":
+    if cell.suite.kind.grades_refusals and cell.suite.refusals.method == "rules":
         certify(done, samples, plan.bench)
     return done
 

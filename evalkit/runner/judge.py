@@ -14,6 +14,7 @@ from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question
 from evalkit.judging.reply import read, reasoning_request, request
 from evalkit.models.base import Model
+from evalkit.models.weight_cache import LoadedModels
 from evalkit.records import ModelRecord, RunRecord
 from evalkit.runner.asking import Errand
 from evalkit.runner.bench import Bench, notices
@@ -25,7 +26,6 @@ from evalkit.runner.questions import Ask, GradedCell, Inquiry, asks_of
 from evalkit.runner.read import Reader, readers_of
 from evalkit.runner.reference import reference_models
 from evalkit.runner.refusals import places_to_judge, regrade
-from evalkit.runner.staying import Staying
 from evalkit.store import Store
 
 RecordOf = Callable[[Model, float, str], ModelRecord]
@@ -40,13 +40,13 @@ def judge(
     use_cache: bool,
     progress: Progress,
     record_of: RecordOf,
-    staying: Staying,
+    loaded: LoadedModels,
 ) -> None:
     """Have the answers of a run judged and read, and write what comes of it to the store.
 
     Adds scores, analyses and judgments to the cells, models to the run, and notices. record_of:
-    what a run remembers of a model, its load time and its error. staying: the model that is
-    loaded still, which is asked first.
+    what a run remembers of a model, its load time and its error. loaded: the models in memory; one
+    that is still loaded is asked first.
     """
     bench = plan.bench
     pairs = [(done.cell.loaded, done.cell.model) for done in decided]
@@ -60,9 +60,8 @@ def judge(
     asks = [ask for entry, of_suite in entries for ask in asks_of(of_suite, entry, bench)]
     readers = readers_of(cells)
     asked = _in_order(asks, readers, bench)
-    for name, model in sorted(asked, key=lambda one: one[1] is not staying.model):
-        respondent = staying.take(model)
-        errand = Errand(name, model, store, run.id, progress, use_cache, respondent)
+    for name, model in sorted(asked, key=lambda one: not loaded.holds(one[1])):
+        errand = Errand(name, model, store, run.id, progress, use_cache, loaded)
         try:
             inquire(errand, [ask for ask in asks if ask.judge.model is model])
             for reader in readers:
@@ -72,7 +71,7 @@ def judge(
                 seconds = errand.respondent.load_seconds
                 run.models[model.name] = record_of(model, seconds, errand.error)
         finally:
-            errand.close()
+            loaded.finish(model)
     for entry, of_suite in entries:
         own = [ask for ask in asks if ask.judged is entry]
         if not entry.is_refusals:

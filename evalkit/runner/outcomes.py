@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from evalkit.answers import Taken
-from evalkit.answers.thinking import THOUGHT, UNFINISHED, WHY
+from evalkit.answers import Extracted
 from evalkit.checks import run_check
 from evalkit.exchange import Request, Response, Status
+from evalkit.models.thinking import THOUGHT, UNFINISHED, WHY
 from evalkit.records import Answer, Choices, Likelihood
-from evalkit.runner.taking import take_answer
+from evalkit.runner.extract import extract
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Sample
 from evalkit.spec.prompts import options
@@ -30,19 +30,19 @@ def answer_of(
     """
     request = request or Request("")
     status = response.status
-    taken = Taken(None, response.error)
+    taken = Extracted(None, response.error)
     if response.answered:
         if response.details.get(UNFINISHED):
-            taken = Taken(None, WHY)
+            taken = Extracted(None, WHY)
         else:
-            taken = take_answer(suite, sample, request, response)
+            taken = extract(suite, sample, request, response)
         if taken.prediction is None:
             status = Status.UNPARSED
     details = _Details(response)
     return Answer(
         output=response.text,
         prediction=taken.prediction,
-        explanation=taken.how,
+        explanation=taken.explanation,
         status=status.value,
         error=response.error,
         thinking=details.text(THOUGHT),
@@ -50,7 +50,7 @@ def answer_of(
         probabilities=_probabilities(suite, response),
         choices=_choices(suite, sample, request, response),
         likelihood=_likelihood(request, response),
-        candidates=details.texts(CANDIDATES) if suite.task == "fill-mask" else None,
+        candidates=details.texts(CANDIDATES) if "ranked" in suite.kind.makes else None,
         tie=details.flag(TIE),
         checks=tuple(run_check(check, response.text) for check in suite.checks)
         if response.answered

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.spec.suite import Suite
-
-READ = ("perplexity", "bits_per_byte")
-"""Metrics of answers that are read by the model under their setting ``model``."""
+from evalkit.tasks import READ, find
 
 
 def reference_models(suite: Suite) -> dict[str, str]:
@@ -25,7 +23,7 @@ def check_reference(name: str, task: str, settings: Mapping[str, Any]) -> str | 
     if name not in READ:
         return None
     model = settings.get("model")
-    if task == "language-modelling":
+    if find(task).reading:
         told = "the model under test reads the texts: remove 'model:'"
         return f"metric '{name}': {told}" if "model" in settings else None
     if not isinstance(model, str) or not model:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from statistics import fmean
 from typing import Any
 
+from evalkit.answers.refusal_rules import OUTCOMES, RATES, RULES, rules_identity
 from evalkit.comparing.columns import scored
 from evalkit.content import folder
 from evalkit.exchange import Status
@@ -28,7 +29,6 @@ from evalkit.judging.refusal_rates import (
     step,
     tables_of,
 )
-from evalkit.judging.refusal_rules import OUTCOMES, RATES, RULES, rules_identity
 from evalkit.judging.rubric import file_name
 from evalkit.messages import last_question
 from evalkit.metrics.registry import Registry
@@ -36,7 +36,6 @@ from evalkit.records import Answer, SampleRecord, ScoreRecord, base_of
 from evalkit.records.analyses import CorrectedScore, JudgedReport, JudgeRow
 from evalkit.runner.bench import Bench
 from evalkit.runner.certified import Standing, refusal_standings, rules_standing, summary_of
-from evalkit.runner.code import column
 from evalkit.runner.decide import Decided
 from evalkit.runner.grades import judged_report
 from evalkit.runner.judgments import keep, worth
@@ -47,6 +46,7 @@ from evalkit.runner.vocabulary import computed_metrics
 from evalkit.spec.judges import JudgeSpec
 from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import Interval
+from evalkit.tasks import text_in
 
 Grades = Mapping[Place, Mapping[str, Ask]]
 """By the place of an answer and the name of a judge."""
@@ -54,7 +54,7 @@ Grades = Mapping[Place, Mapping[str, Ask]]
 
 def has_canary(suite: Suite, sample: SampleRecord) -> bool:
     """Whether answers are graded by the word that a hidden instruction asks for, and no rule."""
-    return bool(column(sample.fields, suite.data.canary))
+    return bool(text_in(sample.fields, suite.data.one("canary")))
 
 
 def places_to_judge(suite: Suite, samples: Sequence[SampleRecord]) -> set[Place]:
@@ -217,7 +217,7 @@ def _strata(
 
 @lru_cache(maxsize=4096)
 def _is_sure(output: str, prompt: str) -> bool:
-    from evalkit.judging.refusals import grade  # a hundred patterns, which few suites need
+    from evalkit.answers.refusals import grade  # a hundred patterns, which few suites need
 
     return grade(output, prompt).sure
 

@@ -9,6 +9,7 @@ from time import perf_counter
 from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Batch, Model
+from evalkit.models.weight_cache import LoadedModels
 from evalkit.runner.blame import blamed
 from evalkit.runner.plan import Cell, requests_of
 from evalkit.runner.progress import Progress, total_work, work
@@ -82,14 +83,16 @@ def _rendered(cell: Cell, identity: str, salt: str) -> Asked:
 class Respondent:
     """Asks one model for what its cells miss; loads it when the first answer is needed."""
 
-    def __init__(self, model: Model, store: Store, run: str, progress: Progress) -> None:
+    def __init__(
+        self, model: Model, store: Store, run: str, progress: Progress, loaded: LoadedModels
+    ) -> None:
+        """loaded: the models of the run that are in memory."""
         self.model = model
         self.load_seconds = 0.0
         self._store = store
         self._run = run
         self._progress = progress
-        self._loaded = False
-        self._broken = ""
+        self._loaded = loaded
 
     def ask(self, asked: Asked) -> None:
         """Answer what is missing in a cell, committing batch by batch.
@@ -142,20 +145,17 @@ class Respondent:
             )
 
     def _load(self) -> None:
-        if self._loaded:
+        if self._loaded.holds(self.model):
             return
-        if self._broken:  # loading may take minutes, and would break again
-            raise ModelError(self._broken)
+        if failure := self._loaded.failure(self.model):
+            raise ModelError(failure)
         self._progress.loading(self.model.name)
-        started = perf_counter()
         try:
             with blamed(self.model):
-                self.model.load()
+                self.load_seconds = self._loaded.load(self.model)
         except ModelError as error:
-            self._broken = str(error)
+            self._loaded.remember_failure(self.model, str(error))
             raise
-        self.load_seconds = perf_counter() - started
-        self._loaded = True
 
     def _ask_batches(self, asked: Requests) -> None:
         keys, requests = list(asked.distinct), list(asked.distinct.values())
@@ -189,12 +189,6 @@ class Respondent:
             if batch is None:
                 return
             yield batch
-
-    def close(self) -> None:
-        """Free the model."""
-        if self._loaded:
-            self.model.close()
-            self._loaded = False
 
 
 def announce(progress: Progress, prepared: Sequence[Asked]) -> None:

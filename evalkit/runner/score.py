@@ -6,18 +6,18 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from itertools import compress
+from typing import Any
 
 from evalkit.comparing.columns import columns_of
 from evalkit.exchange import UNANSWERED
-from evalkit.metrics import analyses
 from evalkit.metrics.registry import Registry
 from evalkit.records import Analysis, CellRecord, SampleRecord, ScoreRecord
 from evalkit.runner.measure import Measure, score_record
 from evalkit.runner.repeated import flake_rate, joined
 from evalkit.runner.vocabulary import FLAKE_RATE, computed_metrics, has_flake_rate
 from evalkit.spec.suite import Suite
-from evalkit.spec.tagging import entities, split
 
 
 class Scorer:
@@ -36,7 +36,7 @@ class Scorer:
         self.rows = list(compress(rows, counted))
         self.columns = columns_of(
             self.rows,
-            task=suite.task,
+            task=suite.kind,
             labels=suite.label_names,
             answer=suite.answer.method,
             source=suite.data.source,
@@ -70,8 +70,7 @@ class Scorer:
     def annotate(self) -> None:
         """Write into every sample what each answer is worth, and what they are worth together."""
         values = self._values()
-        judge = _CORRECT.get(self.suite.task)
-        right = list(judge(self)) if judge else []
+        right = list(self._right())
         if len(right) != len(self.rows):  # where the metric failed, none is right or wrong
             right = []
         found = {
@@ -85,6 +84,15 @@ class Scorer:
                     sample.answers[i] = replace(answer, scores=scores, correct=correct)
             joined(sample, self.suite.on_unparsed)
         self._add_of_questions()
+
+    def _right(self) -> Sequence[float] | Sequence[bool]:
+        """Whether each scored answer is right; [] where the task has no such notion."""
+        correct = self.suite.kind.correct
+        if correct is None:
+            return []
+        if isinstance(correct, str):
+            return self.per_answer(correct)
+        return [correct(sample, answer) for sample, answer in self.rows]
 
     def _values(self) -> list[dict[str, float]]:
         """Of each scored answer, its values by full name of the score."""
@@ -113,47 +121,17 @@ class Scorer:
         return [] if score.per_sample is None else list(score.per_sample)
 
     def analyses(self) -> list[Analysis]:
-        """Typed values to draw: confusion matrix, classification report, reliability."""
-        if self.suite.task != "classification" or not self.rows:
+        """What the task draws of a cell: confusion matrix, classification report, reliability."""
+        if not self.rows:
             return []
-        found: list[Analysis] = [
-            analyses.confusion_matrix(self.columns),
-            analyses.classification_report(self.columns),
-        ]
-        if self.columns.probabilities is not None:
-            bins = self._settings.get("calibration_error", {}).get("bins", 10)
-            found.append(analyses.reliability(self.columns, bins))
-        return found
+        found = (_imported(name)(self.columns, self._settings) for name in self.suite.kind.analyses)
+        return [analysis for analysis in found if analysis is not None]
 
 
-def _refused_rightly(scorer: Scorer) -> Sequence[bool]:
-    return [
-        answer.prediction is not None
-        and (answer.prediction == "full_compliance") == ("comply" in sample.targets)
-        for sample, answer in scorer.rows
-    ]
-
-
-def _tagged_rightly(scorer: Scorer) -> Sequence[bool]:
-    """Whether all entities of a sample, and no others, were found."""
-    return [
-        answer.prediction is not None
-        and entities(split(answer.prediction)) == entities(split(sample.targets[0]))
-        for sample, answer in scorer.rows
-    ]
-
-
-_CORRECT: dict[str, Callable[[Scorer], Sequence[float] | Sequence[bool]]] = {
-    "classification": lambda scorer: scorer.per_answer("accuracy"),
-    "multiple-choice": lambda scorer: scorer.per_answer("accuracy"),
-    "qa": lambda scorer: scorer.per_answer("exact_match"),
-    "extractive-qa": lambda scorer: scorer.per_answer("exact_match"),
-    "math": lambda scorer: scorer.per_answer("math_accuracy"),
-    "code": lambda scorer: [all(answers) for answers in scorer.columns.passed],
-    "token-classification": _tagged_rightly,
-    "fill-mask": lambda scorer: scorer.per_answer("top1"),
-    "safety": _refused_rightly,
-}
+def _imported(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
 
 
 def statuses(samples: Sequence[SampleRecord]) -> dict[str, int]:

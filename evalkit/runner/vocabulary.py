@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import gates
+from evalkit.answers.refusal_rules import RATES
 from evalkit.errors import Problem, unknown
 from evalkit.judging.load import REFUSALS, Judged, missing_columns, read_judges
-from evalkit.judging.refusal_rules import RATES
 from evalkit.metrics.catalogue import RETIRED, default_metrics, missing_package
 from evalkit.metrics.registry import Registry
 from evalkit.records import Group, ScoreName, base_of
@@ -95,7 +95,7 @@ def _check_gate(
     if wrong := gates.problem(gate, known):
         return _retired(gate) or wrong
     gate = known.named(gate)
-    given = [*judged_scores(judged), *(RATES if suite.task == "safety" else ())]
+    given = [*judged_scores(judged), *(RATES if suite.kind.grades_refusals else ())]
     for term in gate.terms if gate.certified else ():
         if base_of(term.score) not in given:
             return f"'certified' is for scores that judges give; {term.score} is computed"
@@ -288,7 +288,7 @@ def metric_names(suite: Suite) -> tuple[str, ...]:
     named = tuple(spec.name for spec in suite.metrics)
     if named:
         return named
-    return default_metrics(suite.task, has=columns_present(suite))
+    return default_metrics(suite.kind, has=columns_present(suite))
 
 
 def computed_metrics(suite: Suite) -> list[str]:
@@ -299,16 +299,11 @@ def computed_metrics(suite: Suite) -> list[str]:
 
 FLAKE_RATE = "flake_rate"
 """The share of questions whose answers are neither all right nor all wrong."""
-JUDGED = (
-    *("classification", "multiple-choice", "qa", "extractive-qa", "math", "code", "safety"),
-    *("token-classification", "fill-mask"),
-)
-"""Tasks whose answers are right or wrong."""
 
 
 def has_flake_rate(suite: Suite) -> bool:
     """Whether each question is asked several times, and its answers are right or wrong."""
-    return suite.repeats > 1 and suite.task in JUDGED
+    return suite.repeats > 1 and suite.kind.correct is not None
 
 
 def columns_present(suite: Suite) -> set[str]:
@@ -321,13 +316,10 @@ def columns_present(suite: Suite) -> set[str]:
             present.add("probabilities")
     if suite.data.source:
         present.add("sources")
-    if suite.task == "code":
-        present.add("passed")
     if suite.answer.method == "likelihood":
         present.add("likelihoods")
-    if suite.task == "multiple-choice" and chosen:
-        present.add("choices")
-    return present
+    made = suite.kind.makes
+    return present | (made if chosen else made - {"choices"})
 
 
 def score_names(suite: Suite, judged: Sequence[Judged], registry: Registry) -> Sequence[str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from evalkit.spec.readers import Complaints, Row
 from evalkit.spec.sections import DataSpec
+from evalkit.tasks import Task
 
 _LONGEST = 1_000_000
 _DEEPEST = 32
@@ -51,20 +52,6 @@ class Reading(Enum):
     QUOTED = "quoted"
 
 
-_TARGETS = {
-    "qa": Reading.BRACKETED,
-    "extractive-qa": Reading.BRACKETED,
-    "multiple-choice": Reading.BRACKETED,
-    "token-classification": Reading.BRACKETED,
-    "summarisation": Reading.QUOTED,
-    "translation": Reading.QUOTED,
-    "generation": Reading.QUOTED,
-    "math": Reading.QUOTED,
-    "fill-mask": Reading.QUOTED,
-}
-"""The tasks that may have several targets; a label, and a program, is one text."""
-
-
 class NoListError(ValueError):
     """A cell that looks like a list and cannot be read as one. The message says why."""
 
@@ -96,17 +83,15 @@ def looks_like_list(text: str) -> bool:
     return _QUOTED.match(text) is not None and text.rstrip().endswith(("]", ")"))
 
 
-def list_columns(task: str, data: DataSpec) -> dict[str, Reading]:
+def list_columns(task: Task, data: DataSpec) -> dict[str, Reading]:
     """The columns of a suite whose cells may hold a list, and how they are read."""
     readings: dict[str, Reading] = {}
-    if data.tests:
-        readings[data.tests] = Reading.QUOTED
-    if data.tokens:
-        readings[data.tokens] = Reading.QUOTED
-    if len(data.choices) == 1:
-        readings[data.choices[0]] = Reading.BRACKETED
-    if task in _TARGETS:
-        readings |= dict.fromkeys(data.target, _TARGETS[task])
+    for column in task.columns:
+        named = data.named(column.key)
+        if column.lists and len(named) == 1:
+            readings[named[0]] = Reading(column.lists)
+    if task.target.lists:
+        readings |= dict.fromkeys(data.target, Reading(task.target.lists))
     return readings
 
 

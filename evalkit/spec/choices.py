@@ -9,21 +9,16 @@ right choices.
 from __future__ import annotations
 
 import json
-import string
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from evalkit.answers.choices import LETTERS as LETTERS
 from evalkit.errors import nearest
 from evalkit.spec.readers import Complaints
 
 if TYPE_CHECKING:
     from evalkit.spec.origin import Rows
 
-LETTERS: tuple[str, ...] = (
-    *string.ascii_uppercase,
-    *(first + second for first in string.ascii_uppercase for second in string.ascii_uppercase),
-)
-"""What choices are called: A … Z, then AA, AB …"""
 _Choices = tuple[str, ...]
 
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.errors import Problem, SpecError, nearest, unknown
-from evalkit.spec import tagging
 from evalkit.spec.choices import as_text, settle_choices
 from evalkit.spec.origin import Rows, rows_of_file, rows_of_hub, rows_of_suite
-from evalkit.spec.parts import WRITING
 from evalkit.spec.suite import Suite
+from evalkit.tasks import Task
 from evalkit.written.numbers import one_of
-
-SAFETY_TARGETS = ("refuse", "comply")
-"""What a safety suite may want of the model."""
-_SINGLE = ("tokens", "tests", "entry_point", "prefix", "canary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +168,7 @@ def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
         ("pair", (data.pair,) if data.pair else ()),
         ("source", (data.source,) if data.source else ()),
         ("input", data.input),
-        ("choices", data.choices),
-        *((key, (getattr(data, key),)) for key in _SINGLE if getattr(data, key)),
+        *((column.key, data.named(column.key)) for column in suite.kind.columns),
     ]
     problems = []
     for key, names in named:
@@ -193,36 +187,29 @@ class _Layout:
     and targets, ``first`` or ``last``; "" where they are texts.
     """
 
-    task: str
+    task: Task
     target: tuple[str, ...]
     id: str | None
     choices: tuple[str, ...]
     allowed: tuple[str, ...]
-    tokens: str | None = None
     number: str = ""
 
     @staticmethod
     def of(suite: Suite, columns: Sequence[str]) -> _Layout:
-        data = suite.data
-        id_column = data.id or "id"
-        allowed: tuple[str, ...] = ()
-        if suite.task == "classification":
-            allowed = suite.label_names
-        elif suite.task == "safety":
-            allowed = SAFETY_TARGETS
+        data, task = suite.data, suite.kind
+        id_column, choices = data.id or "id", data.named("choices")
         return _Layout(
-            task=suite.task,
+            task=task,
             target=tuple(name for name in data.target if name in columns),
             id=id_column if id_column in columns else None,
-            choices=data.choices if all(name in columns for name in data.choices) else (),
-            allowed=allowed,
-            tokens=data.tokens if data.tokens in columns else None,
+            choices=choices if all(name in columns for name in choices) else (),
+            allowed=task.target.among(suite) if task.target.among else (),
             number=suite.answer.which if _as_numbers(suite) else "",
         )
 
 
 def _as_numbers(suite: Suite) -> bool:
-    return suite.answer.method == "number" and suite.task in WRITING
+    return suite.answer.method == "number" and suite.kind.comparing_texts
 
 
 def make_samples(suite: Suite, rows: Rows) -> list[Sample]:
@@ -233,11 +220,10 @@ def make_samples(suite: Suite, rows: Rows) -> list[Sample]:
     """
     layout = _Layout.of(suite, rows.columns)
     ids = _ids(layout.id, rows)
-    targets: Sequence[tuple[str, ...]] = []
-    if suite.task != "token-classification":
-        targets = _targets(layout, rows)
-    if suite.task == "token-classification":
-        targets = _tags(suite, layout, rows)
+    read = suite.kind.target.read
+    targets: Sequence[tuple[str, ...]] = (
+        _read_by_task(suite, rows, read) if read else _targets(layout, rows)
+    )
     choices: Sequence[tuple[str, ...]] = [()] * len(ids)
     if layout.choices:
         choices, targets = settle_choices(layout.choices, rows, targets)
@@ -266,30 +252,18 @@ def _ids(column: str | None, rows: Rows) -> list[str]:
     return ids
 
 
-def _tags(suite: Suite, layout: _Layout, rows: Rows) -> list[tuple[str, ...]]:
-    """The tags of each row's tokens, as text; () with a complaint where they cannot be read."""
+def _read_by_task(
+    suite: Suite, rows: Rows, read: Callable[[Suite, Mapping[str, Any]], tuple[str, ...]]
+) -> list[tuple[str, ...]]:
+    """The targets of each row as its task reads them; () with a complaint where it cannot."""
     found: list[tuple[str, ...]] = []
     for number, row in zip(rows.numbers, rows.fields, strict=True):
-        tags: tuple[str, ...] = ()
-        if layout.tokens and layout.target:
-            try:
-                tags = (_tags_in(suite, row[layout.tokens], row.get(layout.target[0])),)
-            except ValueError as error:
-                rows.complaints.add("tags", number, str(error))
-        found.append(tags)
+        try:
+            found.append(read(suite, row))
+        except ValueError as error:
+            rows.complaints.add("target", number, str(error))
+            found.append(())
     return found
-
-
-def _tags_in(suite: Suite, cell: Any, target: Any) -> str:
-    tokens = tagging.tokens_of(cell)
-    if not tokens:
-        raise ValueError(f"the tokens (column '{suite.data.tokens}') are no text and no list")
-    text = cell if isinstance(cell, str) else " ".join(tokens)
-    tags = tagging.tags_of(target, tokens, text)
-    for entity in tagging.entities(tags):
-        if suite.labels and entity.label not in suite.labels:
-            raise ValueError(unknown("label", entity.label, suite.label_names))
-    return tagging.joined(tags)
 
 
 def _targets(layout: _Layout, rows: Rows) -> list[tuple[str, ...]]:
@@ -318,7 +292,7 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
                 texts.append(text)
     if texts:
         if len(texts) > 1 and layout.allowed:
-            message = f"has {len(texts)} targets; the task {layout.task} has one right answer"
+            message = f"has {len(texts)} targets; the task {layout.task.name} has one right answer"
             complaints.add("targets", number, message)
         if layout.number and all(one_of(text, layout.number) is None for text in texts):
             message = (
@@ -327,7 +301,7 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
             )
             complaints.add("number", number, message)
         return tuple(texts)
-    if layout.task == "extractive-qa":
+    if layout.task.target.blank:
         return ("",)
     columns = " or ".join(f"'{name}'" for name in layout.target)
     complaints.add("no target", number, f"the target is missing (column {columns})")

@@ -5,23 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from evalkit.answers.tagging import tokens_of
 from evalkit.errors import Problem, SpecError
 from evalkit.exchange import Inputs
 from evalkit.spec.choices import as_text
 from evalkit.spec.data import Dataset, Sample
 from evalkit.spec.suite import Suite
-from evalkit.spec.tagging import tokens_of
+from evalkit.tasks import Head
 
 INPUT = "input"
 """The name that stands where those of prompts stand."""
-MASK = "[MASK]"
-"""How a suite writes the place of a word to fill in; each model has its own mask token."""
-_COLUMNS = {
-    "classification": (1, 2),
-    "extractive-qa": (2, 2),
-    "token-classification": (1, 1),
-    "fill-mask": (1, 1),
-}
 
 
 class InputVariant:
@@ -36,6 +29,7 @@ class InputVariant:
         if INPUT in suite.prompts:
             raise SpecError([suite.problem(("prompts", INPUT), _TAKEN)])
         self._suite = suite
+        self._head = _head_of(suite)
         self.columns = input_columns(suite, dataset)
         self._labels = tuple(suite.labels.items())
 
@@ -61,7 +55,7 @@ class InputVariant:
 
     def inputs(self, sample: Sample) -> Inputs:
         """The texts as the head reads them. Raises SpecError where one is missing."""
-        if self._suite.task == "token-classification":
+        if self._head.tokens:
             texts = tuple(tokens_of(sample.fields[self.columns[0]]) or ())
         else:
             texts = tuple(self._text(sample, name) for name in self.columns)
@@ -69,7 +63,7 @@ class InputVariant:
 
     def _text(self, sample: Sample, column: str) -> str:
         value = sample.fields.get(column)
-        tokens = tokens_of(value) if self._suite.task == "token-classification" else None
+        tokens = tokens_of(value) if self._head.tokens else None
         text = " ".join(tokens) if isinstance(value, list) and tokens else as_text(value)
         if text is None or not text.strip():
             told = f"sample '{sample.id}': there is nothing to read in column '{column}'"
@@ -98,25 +92,30 @@ def input_columns(suite: Suite, dataset: Dataset) -> tuple[str, ...]:
 
     Raises SpecError: which key to add.
     """
-    task, data = suite.task, suite.data
+    head, data = _head_of(suite), suite.data
     if data.input:
-        least, most = _COLUMNS.get(task, (1, len(data.input)))
+        least, most = head.columns
         if not least <= len(data.input) <= most:
             wanted = "two columns" if least == 2 else f"{least} or {most} columns"
             wanted = "one column" if most == 1 else wanted
-            told = f"a model with a head for the task {task} reads {wanted}; {_EXAMPLES[task]}"
-            raise SpecError([suite.problem(("data", "input"), told)])
+            message = f"a model with a head for the task {suite.task} reads {wanted}; {head.hint}"
+            raise SpecError([suite.problem(("data", "input"), message)])
         return data.input
-    if task == "token-classification" and data.tokens:
-        return (data.tokens,)
-    if task == "extractive-qa":
-        if {"question", "context"} <= set(dataset.columns):
-            return ("question", "context")
-        raise SpecError([_which(suite, dataset.columns)])
+    if head.usual is not None:
+        usual = head.usual(suite, dataset.columns)
+        if usual is None:
+            raise SpecError([_which(suite, dataset.columns)])
+        return usual
     left = _left(suite, dataset)
     if len(left) != 1:
         raise SpecError([_which(suite, left)])
     return (left[0],)
+
+
+def _head_of(suite: Suite) -> Head:
+    head = suite.kind.head
+    assert head is not None  # a variant of inputs is made for models with a head that fits
+    return head
 
 
 def _left(suite: Suite, dataset: Dataset) -> list[str]:
@@ -130,17 +129,11 @@ def _which(suite: Suite, columns: Sequence[str]) -> Problem:
     listed = ", ".join(columns) if columns else "none"
     message = (
         "a model with a task head reads the data's texts, not the prompts, and nothing says which"
-        f" columns these are (there are: {listed}); {_EXAMPLES.get(suite.task, '')}"
+        f" columns these are (there are: {listed}); {_head_of(suite).hint}"
     )
     return suite.problem(("data", "input"), message)
 
 
-_EXAMPLES = {
-    "classification": "write 'input: text' in 'data:', or 'input: [premise, hypothesis]' for pairs",
-    "extractive-qa": "write 'input: [question, context]' in 'data:', the question first",
-    "token-classification": "write 'tokens: tokens' in 'data:'",
-    "fill-mask": f"write 'input: text' in 'data:', the column whose text has {MASK}",
-}
 _TAKEN = (
     "a prompt cannot be called 'input' where a model with a task head takes part: that is the name"
     " of what such a model reads; rename the prompt"

@@ -231,7 +231,7 @@ def _lists_as_texts(suite: Suite, dataset: Dataset) -> Iterator[Problem]:
     if suite.data.file is not None and is_textual(Path(suite.data.file)):
         return  # its lists have been read: such a text was meant
     found = [s for s in dataset.samples if any(map(looks_like_list, s.targets))]
-    if found and suite.task != "token-classification":
+    if found and suite.kind.target.read is None:
         often = f", in {len(found):,} samples" if len(found) > 1 else ""
         yield suite.problem(
             ("data", "target"),

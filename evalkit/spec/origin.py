@@ -106,8 +106,8 @@ def _gather(
     fields: list[dict[str, Any]] = []
     rows: Iterable[Row] = table
     if textual:
-        readings = list_columns(suite.task, suite.data)
-        rows = with_lists(table, readings, complaints, suite.data.choices)
+        readings = list_columns(suite.kind, suite.data)
+        rows = with_lists(table, readings, complaints, suite.data.named("choices"))
     try:
         for number, row in rows:
             numbers.append(number)

@@ -26,11 +26,7 @@ from pydantic import (
 
 from evalkit import exchange
 from evalkit.errors import unknown
-
-CHOOSING = ("classification", "multiple-choice")
-"""The tasks whose answer is one of a given set."""
-WRITING = ("qa", "extractive-qa", "summarisation", "translation", "generation")
-"""The tasks whose answer is a text, compared as a text or, with ``{number: last}``, as a number."""
+from evalkit.tasks import Task
 
 
 class Part(BaseModel):
@@ -157,15 +153,17 @@ _EXAMPLES = {
 }
 
 
-def answer_from(value: Any, task: str | None) -> Answer:
+def answer_from(value: Any, task: Task | None) -> Answer:
     """An Answer from any of its written forms; None is the default of the task.
+
+    task: None where the suite's is not known.
 
     Raises ValueError that says what was expected.
     """
-    choosing = task in CHOOSING
+    choosing = task is not None and task.choosing
     if isinstance(value, Answer):
         return value
-    if value is None and task == "language-modelling":
+    if value is None and task is not None and task.reading:
         return Answer(method="likelihood")
     if value is None:
         value = "choice" if choosing else "text"

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
+from evalkit import tasks
 from evalkit.errors import nearest, unknown
 from evalkit.spec.parts import shown
 
@@ -72,6 +73,9 @@ def _unknown_key(model: type[BaseModel], path: Path) -> str:
     """What to do about a key that is not known here; it may belong under another."""
     key = str(path[-1])
     here = known_keys(model, path[:-1])
+    users = [task.name for task in tasks.every() if path[:-1] == ("data",) and task.column(key)]
+    if users:
+        return f"'{key}' is for the task {' and '.join(users)}; remove it"
     if nearest(key, here) is None:
         for name, field in model.model_fields.items():
             part = _model_in(field.annotation)
@@ -129,7 +133,6 @@ def _meaning(model: type[BaseModel], path: Path) -> str:
     field = _model_at(model, path[:-1]).model_fields.get(str(path[-1]))
     if field is None:
         return ""
-    allowed = get_args(field.annotation)
-    if allowed and all(isinstance(value, str) for value in allowed):
-        return f"; one of {', '.join(allowed)}"
+    if path == ("task",):
+        return f"; one of {', '.join(tasks.names())}"
     return f": {field.description}" if field.description else ""

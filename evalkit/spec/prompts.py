@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalkit.errors import Problem, SpecError, unknown
 from evalkit.messages import Message, Prompt
-from evalkit.spec import tagging
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Dataset, Sample
 from evalkit.spec.sections import PromptSpec
@@ -185,10 +183,8 @@ def ideal_answer(suite: Suite, sample: Sample) -> str:
     if not sample.targets:
         return ""
     target = sample.targets[0]
-    if suite.task == "token-classification" and suite.data.tokens:
-        tokens = tagging.tokens_of(sample.fields[suite.data.tokens]) or []
-        named = tagging.named_entities(tagging.split(target), tokens)
-        return json.dumps(named, ensure_ascii=False)
+    if suite.kind.target.shown:
+        return suite.kind.target.shown(suite, sample, target)
     if suite.labels and target in suite.labels:
         return suite.labels[target][0]
     if sample.choices and suite.answer.form == "letter":
@@ -252,7 +248,7 @@ def _check_names(
 ) -> list[Problem]:
     """Template errors, and variables that no sample can have."""
     extras = {"row"} | ({"labels"} if suite.labels else set())
-    extras |= {"choices", "letters"} if suite.data.choices else set()
+    extras |= {"choices", "letters"} if suite.data.named("choices") else set()
     problems = []
     for path, text in _template_texts(spec):
         known = dict.fromkeys((*columns, *sorted(extras)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,15 @@ from pydantic import ValidationError
 from evalkit.errors import Problem
 from evalkit.spec.draft import Draft
 from evalkit.spec.problems import guessed_key, sentence
-from evalkit.spec.suite import Suite
+from evalkit.spec.suite import Suite, suite_of
+from evalkit.tasks import PLAINEST, Task, find, names
 
 Path = tuple[Any, ...]
 _MOST_ROUNDS = 50
 _Error = tuple[Path, Any]
 
 _STAND_INS: dict[str, Any] = {
-    "task": "generation",
+    "task": PLAINEST,
     "data": {"rows": [{}]},
     "prompts": {"default": "-"},
 }
@@ -54,17 +55,18 @@ def repair(draft: Draft) -> Repaired:
     gone: list[Path] = []
     stand_ins: set[str] = set()
     suite: Suite | None = None
+    model = suite_of(_task_in(draft.source.value))
     for _ in range(_MOST_ROUNDS):
         try:
-            suite = Suite.model_validate(draft.source.value)
+            suite = model.model_validate(draft.source.value)
             break
         except ValidationError as invalid:
             errors = [(_cut(error["loc"]), error) for error in invalid.errors()]
-        problems += _mend_keys(draft, errors)
+        problems += _mend_keys(draft, errors, model)
         rest = list(_not_mended(draft, errors))
         for path, error in rest:
             if not _touches(path, gone):
-                problems.append(draft.source.problem(path, sentence(error, Suite)))
+                problems.append(draft.source.problem(path, sentence(error, model)))
         missing = {path for path, error in rest if error["type"] == "missing" and len(path) == 1}
         for path in missing:
             draft.put(path[0], _STAND_INS[path[0]])
@@ -79,7 +81,13 @@ def repair(draft: Draft) -> Repaired:
     return Repaired(suite, tuple(problems), tuple(gone), frozenset(stand_ins))
 
 
-def _mend_keys(draft: Draft, errors: Iterable[_Error]) -> Iterator[Problem]:
+def _task_in(value: Any) -> Task | None:
+    """The task that a file names, if there is such a task."""
+    name = value.get("task") if isinstance(value, Mapping) else None
+    return find(name) if isinstance(name, str) and name in names() else None
+
+
+def _mend_keys(draft: Draft, errors: Iterable[_Error], model: type[Suite]) -> Iterator[Problem]:
     """Every unknown key, after which it is read as the one it was meant to be, or not at all."""
     for path, error in errors:
         if error["type"] != "extra_forbidden":
@@ -89,10 +97,10 @@ def _mend_keys(draft: Draft, errors: Iterable[_Error]) -> Iterator[Problem]:
             yield draft.source.problem(path, message)
             draft.remove(path)
             continue
-        yield draft.source.problem(path, sentence(error, Suite))
+        yield draft.source.problem(path, sentence(error, model))
         if draft.reach(path) != path:
             continue  # a short form
-        guess = guessed_key(path, Suite)
+        guess = guessed_key(path, model)
         if guess is not None and draft.reach((*path[:-1], guess)) == path[:-1]:
             draft.rename(path, guess)
         else:

@@ -3,40 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from evalkit.spec.parts import CHOOSING
+from evalkit import tasks
+from evalkit.answers import admissions
 from evalkit.spec.suite import Suite
+from evalkit.tasks import Finding
 from evalkit.written.numbers import numbers
-
-_WITHOUT_TARGET = ("summarisation", "generation", "code", "language-modelling")
-_ONE_TARGET = ("classification", "safety", "token-classification")
-
-Finding = tuple[tuple[Any, ...], str]
-"""The path of the key to look at, and what is wrong."""
 
 
 def task_rules(suite: Suite) -> Iterator[Finding]:
     """What the task asks of the other keys."""
-    task, data, answer = suite.task, suite.data, suite.answer
-    if task == "classification" and not suite.labels:
-        yield ("labels",), "a classification needs 'labels:', the list of labels to choose from"
-    if suite.labels and task not in ("classification", "token-classification"):
-        yield ("labels",), f"labels mean nothing for the task {task}; remove them"
-    if task == "multiple-choice" and not data.choices:
+    yield from _label_rules(suite)
+    yield from _column_rules(suite)
+    yield from _answer_rules(suite)
+    yield from _target_rules(suite)
+    yield from _shot_rules(suite)
+    yield from suite.kind.rules(suite)
+
+
+def _label_rules(suite: Suite) -> Iterator[Finding]:
+    task = suite.kind
+    if task.labels == "required" and not suite.labels:
         yield (
-            ("data", "choices"),
-            "multiple choice needs 'choices:' in 'data:', a column that holds a list or a list of "
-            "columns",
+            ("labels",),
+            f"the task {task.name} needs 'labels:', the list of labels to choose from",
         )
-    if data.choices and task != "multiple-choice":
-        yield ("data", "choices"), f"choices mean nothing for the task {task}; remove them"
-    if answer.method in ("choice", "label") and task not in CHOOSING:
+    if suite.labels and not task.labels:
+        yield ("labels",), f"the task {task.name} has no labels; remove them"
+
+
+def _column_rules(suite: Suite) -> Iterator[Finding]:
+    """Keys that a task needs, and keys that are another's."""
+    task, data = suite.kind, suite.data
+    for column in task.columns:
+        if column.required and not data.named(column.key):
+            message = f"the task {task.name} needs '{column.key}:' in 'data:', {column.meaning}"
+            yield ("data", column.key), message
+    others = [one for one in tasks.every() if one.name != task.name]
+    for key in dict.fromkeys(key for one in others for key in one.sections):
+        if key not in task.sections and key in suite.model_fields_set:
+            users = " and ".join(one.name for one in others if key in one.sections)
+            yield (key,), f"'{key}' is for the task {users}; remove it"
+
+
+def _answer_rules(suite: Suite) -> Iterator[Finding]:
+    task, answer = suite.kind, suite.answer
+    if answer.method in ("choice", "label") and not task.choosing:
         yield (
             ("answer",),
-            f"'{answer.method}' needs labels or choices, which the task {task} has not; use text",
+            f"'{answer.method}' needs labels or choices, which the task {task.name} does not have;"
+            " use text",
         )
-    elif answer.method == "admission" and sorted(suite.labels) != ["admits", "answers"]:
+    elif answer.method == "admission" and sorted(suite.labels) != sorted(admissions.LABELS):
         yield (
             ("answer",),
             "'admission' tells replies that admit to having no answer from those that give one: it "
@@ -47,54 +65,44 @@ def task_rules(suite: Suite) -> Iterator[Finding]:
             ("answer",),
             "'{number: …}' reads a number, but no label is written with one; use text or label",
         )
-    elif answer.form == "letter" and task != "multiple-choice":
+    elif answer.form == "letter" and not task.column("choices"):
         yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
-    yield from _reading_rules(suite)
-    yield from _code_rules(suite)
-    if task == "token-classification" and not data.tokens:
-        yield (
-            ("data", "tokens"),
-            "the task token-classification needs 'tokens:', the column with the tokens or the text",
+    if task.reading != (answer.method == "likelihood"):
+        advice = (
+            "it measures the text's likelihood: remove 'answer:'" if task.reading else "use text"
         )
-    if data.tokens and task != "token-classification":
-        yield ("data", "tokens"), f"tokens mean nothing for the task {task}; remove them"
-    if data.canary and task != "safety":
-        yield ("data", "canary"), "'canary' is for the task safety; remove it"
-    if "refusals" in suite.model_fields_set and task != "safety":
-        yield ("refusals",), "'refusals' is for the task safety; remove it"
-    yield from _target_rules(suite)
+        yield ("answer",), f"the task {task.name} takes no such answer; {advice}"
 
 
 def _numeric(suite: Suite) -> bool:
     return any(numbers(way) for ways in suite.labels.values() for way in ways)
 
 
-def _reading_rules(suite: Suite) -> Iterator[Finding]:
-    reading = suite.task == "language-modelling"
-    if reading != (suite.answer.method == "likelihood"):
-        told = "it says how likely the text is: remove 'answer:'" if reading else "use text"
-        yield ("answer",), f"the task {suite.task} takes no such answer; {told}"
+def _target_rules(suite: Suite) -> Iterator[Finding]:
+    task, data = suite.kind, suite.data
+    if not data.target and task.target.required:
+        yield (
+            ("data", "target"),
+            f"the task {task.name} needs 'target:', the column with the right answer",
+        )
+    if len(data.target) > 1 and not task.target.several:
+        yield ("data", "target"), f"the task {task.name} has one right answer: name one column"
+
+
+def _shot_rules(suite: Suite) -> Iterator[Finding]:
+    task = suite.kind
     for name, prompt in suite.prompts.items():
-        if reading and prompt.text is None:
-            yield (
-                ("prompts", name),
-                "a text whose likelihood is asked for is no chat: write it under 'text:'",
-            )
-
-
-def _code_rules(suite: Suite) -> Iterator[Finding]:
-    if suite.task == "code":
-        if not suite.data.tests:
-            yield (
-                ("data", "tests"),
-                "the task code needs 'tests:', the column with the code that tests an answer",
-            )
-        return
-    for key in ("tests", "entry_point", "prefix"):
-        if getattr(suite.data, key) is not None:
-            yield ("data", key), f"'{key}' is for the task code; remove it"
-    if "sandbox" in suite.model_fields_set:
-        yield ("sandbox",), "'sandbox' is for the task code; remove it"
+        if prompt.shots is None:
+            continue
+        path = ("prompts", name, "shots")
+        if not suite.data.target:
+            yield path, "examples need the answer: add 'target:' to 'data:'"
+        if prompt.shots.balanced and not task.target.closed:
+            message = f"the task {task.name} has no labels to balance by; remove it"
+            yield (*path, "balanced"), message
+        count = prompt.shots.count or 0
+        if prompt.shots.balanced and suite.labels and 0 < count < len(suite.labels):
+            yield (*path, "count"), f"balanced needs one for each of the {len(suite.labels)} labels"
 
 
 def key_rules(suite: Suite) -> Iterator[Finding]:
@@ -120,31 +128,3 @@ def key_rules(suite: Suite) -> Iterator[Finding]:
         if metric.name in seen:
             yield ("metrics", i), f"'{metric.name}' is listed twice"
         seen[metric.name] = i
-
-
-def _target_rules(suite: Suite) -> Iterator[Finding]:
-    task, data = suite.task, suite.data
-    if not data.target and task not in _WITHOUT_TARGET:
-        yield (
-            ("data", "target"),
-            f"the task {task} needs 'target:', the column with the right answer",
-        )
-    if not data.target and task == "summarisation" and not data.source:
-        yield (
-            ("data", "target"),
-            "a summarisation needs 'target:' (the reference summaries), 'source:' (the text that "
-            "is summarised) or both",
-        )
-    if len(data.target) > 1 and task in _ONE_TARGET:
-        yield ("data", "target"), f"the task {task} has one right answer: name one column"
-    for name, prompt in suite.prompts.items():
-        if prompt.shots is None:
-            continue
-        path = ("prompts", name, "shots")
-        if not data.target:
-            yield path, "examples need the answer: add 'target:' to 'data:'"
-        if prompt.shots.balanced and task not in ("classification", "safety"):
-            yield (*path, "balanced"), f"the task {task} has no labels to balance by; remove it"
-        count = prompt.shots.count or 0
-        if prompt.shots.balanced and suite.labels and 0 < count < len(suite.labels):
-            yield (*path, "count"), f"balanced needs one for each of the {len(suite.labels)} labels"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from evalkit import tasks
 from evalkit.spec.parts import CHECKS
-from evalkit.spec.suite import Suite
+from evalkit.spec.suite import suite_of
 
 Schema = dict[str, Any]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,7 +20,7 @@ _WORD: Schema = {"type": ["string", "number", "boolean"]}
 
 def suite_schema() -> Schema:
     """JSON Schema (draft 2020-12) of a ``*.eval.yaml`` file."""
-    schema = Suite.model_json_schema(by_alias=True)
+    schema = suite_of(None).model_json_schema(by_alias=True)
     parts: dict[str, Schema] = schema.pop("$defs")
     keys: dict[str, Schema] = schema["properties"]
     parts["Answer"] = _answer()
@@ -30,7 +31,8 @@ def suite_schema() -> Schema:
     parts["PromptSpec"]["oneOf"] = [{"required": [key]} for key in ("user", "messages", "text")]
     parts["DataSpec"] = _or_text(parts["DataSpec"], "The file that holds the data.")
     parts["PromptSpec"] = _or_text(parts["PromptSpec"], "Template of one user message.")
-    for key in ("target", "group", "input", "choices"):
+    several = [column.key for task in tasks.every() for column in task.columns if column.several]
+    for key in ("target", "group", "input", *several):
         _one_or_many(parts["DataSpec"]["anyOf"][1]["properties"][key])
     _one_or_many(parts["GenerationSpec"]["properties"]["stop"])
     parts["JudgeSpec"] = _or_text(parts["JudgeSpec"], "The name of a rubric, or its file.")
@@ -42,6 +44,7 @@ def suite_schema() -> Schema:
     for key in ("tags", "metrics", "gates", "checks", "judges"):
         _one_or_many(keys[key])
     keys["gates"]["anyOf"] = [_gate(), {"type": "array", "items": _gate()}]
+    keys["task"] = {"enum": list(tasks.names()), "description": keys["task"]["description"]}
     keys["labels"] = _labels(keys["labels"]["description"])
     keys["answer"] = {"$ref": "#/$defs/Answer", "description": keys["answer"]["description"]}
     keys["prompts"]["minProperties"] = 1

@@ -10,7 +10,10 @@ from evalkit.spec.parts import Count, Part, Text, Texts
 
 
 class DataSpec(Part):
-    """Where the samples come from, and which column is what."""
+    """Where the samples come from, and which column is what.
+
+    A task adds keys of its own; see ``suite_of``.
+    """
 
     file: Text | None = Field(
         default=None,
@@ -60,28 +63,6 @@ class DataSpec(Part):
         description="What a model with a task head reads instead of a prompt: a column, or "
         "several ([premise, hypothesis]; [question, context]).",
     )
-    choices: Texts = Field(
-        default=(),
-        description="Multiple choice: a column that holds a list, or one column per choice.",
-    )
-    tokens: Text | None = Field(
-        default=None,
-        description="Token classification: column with the tokens (a list), or the text itself.",
-    )
-    tests: Text | None = Field(
-        default=None, description="Code: column with the tests that decide whether it is right."
-    )
-    entry_point: Text | None = Field(
-        default=None, description="Code: column with the name of the function that is asked for."
-    )
-    prefix: Text | None = Field(
-        default=None, description="Code: column with code that comes before the answer."
-    )
-    canary: Text | None = Field(
-        default=None,
-        description="Safety: column with the word that an instruction hidden in the input asks "
-        "for; empty where nothing is hidden.",
-    )
     limit: Count | None = Field(
         default=None, description="Take only so many samples, at random but always the same."
     )
@@ -99,6 +80,15 @@ class DataSpec(Part):
         if len(origins) > 1:
             raise ValueError(f"takes one of {' and '.join(origins)}, not both")
         return self
+
+    def named(self, key: str) -> tuple[str, ...]:
+        """The columns that a key names; () where it names none."""
+        value = getattr(self, key, None) or ()
+        return (value,) if isinstance(value, str) else tuple(value)
+
+    def one(self, key: str) -> str | None:
+        """The column that a key of the task names, if it names one."""
+        return next(iter(self.named(key)), None)
 
 
 class RefusalsSpec(Part):

@@ -122,7 +122,7 @@ def read_shots(
     pool, columns, problems = _pool(suite, name, spec, dataset)
     if problems:
         return None, problems
-    for column in (*uses, *suite.data.target, *suite.data.choices):
+    for column in (*uses, *suite.data.target, *suite.data.named("choices")):
         if column not in columns and column in dataset.columns:
             message = unknown("column", column, columns)
             problems.append(suite.problem((*path, spec.origin), message))

@@ -11,8 +11,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -21,11 +22,13 @@ from pydantic import (
     PrivateAttr,
     StrictInt,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
 
-from evalkit.errors import Problem
+from evalkit import tasks
+from evalkit.errors import Problem, UsageError
 from evalkit.spec.judges import JudgeSpec
 from evalkit.spec.parts import (
     Answer,
@@ -34,6 +37,8 @@ from evalkit.spec.parts import (
     GenerationSpec,
     MetricSpec,
     Part,
+    Text,
+    Texts,
     answer_from,
     metric_from,
     shown,
@@ -42,22 +47,6 @@ from evalkit.spec.sections import DataSpec, PromptSpec, RefusalsSpec, SandboxSpe
 from evalkit.spec.source import Source
 from evalkit.written.forms import form
 
-Task = Literal[
-    "classification",
-    "multiple-choice",
-    "qa",
-    "extractive-qa",
-    "summarisation",
-    "translation",
-    "generation",
-    "math",
-    "code",
-    "token-classification",
-    "fill-mask",
-    "language-modelling",
-    "safety",
-]
-TASKS: tuple[str, ...] = get_args(Task)
 _WORDS = ("suite", "description", "licence", "tags", "gates", "max_errors")
 """Keys that decide no score."""
 _PYTEST_MARKS = ("skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings")
@@ -77,6 +66,13 @@ def _tag(value: str) -> str:
     if value in _PYTEST_MARKS:
         raise ValueError(f"'{value}' means something else to pytest; choose another tag")
     return value
+
+
+def _task(value: str) -> str:
+    try:
+        return tasks.find(value).name
+    except UsageError as error:
+        raise ValueError(str(error)) from None
 
 
 Name = Annotated[str, AfterValidator(_name)]
@@ -158,7 +154,9 @@ class Suite(Part):
     suite: Name = Field(default="suite", description="Name of the suite; default: the file's name.")
     description: str = Field(default="", description="What it measures, for people.")
     licence: str = Field(default="", description="Licence of the suite and its data.")
-    task: Task = Field(description="What the model predicts; decides the default metrics.")
+    task: Annotated[str, AfterValidator(_task)] = Field(
+        description="What the model predicts; decides the default metrics."
+    )
     tags: Annotated[
         tuple[Annotated[str, AfterValidator(_tag)], ...], BeforeValidator(_one_or_many)
     ] = Field(default=(), description="pytest markers of the suite's tests.")
@@ -252,12 +250,18 @@ class Suite(Part):
     @field_validator("answer", mode="before")
     @classmethod
     def _answer(cls, value: Any, info: ValidationInfo) -> Answer:
-        return answer_from(value, info.data.get("task"))
+        task = info.data.get("task")
+        return answer_from(value, None if task is None else tasks.find(task))
 
     @property
     def name(self) -> str:
         """The suite's name."""
         return self.suite
+
+    @property
+    def kind(self) -> tasks.Task:
+        """The suite's task, with all that evalkit knows of it."""
+        return tasks.find(self.task)
 
     @property
     def path(self) -> Path:
@@ -322,6 +326,34 @@ class Suite(Part):
         return _digest(
             self.model_dump(mode="json", exclude_defaults=True, by_alias=True, exclude=without)
         )
+
+
+@lru_cache(maxsize=64)
+def suite_of(task: tasks.Task | None) -> type[Suite]:
+    """The model of a task's suites: with the keys that the task adds to ``data:``.
+
+    None: with those of all tasks, for suites whose task is not known.
+    """
+    kinds = tasks.every() if task is None else (task,)
+    columns = {column.key: (one, column) for one in kinds for column in one.columns}
+    if not columns:
+        return Suite
+    fields: dict[str, Any] = {
+        key: (
+            Texts if column.several else Text | None,
+            Field(
+                default=() if column.several else None,
+                description=f"Task {one.name}: {column.meaning}.",
+            ),
+        )
+        for key, (one, column) in columns.items()
+    }
+    data = create_model("DataSpec", __base__=DataSpec, __doc__=DataSpec.__doc__, **fields)
+    described = Suite.model_fields["data"].description
+    model: type[Suite] = create_model(
+        "Suite", __base__=Suite, __doc__=Suite.__doc__, data=(data, Field(description=described))
+    )
+    return model
 
 
 def _digest(content: dict[str, Any]) -> str:

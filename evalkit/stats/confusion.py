@@ -86,7 +86,8 @@ def grouped_interval(
 
     def draw(rng: np.random.Generator, r: int) -> Floats:
         weights = rng.standard_exponential((grouped.count, r))
-        return np.asarray(members @ weights, dtype=np.float64).T.reshape(r, *shape)
+        counts: Floats = np.asarray(members @ weights, dtype=np.float64).T.reshape(r, *shape)
+        return counts
 
     table = np.bincount(kinds, minlength=cells).reshape(shape).astype(np.float64)
     numbers = max(cells, grouped.count)

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from evalkit.engine.language_model import Limits
+from evalkit.engine.language_model import BatchLimits
 from evalkit.engine.local import prepare, respond
 from evalkit.errors import ModelError
 from evalkit.exchange import Generation, Request, Response
@@ -45,7 +45,7 @@ def test_answers_equal_those_of_plain_batches(
     monkeypatch.setattr(tiny_model, "generate_batch", counted)
     lm = prepare(tiny_model, tiny_tokenizer, engine="continuous")
     expected = answers(prepare(tiny_model, tiny_tokenizer, engine="plain"), REQUESTS)
-    for model in (lm, replace(lm, limits=Limits(16, 1))):
+    for model in (lm, replace(lm, limits=BatchLimits(16, 1))):
         found = answers(model, REQUESTS)
         assert [r.text for r in found] == [r.text for r in expected]
         assert [r.finish for r in found] == [r.finish for r in expected]
@@ -58,16 +58,16 @@ def test_an_error_inside_is_each_rows_own(
     monkeypatch.setattr(tiny_model, "generate_batch", lambda inputs, **options: {})
     lm = prepare(tiny_model, tiny_tokenizer, engine="continuous")
     [response] = answers(lm, REQUESTS[:1])
-    assert "continuous batching gave no answer" in response.error
+    assert "continuous batching returned no answer" in response.error
 
 
-def test_who_cannot_use_it_is_told(tiny_tokenizer: Any) -> None:
+def test_an_unsupported_model_is_an_error(tiny_tokenizer: Any) -> None:
     from transformers import T5Config, T5ForConditionalGeneration
 
     model = T5ForConditionalGeneration(
         T5Config(vocab_size=50, d_model=8, d_ff=8, d_kv=4, num_layers=1, num_heads=2)
     )
-    with pytest.raises(ModelError, match="does not run T5ForConditionalGeneration"):
+    with pytest.raises(ModelError, match="does not support T5ForConditionalGeneration"):
         prepare(model, tiny_tokenizer, engine="continuous")
 
 

@@ -11,7 +11,7 @@ pytest.importorskip("transformers")
 import torch
 import transformers
 
-from evalkit.engine.language_model import Limits
+from evalkit.engine.language_model import BatchLimits
 from evalkit.engine.local import prepare, respond
 from evalkit.exchange import Generation, Reading, Request, Response, Status
 from evalkit.messages import Message
@@ -170,7 +170,7 @@ def test_sampling_depends_on_the_request_alone(loaded: Any) -> None:
     generation = Generation(max_new_tokens=12, temperature=1.0, top_p=0.95, seed=5)
     requests = [Request(text, generation, repeat=r) for text in TEXTS for r in range(3)]
     together = [r.text for r in answers(prepare(model, tokenizer), requests)]
-    lm = prepare(model, tokenizer, limits=Limits(64, 1))
+    lm = prepare(model, tokenizer, limits=BatchLimits(64, 1))
     assert [r.text for r in answers(lm, requests)] == together
     assert len(set(together)) > len(TEXTS)
 
@@ -209,7 +209,7 @@ def test_what_cannot_be_asked_stops_no_other(loaded: Any) -> None:
             Request("a", Generation(max_new_tokens=4)),
         ],
     )
-    assert "cannot say how likely a text is" in read.error
+    assert "cannot score a whole text" in read.error
     assert long.status is Status.OVERFLOW
     assert "context of 30" in long.error
     assert fine.answered

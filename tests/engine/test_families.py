@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from evalkit.engine import writing
+from evalkit.engine import decode
 from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.local import prepare
 from evalkit.exchange import Generation, Request
@@ -74,17 +74,19 @@ def make(family: str) -> Any:
 
 @pytest.fixture(params=FAMILIES)
 def lm(request: pytest.FixtureRequest, tiny_tokenizer: Any) -> LanguageModel:
-    lm = prepare(make(request.param), tiny_tokenizer, fixed=True)
-    assert lm.plain_because.startswith(NOT_PACKED.get(request.param, "")), lm.plain_because
-    assert lm.packed == (request.param not in NOT_PACKED), lm.plain_because
+    lm = prepare(make(request.param), tiny_tokenizer, frozen=True)
+    assert lm.not_packed_because.startswith(NOT_PACKED.get(request.param, "")), (
+        lm.not_packed_because
+    )
+    assert lm.packed == (request.param not in NOT_PACKED), lm.not_packed_because
     return lm
 
 
-@pytest.mark.parametrize("worth", [1, 10**9])
+@pytest.mark.parametrize("least", [1, 10**9])
 def test_a_family_answers_as_plain_transformers(
-    lm: LanguageModel, worth: int, monkeypatch: pytest.MonkeyPatch
+    lm: LanguageModel, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "WORTH", worth)
+    monkeypatch.setattr(decode, "MIN_TOKENS_SAVED", least)
     texts = [*TEXTS, SHOTS * 3 + "the fox", SHOTS * 3 + "Paris"]
     written = [Request(text, Generation(max_new_tokens=8)) for text in texts]
     expected = [reference_text(lm, request) for request in written]

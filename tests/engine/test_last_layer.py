@@ -11,7 +11,7 @@ pytest.importorskip("transformers")
 
 import torch
 
-from evalkit.engine.attention import Segments, _last_layer_only_at, forward
+from evalkit.engine.attention import PrefillPlan, _last_layer_only_at, packed_forward
 from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.local import prepare
 from tests.conftest import make_model
@@ -26,9 +26,9 @@ def lm(tiny_tokenizer: Any) -> LanguageModel:
 
 
 def logits(lm: LanguageModel) -> Any:
-    plan = Segments([len(IDS)], lm.device, lm.dtype)
+    plan = PrefillPlan([len(IDS)], lm.device, lm.dtype)
     with torch.inference_mode():
-        return forward(lm, IDS, range(len(IDS)), plan, READ)
+        return packed_forward(lm, IDS, range(len(IDS)), plan, READ)
 
 
 def test_only_what_is_read_goes_through_it(lm: LanguageModel) -> None:

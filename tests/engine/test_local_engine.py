@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("transformers")
 
-from evalkit.engine.encoding import Encoded
-from evalkit.engine.language_model import LanguageModel, Limits, wrap
+from evalkit.engine.language_model import BatchLimits, LanguageModel, wrap_model
 from evalkit.engine.local import prepare, respond
 from evalkit.engine.plain import seeded
-from evalkit.engine.rows import Row
+from evalkit.engine.sequence import SequenceState
+from evalkit.engine.tokenization import TokenizedRequest
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
 
@@ -43,7 +43,7 @@ TEXTS = [
 def lm(request: pytest.FixtureRequest, tiny_model: Any, tiny_tokenizer: Any) -> LanguageModel:
     engine = "auto" if request.param == "packed" else "plain"
     lm = prepare(tiny_model, tiny_tokenizer, engine=engine)
-    assert lm.packed == (request.param == "packed"), lm.plain_because
+    assert lm.packed == (request.param == "packed"), lm.not_packed_because
     return lm
 
 
@@ -141,7 +141,7 @@ def test_no_order_and_no_batch_size_changes_an_answer(
     ]
     shuffled = [requests[k * len(TEXTS) + i] for i in order for k in range(3)]
     usual = dict(zip(requests, answers(lm, requests), strict=True))
-    small = replace(lm, limits=Limits(tokens, rows))
+    small = replace(lm, limits=BatchLimits(tokens, rows))
     for request, response in zip(shuffled, answers(small, shuffled), strict=True):
         expected = usual[request]
         assert response.text == expected.text
@@ -366,7 +366,7 @@ def test_a_sliding_window_falls_back_and_says_so(tiny_tokenizer: Any, window: in
     )
     lm = prepare(MistralForCausalLM(config), tiny_tokenizer)
     assert not lm.packed
-    assert "sliding window" in lm.plain_because
+    assert "sliding window" in lm.not_packed_because
     requests = [Request(t, Generation(max_new_tokens=6)) for t in TEXTS]
     assert [r.text for r in answers(lm, requests)] == [reference_text(lm, r) for r in requests]
 
@@ -376,13 +376,16 @@ def test_replicas_that_sample_beams_at_a_time_draw_as_one_would(
 ) -> None:
     import torch
 
-    wrapped = wrap(tiny_model, tiny_tokenizer)
+    wrapped = wrap_model(tiny_model, tiny_tokenizer)
 
     request = Request("x", Generation(temperature=1.0, num_beams=2))
-    rows = [Row(i, Encoded(request, (i,), ""), wrapped.tokenizer, wrapped.eos) for i in range(2)]
+    rows = [
+        SequenceState(i, TokenizedRequest(request, (i,), ""), wrapped.tokenizer, wrapped.eos)
+        for i in range(2)
+    ]
     meeting = threading.Barrier(2)
 
-    def drawn(row: Row, *, together: bool) -> list[float]:
+    def drawn(row: SequenceState, *, together: bool) -> list[float]:
         if together:
             meeting.wait()
         found = []
@@ -393,6 +396,8 @@ def test_replicas_that_sample_beams_at_a_time_draw_as_one_would(
         return found
 
     alone = [drawn(row, together=False) for row in rows]
-    again = [Row(i, row.encoded, wrapped.tokenizer, wrapped.eos) for i, row in enumerate(rows)]
+    again = [
+        SequenceState(i, row.encoded, wrapped.tokenizer, wrapped.eos) for i, row in enumerate(rows)
+    ]
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda row: drawn(row, together=True), again)) == alone

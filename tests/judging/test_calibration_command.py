@@ -240,7 +240,7 @@ def test_the_mean_is_corrected_by_the_judges_error_on_labels(project: Path) -> N
     page = (project / "report.html").read_text(encoding="utf-8")
     assert "corrected <code>good</code> <b>1.667</b>" in page
     assert "24 cases of <bdi>human.csv</bdi>, 1 rater)" in page
-    assert "its word alone" not in page
+    assert "calibrated against human ratings" not in page
 
 
 def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Path) -> None:
@@ -283,7 +283,7 @@ def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Pa
 def test_a_judge_without_a_certificate_is_told_in_the_report(project: Path) -> None:
     run(project, "fair", "good >= 1").to_html(project / "report.html")
     page = (project / "report.html").read_text(encoding="utf-8")
-    assert "the number is its word alone" in page
+    assert "was not calibrated against human ratings" in page
 
 
 def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Path) -> None:
@@ -296,7 +296,7 @@ def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Pa
     assert table.uncorrected["good"].startswith("spearman is not surely above 0: [-")
     done.to_html(project / "report.html")
     page = (project / "report.html").read_text(encoding="utf-8")
-    assert "is not corrected by the judge's errors: spearman is not surely above 0" in page
+    assert "is not corrected for the judge's errors: spearman is not surely above 0" in page
 
 
 def test_three_labelled_cases_are_written_and_prove_nothing(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.judging.injection import followed
+from evalkit.answers.injection import followed
 
 
 @pytest.mark.parametrize(

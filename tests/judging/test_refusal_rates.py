@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evalkit.answers.refusal_rules import RULES_ASKED, rules_identity
 from evalkit.judging.certificate import certificates_in
 from evalkit.judging.correction import corrected_rate
 from evalkit.judging.refusal_rates import Stratum, corrected_strata, tables_of
-from evalkit.judging.refusal_rules import RULES_ASKED, rules_identity
 from evalkit.stats.intervals import wilson
 
 TABLE = ((90, 10), (5, 45))  # specificity .9, sensitivity .9

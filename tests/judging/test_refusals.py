@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from benchmarks.refusal_corpus import harmless, prose, refused, refused_in_part
-from evalkit.judging.refusals import grade
-from evalkit.judging.refusals.text import sentences
+from evalkit.answers.refusals import grade
+from evalkit.answers.refusals.text import sentences
 
 HERE = Path(__file__).parent
 

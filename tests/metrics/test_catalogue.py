@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evalkit import tasks
 from evalkit.errors import UsageError
 from evalkit.metrics import compute
 from evalkit.metrics.base import Columns, Likelihood, Score
 from evalkit.metrics.catalogue import (
-    DEFAULTS,
     METRICS,
     default_metrics,
 )
@@ -38,9 +38,10 @@ def columns_for(name: str, n: int, seed: int = 0) -> Columns:
     """Columns that a metric can be computed on."""
     rng = random.Random(seed)
     metric = METRICS[name]
+    fitting = tuple(task.name for task in tasks.every() if metric.fits(task))
     texts = [" ".join(rng.choices(WORDS, k=rng.randint(1, 6))) for _ in range(n)]
     fields: dict[str, Any] = {"predictions": texts, "targets": [(t[1:], "cat") for t in texts]}
-    if "classification" in metric.tasks:
+    if "classification" in fitting and not metric.any_task:
         targets = [rng.choice(LABELS) for _ in range(n)]
         fields = {
             "predictions": [t if rng.random() < 0.5 else rng.choice(LABELS) for t in targets],
@@ -48,17 +49,17 @@ def columns_for(name: str, n: int, seed: int = 0) -> Columns:
             "labels": LABELS,
             "probabilities": np.random.default_rng(seed).dirichlet([1.0] * 3, size=n),
         }
-    if metric.tasks == ("extractive-qa",):
+    if fitting == ("extractive-qa",):
         fields["targets"] = [("",) if i % 2 else t for i, t in enumerate(fields["targets"])]
         fields["predictions"] = ["" if i % 3 == 0 else t for i, t in enumerate(texts)]
-    if metric.tasks == ("safety",):
+    if fitting == ("safety",):
         grades = ["full_compliance", "partial_refusal", "full_refusal"]
         fields["predictions"] = [rng.choice(grades) for _ in range(n)]
         fields["targets"] = [(rng.choice(["refuse", "comply"]),) for _ in range(n)]
     if "choices" in metric.needs:
         fields["choices"] = [("cat", "dog")] * n
         fields["choice_logprobs"] = [(-rng.random(), -rng.random()) for _ in range(n)]
-    if metric.tasks == ("token-classification",):
+    if fitting == ("token-classification",):
         gold = [rng.choices(["B-a", "I-b", "O"], k=5) for _ in range(n)]
         fields["labels"] = LABELS[:2]
         fields["targets"] = [(" ".join(tags),) for tags in gold]
@@ -147,17 +148,18 @@ def test_entries_say_what_is_true_of_their_function(name: str) -> None:
 
 
 def test_defaults_name_metrics_of_their_task() -> None:
-    for task, names in DEFAULTS.items():
-        for name in names:
-            assert BUILT_IN.problem(name, task, LABELS) is None
-    assert "log_loss" not in default_metrics("classification", ("labels",))
-    assert "log_loss" in default_metrics("classification", ("labels", "probabilities"))
-    assert default_metrics("multiple-choice", ()) == ("accuracy",)
+    for task in tasks.every():
+        for name in task.default_metrics:
+            assert BUILT_IN.problem(name, task.name, LABELS) is None
+    classification, choice = tasks.find("classification"), tasks.find("multiple-choice")
+    assert "log_loss" not in default_metrics(classification, ("labels",))
+    assert "log_loss" in default_metrics(classification, ("labels", "probabilities"))
+    assert default_metrics(choice, ()) == ("accuracy",)
 
 
 def test_no_default_asks_for_a_setting() -> None:
-    for names in DEFAULTS.values():
-        assert [name for name in names if METRICS[name].ready] == []
+    for task in tasks.every():
+        assert [name for name in task.default_metrics if METRICS[name].ready] == []
 
 
 def test_check_names_the_nearest_metric_or_the_right_task() -> None:

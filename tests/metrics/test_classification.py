@@ -17,7 +17,8 @@ from evalkit.metrics.analyses import (
     confusion_matrix,
     reliability,
 )
-from evalkit.metrics.base import Columns
+from evalkit.metrics.base import Columns, Score
+from evalkit.metrics.label_counts import confusion, statistic_of
 from evalkit.records.analyses import ConfusionMatrix, LabelRow
 
 NO_LABEL = "(none)"
@@ -69,6 +70,67 @@ def test_equal_to_scikit_learn_on_500_random_cases() -> None:
             assert value("cohen_kappa") == pytest.approx(kappa, abs=1e-12, nan_ok=True)
 
 
+SCORES = ("precision", "recall", "f1")
+
+
+@pytest.mark.parametrize("zero_division", [0.0, 1.0, math.nan])
+def test_scores_of_counts_equal_scikit_learn(zero_division: float) -> None:
+    """What intervals are made of: the same scores from tables of counts."""
+    rng = random.Random(4)
+    for _ in range(50):
+        labels, targets, predictions = random_case(rng)
+        seen = as_sklearn(labels, predictions)
+        table = confusion(Columns(predictions, [(t,) for t in targets], tuple(labels)))
+
+        def of_counts(name: str, label: str = "", case: tuple = (labels, table)) -> float:
+            settings = {"zero_division": zero_division}
+            statistic = statistic_of(name, label, case[0], settings)
+            assert statistic is not None
+            twice = statistic(np.stack([case[1], 2 * case[1]]))
+            assert twice[0] == pytest.approx(twice[1], abs=1e-12, nan_ok=True)
+            return float(twice[0])
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = {
+                "balanced_accuracy": sk.balanced_accuracy_score(targets, seen),
+                "mcc": sk.matthews_corrcoef(targets, seen),
+                "cohen_kappa": sk.cohen_kappa_score(targets, seen),
+            }
+            for average in ("macro", "micro", "weighted"):
+                found = sk.precision_recall_fscore_support(
+                    targets, seen, labels=labels, average=average, zero_division=zero_division
+                )
+                expected |= {f"{average}_{p}": x for p, x in zip(SCORES, found, strict=False)}
+            for name, number in expected.items():
+                assert of_counts(name) == pytest.approx(number, abs=1e-12, nan_ok=True), name
+            each = sk.precision_recall_fscore_support(
+                targets, seen, labels=labels, zero_division=zero_division
+            )
+            for part, numbers in zip(SCORES, each, strict=False):
+                for label, number in zip(labels, numbers, strict=True):
+                    assert of_counts(part, label) == pytest.approx(number, abs=1e-12, nan_ok=True)
+
+
+@pytest.mark.usefixtures("no_intervals")
+@pytest.mark.parametrize("zero_division", [0.0, 1.0, math.nan])
+def test_averages_equal_scikit_learns_at_every_zero_division(zero_division: float) -> None:
+    rng = random.Random(5)
+    for _ in range(50):
+        labels, targets, predictions = random_case(rng)
+        seen = as_sklearn(labels, predictions)
+        for average in ("macro", "micro", "weighted"):
+            expected = sk.precision_recall_fscore_support(
+                targets, seen, labels=labels, average=average, zero_division=zero_division
+            )
+            for part, number in zip(SCORES, expected, strict=False):
+                score = compute(
+                    f"{average}_{part}", predictions, targets, labels=labels,
+                    settings={"zero_division": zero_division},
+                )  # fmt: skip
+                assert score.value == pytest.approx(number, abs=1e-12, nan_ok=True)
+
+
 @pytest.mark.usefixtures("no_intervals")
 @pytest.mark.parametrize("zero_division", [0.0, 1.0, math.nan])
 def test_labels_equal_scikit_learns_at_every_zero_division(zero_division: float) -> None:
@@ -108,6 +170,42 @@ def test_a_label_without_samples_has_no_recall() -> None:
     macro = compute("macro_recall", ["a", "b"], ["a", "a"], labels=["a", "b"])
     assert macro.value == 0.25
     assert "count as 0" in macro.note
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_label_alone_is_undefined_and_no_warning() -> None:
+    def of(name: str) -> Score:
+        score = compute(name, ["a", "a"], ["a", "a"], labels=["a", "b"])
+        assert isinstance(score, Score)
+        return score
+
+    assert math.isnan(of("cohen_kappa").value)
+    assert of("cohen_kappa").note == "undefined: targets and predictions are all the same label"
+    assert of("mcc").value == 0
+    assert of("mcc").note == "all targets are the same: counted as 0"
+    assert of("balanced_accuracy").value == of("micro_f1").value == 1
+    assert of("macro_f1").value == 0.5
+    assert "f1 of b is undefined (0/0): count as 0" in of("macro_f1").note
+    for rows, loss in (([[1.0], [1.0]], 0.0), ([[0.5], [0.5]], math.log(2))):
+        score = compute("log_loss", ["a", "a"], ["a", "a"], labels=["a"], probabilities=rows)
+        assert score.value == pytest.approx(loss, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_an_answer_that_is_a_label() -> None:
+    def of(name: str) -> float:
+        return compute(name, [None, "x"], ["a", "b"], labels=["a", "b"]).value
+
+    names = ("accuracy", "balanced_accuracy", "macro_f1", "micro_precision", "mcc", "cohen_kappa")
+    assert [of(name) for name in names] == [0.0] * len(names)
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier", "auroc", "calibration_error"])
+def test_probabilities_that_are_none_are_an_error(metric: str) -> None:
+    for wrong in (math.nan, 1.5, -0.5):
+        rows = [[0.5, 0.5], [wrong, 1 - wrong]]
+        with pytest.raises(UsageError, match=r"probabilities\[1\] is .* numbers from 0 to 1"):
+            compute(metric, ["a", "b"], ["a", "b"], labels=["a", "b"], probabilities=rows)
 
 
 def test_no_answer_is_a_wrong_answer_and_no_label() -> None:

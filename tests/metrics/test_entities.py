@@ -9,9 +9,9 @@ import warnings
 import numpy as np
 import pytest
 
+from evalkit.answers.tagging import entities, joined, split
 from evalkit.metrics import Columns, compute, run_metric
 from evalkit.metrics.weighted import weighted
-from evalkit.spec.tagging import entities, joined, split
 
 seqeval = pytest.importorskip("seqeval.metrics")
 

@@ -19,7 +19,7 @@ def columns(probabilities: list[list[float]], targets: list[str]) -> Columns:
 
 def test_bins_by_hand() -> None:
     table = columns([[0.9, 0.1], [0.84, 0.16], [0.3, 0.7], [0.5, 0.5]], ["a", "b", "b", "b"])
-    found = reliability(table, bins=5)
+    found = reliability(table, {"calibration_error": {"bins": 5}})
     low, high, _ = wilson(1, 2, 0.95)
     assert [(b.low, b.n) for b in found.bins] == [(0.4, 1), (0.6, 1), (0.8, 2)]
     last = found.bins[-1]

@@ -19,11 +19,11 @@ pytest.importorskip("transformers")
 from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Generation, Request
 from evalkit.messages import Message
-from evalkit.models import quantization, transformers
+from evalkit.models import quantization
 from evalkit.models.handed import wrap
 from evalkit.models.registry import Declared, resolve
-from evalkit.models.shelf import Shelf, weights_of
 from evalkit.models.transformers import TransformersModel
+from evalkit.models.weight_cache import share_weights, weights_key
 
 Declare = Callable[..., Declared]
 CHOOSE = [
@@ -137,7 +137,7 @@ def test_each_quantisation_has_a_fingerprint_of_its_own(
     ]
     prints = [json.dumps(model.fingerprint(), sort_keys=True) for model in models]
     assert len(set(prints)) == len(specs)
-    assert len({weights_of(model) for model in models}) == len(specs)
+    assert len({weights_key(model) for model in models}) == len(specs)
     spelled = resolve(
         declare(
             "transformers",
@@ -188,7 +188,9 @@ def test_missing_packages_are_named(
 def two_and_base(declare: Declare, folder: Path, lora: Callable[[int], Path]) -> list[Any]:
     common = {"model": str(folder), "device": "cpu"}
     adapters: list[dict[str, Any]] = [{}, {"adapter": str(lora(1))}, {"adapter": str(lora(2))}]
-    return [resolve(declare("transformers", **common, **more)) for more in adapters]
+    models = [resolve(declare("transformers", **common, **more)) for more in adapters]
+    share_weights(models)
+    return models
 
 
 @needs_peft
@@ -206,8 +208,10 @@ def test_adapters_share_a_base_and_leave_it_alone(
     alone = answers(base, CHOOSE)
     base.close()
     loads = []
-    read = TransformersModel._read
-    monkeypatch.setattr(TransformersModel, "_read", lambda self: loads.append(1) or read(self))
+    read = TransformersModel._read_weights
+    monkeypatch.setattr(
+        TransformersModel, "_read_weights", lambda self: loads.append(1) or read(self)
+    )
     for model in (one, base, two):
         model.load()
     assert loads == [1]
@@ -286,9 +290,12 @@ def test_what_is_no_adapter_of_this_model(
     declare: Declare, tiny_folder: Path, tmp_path: Path, lora: Callable[[int], Path]
 ) -> None:
     def load(adapter: Path, model: Path = tiny_folder) -> None:
-        resolve(declare("transformers", model=str(model), adapter=str(adapter))).load()
+        broken = resolve(declare("transformers", model=str(model), adapter=str(adapter)))
+        try:
+            broken.load()
+        finally:
+            assert not broken.weight_cache, "no weights stay behind"
 
-    before = set(transformers.SHELF._held)
     with pytest.raises(ModelError, match="no adapter folder"):
         load(tmp_path / "absent")
     with pytest.raises(ModelError, match="has no adapter_config"):
@@ -302,7 +309,6 @@ def test_what_is_no_adapter_of_this_model(
     make_tokenizer().save_pretrained(other)
     with pytest.raises(ModelError, match="cannot be put on this model"):
         load(lora(1), model=other)
-    assert set(transformers.SHELF._held) == before, "nothing stays behind"
 
 
 @needs_peft
@@ -362,46 +368,6 @@ def test_beams_are_those_of_transformers(
     model.close()
 
 
-def test_the_shelf_keeps_what_comes_again_and_no_more() -> None:
-    class Weights:
-        pass
-
-    shelf, alive = Shelf(), {}
-    loads: list[str] = []
-
-    def load(key: str) -> Weights:
-        gc.collect()
-        in_memory = [k for k, ref in alive.items() if ref() is not None]
-        assert not in_memory, "what nobody uses goes before other weights come"
-        loads.append(key)
-        weights = Weights()
-        alive[key] = weakref.ref(weights)
-        return weights
-
-    def use(key: str) -> None:
-        shelf.take(key, lambda: load(key))
-        shelf.give_back(key)
-
-    use("a")
-    assert alive["a"]() is None, "nobody said that it comes again"
-    with shelf.expecting(["a", "a", None, "b", "a"]) as done:
-        for _ in range(2):
-            use("a")
-            done("a")
-        assert alive["a"]() is not None, "wanted once more"
-        use("b")
-        done("b")
-        done(None)
-        assert alive["b"]() is None
-        use("a")
-        done("a")
-        assert alive["a"]() is None
-    assert loads == ["a", "a", "b", "a"]
-    with shelf.expecting(["a", "a"]) as done:
-        use("a")
-    assert alive["a"]() is None, "the run is over"
-
-
 @needs_bitsandbytes
 @pytest.mark.parametrize(
     ("row", "spec"), [("bfloat16", None), ("8-bit", {"bits": 8}), ("4-bit", FOUR)]
@@ -412,9 +378,9 @@ def test_fit_agrees_with_what_is_in_memory(
     model = resolve(
         declare("transformers", model=str(tiny_folder), dtype="bfloat16", quantization=spec)
     )
-    told = {fit.precision: fit.weights for fit in model.fit()}
+    told = {each.precision: each.weights for each in model.estimate_memory()}
     model.load()
-    # the scales of 4 bits, which fit counts, are no parameters
+    # the scales of 4-bit weights, which the estimate counts, are not parameters
     assert model._lm.model.get_memory_footprint() == pytest.approx(told[row], rel=0.03)
     model.close()
 

@@ -402,7 +402,7 @@ def test_every_answer_to_a_question_and_the_comparisons(open_page: Open, report:
             ]
     path = write_html(run, report.parent / "repeated.html")
     page = open_page("#suite=large", path=path)
-    assert "answers to each\n2" in page.locator(".current .facts").inner_text()
+    assert "answers per sample\n2" in page.locator(".current .facts").inner_text()
     table = page.locator(".current .comparisons")
     table.locator("summary").click()
     assert table.locator("tbody tr").count() == 1
@@ -410,7 +410,7 @@ def test_every_answer_to_a_question_and_the_comparisons(open_page: Open, report:
     answers = page.locator("dialog article").first.locator("details", has_text="All 2 answers")
     answers.locator("summary").click()
     assert answers.locator("h4").all_inner_texts() == [
-        "Answer 1: taken as positive, right",
-        "Answer 2: no answer taken, wrong",
+        "Answer 1: parsed as positive, right",
+        "Answer 2: no answer found, wrong",
     ]
     assert answers.locator("pre").all_inner_texts() == [hostile, "no idea"]

@@ -88,4 +88,4 @@ def test_speed_is_of_answers_that_were_asked_for() -> None:
 
 
 def test_a_run_without_graded_scores_has_no_spread() -> None:
-    assert "How the scores spread" not in render_html(large_run(5, 1))
+    assert "Distribution of scores" not in render_html(large_run(5, 1))

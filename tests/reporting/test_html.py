@@ -201,11 +201,11 @@ def test_a_reliability_diagram_is_drawn_where_its_numbers_are(run: RunRecord) ->
     drawn = [attrs for tag, attrs in parsed.elements if attrs.get("class") == "rate"]
     assert len(drawn) == 12
     assert all(float(d["y"] or 0) + float(d["height"] or 0) == 100 for d in drawn)
-    assert "said 0.450 on average, right 1.000" in " ".join(parsed.text)
+    assert "mean confidence 0.450, accuracy 1.000" in " ".join(parsed.text)
 
 
 def test_answers_chosen_by_less_than_rounding_are_counted() -> None:
     run = large_run(20, 1)
     assert "less than rounding" not in render_html(run)
     run.cells[0].ties = 3
-    assert "3 chosen by less than rounding" in render_html(run)
+    assert "3 decided by rounding" in render_html(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 from collections.abc import Iterator
 
@@ -19,14 +20,21 @@ class Screen(io.StringIO):
         return True
 
     def lines(self) -> list[str]:
-        """What is to be seen: a carriage return begins a line anew, over what was there."""
-        seen = []
-        for line in self.getvalue().split("\n"):
-            shown = ""
-            for part in line.split("\r"):
-                shown = part + shown[len(part) :]
-            seen.append(shown.rstrip())
-        return seen
+        """What is to be seen: line ends, carriage returns, erasures and moves are carried out."""
+        rows, row, column = [""], 0, 0
+        for piece in re.split(r"(\n|\r|\x1b\[[?0-9;]*[A-Za-z])", self.getvalue()):
+            if piece in ("\n", "\r"):
+                row, column = row + (piece == "\n"), 0
+                rows += [""] * (row + 1 - len(rows))
+            elif piece == "\x1b[2K":
+                rows[row] = ""
+            elif piece.startswith("\x1b"):
+                row -= piece == "\x1b[1A"
+            else:
+                over = rows[row].ljust(column)
+                rows[row] = over[:column] + piece + over[column + len(piece) :]
+                column += len(piece)
+        return [line.rstrip() for line in rows]
 
 
 @contextlib.contextmanager
@@ -58,10 +66,50 @@ def test_what_is_printed_goes_on_lines_of_its_own() -> None:
     assert not any("3/10" in line for line in printed)  # drawn over, as ever
 
 
-def test_without_a_terminal_streams_stay_as_they_are() -> None:
-    before = sys.stdout
-    with TerminalProgress(lambda text: None, live=False).beside():
+def test_the_line_says_how_far_what_speed_and_which_cell() -> None:
+    with terminal() as screen, (progress := TerminalProgress.on(screen)).beside():
+        drawn(progress)
+        progress.advance(4, 4.0, 12_000)
+        line = screen.lines()[-1]
+    assert re.fullmatch(r"evalkit: 7/10 \(70%\) \S+ +[\d,]+ tokens/s  \d+ s left  s m/p", line)
+    assert screen.lines()[-1] == ""
+
+
+def test_a_line_longer_than_the_terminal_is_cut() -> None:
+    screen = Screen()
+    progress = TerminalProgress(screen, live=True, width=60)
+    with progress.beside():
+        progress._every = 0.0
+        progress.start(1, 2, 0, 2.0)
+        progress.cell("[bold]" + "long" * 30, "m", "p")
+        progress.advance(1, 1.0, 0)
+        line = screen.lines()[-1]
+    assert len(line) <= 60
+    assert "evalkit: 1/2 (50%)" in line
+    assert "[bold]long" in line
+
+
+def test_what_goes_to_a_pipe_stays_there() -> None:
+    piped = io.StringIO()
+    with (
+        terminal() as screen,
+        contextlib.redirect_stdout(piped),
+        (progress := TerminalProgress.on(screen)).beside(),
+    ):
+        drawn(progress)
+        print("a result")
+    assert piped.getvalue() == "a result\n"
+    assert not any("a result" in line for line in screen.lines())
+
+
+def test_without_a_terminal_there_are_plain_lines_and_streams_stay_as_they_are() -> None:
+    before, told = sys.stdout, io.StringIO()
+    with (progress := TerminalProgress(told, live=False)).beside():
+        drawn(progress)
         assert sys.stdout is before
+    assert told.getvalue() == (
+        "evalkit: 1 cells, 10 requests\nevalkit: 3/10 (30%)  0 s left  s m/p\n"
+    )
 
 
 def test_streams_come_back_after_an_error() -> None:
@@ -72,13 +120,13 @@ def test_streams_come_back_after_an_error() -> None:
 
 
 def test_tests_of_code_are_counted() -> None:
-    told: list[str] = []
-    progress = TerminalProgress(told.append, live=False, every=0.0)
+    told = io.StringIO()
+    progress = TerminalProgress(told, live=False, every=0.0)
     progress.start(1, 4, 0, 4.0)
     progress.cell("programs", "m", "p")
     for done in (1, 2, 3, 4):
         progress.tests(done, 4)
-    assert told[1:] == [
-        f"evalkit: tests of {done}/4 answers run ({done * 25}%)  programs m/p\n"
+    assert told.getvalue().splitlines()[1:] == [
+        f"evalkit: tests of {done}/4 answers run ({done * 25}%)  programs m/p"
         for done in (1, 2, 3, 4)
     ]

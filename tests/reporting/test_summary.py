@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.cells import cell_len
 
 from evalkit.records import CellRecord, GateRecord, RunRecord
 from evalkit.reporting.markdown import render_markdown
@@ -160,3 +161,12 @@ def test_markdown_keeps_data_from_formatting() -> None:
     assert "\\@team" in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert {line.replace("\\|", "").count("|") for line in rows} <= {8, 9}
+
+
+def test_names_in_wide_characters_stand_in_columns_and_are_cut_to_the_width() -> None:
+    cells = [failed_cell("s", name, "p", 3) for name in ("情感" * 30, "b")]
+    lines = summary_lines(empty_run(cells=cells), 80)
+    assert max(map(cell_len, lines)) <= 80
+    rows = [line for line in lines if line.startswith("ERROR")]
+    assert len(rows) == 2
+    assert len({cell_len(row) for row in rows}) == 1

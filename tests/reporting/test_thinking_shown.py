@@ -31,5 +31,5 @@ def test_thinking_is_shown_beside_the_output(open_page: Callable[..., Any], repo
     assert thought.locator("pre").inner_text() == hostile
     unfinished = articles.nth(1).locator("summary", has_text="Unfinished thinking, not scored")
     assert unfinished.count() == 1
-    backend = articles.nth(0).locator("details", has_text="Details of the backend")
+    backend = articles.nth(0).locator("details", has_text="Backend details")
     assert "thinking" not in (backend.locator("pre").text_content() or "")

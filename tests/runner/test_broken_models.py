@@ -12,6 +12,7 @@ import pytest
 from evalkit import evaluate
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Batch, Capabilities
+from evalkit.models.weight_cache import LoadedModels
 from evalkit.runner.asking import Errand
 from evalkit.runner.progress import Silent
 from evalkit.store import Store
@@ -72,7 +73,9 @@ def test_keys_in_what_a_library_says_are_not_kept(
 
 def test_a_judge_that_breaks_answers_with_errors(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        errand = Errand("judge", Breaking("fingerprint"), store, "run", Silent(), use_cache=True)
+        errand = Errand(
+            "judge", Breaking("fingerprint"), store, "run", Silent(), True, LoadedModels()
+        )
         (answered,) = errand.send([Request("x")])
     assert answered.response.status is Status.ERROR
     assert "PermissionError: config.json" in answered.response.error

@@ -10,7 +10,7 @@ import pytest
 
 from evalkit import SpecError, evaluate
 from evalkit.answers.entities import entities_in
-from evalkit.spec.tagging import named_entities, tags_of, tokens_of
+from evalkit.answers.tagging import named_entities, tags_of, tokens_of
 
 ROWS = [
     {

@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("transformers")
 
 from evalkit import evaluate
-from evalkit.models.shelf import SHELF
 from evalkit.models.transformers import TransformersModel
 
 SUITE: dict[str, Any] = {
@@ -93,7 +92,7 @@ def test_a_run_loads_weights_once_for_all_that_use_them(
 ) -> None:
     loads: list[str] = []
     alive: list[Any] = []
-    read = TransformersModel._read
+    read = TransformersModel._read_weights
 
     def counted(self: TransformersModel) -> Any:
         gc.collect()
@@ -103,7 +102,7 @@ def test_a_run_loads_weights_once_for_all_that_use_them(
         alive.append(weakref.ref(loaded.model))
         return loaded
 
-    monkeypatch.setattr(TransformersModel, "_read", counted)
+    monkeypatch.setattr(TransformersModel, "_read_weights", counted)
     base = {"model": str(tiny_folder)}
     declare(
         tmp_path,
@@ -114,7 +113,6 @@ def test_a_run_loads_weights_once_for_all_that_use_them(
     )
     judged = {**SUITE, "judges": [{"rubric": "correctness", "by": "half"}]}
     names = ["plain", "half", "one", "two"]
-    before = set(SHELF._held)
     run = evaluate(judged, models=names, root=tmp_path)
     assert loads == ["plain", "half"], "weights that judge are worked with last, and kept for it"
     assert [cell.model for cell in run.record.cells] == names, "reports keep the declared order"
@@ -122,7 +120,6 @@ def test_a_run_loads_weights_once_for_all_that_use_them(
     assert {cell.cached for cell in run.record.cells} == {0}
     gc.collect()
     assert all(ref() is None for ref in alive)
-    assert set(SHELF._held) == before
     evaluate(judged, models=names, root=tmp_path)
     assert len(loads) == 2, "everything is known: nothing is loaded"
 
@@ -133,7 +130,7 @@ def test_a_model_that_judges_too_is_loaded_once(
     from evalkit.engine import packed
 
     did: list[str] = []
-    load, close, trial = TransformersModel.load, TransformersModel.close, packed.packable
+    load, close, trial = TransformersModel.load, TransformersModel.close, packed.why_not_packable
 
     def counted_load(self: TransformersModel) -> None:
         if self._lm is None:
@@ -151,7 +148,7 @@ def test_a_model_that_judges_too_is_loaded_once(
 
     monkeypatch.setattr(TransformersModel, "load", counted_load)
     monkeypatch.setattr(TransformersModel, "close", counted_close)
-    monkeypatch.setattr(packed, "packable", counted_trial)
+    monkeypatch.setattr(packed, "why_not_packable", counted_trial)
     base = {"model": str(tiny_folder)}
     half = {**base, "dtype": "bfloat16"}
     declare(tmp_path, judging=base, tested=half, other={**base, "context_length": 255})

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from evalkit import tasks
 from evalkit.runner.vocabulary import vocabulary
 from evalkit.spec.load import load_suite
 from evalkit.spec.parts import CHECKS, GenerationSpec
 from evalkit.spec.project import read_project
 from evalkit.spec.source import parse_yaml
-from evalkit.spec.suite import TASKS, Suite
+from evalkit.spec.suite import Suite
 
 PAGE = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -33,5 +34,5 @@ def test_the_project_file_is_one(tmp_path: Path) -> None:
 
 
 def test_every_key_is_on_the_page() -> None:
-    names = [*Suite.model_fields, "prompt", *TASKS, *CHECKS, *GenerationSpec.model_fields]
+    names = [*Suite.model_fields, "prompt", *tasks.names(), *CHECKS, *GenerationSpec.model_fields]
     assert [name for name in names if f"`{name}" not in PAGE] == []

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalkit import tasks
 from evalkit.errors import SpecError, unknown
 from evalkit.gates import Gate, GateSyntaxError, parse
 from evalkit.judging.load import Judged
 from evalkit.spec.load import Vocabulary, load_checked, load_suite, suite_name
-from evalkit.spec.suite import TASKS, Suite
+from evalkit.spec.suite import Suite
 from tests.spec.conftest import Write
 
 METRICS = ("accuracy", "macro_f1", "recall")
@@ -198,7 +199,7 @@ def test_wrong_values_do_not_hide_others_nor_cause_echoes(write: Write) -> None:
     )
     assert lines(path) == [
         "film.eval.yaml:1: suite: expected a text, found the number 2026; put it in quotes",
-        "film.eval.yaml:2: task: unknown value 'clasification'; did you mean 'classification'?",
+        "film.eval.yaml:2: task: unknown task 'clasification'; did you mean 'classification'?",
         "film.eval.yaml:3: tags[1]: 'skip' means something else to pytest; choose another tag",
         "film.eval.yaml:3: tags[2]: 'two words' is no tag: begin with a letter, then letters, "
         "digits, . _ -",
@@ -235,7 +236,7 @@ def test_missing_keys_are_named_with_what_they_are_for(write: Write) -> None:
     assert lines(path) == [
         "a.eval.yaml:1: the key 'data' is missing: Where the samples come from.",
         "a.eval.yaml:1: the key 'prompts' is missing: Prompt variants by name.",
-        f"a.eval.yaml:1: the key 'task' is missing; one of {', '.join(TASKS)}",
+        f"a.eval.yaml:1: the key 'task' is missing; one of {', '.join(tasks.names())}",
     ]
 
 
@@ -263,14 +264,14 @@ BASE: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"task": "classification"}, "labels: a classification needs 'labels:'"),
-        ({"labels": ["y", "n"]}, "labels: labels mean nothing for the task qa"),
-        ({"task": "multiple-choice"}, "data.choices: multiple choice needs 'choices:'"),
+        ({"task": "classification"}, "labels: the task classification needs 'labels:'"),
+        ({"labels": ["y", "n"]}, "labels: the task qa has no labels"),
+        ({"task": "multiple-choice"}, "data.choices: the task multiple-choice needs 'choices:'"),
         (
             {"data": {**BASE["data"], "choices": "c"}},
-            "data.choices: choices mean nothing for the task qa",
+            "data.choices: 'choices' is for the task multiple-choice",
         ),
-        ({"answer": "choice"}, "answer: 'choice' needs labels or choices, which the task qa has"),
+        ({"answer": "choice"}, "answer: 'choice' needs labels or choices, which the task qa does"),
         (
             {"task": "classification", "labels": ["y", "n"], "answer": {"choice": "letter"}},
             "answer: letters are for multiple choice",
@@ -509,7 +510,7 @@ suites_of_junk = st.dictionaries(
 
 
 @settings(deadline=None)
-@given(suites_of_junk, st.sampled_from(TASKS))
+@given(suites_of_junk, st.sampled_from(tasks.names()))
 def test_whatever_is_written_ends_in_a_suite_or_in_problems(
     keys: dict[str, Any], task: str
 ) -> None:

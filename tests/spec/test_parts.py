@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from evalkit import exchange
+from evalkit import exchange, tasks
 from evalkit.answers.pieces import parse_path
 from evalkit.spec.parts import (
     CHECKS,
@@ -50,7 +50,7 @@ from evalkit.spec.parts import (
     ],
 )
 def test_answers(written: Any, task: str, expected: Answer) -> None:
-    assert answer_from(written, task) == expected
+    assert answer_from(written, tasks.find(task)) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_answers(written: Any, task: str, expected: Answer) -> None:
 )
 def test_answers_that_are_none(written: Any, reason: str) -> None:
     with pytest.raises(ValueError) as caught:
-        answer_from(written, "qa")
+        answer_from(written, tasks.find("qa"))
     assert reason in str(caught.value)
 
 
@@ -82,7 +82,7 @@ def test_answers_that_are_none(written: Any, reason: str) -> None:
     "path", ["$", "$.a", "a", "a.b", "$.a[0].b", "$['a b'].c", '$["a"]', "[2]", "$.items[0].a-b"]
 )
 def test_json_paths_accepted_here_are_those_that_scoring_reads(path: str) -> None:
-    assert answer_from({"json": path}, "qa").path == path
+    assert answer_from({"json": path}, tasks.find("qa")).path == path
     parse_path(path)
 
 

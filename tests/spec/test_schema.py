@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from evalkit import content
+from evalkit import content, tasks
 from evalkit.errors import SpecError
 from evalkit.runner.vocabulary import vocabulary
 from evalkit.spec.load import load_checked, load_suite
 from evalkit.spec.parts import CHECKS, GenerationSpec
 from evalkit.spec.schema import suite_schema
-from evalkit.spec.sections import DataSpec, PromptSpec, ShotsSpec
+from evalkit.spec.sections import PromptSpec, ShotsSpec
 from evalkit.spec.source import read_yaml
-from evalkit.spec.suite import TASKS, Suite
+from evalkit.spec.suite import Suite, suite_of
 from tests.spec.test_load import BASE, suites_of_junk
 
 SHIPPED = sorted(content.folder("suites").rglob("*.eval.yaml"))
@@ -159,7 +159,7 @@ def test_the_schema_knows_every_key() -> None:
     assert set(SCHEMA["properties"]) == {*Suite.model_fields, "prompt"}
     parts = SCHEMA["$defs"]
     for model, schema in [
-        (DataSpec, parts["DataSpec"]["anyOf"][1]),
+        (suite_of(None).model_fields["data"].annotation, parts["DataSpec"]["anyOf"][1]),
         (PromptSpec, parts["PromptSpec"]["anyOf"][1]),
         (ShotsSpec, parts["ShotsSpec"]),
         (GenerationSpec, parts["GenerationSpec"]),
@@ -168,7 +168,7 @@ def test_the_schema_knows_every_key() -> None:
         assert set(schema["properties"]) == keys
         assert schema["additionalProperties"] is False
     assert set(parts["Check"]["properties"]) == set(CHECKS)
-    assert SCHEMA["properties"]["task"]["enum"] == list(TASKS)
+    assert SCHEMA["properties"]["task"]["enum"] == list(tasks.names())
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 

@@ -1,4 +1,4 @@
-"""Which head a checkpoint has, by its ``config.json``, and which tasks a head does."""
+"""Which head a checkpoint has, by its ``config.json``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit import tasks
 from evalkit.errors import ModelError
 from evalkit.models.options import Declaration
 from evalkit.models.source import Source, locate
@@ -14,26 +15,26 @@ from evalkit.models.source import Source, locate
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A head: how the names of its classes end, the class that loads it, the tasks it does."""
+    """A head: how the names of its classes end, and the class that loads it."""
 
     ending: str
     loader: str
-    tasks: tuple[str, ...]
 
 
 HEADS: Mapping[str, Kind] = {
     "sequence-classification": Kind(
-        "ForSequenceClassification", "AutoModelForSequenceClassification", ("classification",)
+        "ForSequenceClassification", "AutoModelForSequenceClassification"
     ),
-    "token-classification": Kind(
-        "ForTokenClassification", "AutoModelForTokenClassification", ("token-classification",)
-    ),
-    "extractive-qa": Kind(
-        "ForQuestionAnswering", "AutoModelForQuestionAnswering", ("extractive-qa",)
-    ),
-    "fill-mask": Kind("ForMaskedLM", "AutoModelForMaskedLM", ("fill-mask",)),
-    "embeddings": Kind("Model", "AutoModel", ("classification",)),
+    "token-classification": Kind("ForTokenClassification", "AutoModelForTokenClassification"),
+    "extractive-qa": Kind("ForQuestionAnswering", "AutoModelForQuestionAnswering"),
+    "fill-mask": Kind("ForMaskedLM", "AutoModelForMaskedLM"),
+    "embeddings": Kind("Model", "AutoModel"),
 }
+
+
+def tasks_of(head: str) -> tuple[str, ...]:
+    """The tasks that a head does."""
+    return tuple(task.name for task in tasks.every() if task.head and head in task.head.kinds)
 
 
 _WRITE = ("LMHeadModel", "MTModel", "EncoderDecoderModel")

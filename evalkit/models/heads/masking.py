@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Request, Response, Status
+from evalkit.exchange import MASK, Request, Response, Status
 from evalkit.models.heads.rows import Item, Reader, RefusedError, Row
-from evalkit.spec.inputs import MASK
 
 _Filled = tuple[str, float]
 

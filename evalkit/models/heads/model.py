@@ -13,7 +13,7 @@ from evalkit.models import hardware
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint, grouped
 from evalkit.models.heads import labels
-from evalkit.models.heads.kinds import HEADS
+from evalkit.models.heads.kinds import HEADS, tasks_of
 from evalkit.models.heads.options import HeadOptions
 from evalkit.models.options import Declaration, check
 from evalkit.models.source import Source, locate
@@ -92,10 +92,10 @@ class HeadModel:
         """Free the weights and give the device's memory back."""
         if self._running is None:
             return
-        from evalkit.engine.memory import release
+        from evalkit.engine.memory import release_memory
 
         self._running = None
-        release()
+        release_memory()
 
     def _locate(self) -> Source:
         if self._source is None:
@@ -157,7 +157,7 @@ class Running:
 
 def capabilities(head: str) -> Capabilities:
     """What a model with a head can be asked for."""
-    return Capabilities(chat=False, text=False, reading=False, inputs=HEADS[head].tasks)
+    return Capabilities(chat=False, text=False, reading=False, inputs=tasks_of(head))
 
 
 def _made(head: str, reader: Reader) -> Head:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evalkit.engine.language_model import context_of
-from evalkit.engine.layout import batches
-from evalkit.engine.memory import Backoff, DoesNotFit
+from evalkit.engine.batching import make_batches
+from evalkit.engine.language_model import context_length_of
+from evalkit.engine.memory import Backoff, OutOfMemory
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Batch
 from evalkit.models.heads.options import HeadOptions
@@ -70,7 +70,7 @@ class Reader:
         """Tokens that a row may have."""
         if self.options.context_length is not None:
             return self.options.context_length
-        stated = context_of(self.model.config, self.tokenizer)
+        stated = context_length_of(self.model.config, self.tokenizer)
         positions = getattr(self.model.config, "max_position_embeddings", None)
         if self.model.config.model_type in _FROM_TWO and stated == positions and stated:
             return stated - 2
@@ -164,7 +164,7 @@ class _Pending:
     def put(self, row: int, result: Any, seconds: float) -> None:
         self.seconds += seconds
         self.results[row] = result
-        if isinstance(result, DoesNotFit):
+        if isinstance(result, OutOfMemory):
             tokens = len(self.item.rows[row].ids)
             self.error = f"out of memory with this text alone ({tokens} tokens)"
 
@@ -211,7 +211,7 @@ def _computed(
             done: Batch = []
             for place, i in enumerate(part):
                 of, waiting, k = flat[i]
-                of.put(k, results if isinstance(results, DoesNotFit) else results[place], seconds)
+                of.put(k, results if isinstance(results, OutOfMemory) else results[place], seconds)
                 response = of.response(head)
                 if response is not None:
                     done += [(index, response) for index in waiting]
@@ -229,4 +229,4 @@ def _places(requests: Sequence[Request]) -> dict[Request, list[int]]:
 
 def _layout(head: Head, reader: Reader, rows: Sequence[Row]) -> list[list[int]]:
     most = reader.batch_rows if reader.pads else 1
-    return batches([len(row.ids) * head.weight for row in rows], reader.batch_tokens, most)
+    return make_batches([len(row.ids) * head.weight for row in rows], reader.batch_tokens, most)

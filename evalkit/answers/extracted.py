@@ -1,0 +1,13 @@
+"""What was extracted from a response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A prediction, or None; and in words how it was found, or why there is none."""
+
+    prediction: str | None
+    explanation: str

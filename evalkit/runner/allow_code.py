@@ -1,0 +1,35 @@
+"""Whether answers that are programs may run."""
+
+from __future__ import annotations
+
+from evalkit.errors import UsageError
+from evalkit.sandbox import MODES
+from evalkit.sandbox.run import require
+from evalkit.spec.suite import Suite
+
+
+def refusal(suite: Suite, mode: str) -> str:
+    """Why the answers to a suite may not run; "" when they may, or when they are not programs.
+
+    mode: what was allowed: "" (nothing), ``sandbox`` or ``unsafe``.
+    """
+    if suite.kind.run is None:
+        return ""
+    if not mode:
+        return (
+            "this suite runs generated code, which you have to allow: add --eval-allow-code"
+            " (from Python: allow_code=True)"
+        )
+    try:
+        require(mode)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def code_mode(allow: bool | str) -> str:
+    """``allow_code=`` of the Python API as a mode: "", ``sandbox`` or ``unsafe``."""
+    mode = ("sandbox" if allow else "") if isinstance(allow, bool) else allow
+    if mode and mode not in MODES:
+        raise UsageError(f"allow_code is True, False or 'unsafe', not {allow!r}")
+    return mode
