@@ -23,6 +23,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from evalkit.exchange import Generation, Request, Response, Status
+from evalkit.messages import plain, shown
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
@@ -210,8 +211,7 @@ def _in_timely_batches(answers: Iterable[tuple[int, Response]]) -> Iterator[Batc
 
 def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
     started = time.perf_counter()
-    prompt = _prompt_argument(request)
-    sent = prompt if isinstance(prompt, str) else _readable_chat(request)
+    prompt, sent = plain(request.prompt), shown(request.prompt)
     try:
         if request.choices:
             if choose is None:
@@ -240,7 +240,7 @@ def _batch_calls(
             groups.setdefault((request.generation, request.repeat), []).append(i)
     for members in groups.values():
         started = time.perf_counter()
-        prompts = [_prompt_argument(chunk[i]) for i in members]
+        prompts = [plain(chunk[i].prompt) for i in members]
         try:
             raws = _list_of(generate(chunk[members[0]], prompts))
             if len(raws) != len(prompts):
@@ -279,7 +279,7 @@ def _await_result(returned: Awaitable[Any]) -> Any:
 
 
 def _response_of(raw: Any, request: Request, seconds: float) -> Response:
-    sent = request.prompt if isinstance(request.prompt, str) else _readable_chat(request)
+    sent = shown(request.prompt)
     try:
         if isinstance(raw, BaseException):
             raise raw
@@ -344,17 +344,6 @@ def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
     return Response(
         Status.OK, text=request.choices[best], sent=sent, logprobs=logprobs, seconds=seconds
     )
-
-
-def _prompt_argument(request: Request) -> str | list[dict[str, str]]:
-    if isinstance(request.prompt, str):
-        return request.prompt
-    return [{"role": m.role, "content": m.content} for m in request.prompt]
-
-
-def _readable_chat(request: Request) -> str:
-    """A chat as readable text: there is no chat template whose output could be shown."""
-    return "\n\n".join(f"{m.role}: {m.content}" for m in request.prompt if not isinstance(m, str))
 
 
 def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:

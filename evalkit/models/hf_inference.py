@@ -11,6 +11,7 @@ from pydantic import Field
 
 from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response
+from evalkit.messages import is_text
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.options import Declaration, check
@@ -67,8 +68,8 @@ class InferenceModel:
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Responses as they arrive (see ``evalkit.models.remote.client``)."""
-        texts = [r for r in requests if isinstance(r.prompt, str)]
-        chats = [r for r in requests if not isinstance(r.prompt, str)]
+        texts = [r for r in requests if is_text(r.prompt)]
+        chats = [r for r in requests if not is_text(r.prompt)]
         instead = "Hugging Face Inference has no such parameter; for chats, use extra_body"
         more = ("top_k", "repetition_penalty")
         usual = ("top_p", "seed")
@@ -108,7 +109,7 @@ class InferenceModel:
         client = self._client()
 
         async def send(request: Request) -> Response:
-            if isinstance(request.prompt, str):
+            if is_text(request.prompt):
                 return await self._text(client, request)
             return await self._chat(client, request)
 

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from evalkit.errors import ModelError, unknown
 from evalkit.exchange import Request, Response
+from evalkit.messages import is_text
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.options import Declaration, check
@@ -218,7 +219,7 @@ class OpenAIModel:
                 body["top_p"] = generation.top_p
         if generation.stop:
             body["stop"] = list(generation.stop)
-        if request.json_schema and not isinstance(request.prompt, str):
+        if request.json_schema and not is_text(request.prompt):
             wanted = {"name": "answer", "strict": True, "schema": json.loads(request.json_schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
         for parameter in options.accepts:
@@ -226,7 +227,7 @@ class OpenAIModel:
                 body[parameter] = getattr(generation, parameter)
         for refused in options.omit:
             body.pop(refused, None)
-        if isinstance(request.prompt, str):
+        if is_text(request.prompt):
             return {"prompt": request.prompt, **body}
         return {"messages": prompts.messages(request.prompt), **body}
 
@@ -252,7 +253,7 @@ class _Sender:
         call = _Call(self._model, self._server, request)
         if not request.choices:
             return replies.parse_reply(request, await call.post(self._model.body(request)))
-        kind = "text" if isinstance(request.prompt, str) else "chat"
+        kind = "text" if is_text(request.prompt) else "chat"
         methods = self._model.methods
         async with self._probing:
             if kind not in methods:
@@ -281,7 +282,7 @@ class _Call:
     async def probe(self) -> Method:
         """The first method that the server supports, tried with this request. Raises ModelError."""
         wanted = self._model.options.choices
-        text = isinstance(self._request.prompt, str)
+        text = is_text(self._request.prompt)
         own: Method = "completions-echo" if text else "chat-prompt-logprobs"
         methods: tuple[Method, ...] = (own, "first-token") if wanted == "auto" else (wanted,)
         for method in methods:
@@ -329,13 +330,13 @@ class _Call:
         return likelihood.from_prompt_tokens(request, scored, reference)
 
     async def _echo(self, continuation: str) -> list[tuple[int, float]]:
-        if not isinstance(self._request.prompt, str):
+        if not is_text(self._request.prompt):
             raise likelihood.NotOfferedError("completions-echo supports only raw texts")
         text = likelihood.join_choice(self._request.prompt, continuation)
         return likelihood.echoed(await self.post(likelihood.echo_body(text)), text)
 
     async def _continued(self, continuation: str) -> list[tuple[str, float]]:
-        if isinstance(self._request.prompt, str):
+        if is_text(self._request.prompt):
             raise likelihood.NotOfferedError("chat-prompt-logprobs supports only chats")
         body = likelihood.continued_body(self._request, continuation)
         return likelihood.prompt_tokens_of(await self.post(body))

@@ -8,7 +8,8 @@ from time import perf_counter
 
 from evalkit import tasks
 from evalkit.errors import EvalkitError
-from evalkit.exchange import Generation, Message, Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status
+from evalkit.messages import Message
 from evalkit.models.base import Model
 
 QUESTION = "What is the capital of France? Answer in one sentence."

@@ -12,6 +12,7 @@ from typing import Any
 
 from evalkit.errors import SpecError
 from evalkit.exchange import Request
+from evalkit.messages import size
 from evalkit.models.base import Batch, Capabilities, Model
 from evalkit.models.options import Declaration, problem
 
@@ -119,10 +120,8 @@ def share_out(requests: Sequence[Request], count: int) -> list[list[int]]:
 
 def _size(request: Request) -> int:
     """The approximate work of a request, in characters."""
-    prompt = request.prompt
-    texts = [prompt] if isinstance(prompt, str) else [message.content for message in prompt]
     written = 0 if request.choices or request.reading else 4 * request.generation.max_new_tokens
-    return sum(map(len, texts)) + written
+    return size(request.prompt) + written
 
 
 def _work(

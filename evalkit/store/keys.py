@@ -7,6 +7,7 @@ import json
 from dataclasses import fields
 
 from evalkit.exchange import Request
+from evalkit.messages import canonical
 
 
 def digest(value: object) -> str:
@@ -24,7 +25,7 @@ def response_key(fingerprint: str, request: Request, salt: str = "") -> str:
     shared with other runs (``--eval-no-cache``, models of unknown identity).
     """
     generation = request.generation
-    parts: list[object] = [fingerprint, request.prompt, request.repeat, salt]
+    parts: list[object] = [fingerprint, canonical(request.prompt), request.repeat, salt]
     if request.inputs is not None:
         inputs = request.inputs
         parts.append(["inputs", inputs.task, inputs.texts, inputs.labels])

@@ -12,6 +12,7 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
 from evalkit.exchange import UNANSWERED, Response, Status
+from evalkit.messages import from_openai, plain
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -165,7 +166,7 @@ def sample_body(sample: SampleRecord, keys: Sequence[str | None]) -> dict[str, A
         "index": sample.index,
         "fields": sample.fields,
         "targets": sample.targets,
-        "prompt": sample.prompt,
+        "prompt": plain(sample.prompt),
         "scores": sample.scores,
         "answers": [_answer_body(*pair) for pair in zip(sample.answers, keys, strict=True)],
     }
@@ -207,6 +208,7 @@ def to_sample(
     """
     if "answers" not in body:
         body = upgraded_sample(body, old)
+    body["prompt"] = from_openai(body["prompt"])
     body["answers"] = [_to_answer(answer, responses) for answer in body["answers"]]
     return _known(SampleRecord, body)
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ModelError, SpecError
-from evalkit.exchange import Generation, Message, Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status
+from evalkit.messages import Message
 from evalkit.models.registry import Declared, resolve
 
 Declare = Callable[..., Any]

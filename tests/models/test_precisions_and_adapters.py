@@ -17,7 +17,8 @@ import pytest
 pytest.importorskip("transformers")
 
 from evalkit.errors import ModelError, SpecError
-from evalkit.exchange import Generation, Message, Request
+from evalkit.exchange import Generation, Request
+from evalkit.messages import Message
 from evalkit.models import quantization
 from evalkit.models.in_memory import as_model
 from evalkit.models.registry import Declared, resolve

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Generation, Message, Request, Status
+from evalkit.exchange import Generation, Request, Status
+from evalkit.messages import Message
 from evalkit.models.openai import OpenAIModel
 from evalkit.models.registry import Declared, resolve
 from evalkit.models.remote.client import ClientConfig, send_all

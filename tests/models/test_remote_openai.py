@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ModelError, SpecError
-from evalkit.exchange import Generation, Message, Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status
+from evalkit.messages import Message
 from evalkit.models.registry import Declared, resolve
 from evalkit.models.remote import model_card
 from evalkit.models.remote.failures import retry_after

@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("transformers")
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Generation, Message, Request, Status
+from evalkit.exchange import Generation, Request, Status
+from evalkit.messages import Message
 from evalkit.models.in_memory import as_model
 from evalkit.models.registry import resolve
 

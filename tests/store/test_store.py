@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import StoreError, UsageError
-from evalkit.exchange import Generation, Message, Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status
+from evalkit.messages import Message
 from evalkit.records import (
     Answer,
     CellRecord,

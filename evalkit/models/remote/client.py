@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 
 from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response, Status
+from evalkit.messages import shown
 from evalkit.models.base import Batch
 from evalkit.models.remote.concurrency import ConcurrencyLimiter
 from evalkit.models.remote.failures import (
@@ -27,7 +28,6 @@ from evalkit.models.remote.failures import (
 )
 from evalkit.models.remote.loop import LOOP
 from evalkit.models.remote.options import RemoteOptions
-from evalkit.models.remote.prompts import prompt_text
 from evalkit.models.remote.usage import Usage
 
 Send = Callable[[Request], Awaitable[Response]]
@@ -214,13 +214,13 @@ class _Retrier:
         if isinstance(failure, RequestRejectedError):
             status = Status.OVERFLOW if failure.overflow else Status.ERROR
             message = self.config.redact(str(failure))
-            return Response(status, sent=prompt_text(request.prompt), error=message)
+            return Response(status, sent=shown(request.prompt), error=message)
         raise ModelError(self.config.redact(str(failure))) from None
 
     def _failed(self, request: Request, attempts: int, why: str) -> Response:
         count = {0: "not sent", 1: "1 attempt"}.get(attempts, f"{attempts} attempts")
         message = self.config.redact(f"{why} ({count})")
-        response = Response(Status.ERROR, sent=prompt_text(request.prompt), error=message)
+        response = Response(Status.ERROR, sent=shown(request.prompt), error=message)
         return self.config.usage.count(response, max(attempts, 1))
 
 

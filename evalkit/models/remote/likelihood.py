@@ -17,8 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evalkit.exchange import Request, Response, Status
+from evalkit.messages import Message, is_text, shown, to_openai
 from evalkit.models.remote.failures import RequestRejectedError
-from evalkit.models.remote.prompts import messages, prompt_text
+from evalkit.models.remote.prompts import messages
 from evalkit.models.remote.replies import choice
 
 TOP = 20
@@ -67,7 +68,7 @@ def echoed(reply: Mapping[str, Any], text: str) -> list[tuple[int, float]]:
 
 def from_echo(request: Request, scored: Sequence[Sequence[tuple[int, float]]]) -> Response:
     """The sum of each choice, from the last token border that all choices share."""
-    assert isinstance(request.prompt, str)
+    assert is_text(request.prompt)
     end = len(request.prompt)
     border = min(max(o for o, _ in tokens_ if o <= end) for tokens_ in scored)
     sums = [[value for offset, value in tokens_ if offset >= border] for tokens_ in scored]
@@ -84,13 +85,11 @@ def from_echo(request: Request, scored: Sequence[Sequence[tuple[int, float]]]) -
 
 def continued_body(request: Request, continuation: str) -> dict[str, Any]:
     """The body of a request that scores a choice as the assistant's turn."""
-    turns = messages(request.prompt)
-    if turns and turns[-1]["role"] == "assistant":
-        turns[-1] = {"role": "assistant", "content": turns[-1]["content"] + continuation}
-    else:
-        turns.append({"role": "assistant", "content": continuation})
+    assert not is_text(request.prompt)
+    turns = list(request.prompt)
+    begun = turns.pop().text if turns and turns[-1].role == "assistant" else ""
     return {
-        "messages": turns,
+        "messages": to_openai([*turns, Message("assistant", begun + continuation)]),
         "max_tokens": 1,
         "temperature": 0,
         "prompt_logprobs": 1,
@@ -145,7 +144,7 @@ def _common(a: Sequence[tuple[str, float]], b: Sequence[tuple[str, float]]) -> i
 
 def first_token_body(request: Request, limit: str) -> dict[str, Any]:
     """The body of a request for the most likely first tokens."""
-    if isinstance(request.prompt, str):
+    if is_text(request.prompt):
         return {"prompt": request.prompt, limit: 1, "temperature": 0, "logprobs": 5}
     turns = messages(request.prompt)
     return {"messages": turns, limit: 1, "temperature": 0, "logprobs": True, "top_logprobs": TOP}
@@ -241,7 +240,7 @@ def most_likely(
     return Response(
         Status.OK,
         text=request.choices[best],
-        sent=prompt_text(request.prompt),
+        sent=shown(request.prompt),
         logprobs=tuple(logprobs),
         choice_tokens=tuple(counts),
         finish="stop",

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Generation, Prompt, Request
+from evalkit.exchange import Generation, Request
+from evalkit.messages import Message, Prompt, is_text, to_openai
 
 DEFAULTS = Generation()
 
 
-def messages(prompt: Prompt) -> list[dict[str, str]]:
+def messages(prompt: Prompt) -> list[dict[str, Any]]:
     """The messages of a chat; a raw text becomes a user message (see ``check_supported``)."""
-    if isinstance(prompt, str):
-        return [{"role": "user", "content": prompt}]
-    return [{"role": m.role, "content": m.content} for m in prompt]
-
-
-def prompt_text(prompt: Prompt) -> str:
-    """A prompt as readable text: the server applies its own chat template."""
-    if isinstance(prompt, str):
-        return prompt
-    return "\n\n".join(f"{m.role}: {m.content}" for m in prompt)
+    return to_openai((Message("user", prompt),) if is_text(prompt) else prompt)
 
 
 def check_supported(
@@ -45,7 +38,7 @@ def check_supported(
                     f"'{name}' does not support {parameter}: {value} of the suite's 'generation:'."
                     f" {instead}"
                 )
-    if not text and any(isinstance(request.prompt, str) for request in requests):
+    if not text and any(is_text(request.prompt) for request in requests):
         raise ModelError(
             f"'{name}' supports only chats, and this suite's prompt is a raw text ('text:'); write"
             " it as 'user:'"

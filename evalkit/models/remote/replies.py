@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.exchange import Request, Response, Status
+from evalkit.messages import shown
 from evalkit.models.remote.failures import TemporaryError, shorten
-from evalkit.models.remote.prompts import before_stop, prompt_text
+from evalkit.models.remote.prompts import before_stop
 
 
 def choice(reply: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def build_response(
     return Response(
         Status.TRUNCATED if truncated else Status.OK,
         text=text,
-        sent=prompt_text(request.prompt),
+        sent=shown(request.prompt),
         finish="length" if truncated else "stop_string" if stopped else finish or "stop",
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
