@@ -23,14 +23,14 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
-from evalkit.runner.allow_code import refusal
+from evalkit.runner.allow_code import isolation_of, refusal
 from evalkit.runner.baseline import Reference
 from evalkit.runner.bench import Bench, missing_judge
 from evalkit.runner.blame import blamed
 from evalkit.runner.decide import Decided, Relations, decide
 from evalkit.runner.judge import judge
 from evalkit.runner.memory import Peaks
-from evalkit.runner.outcomes import answer_of, plain_prompt
+from evalkit.runner.outcomes import answer_of
 from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
@@ -61,6 +61,7 @@ def execute(
     """
     progress = progress or Silent()
     run.suites = _suite_records(plan)
+    run.provenance |= isolation_of([cell.suite for cell in plan.cells], plan.allow_code)
     store.begin_run(run)
     try:
         answering = [plan.models[name] for name, _ in plan.by_model()]
@@ -233,7 +234,7 @@ def _sample_record(sample: Sample, request: Request | None, answers: list[Answer
         index=sample.index,
         fields=dict(sample.fields),
         targets=list(sample.targets),
-        prompt=plain_prompt(request.prompt) if request else "",
+        prompt=request.prompt if request else "",
         answers=answers,
     )
 
