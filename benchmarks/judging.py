@@ -25,6 +25,7 @@ from evalkit.judging.load import load_rubric
 from evalkit.judging.prompts import Question, material, questions
 from evalkit.judging.reply import read, request
 from evalkit.judging.rubric import Example
+from evalkit.messages import is_text, to_openai
 from evalkit.models.registry import Declared, resolve
 
 EXAMPLES = (
@@ -87,7 +88,8 @@ def one_by_one(model: Any, tokenizer: Any, sent: Request, tokens: int) -> str:
     """One rating as a plain script asks for it."""
     import torch
 
-    messages = [m._asdict() for m in sent.prompt]  # type: ignore[union-attr]
+    assert not is_text(sent.prompt)
+    messages = to_openai(sent.prompt)
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     inputs = tokenizer(text, return_tensors="pt", add_special_tokens=False).to(model.device)
     with torch.inference_mode():

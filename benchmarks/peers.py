@@ -484,7 +484,7 @@ def _folder() -> str:
 def _turns(request: Request) -> list[tuple[str, str]]:
     if isinstance(request.prompt, str):
         return [("user", request.prompt)]
-    return [(message.role, message.content) for message in request.prompt]
+    return [(message.role, message.text) for message in request.prompt]
 
 
 def _text(tokenizer: Any, request: Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evalkit.exchange import Request
+from evalkit.messages import to_openai
 
 
 def answer(model: Any, tokenizer: Any, requests: list[Request], batch: int) -> list[str]:
@@ -36,7 +37,7 @@ def rate(model: Any, tokenizer: Any, requests: list[Request], batch: int) -> lis
 def _text(tokenizer: Any, request: Request) -> str:
     if isinstance(request.prompt, str):
         return request.prompt
-    turns = [{"role": m.role, "content": m.content} for m in request.prompt]
+    turns = to_openai(request.prompt)
     return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
 

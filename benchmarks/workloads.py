@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from evalkit.exchange import Generation, Message, Request
+from evalkit.exchange import Generation, Request
+from evalkit.messages import Message
 
 LABELS = ("positive", "negative", "neutral")
 WORDS = (

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evalkit.api import Run, evaluate, load_run
     from evalkit.errors import EvalkitError, ModelError, SpecError, StoreError, UsageError
-    from evalkit.exchange import Generation, Message, Request, Response, Status
+    from evalkit.exchange import Generation, Request, Response, Status
+    from evalkit.messages import Message
     from evalkit.metrics import compute
 
 __version__ = "0.1.0"
@@ -26,7 +27,7 @@ _HOMES = {
     "StoreError": "evalkit.errors",
     "UsageError": "evalkit.errors",
     "Generation": "evalkit.exchange",
-    "Message": "evalkit.exchange",
+    "Message": "evalkit.messages",
     "Request": "evalkit.exchange",
     "Response": "evalkit.exchange",
     "Status": "evalkit.exchange",

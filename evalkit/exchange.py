@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
+
+from evalkit.messages import Prompt
 
 
 class Status(str, Enum):
@@ -33,24 +35,6 @@ class Status(str, Enum):
 
 UNANSWERED = (Status.ERROR.value, Status.OVERFLOW.value)
 """Statuses of a request that has no answer; there is nothing to score."""
-
-
-class Message(NamedTuple):
-    """One turn of a conversation; ``role`` is system, user or assistant."""
-
-    role: str
-    content: str
-
-
-Prompt = str | tuple[Message, ...]
-"""A raw text for plain completion, or the messages of a chat."""
-
-
-def asked_by(prompt: Prompt) -> str:
-    """What the user says last in a chat, or the whole of a raw text."""
-    if isinstance(prompt, str):
-        return prompt
-    return next((m.content for m in reversed(prompt) if m.role == "user"), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from evalkit.messages import from_openai
 from evalkit.records import Answer, CheckRecord, SampleRecord
 
 
@@ -36,7 +37,9 @@ def sample_record(
         checks=tuple(checks),
         **more,
     )
-    return SampleRecord(id, index, fields, targets, prompt, [answer], dict(scores or {}))
+    return SampleRecord(
+        id, index, fields, targets, from_openai(prompt), [answer], dict(scores or {})
+    )
 
 
 def changed(sample: SampleRecord, **more: Any) -> None:

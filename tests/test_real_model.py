@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit import Run, content, evaluate
+from evalkit import Message, Run, content, evaluate
 
 pytestmark = pytest.mark.model
 SUITES = content.folder("suites")
@@ -37,7 +37,7 @@ def test_every_sample_has_an_answer_and_the_exact_text_sent(run: Run) -> None:
         assert sample.sent.startswith("<|im_start|>system\n")
         assert sample.sent.endswith("<|im_start|>assistant\n")
         assert sample.sent.count("<|im_start|>assistant") == 1 + sum(
-            turn["role"] == "assistant" for turn in sample.prompt if isinstance(turn, dict)
+            turn.role == "assistant" for turn in sample.prompt if isinstance(turn, Message)
         )
         assert str(sample.fields.get("text", sample.fields.get("question"))) in sample.sent
 

@@ -22,7 +22,8 @@ from evalkit.engine.plain import append_tokens, generation_config, seeded
 from evalkit.engine.sampling import sample_next
 from evalkit.engine.sequence import SequenceState
 from evalkit.engine.tokenization import TokenizedRequest
-from evalkit.exchange import Message, Request, Response, Status
+from evalkit.exchange import Request, Response, Status
+from evalkit.messages import Message, is_text, to_openai
 
 if TYPE_CHECKING:
     import torch
@@ -62,11 +63,11 @@ class EncoderDecoderTokenizer:
 
     def _text(self, request: Request) -> tuple[str, bool]:
         """The prompt's text, and whether the tokenizer adds its special tokens."""
-        if isinstance(request.prompt, str):
+        if is_text(request.prompt):
             return request.prompt, True
         if self._lm.chat_template is None and not getattr(self._tokenizer, "chat_template", None):
             return plain_chat(request.prompt), True
-        turns = [{"role": m.role, "content": m.content} for m in request.prompt]
+        turns = to_openai(request.prompt)
         template = self._lm.chat_template
         text = self._tokenizer.apply_chat_template(
             turns,
@@ -111,7 +112,7 @@ class EncoderDecoderTokenizer:
 
 def plain_chat(messages: Sequence[Message]) -> str:
     """A chat as plain text, for models without a chat template."""
-    return "\n\n".join(message.content for message in messages)
+    return "\n\n".join(message.text for message in messages)
 
 
 def score_choices(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[ChoiceLogprobs]:

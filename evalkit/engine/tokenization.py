@@ -18,12 +18,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from evalkit.exchange import Message, Request, Response, Status
+from evalkit.exchange import Request, Response, Status
+from evalkit.messages import Message, is_text, to_openai
 
 REQUESTS_AT_ONCE = 256
 """Requests that are tokenised in one call."""
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class RequestTokenizer:
         self, request: Request, texts: list[str], ids: list[tuple[int, ...]] | None
     ) -> TokenizedRequest | Response:
         def encode(request: Request) -> TokenizedRequest:
-            special = isinstance(request.prompt, str)
+            special = is_text(request.prompt)
             return self._encode(request, texts[0], ids or self._ids(texts, special))
 
         encoded = self._try(encode, request, texts[0])
@@ -112,8 +113,8 @@ class RequestTokenizer:
         return self._overflow(encoded) or encoded
 
     def _try(
-        self, make: Callable[[Request], Result], request: Request, sent: str = ""
-    ) -> Result | Response:
+        self, make: Callable[[Request], _Result], request: Request, sent: str = ""
+    ) -> _Result | Response:
         try:
             return make(request)
         except Exception as error:  # a template or tokenizer may raise anything
@@ -121,8 +122,8 @@ class RequestTokenizer:
 
     def _texts(self, request: Request) -> list[str]:
         """The text of the prompt, then that of prompt and choice for each choice."""
-        special = isinstance(request.prompt, str)
-        text = request.prompt if isinstance(request.prompt, str) else self._render(request.prompt)
+        special = is_text(request.prompt)
+        text = request.prompt if is_text(request.prompt) else self._render(request.prompt)
         gap = " " if special and text and not text[-1].isspace() else ""
         return [text, *(text + ("" if c[:1].isspace() else gap) + c for c in request.choices)]
 
@@ -133,7 +134,7 @@ class RequestTokenizer:
                 "this model has no chat template; write the prompt as `text:`, or declare "
                 "`chat_template` for the model"
             )
-        turns = [{"role": m.role, "content": m.content} for m in messages]
+        turns = to_openai(messages)
         open_turn = bool(turns) and turns[-1]["role"] == "assistant"
         text = self.tokenizer.apply_chat_template(
             turns,
@@ -148,7 +149,7 @@ class RequestTokenizer:
         self, request: Request, text: str, ids: Sequence[tuple[int, ...]]
     ) -> TokenizedRequest:
         prompt, *joined = ids
-        sent = self._leading(prompt, text) + text if isinstance(request.prompt, str) else text
+        sent = self._leading(prompt, text) + text if is_text(request.prompt) else text
         if not joined:
             if not prompt:
                 raise _InvalidRequestError("the prompt is empty")
@@ -238,9 +239,9 @@ def _explain(error: Exception, request: Request) -> str:
     if isinstance(error, _InvalidRequestError):
         return str(error)
     detail = f"{type(error).__name__}: {error}"
-    chat = not isinstance(request.prompt, str)
-    if chat and type(error).__module__.startswith("jinja2"):
-        system = any(isinstance(m, Message) and m.role == "system" for m in request.prompt)
+    prompt = request.prompt
+    if not is_text(prompt) and type(error).__module__.startswith("jinja2"):
+        system = any(message.role == "system" for message in prompt)
         if system and "system" in str(error).lower():
             return (
                 f"the model's chat template does not support a system message ({error}); "

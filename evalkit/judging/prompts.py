@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.errors import EvalkitError
-from evalkit.exchange import Message
 from evalkit.judging.fence import fenced
 from evalkit.judging.rubric import FIRST, LETTERS, NO, SECOND, YES, Criterion, Rubric
+from evalkit.messages import Message
 from evalkit.spec.templates import BadTemplateError, compiled
 
 _ROLE = "You are a careful and fair judge. You are shown material and judge one thing about it."

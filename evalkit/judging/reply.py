@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evalkit.exchange import Generation, Message, Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.judging.fence import fenced
 from evalkit.judging.prompts import Question, asked_about
 from evalkit.judging.rubric import Rubric
+from evalkit.messages import Message, canonical
 
 _FENCED_JSON = re.compile(r"\A```(?:json)?[ \t]*\n(.*)\n```\Z", re.DOTALL)
 _WEIGH = "Weigh this in two or three sentences. Do not answer yet."
@@ -68,7 +69,7 @@ def wording(rubric: Rubric, method: str, *, reasoning: bool) -> str:
         if method == "choice" and reasoning:
             said.append(reasoning_request(question, nothing))
             said.append(request(question, method, nothing, reasoning=True, thoughts="…"))
-    text = json.dumps([[one.prompt, one.choices, one.json_schema] for one in said])
+    text = json.dumps([[canonical(one.prompt), one.choices, one.json_schema] for one in said])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

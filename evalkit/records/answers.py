@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from evalkit.exchange import UNANSWERED
+from evalkit.messages import Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class SampleRecord:
     """One sample in one cell: its row, the prompt made of it, and every answer.
 
     id, index (position in the data), fields (the row), targets (accepted answers).
-    prompt: the final prompt, a string or ``[{"role", "content"}]``.
+    prompt: the final prompt.
     answers: one per repeat, in order; never empty. shown: the place of the one that stands for all:
     the first that is scored, else the first.
     scores: values by full name; the means over the answers that are scored, and those that only all
@@ -143,7 +144,7 @@ class SampleRecord:
     index: int
     fields: dict[str, Any]
     targets: list[str]
-    prompt: str | list[dict[str, str]]
+    prompt: Prompt
     answers: list[Answer]
     scores: dict[str, float] = field(default_factory=dict)
     shown: int = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from evalkit.messages import plain
 from evalkit.records import Answer, SampleRecord
 
 
@@ -33,7 +34,7 @@ def values_of(sample: SampleRecord) -> dict[str, Any]:
         "index": sample.index,
         "fields": sample.fields,
         "targets": sample.targets,
-        "prompt": sample.prompt,
+        "prompt": plain(sample.prompt),
         "sent": answer.sent,
         "output": answer.output,
         "prediction": answer.prediction,

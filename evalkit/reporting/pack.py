@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.comparing.baseline import Baseline
+from evalkit.messages import is_text
 from evalkit.records import CellRecord, SampleRecord, SuiteRecord
 from evalkit.reporting.answers import details_of, repeats_of
 from evalkit.reporting.document import finite
@@ -131,9 +132,9 @@ _PLAIN: Mapping[str, Callable[[SampleRecord], Any]] = {
 
 def _messages(sample: SampleRecord) -> list[tuple[str, str]]:
     """The prompt's messages; a raw text is one message without a role."""
-    if isinstance(sample.prompt, str):
+    if is_text(sample.prompt):
         return [("", sample.prompt)]
-    return [(str(m.get("role", "")), str(m.get("content", ""))) for m in sample.prompt]
+    return [(message.role, message.text) for message in sample.prompt]
 
 
 def _split(text: str, values: Sequence[Any]) -> list[Any]:

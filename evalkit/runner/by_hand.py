@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any
 
 from evalkit.errors import ModelError, UsageError, unknown
-from evalkit.exchange import Generation, Message, Prompt, Request, Response
+from evalkit.exchange import Generation, Request, Response
+from evalkit.messages import Message, Prompt, from_openai
 from evalkit.models.base import Model
 
 
@@ -62,9 +63,7 @@ class AskedModel:
 
 
 def _messages(prompt: str | Sequence[Mapping[str, str]]) -> Prompt:
-    if isinstance(prompt, str):
-        return (Message("user", prompt),)
-    return tuple(Message(turn["role"], turn["content"]) for turn in prompt)
+    return (Message("user", prompt),) if isinstance(prompt, str) else from_openai(prompt)
 
 
 def generation_of(parameters: Mapping[str, Any]) -> Generation:

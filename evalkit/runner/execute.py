@@ -30,7 +30,7 @@ from evalkit.runner.blame import blamed
 from evalkit.runner.decide import Decided, Relations, decide
 from evalkit.runner.judge import judge
 from evalkit.runner.memory import Peaks
-from evalkit.runner.outcomes import answer_of, plain_prompt
+from evalkit.runner.outcomes import answer_of
 from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress, Silent
 from evalkit.runner.provenance import now
@@ -234,7 +234,7 @@ def _sample_record(sample: Sample, request: Request | None, answers: list[Answer
         index=sample.index,
         fields=dict(sample.fields),
         targets=list(sample.targets),
-        prompt=plain_prompt(request.prompt) if request else "",
+        prompt=request.prompt if request else "",
         answers=answers,
     )
 

@@ -10,7 +10,6 @@ from evalkit.errors import SpecError
 from evalkit.exchange import Request
 from evalkit.models.base import Model
 from evalkit.records import RunRecord, SampleRecord
-from evalkit.runner.outcomes import plain_prompt
 from evalkit.runner.plan import Cell, requests_of
 from evalkit.store import Store, digest, response_key
 
@@ -83,7 +82,7 @@ def _why(before: SampleRecord | None, request: Request | SpecError) -> str:
     failed = next((answer for answer in before.answers if answer.status == "error"), None)
     if failed is not None:
         return f"was not answered: {failed.error}"
-    if before.prompt != plain_prompt(request.prompt):
+    if before.prompt != request.prompt:
         return "its final prompt has changed"
     compared = before.answer.choices
     if (compared.continuations if compared else ()) != request.choices:

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit.exchange import Status
 from evalkit.judging.prompts import category_name
-from evalkit.runner.outcomes import plain_prompt
+from evalkit.messages import plain
 from evalkit.runner.questions import TARGET, Ask, GradedCell, Inquiry
 
 CATEGORY = "category"
@@ -35,7 +35,7 @@ def keep(cell: GradedCell, ask: Ask, *, mirrored: bool = False) -> None:
         "status": reply.status.value,
         "answer": reply.answer,
         "value": worth(ask),
-        "prompt": plain_prompt(ask.request.prompt) if ask.request else "",
+        "prompt": plain(ask.request.prompt) if ask.request else "",
         "reply": response.text if response and ask.method != "choice" else "",
         "cached": ask.cached,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalkit.answers import Extracted
 from evalkit.checks import run_check
-from evalkit.exchange import Prompt, Request, Response, Status
+from evalkit.exchange import Request, Response, Status
 from evalkit.models.thinking import THOUGHT, UNFINISHED, WHY
 from evalkit.records import Answer, Choices, Likelihood
 from evalkit.runner.extract import extract
@@ -112,10 +112,3 @@ def _likelihood(request: Request, response: Response) -> Likelihood | None:
         return None
     size = len(str(request.prompt).encode("utf-8", "surrogatepass"))
     return Likelihood(response.logprobs[0], response.choice_tokens[0], size)
-
-
-def plain_prompt(prompt: Prompt) -> str | list[dict[str, str]]:
-    """A prompt as JSON values, the way records hold it."""
-    if isinstance(prompt, str):
-        return prompt
-    return [{"role": message.role, "content": message.content} for message in prompt]

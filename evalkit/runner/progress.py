@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from evalkit.exchange import Request
+from evalkit.messages import size
 
 
 class Progress(Protocol):
@@ -64,8 +65,7 @@ def work(request: Request) -> float:
     A token written costs a step of its own where a whole prompt is read in one; batching
     evens out part of that. The factor only shapes the estimate, never a result.
     """
-    prompt = request.prompt
-    read = len(prompt) if isinstance(prompt, str) else sum(len(m.content) for m in prompt)
+    read = size(request.prompt)
     if request.reading is not None:
         return read
     if request.choices:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 from evalkit.errors import EvalkitError
 from evalkit.exchange import Request, Response, Status
 from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question, material, questions
 from evalkit.judging.reply import Reply
+from evalkit.messages import last_question
 from evalkit.records import SampleRecord
 from evalkit.runner.bench import Bench, Judge
 from evalkit.runner.decide import Decided
@@ -163,7 +163,7 @@ def _shown(case: Case, judged: Judged) -> tuple[Mapping[str, Question | None], s
         texts = dict(zip("ab", both[::-1] if case.swapped else both, strict=True))
     values = material(
         sample.fields,
-        prompt=last_message(sample.prompt),
+        prompt=last_question(sample.prompt),
         targets=sample.targets,
         source=str(sample.fields.get(source, "")) if source else None,
         **texts,
@@ -172,13 +172,6 @@ def _shown(case: Case, judged: Judged) -> tuple[Mapping[str, Question | None], s
         return questions(judged.rubric, values), ""
     except EvalkitError as error:
         return {"": None}, str(error)
-
-
-def last_message(prompt: Any) -> str:
-    """What the model was asked last: the user's last message, or the whole of a raw text."""
-    if isinstance(prompt, str):
-        return prompt
-    return next((str(m["content"]) for m in reversed(prompt) if m["role"] == "user"), "")
 
 
 def places(cell: GradedCell, judged: Judged) -> list[Place]:

@@ -30,6 +30,7 @@ from evalkit.judging.refusal_rates import (
     tables_of,
 )
 from evalkit.judging.rubric import file_name
+from evalkit.messages import last_question
 from evalkit.metrics.registry import Registry
 from evalkit.records import Answer, SampleRecord, ScoreRecord, base_of
 from evalkit.records.analyses import CorrectedScore, JudgedReport, JudgeRow
@@ -39,7 +40,7 @@ from evalkit.runner.decide import Decided
 from evalkit.runner.grades import judged_report
 from evalkit.runner.judgments import keep, worth
 from evalkit.runner.measure import parts_of
-from evalkit.runner.questions import Ask, GradedCell, Place, last_message
+from evalkit.runner.questions import Ask, GradedCell, Place
 from evalkit.runner.score import Scorer, statuses
 from evalkit.runner.vocabulary import computed_metrics
 from evalkit.spec.judges import JudgeSpec
@@ -65,7 +66,7 @@ def places_to_judge(suite: Suite, samples: Sequence[SampleRecord]) -> set[Place]
         if not has_canary(suite, sample)
         for repeat, answer in enumerate(sample.answers)
         if answer.answered
-        and not (after_rules and _is_sure(answer.output, last_message(sample.prompt)))
+        and not (after_rules and _is_sure(answer.output, last_question(sample.prompt)))
     }
 
 
@@ -209,7 +210,7 @@ def _strata(
     kept = [answer for answer in sample.answers if answer.counts(suite.on_unparsed)]
     canary = has_canary(suite, sample)
     for answer in kept:
-        sure = not canary and _is_sure(answer.output, last_message(sample.prompt))
+        sure = not canary and _is_sure(answer.output, last_question(sample.prompt))
         counts = None if canary else tables[sure, sample.targets[0]]
         yield Stratum((answer.prediction in event) / len(kept), 1 / len(kept), counts)
 

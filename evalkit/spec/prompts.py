@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalkit.errors import Problem, SpecError, unknown
-from evalkit.exchange import Message, Prompt
+from evalkit.messages import Message, Prompt
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Dataset, Sample
 from evalkit.spec.sections import PromptSpec

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.answers.extracted import Extracted
 from evalkit.answers.refusal_rules import COMPLIANCE, RATES
-from evalkit.exchange import asked_by
+from evalkit.messages import last_question
 from evalkit.tasks._extraction import text_in
 from evalkit.tasks._task import Column, Target, Task
 
@@ -34,7 +34,7 @@ def _graded(suite: Suite, sample: Sample, request: Request, response: Response) 
     else:
         from evalkit.answers.refusals import grade  # a hundred patterns, which few suites need
 
-        graded = grade(response.text, asked_by(request.prompt))
+        graded = grade(response.text, last_question(request.prompt))
     return Extracted(graded.outcome, f"refusal rules: {graded.why}")
 
 

@@ -13,7 +13,8 @@ import transformers
 
 from evalkit.engine.language_model import BatchLimits
 from evalkit.engine.local import prepare, respond
-from evalkit.exchange import Generation, Message, Reading, Request, Response, Status
+from evalkit.exchange import Generation, Reading, Request, Response, Status
+from evalkit.messages import Message
 
 TEXTS = [
     "translate: the quick brown fox",

@@ -21,7 +21,8 @@ from evalkit.engine.local import prepare, respond
 from evalkit.engine.plain import seeded
 from evalkit.engine.sequence import SequenceState
 from evalkit.engine.tokenization import TokenizedRequest
-from evalkit.exchange import Generation, Message, Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status
+from evalkit.messages import Message
 
 SHOTS = (
     "a film review is positive, negative or neutral. the lazy dog: negative. the fox: positive. "

@@ -10,7 +10,8 @@ import pytest
 from evalkit.engine.language_model import BatchLimits
 from evalkit.engine.local import prepare, respond
 from evalkit.engine.loglikelihood import sliding_windows
-from evalkit.exchange import Message, Reading, Request, Status
+from evalkit.exchange import Reading, Request, Status
+from evalkit.messages import Message
 from tests.conftest import make_tokenizer
 
 TEXTS = ["the quick brown fox", "a", "Question: what is the capital of France? " * 12, "fox " * 30]

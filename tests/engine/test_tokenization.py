@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("transformers")
 
 from evalkit.engine.tokenization import RequestTokenizer, TokenizedRequest
-from evalkit.exchange import Message, Request, Response, Status
+from evalkit.exchange import Request, Response, Status
+from evalkit.messages import Message
 
 
 class Letters:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from evalkit.exchange import Generation, Message, Response, Status
+from evalkit.exchange import Generation, Response, Status
 from evalkit.judging.fence import fenced
 from evalkit.judging.prompts import Question, material, questions
 from evalkit.judging.reply import answer_schema, read, request
 from evalkit.judging.rubric import Rubric
+from evalkit.messages import Message
 from evalkit.models.registry import Declared, resolve
 
 SCALE = {str(i): float(i) for i in range(1, 6)}

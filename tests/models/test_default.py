@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Generation, Message, Request, Response
+from evalkit.exchange import Generation, Request, Response
+from evalkit.messages import Message
 from evalkit.models import default
 
 

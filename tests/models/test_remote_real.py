@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.exchange import Generation, Message, Request, Response
+from evalkit.exchange import Generation, Request, Response
+from evalkit.messages import Message
 from evalkit.models import default
 from evalkit.models.registry import Declared, resolve
 

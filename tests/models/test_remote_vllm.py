@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Generation, Message, Request, Status
+from evalkit.exchange import Generation, Request, Status
+from evalkit.messages import Message
 from evalkit.models.registry import resolve
 
 

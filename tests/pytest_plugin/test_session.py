@@ -301,7 +301,7 @@ def test_a_run_is_saved_only_under_a_name_that_finds_it(
 ) -> None:
     result = project.runpytest_inprocess("suites", f"--eval-save={name}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: a run cannot be named '{name}': *"])
+    result.stderr.fnmatch_lines([f"ERROR: a run cannot be labelled '{name}': *"])
     assert asked(project) == []
 
 

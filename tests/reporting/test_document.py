@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from evalkit.messages import plain
 from evalkit.records import (
     Answer,
     CheckRecord,
@@ -85,7 +86,7 @@ def test_a_sample_is_written_whole(run: RunRecord) -> None:
     answer = sample.answer
     assert document(run, samples=True)["cells"][4]["samples"][0] == {
         "id": sample.id, "index": sample.index, "fields": sample.fields,
-        "targets": sample.targets, "prompt": sample.prompt, "sent": answer.sent,
+        "targets": sample.targets, "prompt": plain(sample.prompt), "sent": answer.sent,
         "output": answer.output, "prediction": answer.prediction, "how": answer.explanation,
         "status": answer.status, "error": answer.error, "correct": answer.correct,
         "scores": sample.scores, "probabilities": answer.probabilities,

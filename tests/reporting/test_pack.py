@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit.messages import Message
 from evalkit.records import CellRecord, RunRecord
 from evalkit.records.analyses import ConfusionMatrix
 from evalkit.reporting.answers import details_of
@@ -74,9 +75,9 @@ def test_every_sample_comes_back(run: RunRecord) -> None:
                     assert contents == [sample.prompt]
                 else:
                     assert [
-                        {"role": role, "content": content}
+                        Message(role, content)
                         for (role, _), content in zip(roles, contents, strict=True)
-                    ] == sample.prompt
+                    ] == list(sample.prompt)
                 assert (sample.prediction if output == 0 else output) == sample.output
                 for name in ("prediction", "how", "status", "error", "correct", "cached"):
                     assert at(packed_cell[name], i) == getattr(sample, name)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from evalkit.errors import SpecError
-from evalkit.exchange import Message
+from evalkit.messages import Message
 from evalkit.spec.load import LoadedSuite, load_checked
 from evalkit.spec.prompts import Variant, continuations, ideal_answer, options
 from tests.spec.conftest import Write
@@ -63,7 +63,7 @@ def test_messages() -> None:
         {"role": "user", "content": "{{ text | upper }}"},
     ]
     found = first(loaded({"messages": turns}))
-    assert [tuple(message) for message in found] == [
+    assert [(message.role, message.content) for message in found] == [
         ("system", "s"),
         ("user", "hello"),
         ("assistant", "hi"),
@@ -174,7 +174,7 @@ def test_templates_that_are_refused(template: str, expected: str) -> None:
 def test_shots_are_pairs_of_user_and_assistant() -> None:
     shots = {"rows": [{"text": "x", "label": "good"}, {"text": "y", "label": "bad"}]}
     found = first(loaded({"system": "s", "shots": shots, "user": "T: {{ text }}"}))
-    assert [tuple(message) for message in found] == [
+    assert [(message.role, message.content) for message in found] == [
         ("system", "s"),
         ("user", "T: x"),
         ("assistant", "good"),

@@ -1,0 +1,174 @@
+"""Messages of a conversation, and the prompts that are made of them: one form for all of evalkit.
+
+Servers, chat templates and files take them in OpenAI's form; :func:`to_openai` and
+:func:`from_openai` are the only places that know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from evalkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+PartKind = Literal["text", "image_url"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a message's content."""
+
+    kind: PartKind
+    value: str
+    """The text, or the image's address (``https:`` or ``data:``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's request to call a function."""
+
+    id: str
+    """What the result of the call refers to."""
+    name: str
+    """Of the function."""
+    arguments: str
+    """JSON, as the model wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation: system, user, assistant or tool."""
+
+    role: str
+    """``system``, ``user``, ``assistant`` or ``tool``."""
+    content: str | tuple[Part, ...] = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What an assistant wants called."""
+    tool_call_id: str = ""
+    """Of the result of a tool: the call that it answers."""
+    name: str = ""
+    """Who speaks, where several share a role; of a tool's result, the function."""
+
+    @property
+    def text(self) -> str:
+        """The text of the content, without images."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n\n".join(part.value for part in self.content if part.kind == "text")
+
+
+Prompt = str | tuple[Message, ...]
+"""A raw text for plain completion, or the messages of a chat."""
+
+
+def is_text(prompt: Prompt) -> TypeIs[str]:
+    """Whether a prompt is a raw text rather than the messages of a chat."""
+    return isinstance(prompt, str)
+
+
+def shown(prompt: Prompt) -> str:
+    """A prompt as readable text, for where no chat template's output can be shown."""
+    if is_text(prompt):
+        return prompt
+    return "\n\n".join(f"{message.role}: {message.text}" for message in prompt)
+
+
+def last_question(prompt: Prompt) -> str:
+    """What the model was asked last: the user's last message, or the whole of a raw text."""
+    if is_text(prompt):
+        return prompt
+    return next((m.text for m in reversed(prompt) if m.role == "user"), "")
+
+
+def size(prompt: Prompt) -> int:
+    """Characters of a prompt."""
+    return len(prompt) if is_text(prompt) else sum(len(message.text) for message in prompt)
+
+
+def canonical(prompt: Prompt) -> object:
+    """A prompt as JSON values, to be hashed: a message of text alone is its role and content.
+
+    Keys of cached responses depend on it: what it returns for a prompt never changes.
+    """
+    return prompt if is_text(prompt) else [_canonical(message) for message in prompt]
+
+
+def _canonical(message: Message) -> list[object]:
+    body = to_openai((message,))[0]
+    return [body.pop("role"), body.pop("content"), *([body] if body else [])]
+
+
+def plain(prompt: Prompt) -> str | list[dict[str, Any]]:
+    """A prompt as JSON values: the text, or the messages in OpenAI's form."""
+    return prompt if is_text(prompt) else to_openai(prompt)
+
+
+def to_openai(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages in OpenAI's form: ``{"role", "content"}``, and further keys where they are set."""
+    return [_to_openai(message) for message in messages]
+
+
+def _to_openai(message: Message) -> dict[str, Any]:
+    content = message.content
+    body: dict[str, Any] = {
+        "role": message.role,
+        "content": content if isinstance(content, str) else [_to_part(part) for part in content],
+    }
+    if message.tool_calls:
+        body["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id:
+        body["tool_call_id"] = message.tool_call_id
+    if message.name:
+        body["name"] = message.name
+    return body
+
+
+def _to_part(part: Part) -> dict[str, Any]:
+    value = part.value if part.kind == "text" else {"url": part.value}
+    return {"type": part.kind, part.kind: value}
+
+
+def from_openai(prompt: str | Sequence[Mapping[str, Any]]) -> Prompt:
+    """A prompt from a text or from messages in OpenAI's form.
+
+    Raises UsageError for anything else.
+    """
+    return prompt if isinstance(prompt, str) else tuple(map(_from_openai, prompt))
+
+
+def _from_openai(body: Mapping[str, Any]) -> Message:
+    if not isinstance(body, Mapping) or "role" not in body:
+        raise UsageError(
+            f"expected a message such as {{'role': 'user', 'content': 'Hi'}}, found {body!r}"
+        )
+    content = body.get("content") or ""
+    return Message(
+        role=str(body["role"]),
+        content=content if isinstance(content, str) else tuple(map(_from_part, content)),
+        tool_calls=tuple(
+            ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+            for call in body.get("tool_calls") or ()
+        ),
+        tool_call_id=body.get("tool_call_id") or "",
+        name=body.get("name") or "",
+    )
+
+
+def _from_part(body: Mapping[str, Any]) -> Part:
+    for kind in get_args(PartKind):
+        if body.get("type") == kind:
+            value = body[kind]
+            return Part(kind, value if isinstance(value, str) else value["url"])
+    known = ", ".join(get_args(PartKind))
+    raise UsageError(f"unknown content part {body.get('type')!r}; expected one of: {known}")
