@@ -30,7 +30,7 @@ from evalkit.runner.provenance import new_run_id, now, provenance
 from evalkit.runner.recall import accepting_stored
 from evalkit.runner.targets import chosen_names, make_models
 from evalkit.runner.vocabulary import vocabulary
-from evalkit.spec.load import load_checked
+from evalkit.spec.load import LoadedSuite, Vocabulary, load_checked
 from evalkit.spec.project import find_project
 from evalkit.store import Store
 
@@ -204,24 +204,10 @@ def evaluate(
     error, their gates are in error.
     """
     base = Path(root) if root is not None else Path.cwd()
-    listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
-    if not listed:
-        raise UsageError("there is no suite to evaluate: the list is empty")
     prompts = [prompts] if isinstance(prompts, str) else prompts
     project = find_project(base)
     registry = project_metrics(project, metrics)
-    known = vocabulary(project, registry)
-    suites = [
-        load_checked(
-            one if isinstance(one, Mapping) else Path(one),
-            known,
-            root=Path(root) if root is not None else None,
-        )
-        for one in listed
-    ]
-    _refuse_duplicates([one.suite.suite for one in suites])
-    for doubt in (doubt for one in suites for doubt in one.doubts):
-        warnings.warn(str(doubt), UserWarning, stacklevel=2)
+    suites = _loaded(suite, vocabulary(project, registry), base if root is not None else None)
     given = dict(loaded or {})
     if isinstance(models, Mapping):
         given.update(models)
@@ -251,15 +237,25 @@ def evaluate(
     run = new_run(new_run_id(), base)
     accepting = accepting_stored(plan, opened, run) if stored else nullcontext()
     with line.beside() if line else nullcontext(), accepting:
-        record = execute(
-            plan,
-            opened,
-            run,
-            use_cache=cache,
-            reference=compared,
-            progress=line,
-        )
-    return Run(opened.run(record.id), opened, registry)
+        done = execute(plan, opened, run, use_cache=cache, reference=compared, progress=line)
+    return Run(opened.run(done.id), opened, registry)
+
+
+def _loaded(
+    suite: SuiteLike | Sequence[SuiteLike], known: Vocabulary, root: Path | None
+) -> list[LoadedSuite]:
+    """The suites, checked. Warns of their doubts where ``evaluate`` was called."""
+    listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
+    if not listed:
+        raise UsageError("there is no suite to evaluate: the list is empty")
+    suites = [
+        load_checked(one if isinstance(one, Mapping) else Path(one), known, root=root)
+        for one in listed
+    ]
+    _refuse_duplicates([one.suite.suite for one in suites])
+    for doubt in (doubt for one in suites for doubt in one.doubts):
+        warnings.warn(str(doubt), UserWarning, stacklevel=3)
+    return suites
 
 
 def load_run(name: str = "last", store: str | os.PathLike[str] = ".evalkit") -> Run:
