@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from evalkit.exchange import UNANSWERED
+from evalkit.exchange import is_answered
 from evalkit.messages import Prompt
 
 
@@ -104,7 +104,7 @@ class Answer:
     @property
     def answered(self) -> bool:
         """Whether there is anything to score."""
-        return self.status not in UNANSWERED
+        return is_answered(self.status)
 
     def counts(self, on_unparsed: str) -> bool:
         """Whether scores are over it.

@@ -40,7 +40,7 @@ async def connect(
 ) -> AsyncIterator[Server]:
     """Connections to a server, closed at the end."""
     httpx = load()
-    limits = httpx.BatchLimits(
+    limits = httpx.Limits(
         max_connections=options.max_concurrency, max_keepalive_connections=options.max_concurrency
     )
     async with httpx.AsyncClient(
