@@ -142,9 +142,9 @@ def random_llama(dtype: str) -> Any:
 
 def noop() -> None:
     """(d) evalkit's own time per sample on a function that returns at once."""
-    from evalkit.models.handed import wrap
+    from evalkit.models.in_memory import as_model
 
-    model = wrap("noop", lambda prompt: "yes")
+    model = as_model("noop", lambda prompt: "yes")
     for count in (2_000, 20_000, 100_000):
         requests = [Request(f"sample {k}") for k in range(count)]
         started = time.perf_counter()

@@ -116,10 +116,10 @@ def bertscores(
 ) -> None:
     from bert_score import BERTScorer
 
-    from evalkit.encoders import source, tokens
+    from evalkit.encoders import bertscore, source
     from evalkit.models.hardware import choose_device
 
-    encoder = source.find()
+    encoder = source.find_encoder()
     chosen = choose_device(device)
     scorer = BERTScorer(model_type=encoder.path, num_layers=6, device=chosen)
     scorer.score([answers[0]], [references[0]])
@@ -129,9 +129,9 @@ def bertscores(
         ]
     )
     for dtype in dtypes:
-        matcher = tokens.Matcher(encoder, None, dtype, device)
-        matcher.match(["warm"], ["up"])
-        ours, fast = timed(lambda matcher=matcher: matcher.match(answers, references)[:, 2])
+        matcher = bertscore.BertScorer(encoder, None, dtype, device)
+        matcher.score(["warm"], ["up"])
+        ours, fast = timed(lambda matcher=matcher: matcher.score(answers, references)[:, 2])
         off = float(np.abs(ours - theirs).max())
         line(f"BERTScore {dtype} {chosen}", slow, fast, None, f"off by {off:.0e} at most")
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import evalkit.engine.local  # noqa: F401  # a pytest session inside a test would import it twice
+
 pytest_plugins = ["pytester"]
 
 # Sessions inside tests do not write into the summary of the workflow that runs the tests.

@@ -92,7 +92,7 @@ def test_check_tells_what_a_model_can_do(project: Path, capsys: pytest.CaptureFi
     said = {line[:16].strip(): line[16:] for line in capsys.readouterr().out.splitlines()}
     assert said["answer"] == "Paris, of course."
     assert said["choices"] == "yes: log p(Paris) = -5.000, log p(Berlin) = -6.000"
-    assert said["seeds"].startswith("yes: the same seed gives the same text")
+    assert said["seeds"].startswith("yes: equal seeds give equal texts")
     assert main(["models", "check", "right", "--prompt", "2 + 3"]) == 0
     said = {line[:16].strip(): line[16:] for line in capsys.readouterr().out.splitlines()}
     assert said["answer"] == "5"

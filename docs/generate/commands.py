@@ -18,9 +18,9 @@ def commands() -> str:
         for part in _command(words, parser, about)
     ]
     about = (
-        "`evalkit COMMAND --help` says the same. Exit status 0: done; 2: something is wrong with "
-        "what was given, and standard error says what; `evalkit models check` and `evalkit "
-        "parity` end with 1 where a model does not answer."
+        "`evalkit COMMAND --help` prints the same. Exit status 0: success; 2: invalid input, "
+        "explained on standard error; `evalkit models check` and `evalkit parity` exit with 1 if a "
+        "model does not answer."
     )
     return page("Commands", about, *parts)
 

@@ -27,18 +27,17 @@ def metrics() -> str:
         ]
         for metric in METRICS.values()
     ]
-    head = ["metric", "is", "range", "better", "tasks", "needs", "settings", "extra"]
+    head = ["metric", "definition", "range", "better", "tasks", "needs", "settings", "extra"]
     defaults = [[code(task.name), ", ".join(map(code, task.default_metrics))] for task in every]
     return page(
         "Metrics",
-        "What can stand under `metrics:`. [Metrics](../metrics.md) has definitions, references "
-        "and intervals. Two names are made: `pass@K` for any K, `evaluate:NAME` for a metric of "
-        "Hugging Face's evaluate. *needs*: the columns a metric cannot do without; "
-        "`probabilities` are there with `answer: choice`. *extra*: what to install, "
-        "`pytest-evalkit[extra]`.",
+        "The metrics that you can name under `metrics:`. [Metrics](../metrics.md) has definitions, "
+        "references and intervals. Two names are patterns: `pass@K` for any K, `evaluate:NAME` for "
+        "a metric of Hugging Face's evaluate. *needs*: required columns; `answer: choice` provides "
+        "`probabilities`. *extra*: what to install, `pytest-evalkit[extra]`.",
         table(head, rows),
         "## Defaults",
-        "The metrics of a suite that names none, as far as their columns are there:",
+        "The metrics of a suite that names none, if their columns exist:",
         table(["task", "metrics"], defaults),
     )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import textwrap
+from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin
 
 from docs.generate.markdown import code, page, single, table, yaml_value
@@ -46,9 +49,9 @@ def models() -> str:
     ]
     parts = [part for title, kind, base in listed for part in (f"## {title}", _options(kind, base))]
     about = (
-        "What a declaration under `models:` in `evalkit.yaml` may say beside `backend:`; on the "
-        "command line, `backend:name?key=value`. [Models](../models.md) explains it. *In the key*: "
-        "whether cached answers are asked for again when the option changes, and why."
+        "The options of a declaration under `models:` in `evalkit.yaml`, besides `backend:`; on "
+        "the command line, `backend:name?key=value`. [Models](../models.md) explains them. *In the "
+        "key*: whether changing the option invalidates cached answers, and why."
     )
     return page("Options of models", about, *parts)
 
@@ -86,13 +89,29 @@ def _value(option: Any) -> Any:
 
 
 def _meanings(kind: type[Any]) -> dict[str, str]:
-    """What a docstring says of each option: ``one, other: text. next: text``."""
+    """What each option means: the string under the field, or ``name: text`` in the docstring."""
     found: dict[str, str] = {}
     for owner in reversed([c for c in kind.__mro__ if hasattr(c, "model_fields")]):
         text = re.sub(r"\s+", " ", inspect.cleandoc(owner.__dict__.get("__doc__") or ""))
         names = "|".join(kind.model_fields) or "-"
         parts = re.split(rf"(?:^|(?<=[.;—] ))((?:{names})(?:, (?:{names}))*): ", text)
         for words, meaning in zip(parts[1::2], parts[2::2], strict=True):
-            said = re.sub(r"\s*\S+ —\s*$|\s*\(see evalkit[\w.]*\)|;\s*$", "", meaning).strip()
-            found.update({name: single(said) for name in words.split(", ")})
-    return found
+            found.update({name: single(meaning) for name in words.split(", ")})
+        if owner.__module__.startswith("evalkit"):
+            found |= {name: single(text) for name, text in _below_fields(owner).items()}
+    return {name: said[:1].upper() + said[1:].rstrip("; ") for name, said in found.items()}
+
+
+def _below_fields(kind: type[Any]) -> dict[str, str]:
+    """The strings that stand under the fields of a class."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(tree.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }

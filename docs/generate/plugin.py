@@ -43,13 +43,13 @@ def pytest_options() -> str:
     ]
     return page(
         "pytest options",
-        "What evalkit adds to pytest. Everything else of pytest means what it always means.",
+        "The options, fixtures and hooks that evalkit adds to pytest.",
         "## Options",
         table(["option", "meaning"], options),
         "## Fixtures",
-        table(["fixture", "gives"], fixtures),
+        table(["fixture", "provides"], fixtures),
         "## Hooks",
-        table(["hook of `conftest.py`", "is for"], hooks),
+        table(["hook in `conftest.py`", "purpose"], hooks),
     )
 
 

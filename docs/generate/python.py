@@ -29,8 +29,8 @@ def python() -> str:
         name for name in evalkit.__all__ if name not in ("evaluate", "load_run", "compute", "Run")
     ]
     rows = [[code(name), _first(getattr(evalkit, name))] for name in rest if name != "__version__"]
-    parts += ["## The other names", table(["name", "is"], rows)]
-    about = "What `import evalkit` offers. Names are loaded on first use, so the import is quick."
+    parts += ["## Other names", table(["name", "description"], rows)]
+    about = "The public names of `evalkit`. They are loaded on first use, so the import is fast."
     return page("Python", about, *parts)
 
 

@@ -38,7 +38,8 @@ def suites() -> str:
     described = [[code(task.name), task.summary] for task in tasks.every()]
     parts += ["## Tasks", table(["task", "what the model predicts"], described)]
     about = (
-        "What a suite may say; [suites](../suites.md) explains it. `evalkit schema` has it as JSON."
+        "The keys of a suite; [suites](../suites.md) explains them. `evalkit schema` prints them "
+        "as a JSON Schema."
     )
     return page("Keys of a suite", about, *parts)
 
@@ -48,8 +49,8 @@ def rubrics() -> str:
     from evalkit.judging.schema import rubric_schema
 
     about = (
-        "What a file `*.judge.yaml` may say; [judges](../judges.md) explains it. "
-        "`evalkit schema --judge` has it as JSON."
+        "The keys of a file `*.judge.yaml`; [judges](../judges.md) explains them. "
+        "`evalkit schema --judge` prints them as a JSON Schema."
     )
     return page("Keys of a rubric", about, _keys(rubric_schema()))
 
@@ -104,8 +105,8 @@ def project() -> str:
 
     judge = JudgeDeclaration.model_json_schema(by_alias=True)
     about = (
-        "What `evalkit.yaml`, at the project's root, may say; "
-        "[suites](../suites.md#the-project-file) explains it."
+        "The keys of `evalkit.yaml` at the project's root; "
+        "[suites](../suites.md#the-project-file) explains them."
     )
     rows = [[code(name), meaning] for name, meaning in MEANINGS.items()]
     keys = table(["key", "meaning"], rows)

@@ -87,10 +87,10 @@ def _check(options: argparse.Namespace) -> int:
     failed = False
     for finding in probe(model, options.prompt or ""):
         word = {True: "yes: ", False: "no: ", None: ""}[finding.works]
-        first, *rest = (clean(line) for line in finding.said.splitlines() or [""])
-        print(f"{finding.what:<16}{'' if finding.what == 'answer' and finding.works else word}"
+        first, *rest = (clean(line) for line in finding.detail.splitlines() or [""])
+        print(f"{finding.name:<16}{'' if finding.name == 'answer' and finding.works else word}"
               + f"\n{'':<16}".join([first, *rest]), flush=True)  # fmt: skip
-        failed = failed or (finding.vital and finding.works is False)
+        failed = failed or (finding.required and finding.works is False)
     return 1 if failed else 0
 
 

@@ -30,7 +30,7 @@ from evalkit.records import (
 )
 from evalkit.records.names import ScoreName, base_of
 from evalkit.records.older import upgraded_run
-from evalkit.store.bodies import to_suite
+from evalkit.store.serialization import to_suite
 
 
 def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One vector for a whole text, by sentence-transformers."""
+"""Sentence embeddings, by sentence-transformers."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.encoders.source import INSTALL, Encoder
+from evalkit.encoders.source import INSTALL_SEMANTIC, EncoderSource
 from evalkit.errors import ModelError
 from evalkit.models import hardware
 
-KEPT = 50_000
-"""Vectors that are kept for the next cell."""
+MAX_CACHED_VECTORS = 50_000
+"""The most vectors that are cached for the next cell."""
 
 
 @lru_cache(maxsize=1)
-def embedder(encoder: Encoder, device: str) -> Embedder:
-    """The embedder of these settings; the one used last stays loaded."""
+def embedder(encoder: EncoderSource, device: str) -> Embedder:
+    """The embedder with these settings; the last one stays loaded."""
     return Embedder(encoder, device)
 
 
 class Embedder:
-    """Unit vectors of texts under one model. Raises ModelError when it cannot be loaded."""
+    """Unit vectors of texts under one model. Raises ModelError if it cannot be loaded."""
 
-    def __init__(self, encoder: Encoder, device: str) -> None:
+    def __init__(self, encoder: EncoderSource, device: str) -> None:
         try:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise ModelError(
-                f"embedding_similarity needs sentence-transformers ({error}): {INSTALL}"
+                f"embedding_similarity needs sentence-transformers ({error}): {INSTALL_SEMANTIC}"
             ) from None
         from evalkit.models.loading import quiet
 
@@ -47,31 +47,31 @@ class Embedder:
                 f"embedding_similarity: {encoder.name} cannot be loaded: {error}"
             ) from error
         self.limit: int | None = self._model.get_max_seq_length()
-        self._kept: dict[str, NDArray[np.float32]] = {}
+        self._cached: dict[str, NDArray[np.float32]] = {}
         self._counts: dict[str, tuple[int, int]] = {}
         self._long: set[str] = set()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The vector of each text, shape (n, width), of length 1. Equal texts are encoded once."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
-        if len(self._kept) + len(missing) > KEPT:
-            self._kept.clear()
+        """The unit vector of each text, shape (n, width). Equal texts are encoded once."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._cached]
+        if len(self._cached) + len(missing) > MAX_CACHED_VECTORS:
+            self._cached.clear()
             self._counts.clear()
             missing = list(dict.fromkeys(texts))
         if missing:
             vectors = self._model.encode(
                 missing, batch_size=64, normalize_embeddings=True, show_progress_bar=False
             )
-            self._kept |= zip(missing, vectors, strict=True)
+            self._cached |= zip(missing, vectors, strict=True)
             self._note_long(missing)
-        return np.stack([self._kept[text] for text in texts])
+        return np.stack([self._cached[text] for text in texts])
 
-    def cut(self, texts: Sequence[str]) -> int:
-        """How many of the texts embedded so far are longer than the model can see."""
+    def count_truncated(self, texts: Sequence[str]) -> int:
+        """How many of the texts embedded so far exceed the model's context."""
         return len(self._long.intersection(texts))
 
-    def unknown(self, text: str) -> tuple[int, int]:
-        """How many of a text's tokens the model does not know, of how many."""
+    def count_unknown(self, text: str) -> tuple[int, int]:
+        """The number of unknown tokens of a text, and of all its tokens."""
         if text not in self._counts:
             ids = self._model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
             unknown = getattr(self._model.tokenizer, "unk_token_id", None)

@@ -24,7 +24,7 @@ MAX_STEP_TOKENS = 2048
 """Tokens that are computed in one step on a CPU."""
 
 
-def check_supported(model: Any) -> None:
+def require_support(model: Any) -> None:
     """Raise ModelError when transformers cannot batch this model continuously."""
     if not hasattr(model, "generate_batch") or getattr(model.config, "is_encoder_decoder", False):
         raise ModelError(

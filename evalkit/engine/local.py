@@ -42,7 +42,7 @@ def prepare(
     Raises ModelError when ``continuous`` does not support the model.
     """
     if engine == "continuous":
-        continuous.check_supported(model)
+        continuous.require_support(model)
     lm = wrap_model(
         model, tokenizer, context_length=context_length, chat_template=chat_template, limits=limits
     )

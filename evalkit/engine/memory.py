@@ -19,7 +19,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 CONTAINER = Path("/sys/fs/cgroup")
 """Where Linux keeps the limits of a container (cgroup version 2)."""
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class Backoff:
         self._weight = weight
 
     def run(
-        self, batch: Sequence[int], compute: Callable[[Sequence[int]], Result]
-    ) -> Iterator[tuple[list[int], Result | OutOfMemory]]:
+        self, batch: Sequence[int], compute: Callable[[Sequence[int]], _Result]
+    ) -> Iterator[tuple[list[int], _Result | OutOfMemory]]:
         """The parts of a batch with their results, in order.
 
         A single row that does not fit yields OutOfMemory instead of a result.
@@ -80,7 +80,7 @@ class Backoff:
                 parts[:0] = split_in_half(part)
                 continue
             try:
-                result: Result | OutOfMemory = compute(part)
+                result: _Result | OutOfMemory = compute(part)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise

@@ -24,7 +24,7 @@ from evalkit.messages import Message, is_text, to_openai
 REQUESTS_AT_ONCE = 256
 """Requests that are tokenised in one call."""
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,8 @@ class RequestTokenizer:
         return self._overflow(encoded) or encoded
 
     def _try(
-        self, make: Callable[[Request], Result], request: Request, sent: str = ""
-    ) -> Result | Response:
+        self, make: Callable[[Request], _Result], request: Request, sent: str = ""
+    ) -> _Result | Response:
         try:
             return make(request)
         except Exception as error:  # a template or tokenizer may raise anything

@@ -1,6 +1,6 @@
 """BERTScore: how well the words of an answer and a reference match in meaning.
 
-Computed with bert-score's model and tokens, equal to it (see ``evalkit.encoders.tokens``); the
+Computed with bert-score's model and tokens, equal to it (see ``evalkit.encoders.bertscore``); the
 note of a score is bert-score's hash of the settings. Of several references each of precision,
 recall and F1 takes its best, as bert-score does. A missing answer is an empty text: 0.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from evalkit.encoders.source import find
+from evalkit.encoders.source import find_encoder
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result
 
@@ -31,23 +31,23 @@ def _part(name: str, meaning: str) -> Callable[..., Result]:
         dtype: str = "float32",
         device: str = "auto",
     ) -> Result:
-        from evalkit.encoders import tokens
+        from evalkit.encoders import bertscore
 
         if not len(columns):
             return build.single(name, build.undefined(0, confidence, build.NOTHING))
-        matcher = tokens.matcher(find(model, Path.cwd()), layer, dtype, device)
+        scorer = bertscore.scorer(find_encoder(model, Path.cwd()), layer, dtype, device)
         answers, references = build.pairs(build.texts(columns.predictions), columns.targets)
         column = _PARTS.index(name)
-        values = build.best(columns.targets, matcher.match(answers, references)[:, column].tolist())
+        values = build.best(columns.targets, scorer.score(answers, references)[:, column].tolist())
         rescale = rescale or baseline is not None
         if rescale:
-            zero = tokens.baseline(matcher.name, lang, matcher.layer, baseline)[column]
+            zero = bertscore.baseline(scorer.name, lang, scorer.layer, baseline)[column]
             values = [(value - zero) / (1 - zero) for value in values]
-        cut = matcher.cut([*answers, *references])
+        cut = scorer.count_truncated([*answers, *references])
         note = build.joined(
-            matcher.signature(rescaled=rescale, own_baseline=baseline is not None),
-            f"{cut} texts cut at {matcher.limit} tokens" if cut else "",
-            build.unknown_tokens(columns, matcher.unknown, matcher.name),
+            scorer.signature(rescaled=rescale, own_baseline=baseline is not None),
+            f"{cut} texts cut at {scorer.limit} tokens" if cut else "",
+            build.unknown_tokens(columns, scorer.count_unknown, scorer.name),
         )
         score = build.mean(name, values, confidence=confidence, note=note, bounded=not rescale)
         return build.single(name, score)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evalkit.encoders.source import find
+from evalkit.encoders.source import find_encoder
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result
 
@@ -31,7 +31,7 @@ def embedding_similarity(
     name = "embedding_similarity"
     if not len(columns):
         return build.single(name, build.undefined(0, confidence, build.NOTHING))
-    embedder = sentences.embedder(find(model, Path.cwd()), device)
+    embedder = sentences.embedder(find_encoder(model, Path.cwd()), device)
     said, wanted = build.pairs(build.texts(columns.predictions), columns.targets)
     cosines = np.zeros(len(said))
     full = [i for i in range(len(said)) if said[i].strip() and wanted[i].strip()]
@@ -39,11 +39,11 @@ def embedding_similarity(
         left = embedder.embed([said[i] for i in full])
         right = embedder.embed([wanted[i] for i in full])
         cosines[full] = np.einsum("nd,nd->n", left, right, dtype=np.float64)
-    cut = embedder.cut([*said, *wanted])
+    cut = embedder.count_truncated([*said, *wanted])
     note = build.joined(
         embedder.name,
         f"{cut} texts cut at {embedder.limit} tokens" if cut else "",
-        build.unknown_tokens(columns, embedder.unknown, embedder.name),
+        build.unknown_tokens(columns, embedder.count_unknown, embedder.name),
     )
     values = build.best(columns.targets, cosines.tolist())
     score = build.mean(name, values, confidence=confidence, note=note)

@@ -249,7 +249,7 @@ ENTRIES: tuple[Metric, ...] = (
             unbounded_by=("rescale", "baseline"),
             package="bert_score",
             extra="semantic",
-            ready="evalkit.encoders.source:ready",
+            ready="evalkit.encoders.source:check_available",
         )
         for name, summary in (
             ("bertscore", "mean F1 of tokens matched by meaning (BERTScore)"),
@@ -265,7 +265,7 @@ ENTRIES: tuple[Metric, ...] = (
         settings={"model": None, "device": "auto"},
         package="sentence_transformers",
         extra="semantic",
-        ready="evalkit.encoders.source:ready",
+        ready="evalkit.encoders.source:check_available",
     ),
     *(
         Metric(

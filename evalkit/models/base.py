@@ -1,8 +1,8 @@
-"""What a backend must offer. A backend is one file in this folder behind this protocol.
+"""The protocol of models. A backend is one file of this package with a class that satisfies it.
 
-Importing a backend's file must be cheap: torch, transformers and the like are imported in
-the methods that need them, because declarations are checked before any model loads and a
-run whose every answer is cached never loads one.
+Importing a backend must be cheap: import torch, transformers and other heavy libraries in the
+methods that need them. Declarations are checked before any model is loaded, and a run whose
+responses are all cached loads none.
 """
 
 from __future__ import annotations
@@ -14,91 +14,95 @@ from typing import Any, Protocol, runtime_checkable
 from evalkit.exchange import Request, Response
 
 Batch = list[tuple[int, Response]]
-"""Responses that became known together, each with the index of its request."""
+"""Responses that arrive together, each with the index of its request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can be asked for.
-
-    choices: log-likelihoods of given continuations (``answer: choice``). reading: that of a whole
-    text (``task: language-modelling``).
-    chat: prompts made of messages; text: raw prompts.
-    inputs: the tasks whose samples it reads themselves instead of prompts (models with a task
-    head); such a model has one cell per suite, whatever prompts there are.
-    """
+    """The kinds of requests that a model answers."""
 
     choices: bool = True
+    """Log-likelihoods of given continuations (``answer: choice``)."""
     chat: bool = True
+    """Prompts made of messages."""
     text: bool = True
+    """Raw text prompts."""
     reading: bool = True
+    """The log-likelihood of a whole text (``task: language-modelling``)."""
     inputs: tuple[str, ...] = ()
+    """The tasks whose samples the model takes directly instead of prompts (models with a task
+    head). Such a model has one cell per suite, whatever the number of prompts."""
 
 
 @runtime_checkable
 class Model(Protocol):
-    """A named way to get answers.
+    """A model that can be evaluated.
 
-    The life of a model: ``fingerprint`` (any time, without loading) → ``load`` →
-    ``respond`` as often as wanted → ``close`` (memory given back). ``load`` after
-    ``close`` works again.
+    Methods are called in this order: ``fingerprint`` (at any time, without loading), ``load``,
+    ``respond`` any number of times, ``close``. ``load`` must work again after ``close``.
 
-    A model made from a declaration keeps it as ``declaration`` (``backend``, ``options``), for
-    the run's record.
+    A model made from a declaration keeps it as ``declaration`` (with ``backend`` and ``options``)
+    for the record of the run.
     """
 
     name: str
     capabilities: Capabilities
 
     def fingerprint(self) -> Mapping[str, Any] | None:
-        """Everything that determines an answer besides the request, as JSON values.
+        """Everything besides the request that determines an answer, as JSON values.
 
-        Weights (revision or content hash), quantisation, adapter, dtype, device kind, chat
-        template, versions of what computes. Never a name alone. None: cannot be known, so
-        answers of this model are not cached. Cheap; loads nothing heavy; raises ModelError
-        when the model cannot exist (a missing file).
+        This includes the weights (by revision or content hash), quantisation, adapter, dtype, kind
+        of device, chat template and versions of the libraries that compute; a name alone is never
+        enough. It must be cheap and load nothing heavy.
+
+        Returns None if the identity of the model is unknown; its answers are then not cached.
+        Raises ModelError if the model does not exist, such as for a missing file.
         """
         ...
 
     def load(self) -> None:
-        """Make ready to answer. Raises ModelError, saying what to do."""
+        """Make the model ready to answer. Raises ModelError with advice on what to do."""
         ...
 
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Answer requests, in any order, a batch at a time.
+        """Answer requests in any order, a batch at a time.
 
-        How requests are laid out in batches is a function of ``requests`` alone, so that a
-        run that was interrupted meets the same batches again: indices in ``answered`` need
-        no answer (a batch of only such is skipped), but they hold their place. Every other
-        index is yielded exactly once. A request that fails yields a response with status
-        ``error`` or ``overflow`` and stops no other; only a broken model raises ModelError.
+        requests: all requests of a cell. answered: indices that need no response.
+
+        Yields every other index exactly once. The layout of batches must depend on ``requests``
+        alone, so that a resumed run has the same batches: indices in ``answered`` keep their place,
+        and a batch of only such indices is skipped. A request that fails yields a response with
+        status ``error`` or ``overflow``, and the others go on.
+
+        Raises ModelError only if the model itself is broken.
         """
         ...
 
     def describe(self) -> Mapping[str, Any]:
-        """What was chosen, for people: device, dtype, context length, parameters, load time."""
+        """Facts for the report: device, dtype, context length, parameters, load time."""
         ...
 
     def close(self) -> None:
-        """Free everything. Safe to call twice, and when never loaded."""
+        """Free all memory. It must be safe to call twice, and without ``load``."""
         ...
 
 
 @runtime_checkable
 class Recalling(Model, Protocol):
-    """A model whose fingerprint holds what a server tells of it.
+    """A model whose fingerprint includes facts that its server reports.
 
     While the server is down, ``fingerprint`` raises UnreachableError
-    (evalkit.models.remote.failures).
+    (``evalkit.models.remote.failures``).
     """
 
     recalled: bool
 
     def recall(self, fingerprint: Mapping[str, Any] | None) -> None:
-        """Take what the server told from an earlier fingerprint instead of asking; None: ask again.
+        """Use the server's facts of an earlier fingerprint; None: ask the server again.
 
-        Meanwhile ``load`` raises ModelError: what is not stored cannot be answered.
+        While a fingerprint is recalled, ``load`` raises ModelError: only stored responses are
+        available.
         """
         ...

@@ -1,10 +1,10 @@
 """A Python function as a model: an application under test.
 
-The function gets the final prompt (a string for a raw text, else a list of
-``{"role": …, "content": …}``) and those keyword parameters it accepts among the request's
-generation parameters and the declaration's ``parameters``. It returns the text, or a dict
-with ``text`` and any of ``prompt_tokens``, ``completion_tokens``, ``finish``, ``details``. An
-``async`` function is awaited, each call in an event loop of its own.
+The function is called with the final prompt (a string for a raw text, else a list of
+``{"role": …, "content": …}``). Of the request's generation parameters and the declaration's
+``parameters`` it gets those that it accepts as keywords. It returns the text, or a dict with
+``text`` and any of ``prompt_tokens``, ``completion_tokens``, ``finish`` and ``details``. An
+``async`` function is awaited; each call has its own event loop.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
 from evalkit.models.modules import import_function, source_file
 from evalkit.models.options import Declaration, Options, check
-from evalkit.models.remote.keys import hide
+from evalkit.models.remote.keys import redact
 
-CHUNK = 256
-"""Responses that are handed over together at most, so that they can be stored meanwhile."""
-PATIENCE = 1.0
-"""Seconds after which the responses there are are handed over: a slow application loses little
-when it is stopped."""
+RESPONSES_PER_BATCH = 256
+"""The most responses in a batch; each batch is stored before the next one."""
+MAX_BATCH_SECONDS = 1.0
+"""Seconds after which a batch ends early, so that an interrupted run of a slow application loses
+little."""
 
 
 class CallableOptions(Options):
     """Options of the ``callable`` backend.
 
     model: ``module:function``. choose: a second function ``(prompt, choices, **parameters)``
-    that returns a log-likelihood per choice. parameters: keyword arguments for every call.
-    batch: the function takes a list of prompts and returns a list of answers.
-    concurrency: calls at a time, in threads. version: anything else that tells apart two
-    states of the application; part of the cache key. cache: False to ask every time.
+    that returns a log-likelihood for each choice. parameters: keyword arguments for every call.
+    batch: whether the function takes a list of prompts and returns a list of answers.
+    concurrency: calls at a time, in threads. version: any value that distinguishes two states of
+    the application; part of the cache key. cache: ``false`` calls the function every time.
     """
 
     model: str
@@ -65,7 +65,7 @@ class CallableOptions(Options):
 
 
 class CallableModel:
-    """Answers by calling a function (see the module's docstring)."""
+    """Answers by calling a Python function."""
 
     def __init__(self, declaration: Declaration) -> None:
         self.name = declaration.name
@@ -77,8 +77,11 @@ class CallableModel:
         self._choose: Caller | None = None
 
     def fingerprint(self) -> Mapping[str, Any] | None:
-        """Source of the module's file and the parameters. Code it imports is not looked at:
-        ``version`` or ``cache: false`` tell about that."""
+        """The source of the module's file, and the parameters.
+
+        Changes in code that the module imports are not noticed: declare ``version`` or
+        ``cache: false`` for them.
+        """
         if not self.options.cache:
             return None
         names = [n for n in (self.options.model, self.options.choose) if n]
@@ -89,7 +92,7 @@ class CallableModel:
         return fingerprint(self.options, "callable", functions=functions)
 
     def load(self) -> None:
-        """Import the function."""
+        """Import the function. Raises ModelError if that fails."""
         self._answer = Caller(
             import_function(self.options.model, self._root), self.options.parameters
         )
@@ -101,11 +104,11 @@ class CallableModel:
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Call the function for every request. A call that raises fails its own sample alone."""
+        """Call the function for every request. A call that raises fails only its own sample."""
         if self._answer is None:
             self.load()
         assert self._answer is not None
-        yield from answer(
+        yield from call_function(
             requests,
             answered,
             self._answer,
@@ -123,12 +126,12 @@ class CallableModel:
         }
 
     def close(self) -> None:
-        """Let go of the functions."""
+        """Drop the functions."""
         self._answer = self._choose = None
 
 
 class Caller:
-    """A function with the keyword parameters that it accepts."""
+    """Calls a function with the keyword arguments that it accepts."""
 
     def __init__(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> None:
         self.function = function
@@ -137,12 +140,12 @@ class Caller:
         self._memory: tuple[Generation, dict[str, Any]] | None = None
 
     def __call__(self, request: Request, *values: Any) -> Any:
-        """What the function returns for these values, under the parameters of ``request``."""
+        """The function's result for these values with the parameters of ``request``."""
         returned = self.function(*values, **self.arguments(request))
-        return _awaited(returned) if inspect.isawaitable(returned) else returned
+        return _await_result(returned) if inspect.isawaitable(returned) else returned
 
     def arguments(self, request: Request) -> dict[str, Any]:
-        """The keyword arguments of a call: generation parameters that fit, then declared ones."""
+        """The keyword arguments: accepted generation parameters, then declared ones."""
         if self._memory is not None and self._memory[0] == request.generation:
             arguments = self._memory[1]
         else:
@@ -156,7 +159,7 @@ class Caller:
         return arguments
 
 
-def answer(
+def call_function(
     requests: Sequence[Request],
     answered: frozenset[int],
     generate: Caller,
@@ -165,35 +168,41 @@ def answer(
     batch: bool = False,
     concurrency: int = 1,
 ) -> Iterator[Batch]:
-    """Responses of a function, a chunk at a time.
+    """The responses of a function, a batch at a time.
 
-    What a batch function gets together depends on the requests alone.
+    generate: answers a prompt. choose: compares choices; None: they cannot be compared. batch:
+    whether ``generate`` takes a list of prompts; the lists depend on the requests alone.
+    concurrency: calls at a time, in threads.
     """
     pool = ThreadPoolExecutor(concurrency) if concurrency > 1 else None
     try:
-        for start in range(0, len(requests), CHUNK):
-            todo = [i for i in range(start, min(start + CHUNK, len(requests))) if i not in answered]
+        for start in range(0, len(requests), RESPONSES_PER_BATCH):
+            todo = [
+                i
+                for i in range(start, min(start + RESPONSES_PER_BATCH, len(requests)))
+                if i not in answered
+            ]
             if not todo:
                 continue
             chunk = [requests[i] for i in todo]
             if batch:
-                yield list(zip(todo, _together(chunk, generate, choose), strict=True))
+                yield list(zip(todo, _batch_calls(chunk, generate, choose), strict=True))
                 continue
             each = pool.map if pool is not None else map
             answers = each(lambda request: _one(request, generate, choose), chunk)
-            yield from _as_they_come(zip(todo, answers, strict=True))
+            yield from _in_timely_batches(zip(todo, answers, strict=True))
     finally:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _as_they_come(answers: Iterable[tuple[int, Response]]) -> Iterator[Batch]:
-    """Answers in one batch, or in several when they take their time."""
+def _in_timely_batches(answers: Iterable[tuple[int, Response]]) -> Iterator[Batch]:
+    """Answers in one batch, or in several if they take long."""
     batch: Batch = []
     since = time.monotonic()
     for answer in answers:
         batch.append(answer)
-        if time.monotonic() - since >= PATIENCE:
+        if time.monotonic() - since >= MAX_BATCH_SECONDS:
             yield batch
             batch, since = [], time.monotonic()
     if batch:
@@ -206,7 +215,9 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
     try:
         if request.choices:
             if choose is None:
-                raise TypeError("this function cannot compare choices; declare `choose`")
+                raise TypeError(
+                    "this function cannot compare choices; declare `choose: module:function`"
+                )
             raw = choose(request, prompt, list(request.choices))
             return _chosen(request, raw, sent, time.perf_counter() - started)
         raw = generate(request, prompt)
@@ -216,8 +227,10 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
 
 
-def _together(chunk: Sequence[Request], generate: Caller, choose: Caller | None) -> list[Response]:
-    """A chunk in few calls: requests with equal parameters go together; choices one by one."""
+def _batch_calls(
+    chunk: Sequence[Request], generate: Caller, choose: Caller | None
+) -> list[Response]:
+    """Responses from few calls: requests with equal parameters share one; choices do not."""
     responses: dict[int, Response] = {}
     groups: dict[Any, list[int]] = {}
     for i, request in enumerate(chunk):
@@ -231,25 +244,27 @@ def _together(chunk: Sequence[Request], generate: Caller, choose: Caller | None)
         try:
             raws = _list_of(generate(chunk[members[0]], prompts))
             if len(raws) != len(prompts):
-                raise ValueError(f"{len(prompts)} prompts went in, {len(raws)} answers came back")
+                raise ValueError(
+                    f"expected {len(prompts)} answers, one for each prompt, got {len(raws)}"
+                )
         except (Exception, SystemExit) as error:
             raws = [error] * len(prompts)
         seconds = (time.perf_counter() - started) / len(members)
         for i, raw in zip(members, raws, strict=True):
-            responses[i] = _settled(raw, chunk[i], seconds)
+            responses[i] = _response_of(raw, chunk[i], seconds)
     return [responses[i] for i in range(len(chunk))]
 
 
 def _list_of(returned: Any) -> list[Any]:
-    """The answers of a batch function; a text or a dict could be taken for a list of its parts."""
+    """The answers of a batch function. A string or a dict is not a list of answers."""
     if isinstance(returned, str | bytes | Mapping) or not isinstance(returned, Iterable):
         found = type(returned).__name__
         raise TypeError(f"expected a list of answers, one for each prompt, got {found}")
     return list(returned)
 
 
-def _awaited(returned: Awaitable[Any]) -> Any:
-    """What an ``async`` function comes to, also where a loop runs already (in a notebook)."""
+def _await_result(returned: Awaitable[Any]) -> Any:
+    """The result of an ``async`` function, also when a loop is running already (in a notebook)."""
     import asyncio
 
     async def wait() -> Any:
@@ -263,7 +278,7 @@ def _awaited(returned: Awaitable[Any]) -> Any:
         return pool.submit(asyncio.run, wait()).result()
 
 
-def _settled(raw: Any, request: Request, seconds: float) -> Response:
+def _response_of(raw: Any, request: Request, seconds: float) -> Response:
     sent = shown(request.prompt)
     try:
         if isinstance(raw, BaseException):
@@ -299,7 +314,7 @@ def _count(raw: Mapping[str, Any], name: str) -> int | None:
 
 
 def _json_values(details: Any) -> dict[str, Any]:
-    """Details as they will come out of the store, so that a cached answer is no different."""
+    """Details as the store returns them, so that a cached response equals a new one."""
     if not isinstance(details, Mapping):
         raise TypeError(f"'details' must be a dict of JSON values, not {type(details).__name__}")
     try:
@@ -318,12 +333,13 @@ def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
         ) from None
     if len(logprobs) != len(request.choices):
         raise ValueError(
-            f"{len(request.choices)} choices went in, {len(logprobs)} numbers came back"
+            f"expected {len(request.choices)} log-likelihoods, one for each choice,"
+            f" got {len(logprobs)}"
         )
     if any(math.isnan(value) or value == math.inf for value in logprobs):
         raise ValueError("a choice's log-likelihood is NaN or infinite")
     if max(logprobs) == -math.inf:
-        raise ValueError("every choice's log-likelihood is minus infinity: none is likelier")
+        raise ValueError("the log-likelihood of every choice is minus infinity")
     best = max(range(len(logprobs)), key=logprobs.__getitem__)
     return Response(
         Status.OK, text=request.choices[best], sent=sent, logprobs=logprobs, seconds=seconds
@@ -331,7 +347,7 @@ def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
 
 
 def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
-    """Names of the keyword parameters a function takes after the prompt; None: all of them."""
+    """Names of the keyword parameters after the prompt; None: any keyword is accepted."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
@@ -344,8 +360,8 @@ def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
 
 
 def _explain(error: BaseException) -> str:
-    """Type, message and the last line of the application's own code; no key of the environment."""
-    said = hide(f"{type(error).__name__}: {error}".rstrip(": "))
+    """The error with the last line of the application's own code, without API keys."""
+    said = redact(f"{type(error).__name__}: {error}".rstrip(": "))
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     if not frames:
         return said

@@ -1,7 +1,7 @@
-"""Which device and precision a model runs in, found without importing torch.
+"""The device and precision of a model, chosen without importing torch.
 
-The choice is part of a model's fingerprint, and a run whose every answer is cached must
-know it without waiting seconds for torch.
+The choice is part of a model's fingerprint. A run whose answers are all cached needs it without
+waiting seconds for torch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 def choose_device(wanted: str = "auto") -> str:
     """``cpu``, ``cuda``, ``cuda:N`` or ``mps``. ``auto`` is CUDA, then MPS, then CPU.
 
-    Raises ModelError when the wanted device is not there.
+    Raises ModelError if the wanted device is not available.
     """
     if wanted == "auto":
         return "cuda" if has_cuda() else "mps" if has_mps() else "cpu"
@@ -34,16 +34,16 @@ def choose_device(wanted: str = "auto") -> str:
     there = {"cpu": True, "cuda": has_cuda(), "mps": has_mps()}
     if not there.get(kind, False):
         usable = ", ".join(name for name, found in there.items() if found)
-        raise ModelError(f"device '{wanted}' is not usable here (usable: auto, {usable})")
+        raise ModelError(f"device '{wanted}' is not available (available: auto, {usable})")
     return wanted
 
 
 def choose_dtype(wanted: str, stored: str | None, device: str) -> str:
-    """The precision to compute in: as wanted, or for ``auto`` the checkpoint's own.
+    """The precision to compute in: the wanted one, or for ``auto`` that of the checkpoint.
 
-    stored: the dtype the weights are stored in; None when they are quantised (GGUF). Half
-    precision is kept only where the device is fast at it; a CPU without bfloat16
-    instructions is several times faster in float32, which is also more exact.
+    stored: the dtype of the stored weights; None if they are quantised (GGUF). ``auto`` selects
+    half precision only if the device is fast at it: a CPU without bfloat16 instructions is several
+    times faster in float32, which is also more exact.
     """
     if wanted != "auto":
         return wanted
@@ -59,7 +59,7 @@ def choose_dtype(wanted: str, stored: str | None, device: str) -> str:
 
 
 def fast_bfloat16(device: str) -> bool:
-    """True where the device multiplies bfloat16 matrices at least as fast as float32."""
+    """True if the device multiplies bfloat16 matrices at least as fast as float32 ones."""
     kind, _, index = device.partition(":")
     if kind == "cuda":
         return cuda_capability(int(index or 0)) >= (8, 0)
@@ -70,7 +70,7 @@ def fast_bfloat16(device: str) -> bool:
 
 @lru_cache
 def has_cuda() -> bool:
-    """True when the installed torch was built for CUDA and a device is visible."""
+    """True if the installed torch was built for CUDA and a device is visible."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
         return False
     return torch_build("cuda") is not None and bool(_devices())
@@ -84,7 +84,7 @@ def has_mps() -> bool:
 
 
 def torch_build(kind: str) -> str | None:
-    """What torch says it was built for (``cuda`` → "12.8"), read from its version file."""
+    """The version of ``cuda`` that torch was built for, from its version file, or None."""
     spec = importlib.util.find_spec("torch")
     if spec is None or not spec.origin:
         return None
@@ -97,7 +97,7 @@ def torch_build(kind: str) -> str | None:
 
 @lru_cache
 def cuda_capability(index: int = 0) -> tuple[int, int]:
-    """Compute capability of a visible CUDA device; (0, 0) when it cannot be known."""
+    """The compute capability of a visible CUDA device; (0, 0) if it is unknown."""
     said = _ask_gpu("compute_cap", index)
     match = re.fullmatch(r"(\d+)\.(\d+)", said or "")
     return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
@@ -105,7 +105,7 @@ def cuda_capability(index: int = 0) -> tuple[int, int]:
 
 @lru_cache
 def cpu_flags() -> frozenset[str]:
-    """The processor's instruction set flags, as Linux names them; empty elsewhere."""
+    """The instruction set flags of the CPU on Linux; empty elsewhere."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -115,7 +115,7 @@ def cpu_flags() -> frozenset[str]:
 
 
 def library_versions(*names: str) -> dict[str, str | None]:
-    """Installed versions by distribution name; None for what is not installed."""
+    """Installed versions by distribution name; None for a package that is not installed."""
 
     def installed(name: str) -> str | None:
         try:
@@ -134,7 +134,7 @@ def _devices() -> list[Path]:
 
 
 def free_memory(device: str) -> int | None:
-    """Bytes that are free on a device; None when that cannot be known without torch."""
+    """Free bytes on a device, without torch; None if that is unknown."""
     kind, _, index = device.partition(":")
     if kind == "cuda":
         free = _ask_gpu("memory.free", int(index or 0))
@@ -143,7 +143,7 @@ def free_memory(device: str) -> int | None:
 
 
 def _ask_gpu(what: str, index: int) -> str | None:
-    """One property of a visible CUDA device, as the driver's tool states it."""
+    """A property of a visible CUDA device, from ``nvidia-smi``."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     names = [v.strip() for v in visible.split(",") if v.strip()]
     chosen = names[index] if index < len(names) else str(index)

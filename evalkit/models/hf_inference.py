@@ -1,4 +1,4 @@
-"""Hugging Face Inference: providers, endpoints and TGI servers by ``huggingface_hub``."""
+"""Hugging Face Inference: providers, endpoints and TGI servers, through ``huggingface_hub``."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.options import Declaration, check
 from evalkit.models.remote import chat_models, prompts, replies
-from evalkit.models.remote.asking import Ask, Asking
-from evalkit.models.remote.asking import respond as ask_for
+from evalkit.models.remote.client import ClientConfig, Send, send_all
 from evalkit.models.remote.failures import Advice
-from evalkit.models.remote.keys import Key
+from evalkit.models.remote.keys import ApiKey
 from evalkit.models.remote.options import RemoteOptions, Variable
 from evalkit.models.remote.usage import Usage
 
-USUAL_KEY = "HF_TOKEN"
+DEFAULT_KEY = "HF_TOKEN"
 
 
 class InferenceOptions(RemoteOptions):
-    """Options of the ``hf-inference`` backend, beside those of every server.
+    """Options of the ``hf-inference`` backend, in addition to those of every server.
 
-    model: a hub id, or the address of an endpoint. provider: who runs it (``auto``,
-    ``hf-inference``, ``together``…). api_key_env: default ``HF_TOKEN`` where that is set, else the
-    login of ``huggingface_hub``. extra_body: sent with every chat as it is.
+    model: a hub id, or the address of an endpoint. provider: the inference provider (``auto``,
+    ``hf-inference``, ``together``, …). api_key_env: the environment variable with the API key;
+    default: ``HF_TOKEN`` if it is set, else the login of ``huggingface_hub``. extra_body: added to
+    every chat request.
     """
 
     provider: str | None = None
@@ -40,19 +40,19 @@ class InferenceOptions(RemoteOptions):
 
 
 class InferenceModel:
-    """Answers by ``AsyncInferenceClient``: chats, and raw texts where the model's server can."""
+    """A model behind ``AsyncInferenceClient``: chats, and raw texts if the server supports them."""
 
     def __init__(self, declaration: Declaration) -> None:
         self.name = declaration.name
         self.declaration = declaration
         self.options = check(declaration, InferenceOptions)
         self.capabilities = Capabilities(choices=False, reading=False)
-        usual = USUAL_KEY if os.environ.get(USUAL_KEY) else ""
-        self._key = Key(self.options.api_key_env or usual)
+        usual = DEFAULT_KEY if os.environ.get(DEFAULT_KEY) else ""
+        self._key = ApiKey(self.options.api_key_env or usual)
         self._usage = Usage(self.options.prices)
 
     def fingerprint(self) -> Mapping[str, Any] | None:
-        """Model, provider and what is sent with every request; weights cannot be seen from here."""
+        """Model, provider and what every request contains. The weights are unknown."""
         if not self.options.cache:
             return None
         return fingerprint(
@@ -60,33 +60,35 @@ class InferenceModel:
         )
 
     def load(self) -> None:
-        """See that the key is there and the library installed."""
+        """Check that the API key is set and the library is installed. Raises ModelError."""
         self._key.read()
         self._client()
 
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Each response as soon as it is there (see evalkit.models.remote.asking)."""
+        """Responses as they arrive (see ``evalkit.models.remote.client``)."""
         texts = [r for r in requests if is_text(r.prompt)]
         chats = [r for r in requests if not is_text(r.prompt)]
-        instead = "Hugging Face Inference has no such parameter here; chats take extra_body"
+        instead = "Hugging Face Inference has no such parameter; for chats, use extra_body"
         more = ("top_k", "repetition_penalty")
         usual = ("top_p", "seed")
-        prompts.check(self.name, chats, understood=usual, instead=instead)
-        prompts.check(self.name, texts, understood=(*usual, *more), instead=instead)
-        asking = Asking(self.options, self._connect, self._advice, self._usage, self._key.hide)
-        yield from ask_for(asking, requests, answered)
+        prompts.check_supported(self.name, chats, understood=usual, instead=instead)
+        prompts.check_supported(self.name, texts, understood=(*usual, *more), instead=instead)
+        config = ClientConfig(
+            self.options, self._connect, self._advice, self._usage, self._key.redact
+        )
+        yield from send_all(config, requests, answered)
 
     def describe(self) -> Mapping[str, Any]:
         """Model, provider and cost."""
         known: dict[str, Any] = {"model": self.options.model}
         known["provider"] = self.options.provider or "auto"
-        known["weights"] = "known to the provider alone"
+        known["weights"] = "known only to the provider"
         return {**known, **self._usage.described()}
 
     def close(self) -> None:
-        """Nothing is held between calls."""
+        """Do nothing: no connection stays open."""
 
     def _client(self) -> Any:
         try:
@@ -103,16 +105,16 @@ class InferenceModel:
         )
 
     @asynccontextmanager
-    async def _connect(self) -> AsyncIterator[Ask]:
+    async def _connect(self) -> AsyncIterator[Send]:
         client = self._client()
 
-        async def ask(request: Request) -> Response:
+        async def send(request: Request) -> Response:
             if is_text(request.prompt):
                 return await self._text(client, request)
             return await self._chat(client, request)
 
         try:
-            yield ask
+            yield send
         finally:
             close = getattr(client, "close", None)
             if close is not None:
@@ -130,7 +132,7 @@ class InferenceModel:
             stop=list(generation.stop) or None,
             extra_body=self.options.extra_body or None,
         )
-        return replies.generated(request, reply)
+        return replies.parse_reply(request, reply)
 
     async def _text(self, client: Any, request: Request) -> Response:
         generation = request.generation
@@ -148,20 +150,20 @@ class InferenceModel:
             repetition_penalty=penalty if penalty != 1.0 else None,
             stop=list(generation.stop) or None,
         )
-        told = getattr(reply, "details", None)
-        return replies.finished(
+        details = getattr(reply, "details", None)
+        return replies.build_response(
             request,
             reply if isinstance(reply, str) else str(reply.generated_text),
-            str(getattr(told, "finish_reason", "") or ""),
+            str(getattr(details, "finish_reason", "") or ""),
             details={},
             prompt_tokens=None,
-            completion_tokens=replies.count(getattr(told, "generated_tokens", None)),
+            completion_tokens=replies.token_count(getattr(details, "generated_tokens", None)),
         )
 
     @property
     def _advice(self) -> Advice:
         return Advice(
             unauthorised=self._key.advice,
-            missing=f"Does '{self.options.model}' exist, and does a provider run it?",
-            unreachable="Is this machine online, and the endpoint's address right?",
+            missing=f"Check that '{self.options.model}' exists and that a provider runs it",
+            unreachable="Check the network connection, and the address of the endpoint",
         )

@@ -1,7 +1,7 @@
-"""What a model's files are, by content: the part of a fingerprint that names no name.
+"""The identity of a model's files by content.
 
-Hashing gigabytes takes seconds, so a file's hash is remembered with its path, size,
-modification time (nanoseconds) and inode; a file that differs in any of them is read again.
+Hashing gigabytes takes seconds, so a file's hash is cached with its path, size, modification time
+(in nanoseconds) and inode. If any of them differs, the file is hashed again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IGNORED = {"training_args.bin", "optimizer.bin", "scheduler.bin", "trainer_state
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for evalkit: ``$EVALKIT_CACHE`` or the platform's usual place."""
+    """The user's cache folder: ``$EVALKIT_CACHE``, or the usual folder of the platform."""
     if chosen := os.environ.get("EVALKIT_CACHE"):
         return Path(chosen)
     if sys.platform == "win32":
@@ -34,33 +34,33 @@ def cache_folder() -> Path:
 
 
 def text_digest(*parts: str) -> str:
-    """sha256 of texts, their borders included."""
+    """The SHA-256 of texts, their borders included."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes, remembered as long as the file does not change."""
+    """The SHA-256 of a file, cached until the file changes."""
     return _digests([path])[path]
 
 
 def folder_digest(folder: Path) -> str:
-    """sha256 over the names and contents of a checkpoint's files (weights, configs, tokenizer)."""
+    """The SHA-256 of a checkpoint: names and contents of weights, configs and tokenizer files."""
     return files_digest(checkpoint_files(folder))
 
 
 def files_digest(files: Sequence[Path]) -> str:
-    """sha256 over the names and contents of some files."""
+    """The SHA-256 of the names and contents of files."""
     digests = _digests(files)
     return text_digest(*(part for file in files for part in (file.name, digests[file])))
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
-    """The files of a checkpoint that can change an answer, by name."""
+    """The files of a checkpoint that can change an answer, in order of their names."""
     files = [
         f for f in folder.iterdir() if f.is_file() and f.suffix in CONTENT and f.name not in IGNORED
     ]
     if any(f.suffix == ".safetensors" for f in files):
-        # transformers reads these and leaves other formats alone
+        # transformers reads these and ignores other formats
         files = [f for f in files if f.suffix not in (".bin", ".gguf")]
     return sorted(files)
 
@@ -108,7 +108,7 @@ def _read(memory: Path) -> dict[str, Any]:
 
 
 def _write(memory: Path, entries: Mapping[str, Any]) -> None:
-    """Replace the memory in one step. A cache that cannot be written is only slower."""
+    """Replace the file of known hashes atomically. A failure only costs time."""
     with suppress(OSError):
         memory.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=memory.parent, suffix=".json")

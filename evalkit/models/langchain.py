@@ -1,4 +1,4 @@
-"""Any chat model of LangChain, by the name of its class."""
+"""Chat models of LangChain, by the name of their class."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ from evalkit.models.identity import file_digest
 from evalkit.models.modules import import_function, source_file
 from evalkit.models.options import Declaration, check
 from evalkit.models.remote import chat_models, prompts
-from evalkit.models.remote.asking import Ask, Asking
-from evalkit.models.remote.asking import respond as ask_for
+from evalkit.models.remote.client import ClientConfig, Send, send_all
 from evalkit.models.remote.failures import Advice
-from evalkit.models.remote.keys import Key
+from evalkit.models.remote.keys import ApiKey
 from evalkit.models.remote.options import RemoteOptions, Variable
 from evalkit.models.remote.usage import Usage
 
 Parameter = Literal[
     "max_new_tokens", "temperature", "top_p", "top_k", "seed", "repetition_penalty", "num_beams"
 ]
-USUAL: Mapping[str, Sequence[str]] = {
+COMMON_NAMES: Mapping[str, Sequence[str]] = {
     "max_new_tokens": (
         "max_tokens",
         "max_output_tokens",
@@ -44,16 +43,16 @@ USUAL: Mapping[str, Sequence[str]] = {
     "repetition_penalty": ("repetition_penalty", "repeat_penalty"),
     "num_beams": (),
 }
-"""What classes of LangChain call the generation parameters."""
+"""Names of the generation parameters in LangChain's classes."""
 
 
 class LangChainOptions(RemoteOptions):
-    """Options of the ``langchain`` backend, beside those of every server.
+    """Options of the ``langchain`` backend, in addition to those of every server.
 
-    model: the class, ``package.module.Class``. arguments: what it is made with. parameters: what it
-    calls a generation parameter where that cannot be guessed; null leaves the parameter out.
-    api_key_env: the environment variable with the key; most classes know their own.
-    api_key_argument: the argument that its value becomes.
+    model: the class, ``package.module.Class``. arguments: the arguments of the class. parameters:
+    the class's names for generation parameters, if they are unusual; null omits a parameter.
+    api_key_env: the environment variable with the API key; most classes have a default.
+    api_key_argument: the argument of the class for the key.
     """
 
     arguments: dict[str, Any] = Field(default_factory=dict)
@@ -70,21 +69,21 @@ class LangChainOptions(RemoteOptions):
 
 
 class LangChainModel:
-    """Answers of a LangChain chat model. It takes chats, and compares no choices."""
+    """A chat model of LangChain. It takes chats and cannot compare choices."""
 
     def __init__(self, declaration: Declaration) -> None:
         self.name = declaration.name
         self.declaration = declaration
         self.options = check(declaration, LangChainOptions)
         self.capabilities = Capabilities(choices=False, text=False, reading=False)
-        self._key = Key(self.options.api_key_env or "")
+        self._key = ApiKey(self.options.api_key_env or "")
         self._root = Path(declaration.root)
         self._usage = Usage(self.options.prices)
         self._class: Any = None
 
     def fingerprint(self) -> Mapping[str, Any] | None:
-        """Class, arguments and its package's version, or the source of a class of one's own; what
-        is behind them cannot be seen."""
+        """The class, its arguments, and the version of its package or the source of the user's own
+        class. The model behind the class is unknown."""
         if not self.options.cache:
             return None
         package = self.options.model.split(".")[0].replace("_", "-")
@@ -99,33 +98,35 @@ class LangChainModel:
         )
 
     def load(self) -> None:
-        """Import the class. Raises ModelError when there is none, or a key is missing."""
+        """Import the class. Raises ModelError if the class or the API key is missing."""
         if self._class is None:
             self._key.read()
             module, _, name = self.options.model.rpartition(".")
             found = import_function(f"{module}:{name}", self._root)
             if not inspect.isclass(found) or not callable(getattr(found, "ainvoke", None)):
-                raise ModelError(f"'{self.options.model}' is no chat model of LangChain")
+                raise ModelError(f"'{self.options.model}' is not a chat model of LangChain")
             self._class = found
 
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Each response as soon as it is there (see evalkit.models.remote.asking)."""
+        """Responses as they arrive (see ``evalkit.models.remote.client``)."""
         self.load()
         names = self.names()
-        prompts.check(
+        prompts.check_supported(
             self.name,
             requests,
             understood=("seed", *(ours for ours, theirs in names.items() if theirs)),
-            instead=f"Tell what {self.options.model} calls it with parameters: {{…: name}}",
+            instead=f"Declare its name in {self.options.model} with parameters: {{…: name}}",
             text=False,
         )
-        asking = Asking(self.options, self._connect, self._advice, self._usage, self._key.hide)
-        yield from ask_for(asking, requests, answered)
+        config = ClientConfig(
+            self.options, self._connect, self._advice, self._usage, self._key.redact
+        )
+        yield from send_all(config, requests, answered)
 
     def describe(self) -> Mapping[str, Any]:
-        """The class, what the generation parameters are called, the cost."""
+        """The class, its names for generation parameters, and the cost."""
         known: dict[str, Any] = {"class": self.options.model}
         if self._class is not None:
             passed = [f"{ours} as {theirs}" for ours, theirs in self.names().items() if theirs]
@@ -133,40 +134,39 @@ class LangChainModel:
         return {**known, **self._usage.described()}
 
     def close(self) -> None:
-        """Let go of the class."""
+        """Drop the class."""
         self._class = None
 
     def _source(self) -> str | None:
-        """A hash of the file that the class is in; None where there is none."""
+        """A hash of the source file of the class; None if it has none."""
         try:
             file = source_file(self.options.model.rpartition(".")[0], self._root)
-        except ModelError:  # loading tells
+        except ModelError:  # ``load`` reports it
             return None
         return file_digest(file) if file else None
 
     def names(self) -> dict[str, str | None]:
-        """What the class calls each generation parameter.
+        """The class's name for each generation parameter; None: it is omitted.
 
-        Raises ModelError when that of the number of new tokens is unknown: answers would be of any
-        length.
+        Raises ModelError if the name for the number of new tokens or the temperature is unknown.
         """
         fields = _fields(self._class)
         names: dict[str, str | None] = {
             ours: next((theirs for theirs in usual if theirs in fields), None)
-            for ours, usual in USUAL.items()
+            for ours, usual in COMMON_NAMES.items()
         }
         names.update({str(ours): theirs for ours, theirs in self.options.parameters.items()})
         for needed in ("max_new_tokens", "temperature"):
             if names[needed] is None and needed not in self.options.parameters:
                 raise ModelError(
-                    f"'{self.name}': what {self.options.model} calls {needed} is unknown. Declare "
-                    f"parameters: {{{needed}: name}}, or null to leave it out"
+                    f"'{self.name}': {self.options.model} has no known name for {needed}. Declare "
+                    f"parameters: {{{needed}: name}}, or null to omit it"
                 )
         return names
 
     def _make(self, generation: Generation, seed: int) -> Any:
-        """An instance with these generation parameters."""
-        wanted = prompts.asked(generation)
+        """An instance of the class with these generation parameters."""
+        wanted = prompts.used_parameters(generation)
         values = {name: getattr(generation, name) for name in wanted if name != "seed"}
         values |= {"max_new_tokens": generation.max_new_tokens}
         values |= {"temperature": generation.temperature}
@@ -179,34 +179,34 @@ class LangChainModel:
             arguments[self.options.api_key_argument] = self._key.read()
         try:
             return self._class(**arguments)
-        except Exception as error:  # a class checks its arguments in its own way
-            told = self._key.hide(f"{type(error).__name__}: {error}")
+        except Exception as error:  # classes raise different types
+            message = self._key.redact(f"{type(error).__name__}: {error}")
             raise ModelError(
-                f"'{self.name}': {self.options.model} cannot be made: {told}"
+                f"'{self.name}': {self.options.model} cannot be created: {message}"
             ) from None
 
     @asynccontextmanager
-    async def _connect(self) -> AsyncIterator[Ask]:
+    async def _connect(self) -> AsyncIterator[Send]:
         make = lru_cache(maxsize=64)(self._make)
 
-        async def ask(request: Request) -> Response:
+        async def send(request: Request) -> Response:
             model = make(request.generation, prompts.seed(request))
             stop = list(request.generation.stop)
-            return await chat_models.ask(model, request, **({"stop": stop} if stop else {}))
+            return await chat_models.send(model, request, **({"stop": stop} if stop else {}))
 
-        yield ask
+        yield send
 
     @property
     def _advice(self) -> Advice:
         return Advice(
             unauthorised=self._key.advice,
-            missing=f"Do the arguments of '{self.name}' name a model that is there?",
-            unreachable="Is the service running, and is its address right?",
+            missing=f"Check that the arguments of '{self.name}' name an existing model",
+            unreachable="Check that the service is running, and its address",
         )
 
 
 def _fields(kind: Any) -> set[str]:
-    """Names that a class takes: its pydantic fields and their aliases, or its parameters."""
+    """The arguments of a class: pydantic fields and their aliases, or parameters."""
     fields = getattr(kind, "model_fields", None)
     if not isinstance(fields, Mapping):
         return set(inspect.signature(kind).parameters)

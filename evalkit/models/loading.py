@@ -1,4 +1,4 @@
-"""Reading weights and tokenizer with transformers: quiet, in the wanted precision."""
+"""Loading weights and tokenizer with transformers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from evalkit.models import adapters
 from evalkit.models.adapters import Adapter
 from evalkit.models.identity import text_digest
 from evalkit.models.quantization import Quantization, check_readable
-from evalkit.models.source import INSTALL, Source
+from evalkit.models.source import INSTALL_HF, ModelSource
 
 
 def load_pretrained(
-    source: Source,
+    source: ModelSource,
     *,
     device: str,
     dtype: str,
@@ -30,9 +30,11 @@ def load_pretrained(
     quantization: Quantization | None = None,
     device_map: str | Mapping[str, Any] | None = None,
 ) -> tuple[Any, Any]:
-    """A model that writes on its device, in evaluation mode, and its tokenizer.
+    """A generative model on its device, in evaluation mode, and its tokenizer.
 
-    device_map: as in transformers, instead of ``device``. Raises ModelError, saying what to do.
+    dtype: the name of a torch dtype. device_map: as in transformers, instead of ``device``.
+
+    Raises ModelError with advice on what to do.
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
@@ -40,7 +42,9 @@ def load_pretrained(
         import transformers
         from transformers import AutoTokenizer
     except ImportError as error:
-        raise ModelError(f"transformers models need torch and transformers: {INSTALL}") from error
+        raise ModelError(
+            f"transformers models need torch and transformers: {INSTALL_HF}"
+        ) from error
     check_readable(source.config, source.path)
     common: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if source.revision is not None:
@@ -62,18 +66,18 @@ def load_pretrained(
             if "device_map" not in options:
                 model = model.to(device)
             model = model.eval()
-        except Exception as error:  # many libraries speak here
-            raise ModelError(advice(source, error)) from error
+        except Exception as error:  # many libraries raise here
+            raise ModelError(load_error(source, error)) from error
     return model, tokenizer
 
 
-def _loader(source: Source) -> str:
-    both = source.config.get("is_encoder_decoder")
-    return "AutoModelForSeq2SeqLM" if both else "AutoModelForCausalLM"
+def _loader(source: ModelSource) -> str:
+    seq2seq = source.config.get("is_encoder_decoder")
+    return "AutoModelForSeq2SeqLM" if seq2seq else "AutoModelForCausalLM"
 
 
-class Loaded:
-    """Weights in memory, with the adapters that were put on them. One adapter at most is active."""
+class LoadedWeights:
+    """Loaded weights with their adapters, of which at most one is active."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model, self.tokenizer = model, tokenizer
@@ -81,26 +85,26 @@ class Loaded:
         self._active: str | None = None
         self._users: Counter[str] = Counter()
 
-    def put_on(self, adapter: Adapter) -> str:
-        """Load an adapter unless it is on already; returns its name. Raises ModelError."""
-        # names become parts of the parameters' names, where a dot would separate
+    def attach(self, adapter: Adapter) -> str:
+        """Attach an adapter unless it is attached; returns its name. Raises ModelError."""
+        # names become part of parameter names, where a dot is a separator
         name = f"evalkit_{text_digest(json.dumps(dict(adapter.identity)))[:16]}"
         if not self._users[name]:
             with quiet():
-                adapters.put_on(self.model, adapter, name)
+                adapters.attach(self.model, adapter, name)
             adapters.activate(self.model, self._active)
         self._users[name] += 1
         return name
 
-    def take_off(self, name: str) -> None:
-        """One user of an adapter less; the last one takes it out of memory."""
+    def detach(self, name: str) -> None:
+        """End one use of an adapter; it is removed after the last one."""
         self._users[name] -= 1
         if not self._users[name]:
             self.activate(None)
-            adapters.remove(self.model, name)
+            adapters.detach(self.model, name)
 
     def activate(self, name: str | None) -> None:
-        """Answer with this adapter from now on, or with none."""
+        """Use this adapter from now on; None: the base alone."""
         if name != self._active:
             adapters.activate(self.model, name)
             self._active = name
@@ -108,7 +112,7 @@ class Loaded:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No progress bars and no warnings of transformers, for a while."""
+    """Hide progress bars and warnings of transformers inside the ``with`` block."""
     from transformers.utils import logging as hf
 
     verbosity, bars = hf.get_verbosity(), hf.is_progress_bar_enabled()
@@ -128,8 +132,8 @@ def quiet() -> Iterator[None]:
             hf.enable_progress_bar()
 
 
-def advice(source: Source, error: Exception) -> str:
-    """What to do about weights that cannot be loaded."""
+def load_error(source: ModelSource, error: Exception) -> str:
+    """An error message for weights that cannot be loaded, with advice on what to do."""
     lines = str(error).strip().splitlines()
     said = f"{type(error).__name__}: {lines[0] if lines else ''}"
     name = str(Path(source.path) / source.gguf) if source.gguf else source.path
@@ -138,11 +142,11 @@ def advice(source: Source, error: Exception) -> str:
         return f"model {name} needs a package that is not installed: {said}"
     if "trust_remote_code" in text:
         return (
-            f"model {name} brings code of its own; read it, then declare "
+            f"model {name} contains custom code; review it, then declare "
             f"`trust_remote_code: true` ({said})"
         )
     if "out of memory" in text or isinstance(error, MemoryError):
         return f"model {name} does not fit into memory ({said})"
     if "unrecognized" in text and "model" in text:
-        return f"model {name} is of a kind that this version of transformers cannot run ({said})"
+        return f"model {name} is not supported by the installed version of transformers ({said})"
     return f"model {name} cannot be loaded: {said}"

@@ -1,4 +1,4 @@
-"""Finding the user's own modules, relative to the project's root."""
+"""Importing the user's own modules, relative to the root of the project."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from evalkit.errors import ModelError, unknown
 
 
 def import_function(target: str, root: Path) -> Callable[..., Any]:
-    """The function ``module:function``; the module is looked for in ``root`` first.
+    """The function ``module:function``; ``root`` is searched first.
 
-    Raises ModelError: no such module, an error while importing it, no such function.
+    Raises ModelError if the module or the function does not exist, or if importing it fails.
     """
     module_name, _, path = target.partition(":")
     _refuse_namesake(module_name, root)
@@ -27,8 +27,8 @@ def import_function(target: str, root: Path) -> Callable[..., Any]:
         except ModuleNotFoundError as error:
             if error.name and module_name.split(".")[0] == error.name.split(".")[0]:
                 raise ModelError(
-                    f"'{target}': there is no module '{module_name}' in {root} "
-                    "or among the installed packages"
+                    f"'{target}': no module '{module_name}' in {root} or among the installed"
+                    " packages"
                 ) from error
             raise ModelError(f"'{target}': importing '{module_name}' failed: {error}") from error
         except Exception as error:
@@ -41,15 +41,15 @@ def import_function(target: str, root: Path) -> Callable[..., Any]:
             raise ModelError(f"'{target}': {unknown('function', part, names)}")
         found = getattr(found, part)
     if not callable(found):
-        raise ModelError(f"'{target}' is no function but {type(found).__name__}")
+        raise ModelError(f"'{target}' is not a function but {type(found).__name__}")
     function: Callable[..., Any] = found
     return function
 
 
 def source_file(module_name: str, root: Path) -> Path | None:
-    """The file a module's source is in, found without importing it; None if there is none.
+    """The source file of a module, found without importing it; None if it has none.
 
-    Raises ModelError when there is no such module.
+    Raises ModelError if the module does not exist.
     """
     _refuse_namesake(module_name, root)
     loaded = sys.modules.get(module_name)
@@ -61,23 +61,21 @@ def source_file(module_name: str, root: Path) -> Path | None:
     for depth in range(1, len(parts) + 1):
         spec = PathFinder.find_spec(".".join(parts[:depth]), path)
         if spec is None:
-            raise ModelError(
-                f"there is no module '{module_name}' in {root} or among the installed packages"
-            )
+            raise ModelError(f"no module '{module_name}' in {root} or among the installed packages")
         path = list(spec.submodule_search_locations or [])
     return _readable(spec.origin) if spec else None
 
 
 def _refuse_namesake(module_name: str, root: Path) -> None:
-    """Raises ModelError where another file's module of this name would be taken for ``root``'s."""
+    """Raise ModelError if another module of this name is loaded instead of the one in ``root``."""
     top = module_name.partition(".")[0]
     loaded = getattr(sys.modules.get(top), "__file__", None)
     own = PathFinder.find_spec(top, [str(root)])
     mine = _readable(own.origin) if own else None
     if loaded and mine and not (Path(loaded).exists() and mine.samefile(loaded)):
         raise ModelError(
-            f"a module '{top}' is loaded already, from {loaded}, so {mine} cannot be;"
-            " give it another name, or evaluate it in a process of its own"
+            f"a module '{top}' is already loaded from {loaded}, so {mine} cannot be imported;"
+            " rename it, or evaluate it in another process"
         )
 
 
@@ -88,7 +86,7 @@ def _readable(origin: str | None) -> Path | None:
 
 @contextmanager
 def _on_path(root: Path) -> Iterator[None]:
-    """``root`` first on the import path; afterwards last, for imports inside functions."""
+    """Put ``root`` first on the import path; it stays last for imports inside functions."""
     entry = str(root)
     sys.path.insert(0, entry)
     importlib.invalidate_caches()

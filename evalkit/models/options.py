@@ -1,4 +1,4 @@
-"""Checking a declaration's options against what a backend knows."""
+"""Options of models, and their validation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalkit.errors import Problem, SpecError, unknown
 
 
 class Declaration(Protocol):
-    """A model as it is declared: in ``evalkit.yaml``, on the command line or in Python."""
+    """A model declared in ``evalkit.yaml``, on the command line or in Python."""
 
     @property
     def name(self) -> str: ...
@@ -29,9 +29,9 @@ class Declaration(Protocol):
 
 
 class Thinking(BaseModel):
-    """Where a reasoning model thinks.
+    """How the thinking of a reasoning model is marked.
 
-    start, end: the tags around it. keep: score it as part of the answer.
+    start: the tag before it. end: the tag after it. keep: score it as part of the answer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,10 +42,10 @@ class Thinking(BaseModel):
 
 
 class Options(BaseModel):
-    """Base of every backend's options: no unknown key, no change afterwards.
+    """Base class of a backend's options. Unknown options are errors; instances are immutable.
 
-    thinking: where a reasoning model thinks; it does not change what is asked, only how an answer
-    is read.
+    thinking: how the thinking of a reasoning model is marked; it changes how an answer is read, not
+    the request.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -57,7 +57,7 @@ Checked = TypeVar("Checked", bound=Options)
 
 
 def check(declaration: Declaration, kind: type[Checked]) -> Checked:
-    """The declaration's options as ``kind``. Raises SpecError with every problem found."""
+    """The options of a declaration as ``kind``. Raises SpecError with all problems."""
     try:
         return kind.model_validate(dict(declaration.options))
     except ValidationError as error:
@@ -66,7 +66,7 @@ def check(declaration: Declaration, kind: type[Checked]) -> Checked:
 
 
 def problem(declaration: Declaration, message: str, option: str = "") -> Problem:
-    """A problem at the place where a model is declared."""
+    """A problem with the file and line of a model's declaration."""
     where = f"models.{declaration.name}" + (f".{option}" if option else "")
     return Problem(declaration.file, declaration.line, where, message)
 
@@ -77,7 +77,7 @@ def _problem(declaration: Declaration, kind: type[Options], item: Any) -> Proble
         return problem(declaration, unknown("option", option, list(kind.model_fields)))
     if item["type"] == "missing":
         return problem(declaration, f"option '{option}' is missing")
-    # what stands in place of an environment variable's name may be the secret itself
+    # the value of an option for an environment variable may be the secret itself
     found = "" if option.endswith("_env") else f", not {item['input']!r}"
     said = item.get("ctx", {}).get("error", item["msg"])  # without pydantic's "Value error, "
     return problem(declaration, f"{said}{found}", option)

@@ -1,4 +1,4 @@
-"""What a model can do, found out by asking it: a few short requests, for people to read."""
+"""Finding out what a model can do with a few short requests (``evalkit models check``)."""
 
 from __future__ import annotations
 
@@ -19,36 +19,37 @@ CHOICES = ("Paris", "Berlin")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found out. works: None where it is a fact and not a question of working.
+    """One finding about a model.
 
-    vital: the model is of no use without it.
+    name: of what was tried. works: None for a fact that is neither success nor failure. detail: the
+    finding as text. required: whether the model is unusable without it.
     """
 
-    what: str
+    name: str
     works: bool | None
-    said: str
-    vital: bool = False
+    detail: str
+    required: bool = False
 
 
 def probe(model: Model, question: str = "") -> Iterator[Finding]:
-    """Reach a model and ask it; each finding as soon as it is known. Frees the model.
+    """Load a model, send it requests and close it; yields each finding at once.
 
-    question: "" for one that suits the model.
+    question: the text to send; "": one that fits the model.
     """
     started = perf_counter()
     try:
         model.load()
     except EvalkitError as error:
-        yield Finding("reached", False, str(error), vital=True)
+        yield Finding("reached", False, str(error), required=True)
         return
     try:
-        yield Finding("reached", True, f"in {perf_counter() - started:.1f} s", vital=True)
+        yield Finding("reached", True, f"in {perf_counter() - started:.1f} s", required=True)
         yield from _facts(model)
         if model.capabilities.inputs:
             for task in model.capabilities.inputs:
-                yield from _read(model, task, question)
+                yield from _probe_head(model, task, question)
         else:
-            yield from _asked(model, question or QUESTION)
+            yield from _probe_text(model, question or QUESTION)
     finally:
         model.close()
 
@@ -57,44 +58,46 @@ def _facts(model: Model) -> Iterator[Finding]:
     described = dict(model.describe())
     context = described.pop("context_length", None)
     yield Finding("model", None, ", ".join(f"{k} {v}" for k, v in described.items()))
-    length = f"{context} tokens" if context else "not known"
+    length = f"{context} tokens" if context else "unknown"
     yield Finding("context length", None, length)
 
 
-def _read(model: Model, task: str, text: str) -> Iterator[Finding]:
-    """What a model with a task head makes of one sample."""
+def _probe_head(model: Model, task: str, text: str) -> Iterator[Finding]:
+    """Findings about a model with a task head, from one sample."""
     head = tasks.find(task).head
     assert head is not None
     example = head.inputs(task, text, model.describe().get("labels") or ())
     shown = head.shown(example)
-    yield Finding("reads", None, f"{head.reads}, not prompts; for suites of task {task}")
+    yield Finding("reads", None, f"{head.reads}, not prompts; for suites with task {task}")
     yield Finding("input", None, shown)
     started = perf_counter()
     names = tuple(name for name, _ in example.labels)
     response = _ask(model, Request(shown, choices=names, inputs=example))
     seconds = perf_counter() - started
     if not response.answered:
-        yield Finding("answer", False, f"{response.status}: {response.error}", vital=True)
+        yield Finding("answer", False, f"{response.status}: {response.error}", required=True)
         return
-    yield Finding("answer", True, response.text or "(none: there is no answer)", vital=True)
+    yield Finding(
+        "answer", True, response.text or "(none: the head finds no answer)", required=True
+    )
     yield Finding("how", None, str(response.details.get("how", "")))
     if response.logprobs:
         yield Finding("choices", None, _compared(names, response))
-    yield Finding("speed", None, f"{seconds:.2f} s for one answer alone")
+    yield Finding("speed", None, f"{seconds:.2f} s for a single answer")
 
 
-def _asked(model: Model, question: str) -> Iterator[Finding]:
+def _probe_text(model: Model, question: str) -> Iterator[Finding]:
     able = model.capabilities
     prompt = (Message("user", question),) if able.chat else question
     greedy = Generation(max_new_tokens=48)
     started = perf_counter()
     first = _ask(model, Request(prompt, greedy))
     seconds = perf_counter() - started
-    yield Finding("prompt", None, first.sent or "not shown by this backend")
+    yield Finding("prompt", None, first.sent or "not available from this backend")
     if not first.answered:
-        yield Finding("answer", False, f"{first.status}: {first.error}", vital=True)
+        yield Finding("answer", False, f"{first.status}: {first.error}", required=True)
         return
-    yield Finding("answer", True, first.text.strip() or "(nothing was written)", vital=True)
+    yield Finding("answer", True, first.text.strip() or "(empty)", required=True)
     yield _speed(first, seconds)
     yield _system(model, question, greedy)
     yield _choices(model, question)
@@ -104,30 +107,32 @@ def _asked(model: Model, question: str) -> Iterator[Finding]:
 def _speed(response: Response, seconds: float) -> Finding:
     tokens = response.completion_tokens
     if not tokens:
-        return Finding("speed", None, f"{seconds:.2f} s for the answer; its tokens are not counted")
-    said = f"{tokens / seconds:.1f} tokens/s, one answer alone ({tokens} in {seconds:.2f} s)"
+        return Finding(
+            "speed", None, f"{seconds:.2f} s for the answer; its number of tokens is unknown"
+        )
+    said = f"{tokens / seconds:.1f} tokens/s for a single answer ({tokens} in {seconds:.2f} s)"
     return Finding("speed", None, said)
 
 
 def _system(model: Model, question: str, generation: Generation) -> Finding:
     if not model.capabilities.chat:
-        return Finding("system prompts", False, "it takes raw text only")
+        return Finding("system prompts", False, "the model takes raw text only")
     prompt = (Message("system", SYSTEM), Message("user", question))
     response = _ask(model, Request(prompt, generation))
     if not response.answered:
         return Finding("system prompts", False, response.error)
     if not response.sent:
-        return Finding("system prompts", True, "taken; what becomes of them is not shown")
+        return Finding("system prompts", True, "accepted; the final prompt is not available")
     shown = SYSTEM in response.sent
     return Finding(
-        "system prompts", shown, "the chat template shows them" if shown
-        else "the chat template leaves them out",
+        "system prompts", shown, "the chat template includes them" if shown
+        else "the chat template omits them",
     )  # fmt: skip
 
 
 def _choices(model: Model, question: str) -> Finding:
     if not model.capabilities.choices:
-        return Finding("choices", False, "not comparable; write 'answer: text' in suites")
+        return Finding("choices", False, "cannot be compared; write 'answer: text' in suites")
     prompt = (Message("user", question),) if model.capabilities.chat else question
     response = _ask(model, Request(prompt, choices=CHOICES))
     if not response.answered:
@@ -148,16 +153,18 @@ def _seeds(model: Model, prompt: str | tuple[Message, ...]) -> Finding:
 
     one, again, others = text(1), text(1), [text(2), text(3)]
     if one is None or again is None:
-        return Finding("seeds", False, "it does not sample")
+        return Finding("seeds", False, "the model does not sample")
     if one != again:
         return Finding("seeds", False, "the same seed gave two different texts")
     if all(other == one for other in others):
-        return Finding("seeds", None, "three seeds gave the same text: it may not sample at all")
-    return Finding("seeds", True, "the same seed gives the same text, another seed another")
+        return Finding(
+            "seeds", None, "three seeds gave the same text; the model may not sample at all"
+        )
+    return Finding("seeds", True, "equal seeds give equal texts, other seeds give others")
 
 
 def _ask(model: Model, request: Request) -> Response:
-    """One response; a model that breaks over a request says why in it."""
+    """One response; an exception of the model becomes an error response."""
     try:
         return next(r for batch in model.respond([request]) for _, r in batch)
     except EvalkitError as error:

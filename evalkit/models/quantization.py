@@ -1,4 +1,4 @@
-"""Weights made smaller while they are read: bitsandbytes in 8 or 4 bits."""
+"""Quantisation of weights while they are loaded: bitsandbytes in 8 or 4 bits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evalkit.errors import ModelError
-
-INSTALL = 'pip install "pytest-evalkit[hf]"'
+from evalkit.models.source import INSTALL_HF
 
 PACKAGES: Mapping[str, tuple[str, str]] = {
     "bitsandbytes": ("bitsandbytes", "bitsandbytes"),
@@ -28,17 +27,17 @@ PACKAGES: Mapping[str, tuple[str, str]] = {
     "vptq": ("vptq", "vptq"),
     "quark": ("quark", "amd-quark"),
 }
-"""What a checkpoint's ``quant_method`` needs: the module, and the name to install it by."""
+"""The module that a checkpoint's ``quant_method`` needs, and the package to install."""
 
 
 class Quantization(BaseModel):
     """``quantization:`` of a declaration.
 
-    bits: 8 (LLM.int8, Dettmers et al. 2022) or 4 (QLoRA, Dettmers et al. 2023). type, double: of
-    4 bits: the number format, and whether the scales are quantised too. compute_dtype: of 4 bits:
-    the precision that its matrices are multiplied in; default: the model's ``dtype``. threshold: of
-    8 bits: columns with an activation above it are multiplied in 16 bits. They are looked for in a
-    whole batch, so an answer may change with its neighbours in the batch; 0 looks for none.
+    bits: 8 (LLM.int8, Dettmers et al. 2022) or 4 (QLoRA, Dettmers et al. 2023). type: the number
+    format of 4 bits. double: whether the scales of 4 bits are quantised, too. compute_dtype: the
+    precision in which 4-bit matrices are multiplied; default: the model's ``dtype``. threshold:
+    with 8 bits, columns with an activation above it are multiplied in 16 bits; the whole batch is
+    searched for them, so an answer may change with the other prompts of the batch; 0 disables this.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,11 +56,11 @@ class Quantization(BaseModel):
         }
         wrong = [name for name in of_other[self.bits] if getattr(self, name) is not None]
         if wrong:
-            raise ValueError(f"{self.bits} bits have no {', '.join(wrong)}; leave it out")
+            raise ValueError(f"{self.bits} bits have no {', '.join(wrong)}; remove it")
         return self
 
     def identity(self, dtype: str) -> dict[str, Any]:
-        """What determines an answer, with every default spelled out."""
+        """The settings that determine an answer, defaults included."""
         if self.bits == 8:
             return {"bits": 8, "threshold": 6.0 if self.threshold is None else self.threshold}
         return {
@@ -72,15 +71,15 @@ class Quantization(BaseModel):
         }
 
     def config(self, dtype: str) -> Any:
-        """What transformers takes. Raises ModelError when bitsandbytes is missing."""
+        """The ``BitsAndBytesConfig``. Raises ModelError if bitsandbytes is not installed."""
         if importlib.util.find_spec("bitsandbytes") is None:
-            raise ModelError(f"quantization needs the package bitsandbytes: {INSTALL}")
+            raise ModelError(f"quantization needs the package bitsandbytes: {INSTALL_HF}")
         import torch
         from transformers import BitsAndBytesConfig
 
         settings = self.identity(dtype)
         if self.bits == 8:
-            # it says at every product that 8 bits multiply in float16, which is documented
+            # it warns at every product that 8-bit weights multiply in float16, which is documented
             logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
             return BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=settings["threshold"])
         return BitsAndBytesConfig(
@@ -97,7 +96,7 @@ class Quantization(BaseModel):
 
 
 def stored(config: Mapping[str, Any]) -> str | None:
-    """How a checkpoint's weights are quantised already, by transformers' name; None: not."""
+    """The quantisation method of a checkpoint by transformers' name; None: not quantised."""
     declared = config.get("quantization_config")
     if not isinstance(declared, Mapping):
         return None
@@ -106,7 +105,7 @@ def stored(config: Mapping[str, Any]) -> str | None:
 
 
 def check_readable(config: Mapping[str, Any], model: str) -> None:
-    """Raise ModelError when a quantised checkpoint needs a package that is not installed."""
+    """Raise ModelError if a quantised checkpoint needs a package that is not installed."""
     method = stored(config)
     module, package = PACKAGES.get(method or "", ("", ""))
     if module and not _installed(module):

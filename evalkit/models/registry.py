@@ -1,8 +1,8 @@
-"""From a declaration to a model: the backends by name.
+"""The backends by name, and models from declarations.
 
-Built-in backends are named here as ``module:class``, so that none is imported before it is
-used. Other packages offer theirs through the entry point group ``evalkit.models``: an entry
-``name = module:class``. A backend's class is called with the declaration.
+Built-in backends are listed as ``module:class`` and imported when they are used. Other packages
+register theirs under the entry point group ``evalkit.models`` (``name = module:class``). The class
+of a backend is called with the declaration.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BUILTIN_MODELS: Mapping[str, Mapping[str, Any]] = {"smollm2": {"model": "builtin
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A declaration made in code rather than in a file."""
+    """A declaration made in Python rather than in a file."""
 
     name: str
     backend: str
@@ -45,10 +45,10 @@ class Declared:
 
 
 def resolve(declaration: Declaration) -> Model:
-    """The model that is declared, its options checked, nothing loaded.
+    """The model of a declaration. Its options are validated; nothing is loaded.
 
-    Raises SpecError for an unknown backend or option (file, line, nearest name), ModelError
-    when a backend of another package cannot be imported.
+    Raises SpecError for an unknown backend or an invalid option, with file, line and the nearest
+    valid name, and ModelError if the backend of another package cannot be imported.
     """
     others = _others()
     known = [*BACKENDS, *sorted(set(others) - set(BACKENDS))]
@@ -60,14 +60,14 @@ def resolve(declaration: Declaration) -> Model:
 
 
 def builtin_declaration(name: str, root: Path | None = None) -> Declared:
-    """The declaration of a model that is built in. Raises UsageError when there is none."""
+    """The declaration of a built-in model. Raises UsageError for an unknown name."""
     if name not in BUILTIN_MODELS:
         raise UsageError(unknown("built-in model", name, list(BUILTIN_MODELS)))
     return Declared(name, "transformers", BUILTIN_MODELS[name], root=root or Path.cwd())
 
 
 def backends() -> list[str]:
-    """Every backend's name: built in first, then those of other packages."""
+    """The names of all backends: built-in ones first, then those of other packages."""
     return [*BACKENDS, *sorted(set(_others()) - set(BACKENDS))]
 
 

@@ -1,4 +1,4 @@
-"""One model on several devices: a replica on each, the requests shared among them."""
+"""Data parallelism: a replica of a model on each of several devices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evalkit.models.options import Declaration, problem
 
 
 @dataclass(frozen=True, slots=True)
-class _One:
+class _ReplicaDeclaration:
     """The declaration of one replica."""
 
     name: str
@@ -30,12 +30,12 @@ class _One:
 
 
 class Replicas:
-    """Answers like one of its replicas would; each works through its share in a thread."""
+    """A model with several replicas, each of which answers its share in a thread."""
 
     def __init__(self, declaration: Declaration, make: Callable[[Declaration], Model]) -> None:
         devices = list(declaration.options["device"])
         if not devices or len(set(devices)) < len(devices) or "auto" in devices:
-            said = "expected different devices, such as [cuda:0, cuda:1]"
+            said = "expected distinct devices, such as [cuda:0, cuda:1]"
             raise SpecError([problem(declaration, said, "device")])
         if len({str(device).partition(":")[0] for device in devices}) > 1:
             # precision follows the kind of device, and so do the last bits of an answer
@@ -47,11 +47,11 @@ class Replicas:
         self.capabilities: Capabilities = self._replicas[0].capabilities
 
     def fingerprint(self) -> Mapping[str, Any] | None:
-        """That of one replica; on devices of one kind they are equal."""
+        """The fingerprint of one replica; on devices of one kind all are equal."""
         return self._replicas[0].fingerprint()
 
     def load(self) -> None:
-        """Load every replica, one after the other; none stays when one cannot be."""
+        """Load the replicas one after the other. If one fails, the others are closed."""
         with ExitStack() as undo:
             for replica in self._replicas:
                 undo.callback(replica.close)
@@ -61,13 +61,15 @@ class Replicas:
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Answers of all replicas as they come. Who answers what depends on the requests alone."""
+        """Responses of all replicas as they arrive. The shares depend on the requests alone."""
         self.load()
-        given: queue.Queue[Batch | Exception | None] = queue.Queue()
+        results: queue.Queue[Batch | Exception | None] = queue.Queue()
         stop = threading.Event()
         shares = share_out(requests, len(self._replicas))
         workers = [
-            threading.Thread(target=partial(_work, replica, requests, share, answered, given, stop))
+            threading.Thread(
+                target=partial(_work, replica, requests, share, answered, results, stop)
+            )
             for replica, share in zip(self._replicas, shares, strict=True)
         ]
         for worker in workers:
@@ -75,7 +77,7 @@ class Replicas:
         try:
             working = len(workers)
             while working:
-                what = given.get()
+                what = results.get()
                 if isinstance(what, Exception):
                     raise what
                 if what is None:
@@ -88,21 +90,21 @@ class Replicas:
                 worker.join()
 
     def describe(self) -> Mapping[str, Any]:
-        """What was chosen for the first replica, and every device."""
+        """Facts about the first replica, and the devices of all."""
         every = [replica.describe() for replica in self._replicas]
         return {**every[0], "device": ", ".join(str(each["device"]) for each in every)}
 
     def close(self) -> None:
-        """Free every replica."""
+        """Close every replica."""
         for replica in self._replicas:
             replica.close()
 
 
 def share_out(requests: Sequence[Request], count: int) -> list[list[int]]:
-    """Indices of the requests for each of ``count`` replicas, in order.
+    """The indices of the requests for each of ``count`` replicas, in ascending order.
 
-    Equal requests and repeats of one go to the same replica, which computes them once; the
-    rest is dealt out by falling size of prompt and answer, so that shares weigh about the same.
+    Equal requests and repeats of one go to the same replica, which computes them once. They are
+    dealt out in order of falling size of prompt and answer, so that the shares are about equal.
     """
     places: dict[Request, list[int]] = {}
     for index, request in enumerate(requests):
@@ -110,14 +112,14 @@ def share_out(requests: Sequence[Request], count: int) -> list[list[int]]:
     heaviest = sorted(places, key=lambda request: -_size(request))
     shares: list[list[int]] = [[] for _ in range(count)]
     for position, request in enumerate(heaviest):
-        # there and back: who got the heavier one of a pair gets the lighter of the next
+        # back and forth: the replica with the larger of two requests gets the smaller one next
         lap, step = divmod(position, count)
         shares[count - 1 - step if lap % 2 else step].extend(places[request])
     return [sorted(share) for share in shares]
 
 
 def _size(request: Request) -> int:
-    """About how much work a request is, in characters."""
+    """The approximate work of a request, in characters."""
     written = 0 if request.choices or request.reading else 4 * request.generation.max_new_tokens
     return size(request.prompt) + written
 
@@ -127,24 +129,24 @@ def _work(
     requests: Sequence[Request],
     share: Sequence[int],
     answered: frozenset[int],
-    given: queue.Queue[Batch | Exception | None],
+    results: queue.Queue[Batch | Exception | None],
     stop: threading.Event,
 ) -> None:
-    """Answer a share; at the end None, or what went wrong."""
+    """Put the responses of a share into the queue, then None or the exception that ended it."""
     known = frozenset(k for k, index in enumerate(share) if index in answered)
     try:
         for batch in replica.respond([requests[index] for index in share], known):
-            given.put([(share[k], response) for k, response in batch])
+            results.put([(share[k], response) for k, response in batch])
             if stop.is_set():
                 return
     except Exception as error:
-        given.put(error)
+        results.put(error)
     else:
-        given.put(None)
+        results.put(None)
 
 
-def _on(declaration: Declaration, device: Any) -> _One:
-    return _One(
+def _on(declaration: Declaration, device: Any) -> _ReplicaDeclaration:
+    return _ReplicaDeclaration(
         declaration.name,
         declaration.backend,
         {**declaration.options, "device": device},

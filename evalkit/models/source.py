@@ -1,6 +1,6 @@
-"""Where a model's weights are and what they are, found without torch.
+"""Where the weights of a model are stored and their identity, without importing torch.
 
-A source is a local folder, a GGUF file, or a model of the Hugging Face hub at one commit.
+A source is a local folder, a GGUF file, or a model on the Hugging Face hub at one commit.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from typing import Any
 from evalkit.errors import ModelError
 from evalkit.models.identity import file_digest, folder_digest
 
-INSTALL = 'pip install "pytest-evalkit[hf]"'
+INSTALL_HF = 'pip install "pytest-evalkit[hf]"'
+"""How to install what models of transformers need."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Weights that can be loaded.
+class ModelSource:
+    """The location of weights, and their identity.
 
-    path: what ``from_pretrained`` takes. gguf: the file's name inside ``path``. revision: a
-    commit of the hub. identity: what tells these weights from any others, as JSON values.
+    path: the argument of ``from_pretrained``. gguf: the name of a file inside ``path``. revision: a
+    commit on the hub. identity: JSON values that distinguish these weights from all others.
     """
 
     path: str
@@ -40,7 +41,7 @@ class Source:
 
     @property
     def stored_dtype(self) -> str | None:
-        """The dtype of the weights as stored; None when they are quantised (GGUF)."""
+        """The dtype of the stored weights; None if they are quantised (GGUF)."""
         if self.gguf:
             return None
         config = self.config
@@ -67,10 +68,10 @@ class Source:
         return file if file is not None and file.is_file() else None
 
 
-def locate(model: str, root: Path, *, gguf: str | None, revision: str | None) -> Source:
+def locate_model(model: str, root: Path, *, gguf: str | None, revision: str | None) -> ModelSource:
     """The source of a local folder, a ``.gguf`` file or a hub id.
 
-    Raises ModelError when there is no such model or it cannot be reached.
+    Raises ModelError if the model does not exist or the hub cannot be reached.
     """
     path = Path(model).expanduser()
     path = path if path.is_absolute() else root / path
@@ -81,39 +82,39 @@ def locate(model: str, root: Path, *, gguf: str | None, revision: str | None) ->
             return _gguf_file(path / gguf)
         if not (path / "config.json").is_file():
             raise ModelError(_no_model(path))
-        return Source(str(path), None, None, {"folder_sha256": folder_digest(path)})
+        return ModelSource(str(path), None, None, {"folder_sha256": folder_digest(path)})
     if not is_hub_id(model):
         raise ModelError(
-            f"there is no model folder or .gguf file {path}, and '{model}' is no hub id "
+            f"no model folder or .gguf file {path}, and '{model}' is not a hub id "
             "(organisation/name)"
         )
     commit = resolve_commit(model, revision)
     identity = {"hub": model, "commit": commit, **({"gguf": gguf} if gguf else {})}
-    return Source(model, gguf, commit, identity)
+    return ModelSource(model, gguf, commit, identity)
 
 
 def _no_model(folder: Path) -> str:
     adapter = _json(folder / "adapter_config.json" if _is_adapter(folder) else None)
     if not adapter:
-        return f"folder {folder} holds no model: it has no config.json"
-    base = adapter.get("base_model_name_or_path") or "the model it was made for"
-    return f"folder {folder} holds an adapter: declare 'model: {base}' and 'adapter: {folder}'"
+        return f"no model in folder {folder}: config.json is missing"
+    base = adapter.get("base_model_name_or_path") or "its base model"
+    return f"folder {folder} contains an adapter: declare 'model: {base}' and 'adapter: {folder}'"
 
 
 def _is_adapter(folder: Path) -> bool:
     return (folder / "adapter_config.json").is_file()
 
 
-def _gguf_file(file: Path) -> Source:
+def _gguf_file(file: Path) -> ModelSource:
     if not file.is_file():
-        raise ModelError(f"there is no file {file}")
-    return Source(str(file.parent), file.name, None, {"gguf_sha256": file_digest(file)})
+        raise ModelError(f"no file {file}")
+    return ModelSource(str(file.parent), file.name, None, {"gguf_sha256": file_digest(file)})
 
 
 def resolve_commit(model: str, revision: str | None, config: str = "config.json") -> str:
-    """The commit of a hub model: from the local cache, else asked of the hub.
+    """The commit of a hub model, from the local cache or else from the hub.
 
-    config: the file that the fingerprint needs; it is fetched when the hub is asked.
+    config: the file that the fingerprint needs; it is downloaded with the commit.
     """
     revision = revision or "main"
     if re.fullmatch(r"[0-9a-f]{40}", revision):
@@ -130,13 +131,13 @@ def resolve_commit(model: str, revision: str | None, config: str = "config.json"
 
 
 def snapshot(model: str, commit: str) -> Path | None:
-    """The folder of a commit in the local Hugging Face cache, if it is there."""
+    """The folder of a commit in the local Hugging Face cache; None if it does not exist."""
     folder = hub_folder(model) / "snapshots" / commit
     return folder if folder.is_dir() else None
 
 
 def hub_folder(model: str) -> Path:
-    """Where the local Hugging Face cache keeps a model."""
+    """The folder of a model in the local Hugging Face cache."""
     home = Path(os.environ.get("HF_HOME") or _cache_home() / "huggingface").expanduser()
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
     return hub / f"models--{model.replace('/', '--')}"
@@ -155,24 +156,24 @@ def _ask_hub(model: str, revision: str, config: str) -> str:
     try:
         from huggingface_hub import hf_hub_download, model_info
     except ImportError:
-        raise ModelError(f"hub models need transformers: {INSTALL}") from None
+        raise ModelError(f"hub models need transformers: {INSTALL_HF}") from None
     try:
         commit = model_info(model, revision=revision, timeout=15).sha
-        # a model's config tells the stored dtype
+        # the config contains the stored dtype
         hf_hub_download(model, config, revision=commit)
     except Exception as error:  # network, permission and naming errors of several libraries
         reason = str(error).strip().splitlines()
         raise ModelError(
-            f"'{model}' (revision {revision}) is not in the local Hugging Face cache and the hub "
-            f"did not give it: {type(error).__name__}: {reason[0] if reason else ''}"
+            f"'{model}' (revision {revision}) is not in the local Hugging Face cache, and the hub "
+            f"request failed: {type(error).__name__}: {reason[0] if reason else ''}"
         ) from error
     if not commit:
-        raise ModelError(f"the hub names no commit for '{model}' (revision {revision})")
+        raise ModelError(f"the hub returned no commit for '{model}' (revision {revision})")
     return str(commit)
 
 
 def is_hub_id(model: str) -> bool:
-    """True for what can be a model of the hub: ``name`` or ``organisation/name``."""
+    """True for a well-formed hub id: ``name`` or ``organisation/name``."""
     return re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", model) is not None
 
 
@@ -182,5 +183,5 @@ def _json(file: Path | None) -> Mapping[str, Any]:
     try:
         read = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"{file} is no JSON: {error}") from error
+        raise ModelError(f"{file} is not valid JSON: {error}") from error
     return read if isinstance(read, Mapping) else {}

@@ -1,4 +1,4 @@
-"""Causal models of Hugging Face transformers, in this process."""
+"""Generative models of Hugging Face transformers, in this process."""
 
 from __future__ import annotations
 
@@ -21,52 +21,58 @@ from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import text_digest
 from evalkit.models.options import Declaration, Options, check
 from evalkit.models.quantization import Quantization, stored
-from evalkit.models.source import Source, locate
+from evalkit.models.source import ModelSource, locate_model
 from evalkit.models.weight_cache import WeightCache
 
 if TYPE_CHECKING:
     from evalkit.engine.language_model import LanguageModel
     from evalkit.engine.memory_estimate import MemoryEstimate
-    from evalkit.models.loading import Loaded
+    from evalkit.models.loading import LoadedWeights
 
 BUILTIN_PREFIX = "builtin:"
 
 
 class TransformersOptions(Options):
-    """Options of the ``transformers`` backend.
-
-    model: a local folder, a ``.gguf`` file or a hub id. gguf_file: a GGUF file inside the folder or
-    the hub model. revision: branch, tag or commit on the hub. dtype: ``auto`` is the checkpoint's
-    own where the device is fast at it. device: ``auto`` is CUDA, MPS, CPU. attn_implementation: as
-    in transformers (``sdpa``, ``eager``, ``flash_attention_2``). chat_template: a Jinja template,
-    or a ``.jinja`` file relative to the project's root. quantization: read the weights in 8 or 4
-    bits (see evalkit.models.quantization). adapter: a PEFT adapter, a folder or a hub id.
-    adapter_revision: its branch, tag or commit on the hub. device_map: as in transformers
-    (``auto``, ``balanced``, …, or modules with their devices), instead of ``device``.
-    context_length: in tokens, instead of what the config states. batch_tokens, batch_rows: the size
-    of a batch. engine: ``auto`` packs rows where the model allows it, ``plain`` pads them as
-    transformers does, ``continuous`` lets transformers batch greedy answers. head: where the
-    checkpoint's config does not say that it writes text, or how (task heads have options of their
-    own). trust_remote_code: run code that comes with the weights.
-    """
+    """Options of the ``transformers`` backend."""
 
     model: str
+    """A local folder, a ``.gguf`` file or a hub id."""
     revision: str | None = None
+    """A branch, tag or commit on the hub."""
     gguf_file: str | None = None
+    """A GGUF file inside the folder or the hub model."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The precision; ``auto`` is that of the checkpoint if the device is fast at it."""
     device: str = "auto"
+    """``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is the first of CUDA, MPS and CPU. A list
+    of devices runs a replica on each."""
     device_map: str | dict[str, int | str] | None = None
+    """Replaces ``device``, as in transformers: ``auto``, ``balanced``, …, or devices by module."""
     quantization: Quantization | None = None
+    """Quantise the weights to 8 or 4 bits while loading."""
     adapter: str | None = None
+    """A PEFT adapter: a folder or a hub id."""
     adapter_revision: str | None = None
+    """A branch, tag or commit of the adapter on the hub."""
     attn_implementation: str | None = None
+    """The attention of plain batches, as in transformers: ``sdpa``, ``eager``,
+    ``flash_attention_2``."""
     chat_template: str | None = None
+    """A Jinja template, or a ``.jinja`` file relative to the root of the project."""
     context_length: int | None = Field(default=None, ge=1)
+    """The context length in tokens; default: that of the config."""
     batch_tokens: int | None = Field(default=None, ge=1)
+    """The most tokens of a batch; default: what fits into memory."""
     batch_rows: int | None = Field(default=None, ge=1)
+    """The most rows of a batch; default: 48, or 256 on CUDA."""
     head: Literal["causal-lm", "encoder-decoder"] | None = None
+    """States that the checkpoint generates text, if its config does not. Task heads have further
+    options."""
     engine: Literal["auto", "plain", "continuous"] = "auto"
+    """``auto`` runs packed batches if the model allows it, ``plain`` padded batches; ``continuous``
+    leaves greedy answers to transformers' continuous batching."""
     trust_remote_code: bool = False
+    """Run code that comes with the weights."""
 
     @field_validator("device")
     @classmethod
@@ -80,24 +86,24 @@ class TransformersOptions(Options):
     @classmethod
     def _own_engine(cls, value: object) -> object:
         if value == "vllm":
-            raise ValueError("vLLM is a backend of its own: write `backend: vllm`")
+            raise ValueError("vLLM is a separate backend: write `backend: vllm`")
         return value
 
     @model_validator(mode="after")
     def _together(self) -> TransformersOptions:
         if self.device_map is not None and self.device != "auto":
-            raise ValueError("device_map says where the weights go; leave out device")
+            raise ValueError("device_map replaces device; remove device")
         if self.quantization is not None and (self.gguf_file or self.model.endswith(".gguf")):
-            raise ValueError("a GGUF file is quantised already; leave out quantization")
+            raise ValueError("a GGUF file is quantised already; remove quantization")
         if self.adapter_revision is not None and self.adapter is None:
-            raise ValueError("adapter_revision is of an adapter, and there is none")
+            raise ValueError("adapter_revision needs adapter; add it or remove adapter_revision")
         if self.engine == "continuous" and self.device_map is not None:
-            raise ValueError("engine 'continuous' runs on one device; leave out device_map")
+            raise ValueError("engine 'continuous' runs on one device; remove device_map")
         return self
 
 
 class TransformersModel:
-    """A causal language model run in this process (see evalkit.engine)."""
+    """A generative model that runs in this process (see ``evalkit.engine``)."""
 
     def __init__(self, declaration: Declaration) -> None:
         self.name = declaration.name
@@ -106,15 +112,15 @@ class TransformersModel:
         self.weight_cache = WeightCache()
         self.capabilities = Capabilities()
         self._root = Path(declaration.root)
-        self._source: Source | None = None
+        self._source: ModelSource | None = None
         self._adapter: Adapter | None = None
-        self._loaded: Loaded | None = None
+        self._loaded: LoadedWeights | None = None
         self._adapter_name: str | None = None
         self._lm: LanguageModel | None = None
         self._load_seconds = 0.0
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Weights by content or commit, precision, device kind, template, versions."""
+        """Weights by content or commit, precision, kind of device, template and versions."""
         source = self._locate()
         template = self._template()
         uses_date = "strftime_now" in template if template else source.template_uses_date
@@ -145,7 +151,7 @@ class TransformersModel:
         return json.dumps(parts, sort_keys=True)
 
     def load(self) -> None:
-        """Read weights and tokenizer onto the device, unless another model holds them already."""
+        """Load weights and tokenizer, unless another model shares them. Raises ModelError."""
         if self._lm is not None:
             return
         started = time.perf_counter()
@@ -153,7 +159,7 @@ class TransformersModel:
         self._loaded = self.weight_cache.acquire(self.weights_key, self._read_weights)
         try:
             if adapter is not None:
-                self._adapter_name = self._loaded.put_on(adapter)
+                self._adapter_name = self._loaded.attach(adapter)
             self._loaded.activate(self._adapter_name)
             self._lm = self._wrap(self._loaded)
         except BaseException:
@@ -164,7 +170,7 @@ class TransformersModel:
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Answer in batches (see evalkit.engine.local.respond); loads when that was not done."""
+        """Answer in batches (see ``evalkit.engine.local``); loads the model if necessary."""
         from evalkit.engine.local import respond
 
         self.load()
@@ -172,7 +178,7 @@ class TransformersModel:
         assert self._loaded is not None
         batches = respond(self._lm, requests, answered)
         while True:
-            # another model of the same weights may have been asked in between
+            # another model may have used the same weights in between
             self._loaded.activate(self._adapter_name)
             batch = next(batches, None)
             if batch is None:
@@ -180,7 +186,7 @@ class TransformersModel:
             yield batch
 
     def describe(self) -> Mapping[str, Any]:
-        """What was chosen; once loaded also what the model is."""
+        """The chosen settings and, once loaded, facts about the model."""
         known: dict[str, Any] = {
             "model": self.options.model,
             "device": self._device(),
@@ -201,9 +207,9 @@ class TransformersModel:
         return known
 
     def estimate_memory(self) -> list[MemoryEstimate]:
-        """What each precision needs of the device's memory, from the config alone.
+        """The memory that each precision needs, from the config alone.
 
-        Raises ModelError for GGUF files, which have no config beside them.
+        Raises ModelError for a GGUF file, which has no config.
         """
         from evalkit.engine.language_model import BatchLimits, default_limits
         from evalkit.engine.memory_estimate import estimate_memory
@@ -212,7 +218,7 @@ class TransformersModel:
         if self._is_builtin:
             default.ensure(source)
         if not source.config:
-            raise ModelError(f"model '{self.name}' has no config.json to tell its size from")
+            raise ModelError(f"model '{self.name}' has no config.json, so its size is unknown")
         usual = default_limits(self._device().partition(":")[0])
         return estimate_memory(
             source.config,
@@ -232,7 +238,7 @@ class TransformersModel:
         if loaded is None:
             return
         if name is not None:
-            loaded.take_off(name)
+            loaded.detach(name)
         del loaded
         self.weight_cache.release(self.weights_key)
 
@@ -240,12 +246,12 @@ class TransformersModel:
     def _is_builtin(self) -> bool:
         return self.options.model.startswith(BUILTIN_PREFIX)
 
-    def _locate(self) -> Source:
+    def _locate(self) -> ModelSource:
         if self._source is None:
             if self._is_builtin:
                 self._source = default.source(self._root)
             else:
-                self._source = locate(
+                self._source = locate_model(
                     self.options.model,
                     self._root,
                     gguf=self.options.gguf_file,
@@ -253,17 +259,17 @@ class TransformersModel:
                 )
         return self._source
 
-    def _read_weights(self) -> Loaded:
-        from evalkit.models.loading import Loaded, load_pretrained
+    def _read_weights(self) -> LoadedWeights:
+        from evalkit.models.loading import LoadedWeights, load_pretrained
 
         source = self._locate()
         if self._is_builtin:
             default.ensure(source)
         if self.options.quantization is not None and (method := stored(source.config)):
             raise ModelError(
-                f"model '{self.name}' is quantised already ({method}); leave out 'quantization'"
+                f"model '{self.name}' is quantised already ({method}); remove 'quantization'"
             )
-        return Loaded(
+        return LoadedWeights(
             *load_pretrained(
                 source,
                 device=self._device(),
@@ -277,7 +283,7 @@ class TransformersModel:
 
     def _locate_adapter(self) -> Adapter | None:
         if self._adapter is None and self.options.adapter is not None:
-            self._adapter = adapters.locate(
+            self._adapter = adapters.locate_adapter(
                 self.options.adapter, self._root, self.options.adapter_revision
             )
         return self._adapter
@@ -294,7 +300,7 @@ class TransformersModel:
         }
 
     def _libraries(self) -> list[str]:
-        """The distributions that compute this model's answers."""
+        """The packages that compute this model's answers."""
         names = ["torch", "transformers", "tokenizers"]
         if self.options.quantization or stored(self._locate().config) == "bitsandbytes":
             names.append("bitsandbytes")
@@ -305,7 +311,7 @@ class TransformersModel:
 
     def _dtype(self) -> str:
         source = self._locate()
-        # the converted copy of the default model may not have been written yet
+        # the converted copy of the default model may not exist yet
         stored = "bfloat16" if self._is_builtin else source.stored_dtype
         wanted: str = self.options.dtype
         if wanted == "auto" and self.options.quantization is not None:
@@ -318,10 +324,10 @@ class TransformersModel:
             return template
         file = self._root / template
         if not file.is_file():
-            raise ModelError(f"model '{self.name}': there is no chat template {file}")
+            raise ModelError(f"model '{self.name}': no chat template file {file}")
         return file.read_text(encoding="utf-8")
 
-    def _wrap(self, loaded: Loaded) -> LanguageModel:
+    def _wrap(self, loaded: LoadedWeights) -> LanguageModel:
         from evalkit.engine.language_model import BatchLimits, fitting_limits
         from evalkit.engine.local import prepare
 
@@ -341,7 +347,7 @@ class TransformersModel:
 
 
 def facts(lm: LanguageModel) -> dict[str, Any]:
-    """What a loaded model is, for people."""
+    """Facts about a loaded model, for reports."""
     config = lm.model.config
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
     return {

@@ -22,39 +22,43 @@ from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.options import Declaration, Options, check
 from evalkit.models.remote import prompts
-from evalkit.models.source import Source, locate
+from evalkit.models.source import ModelSource, locate_model
 
 if TYPE_CHECKING:
     from evalkit.engine.tokenization import RequestTokenizer, TokenizedRequest
 
-CHUNK = 256
-"""Requests handed to vLLM together; their answers are stored before the next ones."""
-INSTALL = 'pip install "pytest-evalkit[vllm]"'
+REQUESTS_PER_CALL = 256
+"""Requests of one call of vLLM; their responses are stored before the next call."""
+INSTALL_VLLM = 'pip install "pytest-evalkit[vllm]"'
 
 
 class VllmOptions(Options):
-    """Options of the ``vllm`` backend.
-
-    model, revision: as for ``transformers``, without GGUF files. dtype, quantization,
-    tensor_parallel_size, gpu_memory_utilization: as in vLLM. context_length: vLLM's
-    ``max_model_len``. arguments: further arguments of ``vllm.LLM``. chat_template: a Jinja template
-    instead of the tokenizer's own. trust_remote_code: run code that comes with the weights.
-    """
+    """Options of the ``vllm`` backend."""
 
     model: str
+    """A local folder or a hub id."""
     revision: str | None = None
+    """A branch, tag or commit on the hub."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The precision, as in vLLM."""
     quantization: str | None = None
+    """The quantisation method, as in vLLM."""
     tensor_parallel_size: int = Field(default=1, ge=1)
+    """The number of GPUs that share the weights."""
     gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    """The fraction of GPU memory that vLLM may use."""
     context_length: int | None = Field(default=None, ge=1)
+    """The ``max_model_len`` of vLLM, in tokens."""
     arguments: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of ``vllm.LLM``."""
     chat_template: str | None = None
+    """A Jinja template that replaces the tokenizer's own."""
     trust_remote_code: bool = False
+    """Run code that comes with the weights."""
 
 
 class VllmModel:
-    """A causal language model run by vLLM in this process."""
+    """A causal language model that vLLM runs in this process."""
 
     def __init__(self, declaration: Declaration) -> None:
         self.name = declaration.name
@@ -62,13 +66,13 @@ class VllmModel:
         self.options = check(declaration, VllmOptions)
         self.capabilities = Capabilities(reading=False)
         self._root = Path(declaration.root)
-        self._source: Source | None = None
+        self._source: ModelSource | None = None
         self._llm: Any = None
         self._encoder: RequestTokenizer | None = None
         self._load_seconds = 0.0
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Weights by content or commit, precision, parallelism, template, versions."""
+        """Weights by content or commit, precision, parallelism, template and versions."""
         options, source = self.options, self._locate()
         template = options.chat_template
         uses_date = "strftime_now" in template if template else source.template_uses_date
@@ -81,7 +85,7 @@ class VllmModel:
         )
 
     def load(self) -> None:
-        """Read the weights. Raises ModelError when vLLM is missing or cannot load them."""
+        """Load the weights. Raises ModelError if vLLM is missing or cannot load them."""
         if self._llm is not None:
             return
         started = time.perf_counter()
@@ -99,9 +103,9 @@ class VllmModel:
                 trust_remote_code=options.trust_remote_code,
                 **options.arguments,
             )
-        except Exception as error:  # of the device, the weights, vLLM itself
-            told = f"'{self.name}': vLLM cannot load {options.model}"
-            raise ModelError(f"{told}: {type(error).__name__}: {error}") from error
+        except Exception as error:  # of vLLM, the device or the weights
+            message = f"'{self.name}': vLLM cannot load {options.model}"
+            raise ModelError(f"{message}: {type(error).__name__}: {error}") from error
         from evalkit.engine.tokenization import RequestTokenizer
 
         length = self._llm.llm_engine.model_config.max_model_len
@@ -111,21 +115,25 @@ class VllmModel:
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Answer a chunk at a time; vLLM forms its own batches inside."""
-        prompts.check(
+        """Answer a few hundred requests per call; vLLM batches them itself."""
+        prompts.check_supported(
             self.name,
             requests,
             understood=("top_k", "top_p", "seed", "repetition_penalty"),
-            instead="vLLM's generate has no such parameter",
+            instead="vLLM's `generate` has no such parameter",
         )
         self.load()
-        for start in range(0, len(requests), CHUNK):
-            todo = [i for i in range(start, min(start + CHUNK, len(requests))) if i not in answered]
+        for start in range(0, len(requests), REQUESTS_PER_CALL):
+            todo = [
+                i
+                for i in range(start, min(start + REQUESTS_PER_CALL, len(requests)))
+                if i not in answered
+            ]
             if todo:
                 yield list(zip(todo, self._answer([requests[i] for i in todo]), strict=True))
 
     def describe(self) -> Mapping[str, Any]:
-        """What was chosen."""
+        """The chosen settings."""
         known: dict[str, Any] = {"model": self.options.model, "dtype": self.options.dtype}
         if self._encoder is not None:
             known["context_length"] = self._encoder.context_length
@@ -133,7 +141,7 @@ class VllmModel:
         return known
 
     def close(self) -> None:
-        """Free the engine and give the device's memory back."""
+        """Free the engine and the memory of the device."""
         if self._llm is None:
             return
         from evalkit.engine.memory import release_memory
@@ -141,10 +149,12 @@ class VllmModel:
         self._llm = self._encoder = None
         release_memory()
 
-    def _locate(self) -> Source:
+    def _locate(self) -> ModelSource:
         if self._source is None:
             options = self.options
-            self._source = locate(options.model, self._root, gguf=None, revision=options.revision)
+            self._source = locate_model(
+                options.model, self._root, gguf=None, revision=options.revision
+            )
         return self._source
 
     def _answer(self, requests: Sequence[Request]) -> list[Response]:
@@ -169,14 +179,14 @@ class VllmModel:
 
 
 def texts(encoded: TokenizedRequest) -> list[tuple[int, ...]]:
-    """The token ids that vLLM sees for a request: one text, or one for each choice."""
+    """The prompts of a request as token ids: one, or one for each choice."""
     if not encoded.choices:
         return [encoded.prompt]
     return [encoded.prompt + choice for choice in encoded.choices]
 
 
 def sampling(request: Request) -> dict[str, Any]:
-    """The request's parameters by the names of ``vllm.SamplingParams``."""
+    """The parameters of a request by the names of ``vllm.SamplingParams``."""
     if request.choices:
         return {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": 0}
     generation = request.generation
@@ -196,7 +206,7 @@ def sampling(request: Request) -> dict[str, Any]:
 
 
 def _response(encoded: TokenizedRequest, outputs: Sequence[Any]) -> Response:
-    """The response in vLLM's outputs for the texts of a request."""
+    """The response to a request from vLLM's outputs for its prompts."""
     if encoded.choices:
         return _chosen(encoded, outputs)
     written = outputs[0].outputs[0]
@@ -237,6 +247,6 @@ def _vllm() -> Any:
         import vllm
     except ImportError as error:
         raise ModelError(
-            f"the backend vllm needs vLLM, which runs on Linux with a GPU: {INSTALL} ({error})"
+            f"backend vllm needs vLLM, which runs on Linux with a GPU: {INSTALL_VLLM} ({error})"
         ) from None
     return vllm

@@ -1,6 +1,6 @@
 """evalkit under pytest: the hooks, and nothing but the hooks.
 
-Importing this module imports nothing of evalkit or of the libraries it uses; a session
+Importing this module imports nothing else of evalkit, and none of the libraries it uses; a session
 without suites never does.
 """
 
@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from evalkit.pytest_plugin.stash import SESSION
+
 if TYPE_CHECKING:
     from evalkit.api import Run
-    from evalkit.pytest_plugin.session import AskedModel, EvalSession
+    from evalkit.pytest_plugin.session import AskedModel
 
 # as in evalkit.spec.files, which sessions without suites never import
 SUFFIXES = (".eval.yaml", ".eval.yml")
 ON_REQUEST = "ON_REQUEST"
-SESSION: pytest.StashKey[EvalSession] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -118,9 +119,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if evals is None:
         return
     from evalkit.errors import UsageError
+    from evalkit.pytest_plugin.nodes import planned_cells
 
     try:
-        evals.plan_items(session.items)
+        evals.plan(planned_cells(session.items))
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
 

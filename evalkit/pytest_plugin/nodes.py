@@ -234,3 +234,8 @@ def _properties(gate: GateRecord) -> list[tuple[str, object]]:
 def _message(excinfo: pytest.ExceptionInfo[BaseException]) -> str | None:
     error = excinfo.value
     return str(error) if isinstance(error, EvalkitError | GateFailedError) else None
+
+
+def planned_cells(items: Iterable[pytest.Item]) -> Iterator[Cell]:
+    """The cell of every item that evaluates."""
+    return (item.cell for item in items if isinstance(item, EvalItem))

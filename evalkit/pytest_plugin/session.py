@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,9 @@ import pytest
 from evalkit.api import Run, new_run
 from evalkit.comparing.baseline import beside
 from evalkit.errors import Problem, SpecError, StoreError, UnknownRunError, UsageError
-from evalkit.pytest_plugin import SESSION
 from evalkit.pytest_plugin.ids import WholeNames
+from evalkit.pytest_plugin.stash import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
-from evalkit.reporting.github import append_summary
 from evalkit.reporting.progress import TerminalProgress
 from evalkit.runner.baseline import Reference, find_baseline, load_baseline, reference
 from evalkit.runner.bench import Bench, make_bench
@@ -185,10 +184,8 @@ class EvalSession:
         self._cells.update(dict.fromkeys(cell.id for cell in cells))
         return cells
 
-    def plan_items(self, items: Sequence[pytest.Item]) -> None:
-        """Plan the whole cell of every selected item. Raises UsageError."""
-        from evalkit.pytest_plugin.nodes import EvalItem
-
+    def plan(self, cells: Iterable[Cell]) -> None:
+        """Plan the whole cells of the items that are selected. Raises UsageError."""
         for option, target in self._outputs():
             if target.is_dir():
                 raise UsageError(f"--eval-{option} {target}: is a folder; expected a file")
@@ -201,9 +198,8 @@ class EvalSession:
         check_prompts(list(self._suites.values()), self._option("prompt"), self._variants)
         if self._option("save") is not None:
             check_label(self._option("save"))
-        for item in items:
-            if isinstance(item, EvalItem):
-                self._planned.setdefault(item.cell.id, item.cell)
+        for cell in cells:
+            self._planned.setdefault(cell.id, cell)
         if self._planned:
             assert self.bench is not None  # a judge nobody knows is an error now, not later
         if self._option("baseline") and self._planned:
@@ -316,7 +312,7 @@ class EvalSession:
         if self._run_status() != "finished":
             return True
         from evalkit.reporting.html import write_html
-        from evalkit.reporting.markdown import write_markdown
+        from evalkit.reporting.markdown import append_summary, write_markdown
 
         run = Run(self.store.run(self.run_id), self.store, self.registry)
         outputs, summary = self._outputs(), os.environ.get("GITHUB_STEP_SUMMARY")

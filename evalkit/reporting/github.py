@@ -1,30 +1,11 @@
-"""Pieces of GitHub's Markdown, and the summary that a workflow's step shows."""
+"""Pieces of GitHub's Markdown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-
-from evalkit.comparing.baseline import Baseline
-from evalkit.metrics.registry import BUILT_IN, Registry
-from evalkit.records import RunRecord
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$@])")
-
-
-def append_summary(
-    run: RunRecord,
-    path: Path,
-    *,
-    baseline: Baseline | None = None,
-    registry: Registry = BUILT_IN,
-) -> None:
-    """Add the Markdown summary of a run to the file that GitHub shows for a step."""
-    from evalkit.reporting.markdown import render_markdown
-
-    with path.open("a", encoding="utf-8") as file:
-        file.write(render_markdown(run, baseline, registry))
 
 
 def folded(title: str, content: str) -> str:

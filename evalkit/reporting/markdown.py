@@ -83,6 +83,18 @@ def write_markdown(
     path.write_text(render_markdown(run, baseline, registry), encoding="utf-8")
 
 
+def append_summary(
+    run: RunRecord,
+    path: Path,
+    *,
+    baseline: Baseline | None = None,
+    registry: Registry = BUILT_IN,
+) -> None:
+    """Add the Markdown summary of a run to the file that GitHub shows for a step."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(render_markdown(run, baseline, registry))
+
+
 def _gate_row(judged: JudgedGate) -> Sequence[str]:
     cell, gate = judged
     value = f"{words.number(gate.value)} {words.interval(gate.low, gate.high)}".strip()

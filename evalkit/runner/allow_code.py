@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from evalkit.errors import UsageError
-from evalkit.sandbox import MODES
+from evalkit.sandbox import MODES, described
 from evalkit.sandbox.run import require
 from evalkit.spec.suite import Suite
 
@@ -25,6 +27,12 @@ def refusal(suite: Suite, mode: str) -> str:
     except UsageError as error:
         return str(error)
     return ""
+
+
+def isolation_of(suites: Iterable[Suite], mode: str) -> dict[str, str]:
+    """For a run's provenance: how generated code is isolated; empty if none may run."""
+    runs = any(suite.kind.run is not None and not refusal(suite, mode) for suite in suites)
+    return {"sandbox": described(mode)} if runs else {}
 
 
 def code_mode(allow: bool | str) -> str:

@@ -9,7 +9,7 @@ from traceback import extract_tb
 
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.models.base import Model
-from evalkit.models.remote.keys import hide
+from evalkit.models.remote.keys import redact
 
 
 @contextmanager
@@ -22,5 +22,5 @@ def blamed(model: Model) -> Iterator[None]:
     except Exception as error:  # of any library that a backend uses
         last = extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        said = hide(f"{type(error).__name__}: {error}")
+        said = redact(f"{type(error).__name__}: {error}")
         raise ModelError(f"'{model.name}' broke: {said} ({where})") from error

@@ -81,11 +81,7 @@ def calibrate(
     cases = [case for case in graded if case is not None]
     statuses = dict(Counter(probe.reply.status.value for probe in probes))
     if len(cases) < 2:
-        first = next((p.reply.error for p in probes if p.reply.error), "")
-        raise UsageError(
-            f"judge '{judge.name}' graded {len(cases)} of {len(labels.cases)} cases, too few to"
-            f" compare ({', '.join(f'{n} {s}' for s, n in statuses.items())}): {first}"
-        )
+        raise _too_few(judge, len(cases), len(labels.cases), statuses, probes)
     order = answers_in_order(rubric)
     return Certificate(
         rubric=rubric.name,
@@ -104,6 +100,17 @@ def calibrate(
             if made is not None and id(case) in of_case
         ),
         made=now()[:10],
+    )
+
+
+def _too_few(
+    judge: Judge, graded: int, cases: int, statuses: Mapping[str, int], probes: Sequence[_Probe]
+) -> UsageError:
+    first = next((probe.reply.error for probe in probes if probe.reply.error), "")
+    found = ", ".join(f"{number} {status}" for status, number in statuses.items())
+    return UsageError(
+        f"judge '{judge.name}' graded {graded} of {cases} cases, too few to compare"
+        f" ({found}): {first}"
     )
 
 

@@ -23,7 +23,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
-from evalkit.runner.allow_code import refusal
+from evalkit.runner.allow_code import isolation_of, refusal
 from evalkit.runner.baseline import Reference
 from evalkit.runner.bench import Bench, missing_judge
 from evalkit.runner.blame import blamed
@@ -62,6 +62,7 @@ def execute(
     """
     progress = progress or Silent()
     run.suites = _suite_records(plan)
+    run.provenance |= isolation_of([cell.suite for cell in plan.cells], plan.allow_code)
     store.begin_run(run)
     try:
         answering = [plan.models[name] for name, _ in plan.by_model()]

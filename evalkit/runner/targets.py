@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalkit.errors import UsageError, unknown
-from evalkit.models import handed, registry
+from evalkit.models import in_memory, registry
 from evalkit.models.base import Model
 from evalkit.spec.project import Project, parse_model
 
@@ -57,7 +57,7 @@ def make_models(
 
 def _make(name: str, project: Project, loaded: Mapping[str, Any]) -> Model:
     if name in loaded:
-        return handed.wrap(name, loaded[name])
+        return in_memory.as_model(name, loaded[name])
     if name in project.models:
         return registry.resolve(project.models[name])
     if name in registry.BUILTIN_MODELS:

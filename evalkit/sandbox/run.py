@@ -17,13 +17,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from evalkit.errors import UsageError
+from evalkit.sandbox import bubblewrap
 
 MODES = ("sandbox", "unsafe")
-"""``sandbox``: in namespaces, or not at all. ``unsafe``: under limits alone, with the network and
-every file of the user within reach."""
+"""``sandbox``: isolated, or not at all. ``unsafe``: under limits alone, with the network and every
+file of the user within reach."""
+KINDS = ("bubblewrap", "namespaces")
+"""How programs are isolated, the better way first: by bubblewrap, where it is installed and allowed
+to work, or in namespaces that evalkit makes."""
 
 _FOLDER = Path(__file__).parent
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache")
+_NOBODY = 65534
+_STARTED = b"started\n"  # as the supervisor writes it
 _SHOWN = 2000  # characters of output kept, from its end
 
 
@@ -91,17 +97,45 @@ def require(mode: str) -> None:
     problem = isolation_problem() if mode == "sandbox" else None
     if problem:
         raise UsageError(
-            f"generated code cannot be kept apart from this machine here: {problem}. Run evalkit"
-            " where user namespaces are allowed (in Docker: --security-opt seccomp=unconfined), or"
-            " allow it with --eval-allow-code=unsafe: limits on time and memory, but network and"
-            " files within reach"
+            f"generated code cannot be isolated from this machine: {problem}. Install bubblewrap,"
+            " or run evalkit where user namespaces are allowed (in Docker: --security-opt"
+            " seccomp=unconfined), or allow it with --eval-allow-code=unsafe: limits on time and"
+            " memory, but network and files within reach"
         )
 
 
-@lru_cache(maxsize=1)
 def isolation_problem() -> str | None:
-    """Why programs cannot be isolated on this machine; None when they can. Tried once."""
-    verdict, setup = _run(Program("", ""), Limits(), isolated=True)
+    """Why programs cannot be isolated on this machine; None when they can."""
+    problems = {kind: problem_of(kind) for kind in KINDS}
+    if None in problems.values():
+        return None
+    return "; ".join(f"{kind}: {problem}" for kind, problem in problems.items())
+
+
+def isolation() -> str:
+    """How programs are isolated here, one of ``KINDS``; "" where they cannot be."""
+    return next((kind for kind in KINDS if problem_of(kind) is None), "")
+
+
+def described(mode: str) -> str:
+    """How programs are kept apart from this machine in a mode, in words."""
+    if mode != "sandbox":
+        return "none: limits on time and memory alone"
+    kind = isolation()
+    if kind == "bubblewrap":
+        return bubblewrap.version()
+    return f"{kind} of evalkit's own (bubblewrap: {problem_of('bubblewrap')})"
+
+
+@lru_cache(maxsize=len(KINDS))
+def problem_of(kind: str) -> str | None:
+    """Why programs cannot be isolated in this way on this machine; None when they can. Tried once.
+
+    kind: one of ``KINDS``.
+    """
+    if kind == "bubblewrap" and not bubblewrap.version():
+        return "not installed"
+    verdict, setup = _run(Program("", ""), Limits(), kind)
     if setup:
         return setup
     return None if verdict.passed else f"a trial run failed: {verdict.reason} {verdict.output}"
@@ -109,14 +143,15 @@ def isolation_problem() -> str | None:
 
 def run_program(program: Program, limits: Limits | None = None, mode: str = "sandbox") -> Verdict:
     """The verdict on one program; see ``require`` for where it can be had."""
-    verdict, setup = _run(program, limits or Limits(), isolated=mode == "sandbox")
+    kind = isolation() if mode == "sandbox" else ""
+    verdict, setup = _run(program, limits or Limits(), kind)
     if setup:
         raise UsageError(f"the sandbox cannot be made: {setup}")
     return verdict
 
 
-def _run(program: Program, limits: Limits, *, isolated: bool) -> tuple[Verdict, str]:
-    """The verdict, and why there is no sandbox ("" if there is)."""
+def _run(program: Program, limits: Limits, kind: str) -> tuple[Verdict, str]:
+    """The verdict, and why there is no sandbox ("" if there is). kind: "" for none."""
     token = secrets.token_hex(16)
     result, result_in = os.pipe()
     control, control_in = os.pipe()
@@ -134,25 +169,63 @@ def _run(program: Program, limits: Limits, *, isolated: bool) -> tuple[Verdict, 
             }
             given.write(json.dumps(content).encode())
             given.seek(0)
-            settings = _settings(limits, root, control_in, isolated)
-            jail = [sys.executable, "-I", "-S", str(_FOLDER / "jail.py"), json.dumps(settings)]
+            settings = _settings(limits, root, control_in, isolated=bool(kind))
             ended = subprocess.Popen(
-                jail, stdin=given, stdout=printed, stderr=printed, pass_fds=(result_in, control_in)
-            )
+                _command(kind, settings, limits), stdin=given, stdout=printed, stderr=printed,
+                pass_fds=(result_in, control_in), **_user(kind),
+            )  # fmt: skip
             try:
                 ended.wait(settings["wall_seconds"] + 30)
             except subprocess.TimeoutExpired:
                 ended.kill()
                 ended.wait()
-            end = json.loads(_available(control) or "{}")
+            end, setup = _ending(_available(control), _tail(printed))
             report = _available(result).decode("utf-8", "replace")
-            return _verdict(end, report, token, limits, _tail(printed)), end.get("setup", "")
+            return _verdict(end, report, token, limits, _tail(printed)), setup
     finally:
         for handle in (result, result_in, control, control_in):
             os.close(handle)
 
 
-def _settings(limits: Limits, root: str, control: int, isolated: bool) -> dict[str, Any]:
+def _command(kind: str, settings: dict[str, Any], limits: Limits) -> list[str]:
+    """What is started: the supervisor, in a sandbox of some kind or ("") in none."""
+    python = [sys.executable, "-I", "-S", "-c"]
+    supervisor = [*python, _source("supervisor"), json.dumps(settings)]
+    if kind == "bubblewrap":
+        return bubblewrap.wrapped(supervisor, _readable(), limits.folder_mb)
+    if kind == "namespaces":
+        made = {
+            "root": settings["root"],
+            "control": settings["control"],
+            "readable": _readable(),
+            "folder_mb": limits.folder_mb,
+            "supervisor": supervisor,
+        }
+        return [*python, _source("namespaces"), json.dumps(made)]
+    return supervisor
+
+
+def _user(kind: str) -> dict[str, Any]:
+    """Who starts it. The superuser's processes are not counted, so bubblewrap is nobody's."""
+    if kind == "bubblewrap" and os.geteuid() == 0:
+        return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+    return {}
+
+
+def _source(name: str) -> str:
+    return (_FOLDER / f"{name}.py").read_text(encoding="utf-8")
+
+
+def _ending(control: bytes, printed: str) -> tuple[dict[str, Any], str]:
+    """How the program ended, and why it could not start ("" if it did)."""
+    started = control.startswith(_STARTED)
+    end: dict[str, Any] = json.loads(control.removeprefix(_STARTED) or "{}")
+    if started or end:
+        return end, str(end.get("setup", ""))
+    return {}, printed.strip() or "the sandbox did not start"
+
+
+def _settings(limits: Limits, root: str, control: int, *, isolated: bool) -> dict[str, Any]:
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": "/tmp" if isolated else root,
@@ -163,19 +236,16 @@ def _settings(limits: Limits, root: str, control: int, isolated: bool) -> dict[s
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
-    harness = (_FOLDER / "harness.py").read_text(encoding="utf-8")
     return {
         "isolated": isolated,
         "root": root,
         "control": control,
-        "command": [sys.executable, "-I", "-c", harness],
+        "command": [sys.executable, "-I", "-c", _source("harness")],
         "environment": environment,
-        "readable": _readable(),
         "cpu_seconds": limits.seconds,
         "wall_seconds": 3 * limits.seconds,
         "memory_mb": limits.memory_mb,
         "processes": limits.processes,
-        "folder_mb": limits.folder_mb,
         "file_mb": limits.output_mb,
     }
 

@@ -1,6 +1,6 @@
-"""The file of the store: its tables, its transactions, its locks, and what is said when it breaks.
+"""The database file of the store: tables, transactions, locks and errors.
 
-Several processes may share the file (WAL); one of them writes at a time.
+Several processes may share the file (WAL mode); one of them writes at a time.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import Any
 from evalkit.errors import StoreError
 
 _VERSION = 3
-# Every statement leaves alone what is there already, so an older file becomes a newer one by
-# them alone.
+# Every statement skips what exists already, so they also upgrade an older file.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (
     key TEXT PRIMARY KEY, run TEXT NOT NULL, created REAL NOT NULL, body BLOB NOT NULL
@@ -52,7 +51,7 @@ CREATE VIEW IF NOT EXISTS scores AS
 
 
 class Database:
-    """An open ``store.sqlite`` in a folder, which is made when it is not there."""
+    """An open ``store.sqlite`` in a folder, which is created if necessary. Raises StoreError."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.sqlite"
@@ -79,7 +78,7 @@ class Database:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
             raise StoreError(
-                f"{self.path}: written by a newer evalkit (format {version}, this one knows"
+                f"{self.path}: written by a newer evalkit (format {version}; this one supports"
                 f" {_VERSION}). Upgrade evalkit or choose another folder with --eval-store"
             )
         if version < _VERSION:
@@ -90,17 +89,17 @@ class Database:
                 self._db.execute(f"PRAGMA user_version={_VERSION}")
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
+        """Close the file. It is safe to call twice."""
         self._db.close()
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query. Raises StoreError when the file cannot be read."""
+        """All rows of a query. Raises StoreError if the file cannot be read."""
         with self.reading():
             return self._db.execute(query, values).fetchall()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Whatever shows the file to be damaged, or not there, becomes a StoreError saying so."""
+        """Turn errors that mean a damaged or missing file into StoreError."""
         try:
             yield
         except (sqlite3.Error, zlib.error, ValueError) as error:
@@ -110,14 +109,15 @@ class Database:
 
     def _damaged(self, error: BaseException) -> StoreError:
         return StoreError(
-            f"{self.path}: the run store is damaged ({error}). Move {self.path.name} and the files"
-            f" beside it ({self.path.name}-wal, -shm) away: evalkit makes a new one and asks again."
-            " What can still be read of the old one, `sqlite3 OLD .recover | sqlite3 NEW` saves"
+            f"{self.path}: the run store is damaged ({error}). Move {self.path.name} and its"
+            f" companions ({self.path.name}-wal, -shm) away: evalkit creates a new store and"
+            " requests the responses again. `sqlite3 OLD .recover | sqlite3 NEW` recovers what is"
+            " readable"
         )
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is written inside is kept, or nothing of it."""
+        """Commit everything that is written inside the ``with`` block, or nothing."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
@@ -127,9 +127,9 @@ class Database:
             if _is_damage(error):
                 raise self._damaged(error) from error
             raise StoreError(
-                f"{self.path}: cannot write: {error}. What was committed before is safe;"
-                " free space or choose another folder with --eval-store, then run the same"
-                " command to go on"
+                f"{self.path}: cannot write: {error}. Committed responses are safe; free some"
+                " space or choose another folder with --eval-store, then run the same command to"
+                " continue"
             ) from error
         except BaseException:
             self._rollback()
@@ -142,11 +142,10 @@ class Database:
 
     @contextlib.contextmanager
     def lock(self, name: str = "lock") -> Iterator[None]:
-        """Held by one process at a time, and let go when that process ends, however it ends.
+        """Hold a lock across processes. It is released when the process ends, even by a crash.
 
-        name: what is locked; parallel workers hold ``lock`` for a whole run. An open
-        transaction on a small database beside the store: it works wherever SQLite does, and the
-        operating system releases it after a crash.
+        name: of the lock; parallel workers hold ``lock`` for a whole run. The lock is an open
+        transaction on a small database beside the store, so it works wherever SQLite does.
         """
         beside = self.path.with_name(f"{name}.sqlite")
         guard = sqlite3.connect(beside, timeout=0, isolation_level=None)
@@ -165,7 +164,7 @@ class Database:
 
 
 def _is_damage(error: BaseException) -> bool:
-    """SQLite tells a file that is damaged, or no database, by the plain DatabaseError."""
+    """True for SQLite's error for a damaged file, which is a plain DatabaseError."""
     return type(error) is sqlite3.DatabaseError
 
 

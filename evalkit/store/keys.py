@@ -1,4 +1,4 @@
-"""The keys of cached answers: digests of all that determines an answer, and of nothing else."""
+"""The keys of cached responses: digests of everything that determines a response."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ def digest(value: object) -> str:
 
 
 def response_key(fingerprint: str, request: Request, salt: str = "") -> str:
-    """The cache key of a request: all that determines its answer, and nothing else.
+    """The cache key of a request: a digest of everything that determines its response.
 
-    fingerprint: digest of the model's fingerprint. The seed counts only when sampling,
-    generation parameters only when generating. salt: set when answers must not be shared
-    (``--eval-no-cache``, models whose identity cannot be known).
+    The seed counts only for sampling, generation parameters only for generation.
+
+    fingerprint: the digest of the model's fingerprint. salt: not empty if the response must not be
+    shared with other runs (``--eval-no-cache``, models of unknown identity).
     """
     generation = request.generation
     parts: list[object] = [fingerprint, canonical(request.prompt), request.repeat, salt]

@@ -1,4 +1,4 @@
-"""The process that carries out a run: told apart from any other, and whether it is still there."""
+"""The identity of the process that owns a run, and whether it still exists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Process(NamedTuple):
-    """host: its name. pid: its number there. started: when, in the system's own unit, or ""."""
+    """A process. host: its machine. pid: its number. started: its start in system units, or ""."""
 
     host: str
     pid: int
@@ -17,34 +17,34 @@ class Process(NamedTuple):
 
 
 def this_process() -> Process:
-    """The process that asks."""
+    """The current process."""
     return Process(platform.node(), os.getpid(), _started(os.getpid()))
 
 
 def is_gone(process: Process) -> bool:
-    """True when a process of this machine has surely ended; that of another cannot be known."""
-    if process.host != platform.node() or os.name == "nt":  # there, asking would end it
+    """True if a process of this machine has certainly ended; False on another machine."""
+    if process.host != platform.node() or os.name == "nt":  # on Windows, os.kill would end it
         return False
     try:
         os.kill(process.pid, 0)
     except ProcessLookupError:
         return True
-    except OSError:  # somebody else's
+    except OSError:  # of another user
         pass
-    # A number is given again; the time it started at tells whether to the same process.
+    # Numbers are reused; the start time identifies the process.
     started = _started(process.pid)
     return bool(started and process.started and started != process.started)
 
 
 def _started(pid: int) -> str:
-    """In clock ticks since the machine started, where the system says so in ``/proc``.
+    """The start of a process in clock ticks since boot, from ``/proc``; "" if it is unknown.
 
-    ``ended`` for a process that has, though nobody has asked how.
+    ``ended`` for a process that has ended and waits for its parent.
     """
     try:
         written = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    # The name, in parentheses, may have blanks in it. The state follows; field 22 is the start.
+    # The name in parentheses may contain blanks. The state follows it; field 22 is the start.
     state, *rest = written.rpartition(")")[2].split()
     return "ended" if state == "Z" else rest[18]

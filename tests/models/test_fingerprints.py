@@ -14,7 +14,7 @@ import pytest
 import evalkit.models
 from evalkit.models import hardware
 from evalkit.models.fingerprints import OPTIONS
-from evalkit.models.handed import wrap
+from evalkit.models.in_memory import as_model
 from evalkit.models.options import Options
 from evalkit.models.quantization import Quantization
 from evalkit.models.registry import resolve
@@ -272,7 +272,7 @@ def test_a_handed_model_is_known_by_where_its_answers_end_and_what_fits(
     tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def key() -> str:
-        return digest(dict(wrap("m", (tiny_model, tiny_tokenizer)).fingerprint() or {}))
+        return digest(dict(as_model("m", (tiny_model, tiny_tokenizer)).fingerprint() or {}))
 
     seen = [key()]
     assert key() == seen[0]

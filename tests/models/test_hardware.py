@@ -46,7 +46,7 @@ def test_auto_is_cuda_then_mps_then_cpu(monkeypatch: pytest.MonkeyPatch) -> None
     assert hardware.choose_device() == "mps"
     machine(monkeypatch)
     assert hardware.choose_device() == "cpu"
-    with pytest.raises(ModelError, match=r"'cuda:1' is not usable here \(usable: auto, cpu\)"):
+    with pytest.raises(ModelError, match=r"'cuda:1' is not available \(available: auto, cpu\)"):
         hardware.choose_device("cuda:1")
 
 

@@ -19,7 +19,7 @@ from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
 from evalkit.models.registry import Declared, resolve
-from evalkit.models.remote import served
+from evalkit.models.remote import model_card
 from evalkit.models.remote.failures import retry_after
 from tests.models.serving import Answer, Reply, Serving, chat, serve
 
@@ -284,10 +284,14 @@ def test_the_fingerprint_holds_what_the_server_tells(declare: Any) -> None:
             {"id": "m", "root": "/w", "created": now - 5, "permission": [{"id": "random"}]},
         ]
     }
-    assert served.entry(listed, "m", now) == {"id": "m", "root": "/w"}
+    assert model_card.find_model_card(listed, "m", now) == {"id": "m", "root": "/w"}
     listed["data"][1]["created"] = now - 5000
-    assert served.entry(listed, "m", now) == {"id": "m", "root": "/w", "created": now - 5000}
-    assert served.entry(listed, "absent", now) is None
+    assert model_card.find_model_card(listed, "m", now) == {
+        "id": "m",
+        "root": "/w",
+        "created": now - 5000,
+    }
+    assert model_card.find_model_card(listed, "absent", now) is None
     with serve(lambda *call: Reply({"data": [{"id": "m", "digest": "abc"}]})) as server:
         given = {"model": "m", "base_url": f"{server.url}/v1"}
         fingerprint = resolve(declare("openai", **given)).fingerprint()

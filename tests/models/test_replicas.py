@@ -125,6 +125,6 @@ def test_devices_are_of_one_kind(declare: Declare) -> None:
 
 
 @pytest.mark.parametrize("devices", [[], ["cuda:0", "cuda:0"], ["auto", "cpu"]])
-def test_devices_are_told_apart(declare: Declare, devices: list[str]) -> None:
-    with pytest.raises(SpecError, match=r"expected different devices, such as"):
+def test_devices_must_be_distinct(declare: Declare, devices: list[str]) -> None:
+    with pytest.raises(SpecError, match=r"expected distinct devices, such as"):
         resolve(declare("transformers", model="x", device=devices))

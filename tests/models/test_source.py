@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.errors import ModelError
 from evalkit.models import source
-from evalkit.models.source import locate
+from evalkit.models.source import locate_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -28,7 +28,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def find(model: str, root: Path, gguf: str | None = None, revision: str | None = None) -> Any:
-    return locate(model, root, gguf=gguf, revision=revision)
+    return locate_model(model, root, gguf=gguf, revision=revision)
 
 
 def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_what_cannot_be_reached_says_what_to_do(hub: Path, tmp_path: Path) -> No
     with pytest.raises(ModelError, match="no file"):
         find("absent.gguf", tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelError, match=r"no config\.json"):
+    with pytest.raises(ModelError, match=r"config\.json is missing"):
         find("empty", tmp_path)
 
 

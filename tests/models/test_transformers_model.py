@@ -14,7 +14,7 @@ pytest.importorskip("transformers")
 from evalkit.errors import ModelError
 from evalkit.exchange import Generation, Request, Status
 from evalkit.messages import Message
-from evalkit.models.handed import wrap
+from evalkit.models.in_memory import as_model
 from evalkit.models.registry import resolve
 
 Declare = Callable[..., Any]
@@ -126,7 +126,7 @@ def test_a_model_without_template_refuses_chats_only(
     tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiny_tokenizer, "chat_template", None)
-    model = wrap("mine", (tiny_model, tiny_tokenizer))
+    model = as_model("mine", (tiny_model, tiny_tokenizer))
     found = {i: r for batch in model.respond(ASK) for i, r in batch}
     assert found[1].status is Status.ERROR
     assert "no chat template" in found[1].error
@@ -150,7 +150,7 @@ def test_models_in_memory_answer_like_the_same_weights_on_disk(
     on_disk.close()
     prints = []
     for way in ways:
-        model = wrap("mine", way)
+        model = as_model("mine", way)
         assert texts(model) == expected
         prints.append(model.fingerprint())
         model.close()
@@ -167,22 +167,22 @@ def test_the_fingerprint_of_weights_in_memory_changes_with_them(
     import torch
 
     model = copy.deepcopy(tiny_model)
-    first = wrap("mine", (model, tiny_tokenizer)).fingerprint()
+    first = as_model("mine", (model, tiny_tokenizer)).fingerprint()
     with torch.no_grad():
         next(model.parameters())[0, 0] += 1e-3
-    assert wrap("mine", (model, tiny_tokenizer)).fingerprint() != first
-    assert wrap("mine", (model.to(torch.bfloat16), tiny_tokenizer)).fingerprint() != first
+    assert as_model("mine", (model, tiny_tokenizer)).fingerprint() != first
+    assert as_model("mine", (model.to(torch.bfloat16), tiny_tokenizer)).fingerprint() != first
 
 
 def test_functions_and_other_things_handed_over() -> None:
     def shout(prompt: str) -> str:
         return prompt.upper()
 
-    model = wrap("mine", shout)
+    model = as_model("mine", shout)
     assert texts(model, [Request("a")]) == ["A"]
     assert model.fingerprint() is None
     shout.evalkit_fingerprint = "v1"  # type: ignore[attr-defined]
-    assert wrap("mine", shout).fingerprint() == {"backend": "handed", "function": "v1"}
-    assert wrap("again", model) is model
+    assert as_model("mine", shout).fingerprint() == {"backend": "handed", "function": "v1"}
+    assert as_model("again", model) is model
     with pytest.raises(ModelError, match="is a int"):
-        wrap("mine", 3)
+        as_model("mine", 3)

@@ -301,7 +301,7 @@ def test_a_run_is_saved_only_under_a_name_that_finds_it(
 ) -> None:
     result = project.runpytest_inprocess("suites", f"--eval-save={name}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: a run cannot be named '{name}': *"])
+    result.stderr.fnmatch_lines([f"ERROR: a run cannot be labelled '{name}': *"])
     assert asked(project) == []
 
 
@@ -481,7 +481,8 @@ def test_the_plugin_is_silent_where_there_are_no_suites(pytester: pytest.Pyteste
             heavy = {"torch", "transformers", "pandas", "numpy", "pydantic", "yaml", "jinja2"}
             assert not heavy & set(sys.modules)
             ours = sorted(m for m in sys.modules if m.startswith("evalkit"))
-            assert ours == ["evalkit", "evalkit.pytest_plugin", "evalkit.pytest_plugin.hookspecs"]
+            plugin = "evalkit.pytest_plugin"
+            assert ours == ["evalkit", plugin, f"{plugin}.hookspecs", f"{plugin}.stash"]
         """
     )
     result = pytester.runpytest_subprocess()

@@ -22,7 +22,7 @@ from evalkit.records.analyses import (
     ReliabilityBin,
     ReliabilityDiagram,
 )
-from evalkit.store.bodies import to_suite
+from evalkit.store.serialization import to_suite
 
 from ..samples import sample_record
 

@@ -16,9 +16,8 @@ from evalkit.comparing.saved import read_run
 from evalkit.records import RunRecord
 from evalkit.reporting.changes import changes
 from evalkit.reporting.document import write_json
-from evalkit.reporting.github import append_summary
 from evalkit.reporting.html import render_html
-from evalkit.reporting.markdown import render_markdown
+from evalkit.reporting.markdown import append_summary, render_markdown
 from evalkit.reporting.pack import pack
 
 from ..samples import changed

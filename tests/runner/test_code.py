@@ -15,7 +15,7 @@ from evalkit.answers.code import assembled, code_in
 from evalkit.comparing.cells import compare_in
 from evalkit.metrics import Columns, run_metric
 from evalkit.metrics.registry import BUILT_IN
-from evalkit.sandbox import isolation_problem
+from evalkit.sandbox import described, isolation_problem
 
 HUMAN_EVAL = 'def add(a, b):\n    """Add two numbers."""\n'
 ROWS = [
@@ -71,6 +71,9 @@ def test_a_suite_of_code(tmp_path: Path) -> None:
     assert "no code block" in prose.how
     assert run.scores.set_index("score").loc["pass@1", "value"] == 0.5
     assert run.passed
+    assert run.record.provenance["sandbox"] == described(
+        "unsafe" if MODE == "unsafe" else "sandbox"
+    )
 
 
 def test_code_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
@@ -79,6 +82,7 @@ def test_code_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
     assert not asked
     (cell,) = run.record.cells
     assert "--eval-allow-code" in cell.error
+    assert "sandbox" not in run.record.provenance
     assert cell.gates[0].verdict == "error"
     with pytest.raises(UsageError, match="'unsafe'"):
         evaluate(suite(), {"m": asked.append}, root=tmp_path, allow_code="yes")

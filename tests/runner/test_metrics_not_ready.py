@@ -44,7 +44,7 @@ def test_the_step_is_named_and_no_model_is_asked(
     monkeypatch.setattr(source, "_packaged", lambda: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    source.find.cache_clear()
+    source.find_encoder.cache_clear()
     asked = []
 
     def model(prompt: Any) -> str:
@@ -58,7 +58,7 @@ def test_the_step_is_named_and_no_model_is_asked(
         for declared in suites
         for cell in evaluate(declared, {"m": model}, root=tmp_path).record.cells
     ]
-    source.find.cache_clear()
+    source.find_encoder.cache_clear()
     assert [cell.gates[0].verdict for cell in cells] == ["error", "pass"]
     assert len(asked) == 1
     assert re.search(step, cells[0].error)

@@ -76,7 +76,7 @@ def test_stored_answers_count_for_who_says_so_and_the_run_tells(ask: Evaluate) -
     assert notice.startswith("the server of hosted is down: its stored answers count")
     model = record.models["hosted"]
     assert model.fingerprint == before.record.models["hosted"].fingerprint
-    assert model.described["answers"] == "stored ones alone; the server was down"
+    assert model.described["answers"] == "stored responses only; the server was down"
 
 
 def test_what_is_not_stored_is_not_made_up(ask: Evaluate) -> None:
@@ -85,7 +85,7 @@ def test_what_is_not_stored_is_not_made_up(ask: Evaluate) -> None:
     more = [*ROWS, {"text": "Never seen.", "label": "good"}]
     (cell,) = ask(server.url, more, stored=True).record.cells
     assert cell.gates[0].verdict in ("fail", "error")
-    assert "not stored, and nobody answers at" in cell.error
+    assert "not stored, and no server answers at" in cell.error
 
 
 @pytest.mark.parametrize("options", [", extra_body: {a: 1}", ", version: 2", ", accepts: [top_k]"])

@@ -9,24 +9,38 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import UsageError
-from evalkit.sandbox import Limits, Program, Verdict, isolation_problem, run_all, run_program
-from evalkit.sandbox.run import require
+from evalkit.sandbox import (
+    Limits,
+    Program,
+    Verdict,
+    bubblewrap,
+    isolation_problem,
+    run_all,
+    run_program,
+)
+from evalkit.sandbox.run import KINDS, described, isolation, problem_of, require
 
 FALSE = "assert answer() == 42"
 QUICK = Limits(seconds=1)
 
 
-@pytest.fixture(params=["sandbox", "unsafe"])
-def mode(request: pytest.FixtureRequest) -> str:
-    if request.param == "sandbox" and isolation_problem():
-        pytest.skip(f"no namespaces here: {isolation_problem()}")
-    return str(request.param)
+@pytest.fixture(params=[*KINDS, "unsafe"])
+def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "unsafe":
+        return "unsafe"
+    return isolate(request.param, monkeypatch)
 
 
-@pytest.fixture
-def sandbox() -> None:
-    if isolation_problem():
-        pytest.skip(f"no namespaces here: {isolation_problem()}")
+@pytest.fixture(params=KINDS)
+def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(request.param, monkeypatch)
+
+
+def isolate(kind: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    if problem := problem_of(kind):
+        pytest.skip(f"no sandbox by {kind} here: {problem}")
+    monkeypatch.setattr("evalkit.sandbox.run.isolation", lambda: kind)
+    return "sandbox"
 
 
 def verdict(code: str, tests: str = "", mode: str = "sandbox", limits: Limits = QUICK) -> Verdict:
@@ -186,7 +200,11 @@ def test_there_is_no_network() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         code = f"import socket; socket.create_connection(('127.0.0.1', {port}), timeout=2)"
-        assert "unreachable" in verdict(code).reason
+        refused = verdict(code).reason  # by the sandbox's own loopback, if it has one
+        assert "unreachable" in refused or "Connection refused" in refused
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
         assert verdict(code, mode="unsafe").passed  # which is why it is called that
 
 
@@ -223,6 +241,65 @@ def test_many_at_once_keep_their_order() -> None:
     verdicts = run_all(programs, QUICK, mode, on_done=lambda: done.append(1))
     assert [v.passed for v in verdicts] == [False, False, True, False]
     assert len(done) == 4
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_signals_do_not_end_what_watches() -> None:
+    for number in ("SIGINT", "SIGTERM", "SIGKILL"):
+        code = f"import os, signal\ntry: os.kill(1, signal.{number})\nexcept OSError: pass\n"
+        assert verdict(code + "def answer(): return 42", FALSE).passed, number
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_only_the_folder_can_be_written_to() -> None:
+    code = (
+        "import os\n"
+        "wrote = []\n"
+        "for folder, _, _ in os.walk('/'):\n"
+        "    if folder.startswith(('/tmp', '/proc')): continue\n"
+        "    try: open(folder + '/evalkit-was-here', 'w').close()\n"
+        "    except OSError: continue\n"
+        "    wrote.append(folder)\n"
+        "assert not wrote, wrote\n"
+        "def answer(): return 42\n"
+    )
+    assert verdict(code, FALSE, limits=Limits(20)).passed
+
+
+def test_bubblewrap_comes_first_and_the_way_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalkit.sandbox.bubblewrap.version", lambda: "bubblewrap 9.9")
+    problems: dict[str, str | None] = {"bubblewrap": None, "namespaces": None}
+    monkeypatch.setattr("evalkit.sandbox.run.problem_of", lambda kind: problems[kind])
+    assert (isolation(), described("sandbox")) == ("bubblewrap", "bubblewrap 9.9")
+    problems["bubblewrap"] = "not installed"
+    assert isolation() == "namespaces"
+    assert described("sandbox") == "namespaces of evalkit's own (bubblewrap: not installed)"
+    problems["namespaces"] = "forbidden"
+    assert isolation() == ""
+    assert isolation_problem() == "bubblewrap: not installed; namespaces: forbidden"
+    assert described("unsafe") == "none: limits on time and memory alone"
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [("echo 'bwrap: No permissions to create new namespace' >&2; exit 1", "No permissions"),
+     ("exit 1", "did not start")],
+)  # fmt: skip
+def test_a_bubblewrap_that_fails_is_not_used(
+    script: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bwrap"
+    program.write_text(f"#!/bin/sh\ncase $1 in --version) echo bubblewrap 9.9;; *) {script};; esac")
+    program.chmod(0o755)
+    monkeypatch.setattr("evalkit.sandbox.run._user", lambda kind: {})
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    problem_of.cache_clear()
+    bubblewrap.version.cache_clear()
+    try:
+        assert told in str(problem_of("bubblewrap"))
+    finally:
+        problem_of.cache_clear()
+        bubblewrap.version.cache_clear()
 
 
 def test_where_there_is_no_sandbox_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,14 +208,14 @@ def test_runs_are_found_by_label(store: Store) -> None:
     store.label_run(newer.id, "good")
     assert store.run("good").id == newer.id
     assert [r["id"] for r in store.runs()] == [newer.id, run.id]
-    with pytest.raises(UsageError, match=r"no run 'bad' \(there are: 20260102"):
+    with pytest.raises(UsageError, match=r"no run 'bad' \(existing runs: 20260102"):
         store.run("bad")
 
 
 @pytest.mark.parametrize(
     ("label", "why"),
     [
-        ("last", "means the newest run"),
+        ("last", "means the most recent run"),
         ("20260102-000000-bbbbbb", "looks like the id"),
         ("20260102-000000", "looks like the id"),
         ("main.json", "looks like a file"),

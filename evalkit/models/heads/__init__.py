@@ -1,5 +1,5 @@
-"""Models with a task head: they read a sample's texts and give labels, tags, spans or words.
+"""Models with a task head: they turn the texts of a sample into labels, tags, spans or words.
 
-``kinds`` says which head a checkpoint has, ``model`` is the Model around any of them, ``rows`` puts
-their inputs into batches; then one file for each head.
+``kinds`` finds the head of a checkpoint, ``model`` is the Model of all heads, ``runner`` computes
+their inputs in batches. Each head has its own file.
 """

@@ -1,4 +1,4 @@
-"""Which head a checkpoint has, by its ``config.json``."""
+"""The kinds of task heads, and the head of a checkpoint from its ``config.json``."""
 
 from __future__ import annotations
 
@@ -10,49 +10,48 @@ from typing import Any
 from evalkit import tasks
 from evalkit.errors import ModelError
 from evalkit.models.options import Declaration
-from evalkit.models.source import Source, locate
+from evalkit.models.source import ModelSource, locate_model
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A head: how the names of its classes end, and the class that loads it."""
+class HeadKind:
+    """A kind of head: the suffix of its class names, and the class that loads it."""
 
     ending: str
     loader: str
 
 
-HEADS: Mapping[str, Kind] = {
-    "sequence-classification": Kind(
+HEADS: Mapping[str, HeadKind] = {
+    "sequence-classification": HeadKind(
         "ForSequenceClassification", "AutoModelForSequenceClassification"
     ),
-    "token-classification": Kind("ForTokenClassification", "AutoModelForTokenClassification"),
-    "extractive-qa": Kind("ForQuestionAnswering", "AutoModelForQuestionAnswering"),
-    "fill-mask": Kind("ForMaskedLM", "AutoModelForMaskedLM"),
-    "embeddings": Kind("Model", "AutoModel"),
+    "token-classification": HeadKind("ForTokenClassification", "AutoModelForTokenClassification"),
+    "extractive-qa": HeadKind("ForQuestionAnswering", "AutoModelForQuestionAnswering"),
+    "fill-mask": HeadKind("ForMaskedLM", "AutoModelForMaskedLM"),
+    "embeddings": HeadKind("Model", "AutoModel"),
 }
 
 
 def tasks_of(head: str) -> tuple[str, ...]:
-    """The tasks that a head does."""
+    """The tasks of a head."""
     return tuple(task.name for task in tasks.every() if task.head and head in task.head.kinds)
 
 
-_WRITE = ("LMHeadModel", "MTModel", "EncoderDecoderModel")
-"""How the names of other classes end that write text: GPT-2's, Marian's, pairs of two models."""
+_GENERATIVE = ("LMHeadModel", "MTModel", "EncoderDecoderModel")
+"""Suffixes of generative classes: GPT-2, Marian, pairs of an encoder and a decoder."""
 
 
 def head_named(architecture: str) -> str | None:
-    """The head of a class of transformers; None for one that writes text."""
-    if architecture.endswith(_WRITE):
+    """The head of a transformers class; None for a generative model."""
+    if architecture.endswith(_GENERATIVE):
         return None
     return next((n for n, kind in HEADS.items() if architecture.endswith(kind.ending)), None)
 
 
 def head_of(declaration: Declaration) -> str | None:
-    """The head that a declaration asks for, or that its checkpoint has; None: it writes text.
+    """The declared head, or that of the checkpoint; None for a generative model.
 
-    Reads ``config.json`` and nothing else. A checkpoint that cannot be found has none: loading it
-    tells what is wrong.
+    It reads only ``config.json``. A missing checkpoint has no head: loading it reports the error.
     """
     asked = declaration.options.get("head")
     if asked is not None:
@@ -70,8 +69,8 @@ def _config(declaration: Declaration) -> Mapping[str, Any]:
     folder = folder if folder.is_absolute() else Path(declaration.root) / folder
     try:
         if folder.exists():
-            return Source(str(folder), None, None, {}).config
+            return ModelSource(str(folder), None, None, {}).config
         revision = revision if isinstance(revision, str) else None
-        return locate(model, Path(declaration.root), gguf=None, revision=revision).config
+        return locate_model(model, Path(declaration.root), gguf=None, revision=revision).config
     except ModelError:
         return {}

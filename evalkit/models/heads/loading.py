@@ -1,4 +1,4 @@
-"""Reading a checkpoint with a task head."""
+"""Loading a checkpoint with a task head."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from typing import Any
 from evalkit.errors import ModelError
 from evalkit.models.heads.kinds import HEADS
 from evalkit.models.heads.options import HeadOptions
-from evalkit.models.heads.rows import Reader
-from evalkit.models.loading import advice, quiet
-from evalkit.models.source import INSTALL, Source, snapshot
+from evalkit.models.heads.runner import LoadedCheckpoint
+from evalkit.models.loading import load_error, quiet
+from evalkit.models.source import INSTALL_HF, ModelSource, snapshot
 
 _SPLIT_INTO_TOKENS = "add_prefix_space"
-"""What byte-level tokenizers must be told before they take tokens instead of a text."""
+"""The option that byte-level tokenizers need for tokens instead of a text."""
 
 
 def load_head(
-    source: Source, head: str, options: HeadOptions, *, device: str, dtype: str
-) -> Reader:
-    """A model with its head, on its device, in evaluation mode, and its tokenizer.
+    source: ModelSource, head: str, options: HeadOptions, *, device: str, dtype: str
+) -> LoadedCheckpoint:
+    """A model with its head on its device, in evaluation mode, and its tokenizer.
 
-    Raises ModelError, saying what to do; also where the checkpoint has no weights for the head,
-    which transformers would make up at random.
+    Raises ModelError with advice on what to do, also if the checkpoint has no weights for the head:
+    transformers would initialise them at random.
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         import torch
         import transformers
     except ImportError as error:
-        raise ModelError(f"transformers models need torch and transformers: {INSTALL}") from error
+        raise ModelError(
+            f"transformers models need torch and transformers: {INSTALL_HF}"
+        ) from error
     common: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
     if source.revision is not None:
         common["revision"] = source.revision
@@ -44,20 +46,22 @@ def load_head(
             tokenizer = _tokenizer(source, common, head)
             model, found = loader.from_pretrained(source.path, **arguments)
             model = model.to(device).eval()
-        except Exception as error:  # many libraries speak here
-            raise ModelError(advice(source, error)) from error
-    _refuse_made_up(source, head, found)
-    return reader(model, tokenizer, options, pooling=pooling_of(source, options))
+        except Exception as error:  # many libraries raise here
+            raise ModelError(load_error(source, error)) from error
+    _check_weights(source, head, found)
+    return make_checkpoint(model, tokenizer, options, pooling=pooling_of(source, options))
 
 
-def reader(model: Any, tokenizer: Any, options: HeadOptions, pooling: str = "mean") -> Reader:
-    """A Reader with the batches that were declared, or those that suit its device."""
+def make_checkpoint(
+    model: Any, tokenizer: Any, options: HeadOptions, pooling: str = "mean"
+) -> LoadedCheckpoint:
+    """A loaded checkpoint with the declared batch size, or that of its device."""
     tokens, rows = (131072, 256) if model.device.type == "cuda" else (16384, 48)
     tokens, rows = options.batch_tokens or tokens, options.batch_rows or rows
-    return Reader(model, tokenizer, options, tokens, rows, pooling)
+    return LoadedCheckpoint(model, tokenizer, options, tokens, rows, pooling)
 
 
-def _tokenizer(source: Source, common: dict[str, Any], head: str) -> Any:
+def _tokenizer(source: ModelSource, common: dict[str, Any], head: str) -> Any:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(source.path, **common)
@@ -67,25 +71,25 @@ def _tokenizer(source: Source, common: dict[str, Any], head: str) -> Any:
     return tokenizer
 
 
-def _refuse_made_up(source: Source, head: str, found: dict[str, Any]) -> None:
+def _check_weights(source: ModelSource, head: str, found: dict[str, Any]) -> None:
     missing = sorted(key for key in found["missing_keys"] if not _unused(head, key))
     if missing:
         raise ModelError(
-            f"model {source.path} has no weights for a {head} head ({', '.join(missing[:3])}, …):"
-            " it would answer at random. Fine-tune it first, or declare another 'head:'"
+            f"model {source.path} has no weights for a {head} head ({', '.join(missing[:3])}, …);"
+            " its answers would be random. Fine-tune it first, or declare another 'head:'"
         )
 
 
 def _unused(head: str, key: str) -> bool:
-    """Weights that nothing here looks at: the pooler, where tokens' states are used."""
+    """Whether weights are not used: the pooler of a model for embeddings."""
     return head == "embeddings" and "pooler" in key.split(".")
 
 
-def pooling_of(source: Source, options: HeadOptions) -> str:
-    """How token states become one vector: as declared, as the checkpoint says, or their mean.
+def pooling_of(source: ModelSource, options: HeadOptions) -> str:
+    """The pooling of token states: as declared, as in the checkpoint, or else their mean.
 
-    Reads what sentence-transformers writes beside a checkpoint. Raises ModelError for steps that
-    are not there: other poolings, dense layers.
+    It reads the files of sentence-transformers in the checkpoint. Raises ModelError for other
+    poolings and for dense layers, which are not supported.
     """
     if options.pooling is not None:
         return options.pooling

@@ -1,4 +1,4 @@
-"""The Model around a checkpoint with a task head."""
+"""The Model of a checkpoint with a task head."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from evalkit.models.heads import labels
 from evalkit.models.heads.kinds import HEADS, tasks_of
 from evalkit.models.heads.options import HeadOptions
 from evalkit.models.options import Declaration, check
-from evalkit.models.source import Source, locate
+from evalkit.models.source import ModelSource, locate_model
 
 if TYPE_CHECKING:
-    from evalkit.models.heads.rows import Head, Reader
+    from evalkit.models.heads.runner import Head, LoadedCheckpoint
 
 VERSION = 1
-"""Counts changes to heads that may change an answer."""
+"""Increased when heads may answer the same request differently."""
 
 
 class HeadModel:
-    """A checkpoint of transformers with a task head, run in this process."""
+    """A transformers checkpoint with a task head, run in this process."""
 
     def __init__(self, declaration: Declaration, head: str) -> None:
         self.name = declaration.name
@@ -35,12 +35,12 @@ class HeadModel:
         self.options = check(declaration, HeadOptions)
         self.capabilities = capabilities(head)
         self._root = Path(declaration.root)
-        self._source: Source | None = None
-        self._running: Running | None = None
+        self._source: ModelSource | None = None
+        self._runner: HeadRunner | None = None
         self._load_seconds = 0.0
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Weights by content or commit, the head and its options, precision, device, versions."""
+        """Weights by content or commit, head and its options, precision, device and versions."""
         return fingerprint(
             self.options,
             "transformers",
@@ -55,52 +55,54 @@ class HeadModel:
         )
 
     def load(self) -> None:
-        """Read weights and tokenizer onto the device. Raises ModelError."""
-        if self._running is not None:
+        """Load weights and tokenizer. Raises ModelError."""
+        if self._runner is not None:
             return
         from evalkit.models.heads.loading import load_head
 
         started = time.perf_counter()
-        reader = load_head(
+        checkpoint = load_head(
             self._locate(), self.head, self.options, device=self._device(), dtype=self._dtype()
         )
-        self._running = Running(self.head, reader)
+        self._runner = HeadRunner(self.head, checkpoint)
         self._load_seconds = time.perf_counter() - started
 
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Answer in batches (see evalkit.models.heads.rows.run); loads when that was not done."""
+        """Answer in batches (see ``evalkit.models.heads.runner``); loads the model if necessary."""
         self.load()
-        assert self._running is not None
-        yield from self._running.respond(requests, answered)
+        assert self._runner is not None
+        yield from self._runner.respond(requests, answered)
 
     def describe(self) -> Mapping[str, Any]:
-        """What was chosen; once loaded also what the model is."""
+        """The chosen settings and, once loaded, facts about the model."""
         known: dict[str, Any] = {
             "model": self.options.model,
             "head": self.head,
             "device": self._device(),
             "dtype": self._dtype(),
         }
-        if self._running is not None:
+        if self._runner is not None:
             seconds = round(self._load_seconds, 3)
-            known |= {**self._running.describe(), "load_seconds": seconds}
+            known |= {**self._runner.describe(), "load_seconds": seconds}
         return known
 
     def close(self) -> None:
-        """Free the weights and give the device's memory back."""
-        if self._running is None:
+        """Free the weights and the memory of the device."""
+        if self._runner is None:
             return
         from evalkit.engine.memory import release_memory
 
-        self._running = None
+        self._runner = None
         release_memory()
 
-    def _locate(self) -> Source:
+    def _locate(self) -> ModelSource:
         if self._source is None:
             options = self.options
-            self._source = locate(options.model, self._root, gguf=None, revision=options.revision)
+            self._source = locate_model(
+                options.model, self._root, gguf=None, revision=options.revision
+            )
         return self._source
 
     def _pooling(self) -> str:
@@ -116,60 +118,62 @@ class HeadModel:
         return hardware.choose_dtype(self.options.dtype, stored, self._device())
 
 
-class Running:
-    """A head that is loaded and answers requests."""
+class HeadRunner:
+    """A loaded head that answers requests."""
 
-    def __init__(self, head: str, reader: Reader) -> None:
-        """Raises ModelError when the model cannot be used that way."""
+    def __init__(self, head: str, checkpoint: LoadedCheckpoint) -> None:
+        """Raises ModelError if the model does not support the head."""
         self.name = head
-        self._reader = reader
-        self._head = _made(head, reader)
+        self._checkpoint = checkpoint
+        self._head = _make_head(head, checkpoint)
 
     def respond(self, requests: Sequence[Request], answered: frozenset[int]) -> Iterator[Batch]:
-        """See evalkit.models.base.Model. Raises ModelError where labels do not match."""
-        from evalkit.models.heads.rows import run
+        """See ``evalkit.models.base.Model``. Raises ModelError if labels differ."""
+        from evalkit.models.heads.runner import run_head
 
         prompts = [i for i, r in enumerate(requests) if r.inputs is None]
-        if refused := [i for i in prompts if i not in answered]:
-            told = f"a model with a {self.name} head reads inputs and answers no prompts"
-            yield [(i, Response(Status.ERROR, error=told)) for i in refused]
+        if unsupported := [i for i in prompts if i not in answered]:
+            message = f"a model with a {self.name} head takes inputs, not prompts"
+            yield [(i, Response(Status.ERROR, error=message)) for i in unsupported]
         places = [i for i, r in enumerate(requests) if r.inputs is not None]
         known = frozenset(k for k, i in enumerate(places) if i in answered)
-        for batch in run(self._head, self._reader, [requests[i] for i in places], known):
+        for batch in run_head(self._head, self._checkpoint, [requests[i] for i in places], known):
             yield [(places[k], response) for k, response in batch]
 
     def describe(self) -> dict[str, Any]:
-        """What the model is, for people."""
-        model, reader = self._reader.model, self._reader
+        """Facts about the model, for reports."""
+        model, checkpoint = self._checkpoint.model, self._checkpoint
         known = {
             "architecture": type(model).__name__,
             "parameters": sum(p.numel() for p in model.parameters()),
-            "context_length": reader.context_length,
-            "batch_tokens": reader.batch_tokens,
-            "batch_rows": reader.batch_rows,
+            "context_length": checkpoint.context_length,
+            "batch_tokens": checkpoint.batch_tokens,
+            "batch_rows": checkpoint.batch_rows,
         }
         if self.name == "embeddings":
-            return {**known, "pooling": reader.pooling}
+            return {**known, "pooling": checkpoint.pooling}
         if HEADS[self.name].ending in ("ForSequenceClassification", "ForTokenClassification"):
-            known["labels"] = labels.names(model.config, reader.options.labels)
+            known["labels"] = labels.label_names(model.config, checkpoint.options.labels)
         return known
 
 
 def capabilities(head: str) -> Capabilities:
-    """What a model with a head can be asked for."""
+    """The capabilities of a model with a head."""
     return Capabilities(chat=False, text=False, reading=False, inputs=tasks_of(head))
 
 
-def _made(head: str, reader: Reader) -> Head:
+def _make_head(head: str, checkpoint: LoadedCheckpoint) -> Head:
     module, _, name = _CLASSES[head].partition(":")
-    make: Callable[[Reader], Head] = getattr(import_module(module), name)
-    return make(reader)
+    make: Callable[[LoadedCheckpoint], Head] = getattr(import_module(module), name)
+    return make(checkpoint)
 
 
 _CLASSES = {
-    "sequence-classification": "evalkit.models.heads.classification:Classifier",
-    "token-classification": "evalkit.models.heads.tagging:Tagger",
-    "extractive-qa": "evalkit.models.heads.answering:Answerer",
-    "fill-mask": "evalkit.models.heads.masking:Filler",
-    "embeddings": "evalkit.models.heads.embedding:Nearest",
+    "sequence-classification": (
+        "evalkit.models.heads.sequence_classification:SequenceClassification"
+    ),
+    "token-classification": "evalkit.models.heads.token_classification:TokenClassification",
+    "extractive-qa": "evalkit.models.heads.question_answering:QuestionAnswering",
+    "fill-mask": "evalkit.models.heads.fill_mask:FillMask",
+    "embeddings": "evalkit.models.heads.embeddings:NearestLabel",
 }

@@ -1,4 +1,4 @@
-"""What may be declared of a model with a task head."""
+"""Options of models with a task head."""
 
 from __future__ import annotations
 
@@ -10,39 +10,49 @@ from evalkit.models.options import Options
 
 
 class HeadOptions(Options):
-    """Options of the ``transformers`` backend for a checkpoint with a task head.
-
-    model, revision, dtype, device, attn_implementation, context_length, batch_tokens, batch_rows,
-    trust_remote_code: as for other checkpoints. head: instead of what the config's
-    ``architectures`` say. labels: what the head's labels are called in suites.
-
-    extractive-qa — max_answer_tokens: the longest answer. n_best: how many spans the details
-    list. no_answer: whether an answer may be that there is none; no_answer_threshold: by how much
-    the null score must lead. window, overlap: tokens read at once (question included), and how
-    many of them the next window repeats. fill-mask — top_k: how many words are listed. embeddings
-    — pooling: ``mean`` over the tokens, the first (``cls``) or the last; default: what the
-    checkpoint says, else mean. label_template: the text whose embedding stands for a label.
-    temperature: of the softmax that turns cosines into probabilities.
-    """
+    """Options of the ``transformers`` backend for a checkpoint with a task head."""
 
     model: str
+    """A local folder or a hub id."""
     revision: str | None = None
+    """A branch, tag or commit on the hub."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The precision; ``auto`` is that of the checkpoint if the device is fast at it."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    """``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is the first of CUDA, MPS and CPU. A list
+    of devices runs a replica on each."""
     attn_implementation: str | None = None
+    """The attention, as in transformers: ``sdpa``, ``eager``, ``flash_attention_2``."""
     context_length: int | None = Field(default=None, ge=1)
+    """The context length in tokens; default: that of the config."""
     batch_tokens: int | None = Field(default=None, ge=1)
+    """The most tokens of a batch; default: 16,384, or 131,072 on CUDA."""
     batch_rows: int | None = Field(default=None, ge=1)
+    """The most rows of a batch; default: 48, or 256 on CUDA."""
     trust_remote_code: bool = False
+    """Run code that comes with the weights."""
     head: str | None = None
+    """The kind of head; default: that of ``architectures`` in the config."""
     labels: dict[str, str] = Field(default_factory=dict)
+    """The names of the head's labels in suites."""
     max_answer_tokens: int = Field(default=30, ge=1)
+    """``extractive-qa``: the most tokens of an answer."""
     n_best: int = Field(default=5, ge=1)
+    """``extractive-qa``: the number of spans in the details."""
     no_answer: bool = True
+    """``extractive-qa``: whether there may be no answer."""
     no_answer_threshold: float = 0.0
+    """``extractive-qa``: by how much the null score must lead the best span."""
     window: int = Field(default=384, ge=16)
+    """``extractive-qa``: tokens of a window, with the question."""
     overlap: int = Field(default=128, ge=0)
+    """``extractive-qa``: tokens of a window that the next one repeats."""
     top_k: int = Field(default=10, ge=1)
+    """``fill-mask``: the number of words in the details."""
     pooling: Literal["mean", "cls", "last"] | None = None
+    """``embeddings``: the ``mean`` of the tokens, the first (``cls``) or the ``last`` one; default:
+    as in the checkpoint, else the mean."""
     label_template: str = Field(default="{}", pattern=r"\{\}")
+    """``embeddings``: the text whose embedding represents a label."""
     temperature: float = Field(default=0.05, gt=0)
+    """``embeddings``: of the softmax that turns cosines into probabilities."""

@@ -1,4 +1,4 @@
-"""The backend ``transformers``: a model that writes text, or one with a task head."""
+"""The backend ``transformers``: a generative model, or one with a task head."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from evalkit.models.heads.model import HeadModel
 from evalkit.models.options import Declaration, problem
 from evalkit.models.replicas import Replicas
 
-WRITERS = ("causal-lm", "encoder-decoder")
+GENERATIVE = ("causal-lm", "encoder-decoder")
 
 
 def transformers_model(declaration: Declaration) -> Model:
-    """The model of a declaration; its head is ``head:``, or what the checkpoint's config says.
-    With a list of devices it is one replica on each.
+    """The model of a declaration. Its head is ``head:``, or else that of the checkpoint's config.
 
-    Raises SpecError for options that it does not know.
+    A list of devices runs a replica on each. Raises SpecError for invalid options.
     """
     if isinstance(declaration.options.get("device"), list):
         return Replicas(declaration, transformers_model)
     asked = declaration.options.get("head")
-    known = [*WRITERS, *HEADS]
+    known = [*GENERATIVE, *HEADS]
     if asked is not None and asked not in known:
         raise SpecError([problem(declaration, unknown("head", str(asked), known), "head")])
     head = head_of(declaration)

@@ -1,1 +1,1 @@
-"""What the backends that ask a server share: pace, retries, deadlines, keys, costs."""
+"""Shared parts of the backends for servers: concurrency, retries, deadlines, keys and costs."""

@@ -1,4 +1,4 @@
-"""Asking a chat model of LangChain, and reading its answer."""
+"""Sending requests to a chat model of LangChain, and converting its messages."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ _FINISH = ("finish_reason", "done_reason", "stop_reason")
 _LENGTH = ("length", "max_tokens", "MAX_TOKENS")
 
 
-async def ask(model: Any, request: Request, **arguments: Any) -> Response:
-    """One answer. arguments: passed on with the call; raises what the model's library raises."""
+async def send(model: Any, request: Request, **arguments: Any) -> Response:
+    """One response. arguments: passed on to the call. Raises what the model's library raises."""
     turns = [(m["role"], m["content"]) for m in prompts.messages(request.prompt)]
     answer = await model.ainvoke(turns, **arguments)
     return response(request, answer)
 
 
 def response(request: Request, answer: Any) -> Response:
-    """The response in an ``AIMessage``."""
-    told: Mapping[str, Any] = getattr(answer, "response_metadata", None) or {}
+    """The response from an ``AIMessage``."""
+    metadata: Mapping[str, Any] = getattr(answer, "response_metadata", None) or {}
     used: Mapping[str, Any] = getattr(answer, "usage_metadata", None) or {}
     more: Mapping[str, Any] = getattr(answer, "additional_kwargs", None) or {}
     details: dict[str, Any] = {}
-    thinking = more.get("reasoning_content") or _thoughts(answer.content)
+    thinking = more.get("reasoning_content") or _thinking_parts(answer.content)
     if isinstance(thinking, str) and thinking:
         details["thinking"] = thinking
-    name = told.get("model_name") or told.get("model")
+    name = metadata.get("model_name") or metadata.get("model")
     if isinstance(name, str):
         details["model"] = name
-    finish = next((str(told[key]) for key in _FINISH if told.get(key)), "")
-    return replies.finished(
+    finish = next((str(metadata[key]) for key in _FINISH if metadata.get(key)), "")
+    return replies.build_response(
         request,
-        replies.written(answer.content),
+        replies.message_text(answer.content),
         "length" if finish in _LENGTH else finish,
         details=details,
-        prompt_tokens=replies.count(used.get("input_tokens")),
-        completion_tokens=replies.count(used.get("output_tokens")),
+        prompt_tokens=replies.token_count(used.get("input_tokens")),
+        completion_tokens=replies.token_count(used.get("output_tokens")),
     )
 
 
-def _thoughts(content: Any) -> str:
-    """The parts of a message that are thinking, where it comes in parts."""
+def _thinking_parts(content: Any) -> str:
+    """The thinking in a message that consists of parts; else ""."""
     if not isinstance(content, list):
         return ""
     parts = [part for part in content if isinstance(part, dict)]
@@ -52,7 +52,7 @@ def _thoughts(content: Any) -> str:
 
 
 def versions(*packages: str) -> dict[str, str | None]:
-    """Versions of installed packages."""
+    """Installed versions by package; None for a package that is not installed."""
 
     def installed(name: str) -> str | None:
         try:

@@ -1,7 +1,7 @@
-"""What can go wrong with one request to a server, and what it means for the others.
+"""The ways in which a request to a server can fail.
 
-Three kinds: a passing failure, which is tried again; a request that the server refuses, which
-fails alone; and a ModelError, which means that no request can succeed.
+There are three: a temporary failure, which is retried; a request that the server rejects, which
+fails alone; and ModelError, which means that no request can succeed.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 from evalkit.errors import ModelError
-from evalkit.models.remote.libraries import Meaning, meaning_of, status_of
+from evalkit.models.remote.library_errors import FailureKind, failure_kind, status_of
 
-SHOWN = 300
-"""Characters of what a server said that a message repeats."""
+MAX_QUOTED = 300
+"""The most characters of a server's reply that an error message quotes."""
 
 _OVERFLOW = re.compile(
     r"context.{0,3}length|context.{0,3}(size|window)|maximum context|max_model_len"
@@ -26,15 +26,15 @@ _OVERFLOW = re.compile(
 )
 _NO_CREDIT = re.compile(r"insufficient_quota|exceeded your current quota|billing", re.IGNORECASE)
 _MODERATED = re.compile(r"moderation|flagged|content.{0,3}(policy|filter)", re.IGNORECASE)
-_PASSING = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
+_TEMPORARY = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 _BUSY = {408, 429, 503, 504, 529}
 
 
 class TemporaryError(Exception):
     """A failure that may pass.
 
-    wait: seconds that the server asks to wait, or None. busy: the server has too much to do.
-    unreachable: nobody listens at the address.
+    wait: the seconds that the server asks to wait, or None. busy: whether the server is overloaded.
+    unreachable: whether no server listens at the address.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class TemporaryError(Exception):
         self.unreachable = unreachable
 
 
-class RefusedError(Exception):
-    """The server will not answer this request, whose own fault that is.
+class RequestRejectedError(Exception):
+    """The server rejects this request because of its content.
 
-    overflow: its prompt is too long. moderated: a content filter stopped it.
+    overflow: whether its prompt is too long. moderated: whether a content filter stopped it.
     """
 
     def __init__(self, message: str, *, overflow: bool = False, moderated: bool = False) -> None:
@@ -64,57 +64,63 @@ class RefusedError(Exception):
 
 
 class MissingError(ModelError):
-    """There is no such model, or no such page at this address."""
+    """The model or the endpoint does not exist at this address."""
 
 
 class UnreachableError(ModelError):
-    """Nobody answers at the address, so what the server runs is not known."""
+    """No server answers at the address, so the identity of its model is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do when the key is refused, when the model is not there, when nobody listens."""
+    """What to do if the key is rejected, the model is missing, or no server answers."""
 
     unauthorised: str
     missing: str
     unreachable: str
 
 
-def of_status(status: int, said: str, headers: Mapping[str, str], advice: Advice) -> Exception:
-    """The failure that an HTTP status of 300 or more means. ``said``: the body."""
-    told = f"the server answered {status}" + (f": {cut(said)}" if said.strip() else "")
-    moderated = _MODERATED.search(said) is not None
-    if status == 403 and moderated:  # of this prompt, and the key is in order
-        return RefusedError(told, moderated=True)
+def error_from_status(
+    status: int, body: str, headers: Mapping[str, str], advice: Advice
+) -> Exception:
+    """The failure that an HTTP status of 300 or more means. body: the body of the reply."""
+    message = f"the server answered {status}" + (f": {shorten(body)}" if body.strip() else "")
+    moderated = _MODERATED.search(body) is not None
+    if status == 403 and moderated:  # it is about this prompt; the key is valid
+        return RequestRejectedError(message, moderated=True)
     if status in (401, 403):
-        return ModelError(f"{told}. {advice.unauthorised}")
+        return ModelError(f"{message}. {advice.unauthorised}")
     if status == 404:
-        return MissingError(f"{told}. {advice.missing}")
+        return MissingError(f"{message}. {advice.missing}")
     if status < 400:
-        return ModelError(f"{told}: it points to {headers.get('location', 'another address')}")
-    if status in (402, 429) and _NO_CREDIT.search(said):
-        return ModelError(f"{told}. The account has no credit left")
-    if status in _PASSING and not (status == 500 and _OVERFLOW.search(said)):
+        return ModelError(
+            f"{message}: it redirects to {headers.get('location', 'another address')}"
+        )
+    if status in (402, 429) and _NO_CREDIT.search(body):
+        return ModelError(f"{message}. The account has no credit left")
+    if status in _TEMPORARY and not (status == 500 and _OVERFLOW.search(body)):
         wait = retry_after(headers.get("retry-after"))
-        return TemporaryError(told, wait=wait, busy=status in _BUSY)
-    overflow = status == 413 or bool(_OVERFLOW.search(said))
-    return RefusedError(told, overflow=overflow, moderated=moderated)
+        return TemporaryError(message, wait=wait, busy=status in _BUSY)
+    overflow = status == 413 or bool(_OVERFLOW.search(body))
+    return RequestRejectedError(message, overflow=overflow, moderated=moderated)
 
 
-def of_exception(error: Exception, advice: Advice) -> Exception:
-    """The failure behind an exception of a client library (evalkit.models.remote.libraries)."""
-    if isinstance(error, TemporaryError | RefusedError | ModelError):
+def error_from_exception(error: Exception, advice: Advice) -> Exception:
+    """The failure behind an exception of a client library (see ``library_errors``)."""
+    if isinstance(error, TemporaryError | RequestRejectedError | ModelError):
         return error
     status, headers = status_of(error)
     if status is not None and status >= 300:
-        return of_status(status, str(error), headers, advice)
-    told = f"{type(error).__name__}: {cut(str(error))}".rstrip(": ")
-    meaning = meaning_of(error)
-    if meaning is None:
-        return RefusedError(told, overflow=bool(_OVERFLOW.search(str(error))))
-    if meaning is Meaning.GARBLED:
-        return TemporaryError(f"the server's reply is no JSON ({told})")
-    return TemporaryError(told, busy=meaning is Meaning.LATE, unreachable=meaning is Meaning.NOBODY)
+        return error_from_status(status, str(error), headers, advice)
+    message = f"{type(error).__name__}: {shorten(str(error))}".rstrip(": ")
+    kind = failure_kind(error)
+    if kind is None:
+        return RequestRejectedError(message, overflow=bool(_OVERFLOW.search(str(error))))
+    if kind is FailureKind.INVALID_JSON:
+        return TemporaryError(f"the server's reply is not valid JSON ({message})")
+    return TemporaryError(
+        message, busy=kind is FailureKind.TIMEOUT, unreachable=kind is FailureKind.UNREACHABLE
+    )
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
@@ -134,7 +140,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     return max(seconds, 0.0) if seconds < float("inf") else None
 
 
-def cut(text: str) -> str:
-    """What a server said, in one line and not too long."""
+def shorten(text: str) -> str:
+    """A server's message on one line, shortened."""
     line = " ".join(text.split())
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]}… ({len(line)} characters)"
+    return line if len(line) <= MAX_QUOTED else f"{line[:MAX_QUOTED]}… ({len(line)} characters)"

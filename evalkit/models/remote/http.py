@@ -1,4 +1,4 @@
-"""JSON over HTTP: one reply or one failure."""
+"""JSON over HTTP."""
 
 from __future__ import annotations
 
@@ -8,38 +8,44 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import ModelError
-from evalkit.models.remote.failures import Advice, TemporaryError, cut, of_exception, of_status
+from evalkit.models.remote.failures import (
+    Advice,
+    TemporaryError,
+    error_from_exception,
+    error_from_status,
+    shorten,
+)
 from evalkit.models.remote.options import RemoteOptions
 
 if TYPE_CHECKING:
     import httpx
 
 CONNECT = 10.0
-"""Seconds to wait for a connection."""
+"""Timeout of a connection in seconds."""
 
 
 class Server:
-    """A server that takes and gives JSON, reached inside an event loop."""
+    """A connection to a JSON server, for use in an event loop."""
 
     def __init__(self, client: httpx.AsyncClient, advice: Advice) -> None:
         self._client = client
         self._advice = advice
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The reply. Raises TemporaryError, RefusedError, ModelError."""
+        """The JSON reply. Raises TemporaryError, RequestRejectedError or ModelError."""
         try:
             reply = await self._client.post(path, json=body)
         except Exception as error:
-            raise of_exception(error, self._advice) from None
-        return read(reply, self._advice)
+            raise error_from_exception(error, self._advice) from None
+        return read_json(reply, self._advice)
 
 
 @asynccontextmanager
 async def connect(
     base_url: str, headers: Mapping[str, str], options: RemoteOptions, advice: Advice
 ) -> AsyncIterator[Server]:
-    """Connections to a server, closed at the end."""
-    httpx = load()
+    """Connections to a server, which are closed at the end."""
+    httpx = import_httpx()
     limits = httpx.Limits(
         max_connections=options.max_concurrency, max_keepalive_connections=options.max_concurrency
     )
@@ -52,7 +58,7 @@ async def connect(
         yield Server(client, advice)
 
 
-def get(
+def fetch_json(
     url: str,
     headers: Mapping[str, str],
     advice: Advice,
@@ -60,38 +66,40 @@ def get(
     timeout: float = CONNECT,
     body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A reply to GET, or to POST where there is a body, outside an event loop.
+    """The JSON reply to GET, or to POST if there is a ``body``, outside an event loop.
 
-    Raises as ``Server.post`` does.
+    Raises TemporaryError, RequestRejectedError or ModelError.
     """
-    httpx = load()
+    httpx = import_httpx()
     try:
         method = "GET" if body is None else "POST"
         reply = httpx.request(method, url, headers=dict(headers), timeout=timeout, json=body)
     except Exception as error:  # of the network
-        raise of_exception(error, advice) from None
-    return read(reply, advice)
+        raise error_from_exception(error, advice) from None
+    return read_json(reply, advice)
 
 
-def read(reply: httpx.Response, advice: Advice) -> dict[str, Any]:
-    """The JSON object in a reply. A broken one may come whole the next time."""
+def read_json(reply: httpx.Response, advice: Advice) -> dict[str, Any]:
+    """The JSON object in a reply. Invalid JSON is a temporary failure."""
     if not reply.is_success:
-        raise of_status(reply.status_code, reply.text, reply.headers, advice)
+        raise error_from_status(reply.status_code, reply.text, reply.headers, advice)
     try:
         value = json.loads(reply.content)
     except ValueError:
-        raise TemporaryError(f"the server's reply is no JSON: {cut(reply.text)!r}") from None
+        raise TemporaryError(
+            f"the server's reply is not valid JSON: {shorten(reply.text)!r}"
+        ) from None
     if not isinstance(value, dict):
-        raise TemporaryError(f"the server's reply is no JSON object: {cut(reply.text)!r}")
+        raise TemporaryError(f"the server's reply is not a JSON object: {shorten(reply.text)!r}")
     return value
 
 
-def load() -> Any:
-    """httpx. Raises ModelError when it is not installed."""
+def import_httpx() -> Any:
+    """The module httpx. Raises ModelError if it is not installed."""
     try:
         import httpx
     except ImportError:
         raise ModelError(
-            'asking a server needs httpx: pip install "pytest-evalkit[openai]"'
+            'backends for servers need httpx: pip install "pytest-evalkit[openai]"'
         ) from None
     return httpx

@@ -1,6 +1,6 @@
-"""The event loop in which every server is asked.
+"""The event loop in which requests to servers run.
 
-One for the process: client libraries keep their connections from one call to the next, some of them
+There is one per process: client libraries keep connections open between calls, some of them
 (LangChain's) for all models together, and a connection belongs to the loop that opened it.
 """
 
@@ -11,7 +11,7 @@ import threading
 
 
 class BackgroundLoop:
-    """An event loop in a thread of its own, started when first wanted."""
+    """An event loop in a background thread, started on first use."""
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
@@ -19,7 +19,7 @@ class BackgroundLoop:
         self._thread: threading.Thread | None = None
 
     def get(self) -> asyncio.AbstractEventLoop:
-        """The running loop; another one in a process that was forked from this one."""
+        """The running loop. A forked process starts its own."""
         with self._starting:
             if self._loop is None or self._thread is None or not self._thread.is_alive():
                 self._loop = asyncio.new_event_loop()
@@ -31,4 +31,4 @@ class BackgroundLoop:
 
 
 LOOP = BackgroundLoop()
-"""The one of this process."""
+"""The loop of this process."""

@@ -1,4 +1,4 @@
-"""Options that every backend behind a server has."""
+"""Options that all backends for servers share."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def _variable(name: str) -> str:
 
 def _address(url: str) -> str:
     if not re.fullmatch(r"https?://[^@?#\s]+", url):
-        raise ValueError("expected http(s)://host…, without a key, user or query in it")
+        raise ValueError("expected http(s)://host… without a key, user or query")
     return url.rstrip("/")
 
 
 Variable = Annotated[str, AfterValidator(_variable)]
-"""The name of an environment variable that holds a key."""
+"""The name of an environment variable with an API key."""
 Address = Annotated[str, AfterValidator(_address)]
-"""Where a server is, without a slash at the end."""
+"""The base URL of a server, without a trailing slash."""
 
 
 class Prices(BaseModel):
-    """What a million tokens cost.
+    """Prices per million tokens.
 
-    input: of the prompt. output: of the answer. currency: what both are in.
+    input: the price of prompt tokens. output: the price of answer tokens. currency: of both prices.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,23 +43,25 @@ class Prices(BaseModel):
 
 
 class RemoteOptions(Options):
-    """How a server is asked.
-
-    model: what the server calls it. max_concurrency: requests under way at once, at most; the pace
-    adapts below it. timeout: seconds for one try. deadline: seconds for all requests of a cell
-    together. retries: further tries of a request that failed for a passing reason. backoff: seconds
-    before the first of them, doubled each time. max_wait: the longest wait before a try, also where
-    the server asks for more. prices: per million tokens. version: anything that tells apart two
-    states of what is behind the address; part of the cache key. cache: False to ask every time.
-    """
+    """Options of every backend for a server."""
 
     model: str = Field(min_length=1)
+    """The name of the model on the server."""
     max_concurrency: int = Field(default=16, ge=1, le=1024)
+    """The most concurrent requests; the actual number adapts to the server."""
     timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    """Seconds for one attempt."""
     deadline: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Seconds for all requests of a cell together."""
     retries: int = Field(default=6, ge=0)
+    """Further attempts after a temporary failure."""
     backoff: float = Field(default=0.5, ge=0, allow_inf_nan=False)
+    """Seconds before the first retry; they double with each further one."""
     max_wait: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    """The most seconds before an attempt, also if the server asks for more."""
     prices: Prices | None = None
+    """Prices per million tokens."""
     version: str | int | float | None = None
+    """Any value that distinguishes two states of the service; part of the cache key."""
     cache: bool = True
+    """``false`` sends every request again."""

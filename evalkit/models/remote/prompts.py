@@ -1,4 +1,4 @@
-"""Prompts and generation parameters as servers take them."""
+"""Prompts and generation parameters in the form that servers take."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ DEFAULTS = Generation()
 
 
 def messages(prompt: Prompt) -> list[dict[str, Any]]:
-    """The messages of a chat, for a server. A raw text is none: see ``check``."""
+    """The messages of a chat; a raw text becomes a user message (see ``check_supported``)."""
     return to_openai((Message("user", prompt),) if is_text(prompt) else prompt)
 
 
-def check(
+def check_supported(
     name: str,
     requests: Sequence[Request],
     *,
@@ -25,30 +25,30 @@ def check(
     instead: str,
     text: bool = True,
 ) -> None:
-    """Raise ModelError when requests ask for what the backend cannot pass on.
+    """Raise ModelError if requests use what a backend cannot send.
 
-    understood: generation parameters beyond the number of new tokens, the temperature and the stop
-    strings. instead: what to do about another. text: whether raw texts can be sent.
+    understood: supported generation parameters besides the number of new tokens, temperature and
+    stop strings. instead: what to do about other parameters. text: whether raw texts are supported.
     """
     for generation in {request.generation for request in requests}:
-        for parameter in asked(generation):
+        for parameter in used_parameters(generation):
             if parameter not in understood:
                 value = getattr(generation, parameter)
                 raise ModelError(
-                    f"'{name}' cannot be told {parameter}: {value}, which the suite's 'generation:'"
-                    f" asks for. {instead}"
+                    f"'{name}' does not support {parameter}: {value} of the suite's 'generation:'."
+                    f" {instead}"
                 )
     if not text and any(is_text(request.prompt) for request in requests):
         raise ModelError(
-            f"'{name}' takes chats alone, and this suite's prompt is a raw text ('text:'); write it"
-            " as 'user:'"
+            f"'{name}' supports only chats, and this suite's prompt is a raw text ('text:'); write"
+            " it as 'user:'"
         )
 
 
-def asked(generation: Generation) -> list[str]:
-    """Parameters that matter to an answer here and are not the default.
+def used_parameters(generation: Generation) -> list[str]:
+    """The parameters that affect an answer and differ from their default.
 
-    ``top_k``, ``top_p`` and ``seed`` play no part in greedy generation.
+    Greedy generation ignores ``top_k``, ``top_p`` and ``seed``.
     """
     found = []
     if generation.temperature > 0:
@@ -61,14 +61,14 @@ def asked(generation: Generation) -> list[str]:
 
 
 def seed(request: Request) -> int:
-    """The seed of one request; repeats of the same request have others."""
+    """The seed of a request; its repeats have different seeds."""
     return (request.generation.seed + 1_000_003 * request.repeat) % 2**31
 
 
 def before_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:
-    """The text before the first stop string, and whether there was one.
+    """The text before the first stop string, and whether there is one.
 
-    Some servers leave the stop string in.
+    Some servers return the stop string.
     """
     places = [place for s in stop if s and (place := text.find(s)) >= 0]
     return (text[: min(places)], True) if places else (text, False)

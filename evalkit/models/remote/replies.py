@@ -1,4 +1,4 @@
-"""From the replies of the OpenAI protocol to responses."""
+"""Turns replies of the OpenAI protocol into responses."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 
 from evalkit.exchange import Request, Response, Status
 from evalkit.messages import shown
-from evalkit.models.remote.failures import TemporaryError, cut
+from evalkit.models.remote.failures import TemporaryError, shorten
 from evalkit.models.remote.prompts import before_stop
 
 
 def choice(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """The one answer in a reply. Raises TemporaryError when there is none."""
+    """The answer in a reply. Raises TemporaryError if there is none."""
     found = reply.get("choices")
     if not isinstance(found, list) or not found or not isinstance(found[0], dict):
-        said = cut(json.dumps(reply))
+        said = shorten(json.dumps(reply))
         raise TemporaryError(f"the server's reply has no answer in 'choices': {said}")
     return found[0]
 
 
-def generated(request: Request, reply: Mapping[str, Any]) -> Response:
-    """The response in a reply to a chat or a raw text."""
+def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
+    """The response from a reply to a chat or a raw text. Raises TemporaryError."""
     answer = choice(reply)
     details: dict[str, Any] = {}
     message = answer.get("message")
     if isinstance(message, dict):
-        text = written(message.get("content"))
+        text = message_text(message.get("content"))
         thinking = message.get("reasoning_content") or message.get("reasoning")
         if isinstance(thinking, str) and thinking:
             details["thinking"] = thinking
@@ -37,7 +37,7 @@ def generated(request: Request, reply: Mapping[str, Any]) -> Response:
     elif isinstance(answer.get("text"), str):
         text = answer["text"]
     else:
-        said = cut(json.dumps(reply))
+        said = shorten(json.dumps(reply))
         raise TemporaryError(f"the server's reply has neither 'message' nor 'text': {said}")
     finish = str(answer.get("finish_reason") or "")
     if finish == "content_filter":
@@ -46,8 +46,8 @@ def generated(request: Request, reply: Mapping[str, Any]) -> Response:
         details["model"] = reply["model"]
     if isinstance(reply.get("system_fingerprint"), str):
         details["system_fingerprint"] = reply["system_fingerprint"]
-    prompt_tokens, completion_tokens = tokens(reply)
-    return finished(
+    prompt_tokens, completion_tokens = token_usage(reply)
+    return build_response(
         request,
         text,
         finish,
@@ -57,7 +57,7 @@ def generated(request: Request, reply: Mapping[str, Any]) -> Response:
     )
 
 
-def finished(
+def build_response(
     request: Request,
     text: str,
     finish: str,
@@ -66,7 +66,7 @@ def finished(
     prompt_tokens: int | None,
     completion_tokens: int | None,
 ) -> Response:
-    """A response; ``finish`` in the words of the server."""
+    """A response. finish: the server's reason for the end of the answer."""
     text, stopped = before_stop(text, request.generation.stop)
     truncated = finish in ("length", "max_tokens") and not stopped
     return Response(
@@ -80,8 +80,8 @@ def finished(
     )
 
 
-def written(content: Any) -> str:
-    """The text of a message: a string, or a list of parts."""
+def message_text(content: Any) -> str:
+    """The text of a message, which is a string or a list of parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -90,13 +90,13 @@ def written(content: Any) -> str:
     return ""
 
 
-def tokens(reply: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Tokens of prompt and answer, None where not told."""
+def token_usage(reply: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """The tokens of prompt and answer; None if the server does not report them."""
     usage = reply.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    return count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+    return token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))
 
 
-def count(value: Any) -> int | None:
-    """A number of tokens, None where there is none."""
+def token_count(value: Any) -> int | None:
+    """A number of tokens; None for another value."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None

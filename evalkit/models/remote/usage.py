@@ -1,4 +1,4 @@
-"""What a model's answers took: requests, tries, tokens, money."""
+"""Usage of a service: responses, retries, tokens and costs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalkit.models.remote.options import Prices
 
 @dataclass(slots=True)
 class Usage:
-    """Sums over the responses of this run (what came from the cache is not among them)."""
+    """Sums over the responses of this run, without cached ones."""
 
     prices: Prices | None = None
     answered: int = 0
@@ -22,12 +22,12 @@ class Usage:
     cost: float = 0.0
     unpriced: int = 0
 
-    def count(self, response: Response, tries: int) -> Response:
-        """The response with its cost and its number of tries among its details."""
+    def count(self, response: Response, attempts: int) -> Response:
+        """Count a response; returns it with its cost and number of attempts in the details."""
         details: dict[str, Any] = dict(response.details)
-        if tries > 1:
-            details["tries"] = tries
-        self.retried += tries - 1
+        if attempts > 1:
+            details["tries"] = attempts
+        self.retried += attempts - 1
         self.answered += response.answered
         self.prompt_tokens += response.prompt_tokens or 0
         self.completion_tokens += response.completion_tokens or 0
@@ -41,20 +41,20 @@ class Usage:
         return replace(response, details=details) if details != response.details else response
 
     def described(self) -> Mapping[str, Any]:
-        """The sums, for people; empty while nothing was asked."""
+        """The sums for reports; empty before the first request."""
         if not self.answered and not self.retried:
             return {}
-        told: dict[str, Any] = {"answered": self.answered, "retries": self.retried}
-        told["tokens"] = f"{self.prompt_tokens} in, {self.completion_tokens} out"
+        known: dict[str, Any] = {"answered": self.answered, "retries": self.retried}
+        known["tokens"] = f"{self.prompt_tokens} in, {self.completion_tokens} out"
         if self.prices is not None:
-            told["cost"] = f"{self.cost:.6g} {self.prices.currency}"
+            known["cost"] = f"{self.cost:.6g} {self.prices.currency}"
             if self.unpriced:
-                told["cost"] += f" without {self.unpriced} answers whose tokens were not told"
-        return told
+                known["cost"] += f" without {self.unpriced} answers of unknown length"
+        return known
 
 
 def cost(response: Response, prices: Prices) -> float | None:
-    """What a response cost, in the prices' currency; None where its tokens are unknown."""
+    """The cost of a response in the currency of the prices; None if its tokens are unknown."""
     if response.prompt_tokens is None or response.completion_tokens is None:
         return None
     spent = response.prompt_tokens * prices.input + response.completion_tokens * prices.output

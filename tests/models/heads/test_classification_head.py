@@ -100,7 +100,9 @@ def test_labels_that_do_not_match_are_told_from_both_sides(
     assert "the suite has 'yes', 'no', the head 'LABEL_0', 'LABEL_1'" in str(raised.value)
     assert "labels: {LABEL_0: yes}" in str(raised.value)
     stray = resolve(declare("transformers", model=str(three), labels={"LABEL_7": "yes"}))
-    with pytest.raises(ModelError, match="names 'LABEL_7', but the head's labels are 'Positive'"):
+    with pytest.raises(
+        ModelError, match="names 'LABEL_7', but the labels of the head are 'Positive'"
+    ):
         stray.load()
 
 
@@ -183,7 +185,7 @@ def test_too_long_and_no_inputs_stop_no_other(declare: Declare, three: Path) -> 
     long, prompt, fine = answers(model, requests)
     assert long.status is Status.OVERFLOW
     assert "tokens, more than the model's context of 64" in long.error
-    assert "reads inputs" in prompt.error
+    assert "takes inputs, not prompts" in prompt.error
     assert fine.status is Status.OK
 
 
@@ -205,7 +207,7 @@ def test_memory_that_runs_out_halves_batches(
     model = resolve(declare("transformers", model=str(three)))
     requests = [read("classification", text, labels=LABELS) for text in CORPUS]
     expected = [r.logprobs for r in answers(model, requests)]
-    forward = model._running._reader.model.forward
+    forward = model._runner._checkpoint.model.forward
     sizes = []
 
     def tight(*args: Any, input_ids: Any, **kwargs: Any) -> Any:
@@ -214,7 +216,7 @@ def test_memory_that_runs_out_halves_batches(
             raise RuntimeError("CUDA out of memory")
         return forward(*args, input_ids=input_ids, **kwargs)
 
-    monkeypatch.setattr(model._running._reader.model, "forward", tight)
+    monkeypatch.setattr(model._runner._checkpoint.model, "forward", tight)
     found = [r.logprobs for r in answers(model, requests)]
     assert max(sizes) > 2
     assert all(a == pytest.approx(b, abs=1e-4) for a, b in zip(found, expected, strict=True))
@@ -246,10 +248,10 @@ def test_misspelt_heads_and_options(declare: Declare, three: Path) -> None:
 
 
 def test_a_model_that_is_in_memory_already(declare: Declare, three: Path) -> None:
-    from evalkit.models.handed import wrap
+    from evalkit.models.in_memory import as_model
 
     own, tokenizer = direct(three, "AutoModelForSequenceClassification")
-    handed = wrap("mine", (own, tokenizer))
+    handed = as_model("mine", (own, tokenizer))
     assert handed.capabilities.inputs == ("classification",)
     requests = [read("classification", text, labels=LABELS) for text in CORPUS]
     found = answers(handed, requests)
@@ -258,4 +260,4 @@ def test_a_model_that_is_in_memory_already(declare: Declare, three: Path) -> Non
         assert a.logprobs == pytest.approx(b.logprobs, abs=1e-5)
     first = handed.fingerprint()
     own.classifier.bias.data += 1
-    assert wrap("mine", (own, tokenizer)).fingerprint() != first
+    assert as_model("mine", (own, tokenizer)).fingerprint() != first

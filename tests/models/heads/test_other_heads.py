@@ -155,14 +155,14 @@ def test_a_question_longer_than_the_window_is_an_error(declare: Declare, checkpo
         model, [read("extractive-qa", LONG, "a"), read("extractive-qa", "a", "fox")]
     )
     assert long.status is Status.ERROR
-    assert "leaves no room in windows of 16" in long.error
+    assert "leaves no room in a window of 16" in long.error
     assert fine.answered
 
 
 # masks
 
 
-def test_words_for_a_mask_are_the_likeliest_tokens(declare: Declare, checkpoint: Make) -> None:
+def test_words_for_a_mask_are_the_most_likely_tokens(declare: Declare, checkpoint: Make) -> None:
     folder = checkpoint("BertForMaskedLM")
     own, tokenizer = direct(folder, "AutoModelForMaskedLM")
     texts = ["the [MASK] brown fox", "paris is a [MASK] on the seine in france", "[MASK]"]

@@ -18,7 +18,7 @@ THREE = {0: "bad", 1: "so-so", 2: "good"}
 def said(model: Any, question: str = "") -> dict[str, str]:
     findings = list(probe(model, question))
     assert all(finding.works is not False for finding in findings), findings
-    return {finding.what: finding.said for finding in findings}
+    return {finding.name: finding.detail for finding in findings}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_every_head_answers_what_suits_it(
 ) -> None:
     told = said(resolve(declare("transformers", model=str(checkpoint(architecture, **config)))))
     assert told["reads"].startswith(reads)
-    assert told["reads"].endswith(f"of task {task}")
+    assert told["reads"].endswith(f"with task {task}")
     assert told["input"]
     assert told["answer"]
     if task == "token-classification":
@@ -74,5 +74,5 @@ def test_an_answer_that_is_refused_says_why(
 ) -> None:
     model = resolve(declare("transformers", model=str(checkpoint("BertForMaskedLM"))))
     (refused,) = [finding for finding in probe(model, "no place") if finding.works is False]
-    assert refused.vital
-    assert "[MASK]" in refused.said
+    assert refused.required
+    assert "[MASK]" in refused.detail

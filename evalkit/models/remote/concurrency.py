@@ -1,6 +1,6 @@
-"""How many requests are under way at once: more while the server answers, half when it is busy.
+"""The number of concurrent requests: it grows while a server responds and halves when it is busy.
 
-Additive increase and multiplicative decrease with a slow start, as in TCP's congestion control
+Additive increase and multiplicative decrease with slow start, as in TCP's congestion control
 (RFC 5681, section 3.1), counted in requests.
 """
 
@@ -11,10 +11,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 START = 4
+"""Concurrent requests at the start."""
 
 
-class Pace:
-    """Places for requests under way. ``limit`` is how many there are now, from 1 to ``most``."""
+class ConcurrencyLimiter:
+    """Limits the number of concurrent requests.
+
+    most: the highest limit. ``limit`` is the current one, at least 1.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -26,8 +30,8 @@ class Pace:
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[int]:
-        """Wait for a place and hold it; gives the round, for ``slow_down``."""
+    async def slot(self) -> AsyncIterator[int]:
+        """Wait for a slot and hold it; yields the round, for ``on_overload``."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._active < int(self.limit))
             self._active += 1
@@ -40,14 +44,14 @@ class Pace:
             async with self._changed:
                 self._changed.notify_all()
 
-    def speed_up(self) -> None:
-        """A request was answered: one place more, later one more per full round."""
+    def on_success(self) -> None:
+        """A request succeeded: raise the limit by one, after slow start by one per round."""
         self.limit = min(float(self.most), self.limit + (1 if self._starting else 1 / self.limit))
 
-    def slow_down(self, round_: int, wait: float | None = None) -> None:
-        """The server is busy: half the places, once for all requests of a round.
+    def on_overload(self, round_: int, wait: float | None = None) -> None:
+        """The server is overloaded: halve the limit, once for all requests of a round.
 
-        wait: seconds in which nothing new is sent.
+        wait: seconds in which no new request is sent.
         """
         if round_ == self._round:
             self._round += 1

@@ -1,4 +1,4 @@
-"""An extractive question-answering head: the best span of the context, or none."""
+"""Extractive question answering: the best span of the context, or no answer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 
 from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response, Status
-from evalkit.models.heads.rows import Item, Reader, RefusedError, Row
+from evalkit.models.heads.runner import (
+    HeadRequest,
+    LoadedCheckpoint,
+    TokenRow,
+    UnsupportedInputError,
+)
 
 Logits = NDArray[np.float64]
 
 
 class Span(NamedTuple):
-    """An answer: its score (start logit plus end logit) and its characters in the context."""
+    """A span: its score (start logit plus end logit) and its characters in the context."""
 
     score: float
     start: int
@@ -26,41 +31,43 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Where the context's tokens are in a row, and their characters."""
+    """The positions of the context's tokens in a row, and their characters."""
 
     places: tuple[int, ...]
     characters: tuple[tuple[int, int], ...]
 
 
-class Answerer:
+class QuestionAnswering:
     """A question-answering head over overlapping windows of the context.
 
     A span's score is its start logit plus its end logit, over all spans of at most
-    ``max_answer_tokens``; the best of all windows wins. The null score is that of the row's first
-    token (``[CLS]``), the lowest of the windows; the answer is empty where it leads the best span
-    by more than ``no_answer_threshold``. Source: P. Rajpurkar et al., Know What You Don't Know,
-    ACL 2018; J. Devlin et al., BERT, NAACL 2019, section 4.3.
+    ``max_answer_tokens``; the best span of all windows is the answer. The null score is that of the
+    first token of a row (``[CLS]``), the lowest of all windows. The answer is empty if the null
+    score leads the best span by more than ``no_answer_threshold``.
+
+    Source: P. Rajpurkar et al., Know What You Don't Know, ACL 2018; J. Devlin et al., BERT, NAACL
+    2019, section 4.3.
     """
 
     weight = 1
 
-    def __init__(self, reader: Reader) -> None:
-        """Raises ModelError when the tokenizer cannot say where tokens are in the text."""
-        if not reader.tokenizer.is_fast:
+    def __init__(self, checkpoint: LoadedCheckpoint) -> None:
+        """Raises ModelError if the tokenizer does not report positions in the text."""
+        if not checkpoint.tokenizer.is_fast:
             raise ModelError("a question-answering head needs a fast tokenizer")
-        self._reader = reader
+        self._checkpoint = checkpoint
 
-    def encode(self, request: Request) -> Item:
-        """The question with each window of the context. Raises RefusedError."""
+    def encode(self, request: Request) -> HeadRequest:
+        """The question with each window of the context. Raises UnsupportedInputError."""
         assert request.inputs is not None
-        options = self._reader.options
+        options = self._checkpoint.options
         question, context = request.inputs.texts
-        size = min(options.window, self._reader.context_length or options.window)
-        tokenizer = self._reader.tokenizer
+        size = min(options.window, self._checkpoint.context_length or options.window)
+        tokenizer = self._checkpoint.tokenizer
         around = len(tokenizer(question, "", verbose=False)["input_ids"])
         if size - around < 1:
-            told = f"the question has {around} tokens, which leaves no room in windows of {size}"
-            raise RefusedError(told)
+            message = f"the question has {around} tokens and leaves no room in a window of {size}"
+            raise UnsupportedInputError(message)
         encoded = tokenizer(
             question,
             context,
@@ -73,15 +80,15 @@ class Answerer:
         )
         segments = encoded.get("token_type_ids") or [()] * len(encoded["input_ids"])
         rows = [
-            Row(tuple(ids), tuple(types))
+            TokenRow(tuple(ids), tuple(types))
             for ids, types in zip(encoded["input_ids"], segments, strict=True)
         ]
         windows = [_window(encoded, i) for i in range(len(rows))]
-        return Item(request, rows, "\n".join(map(self._reader.sent, rows)), windows)
+        return HeadRequest(request, rows, "\n".join(map(self._checkpoint.sent, rows)), windows)
 
-    def compute(self, rows: Sequence[Row]) -> Sequence[tuple[Logits, Logits]]:
+    def compute(self, rows: Sequence[TokenRow]) -> Sequence[tuple[Logits, Logits]]:
         """Start and end logits of each row."""
-        output, _ = self._reader.forward(rows)
+        output, _ = self._checkpoint.forward(rows)
         starts = output.start_logits.double().cpu().numpy()
         ends = output.end_logits.double().cpu().numpy()
         return [
@@ -89,12 +96,12 @@ class Answerer:
             for row, start, end in zip(rows, starts, ends, strict=True)
         ]
 
-    def response(self, item: Item, results: Sequence[tuple[Logits, Logits]]) -> Response:
-        """The text of the best span, or nothing."""
+    def response(self, item: HeadRequest, results: Sequence[tuple[Logits, Logits]]) -> Response:
+        """The text of the best span, or an empty answer."""
         assert item.request.inputs is not None
-        options = self._reader.options
+        options = self._checkpoint.options
         if not all(np.isfinite(logits).all() for pair in results for logits in pair):
-            return Response(Status.ERROR, error="the head's logits are not numbers")
+            return Response(Status.ERROR, error="the head's logits are NaN or infinite")
         found: dict[tuple[int, int], Span] = {}
         for window, (start, end) in zip(item.notes, results, strict=True):
             for span in _best(window, start, end, options.max_answer_tokens, options.n_best):
@@ -103,11 +110,11 @@ class Answerer:
         spans = sorted(found.values(), key=lambda s: (-s.score, s.start, s.end))[: options.n_best]
         null = min(float(start[0] + end[0]) for start, end in results)
         if not spans:
-            return Response(Status.ERROR, error="the context has no token to answer with")
+            return Response(Status.ERROR, error="the context has no tokens")
         return self._answer(item.request.inputs.texts[1], spans, null, len(results))
 
     def _answer(self, context: str, spans: Sequence[Span], null: float, windows: int) -> Response:
-        options = self._reader.options
+        options = self._checkpoint.options
         best = spans[0]
         lead = null - best.score
         text = context[best.start : best.end]

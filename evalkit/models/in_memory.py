@@ -1,8 +1,8 @@
-"""Models that are already in memory, handed over through the hook ``pytest_evalkit_models``.
+"""Models that are in memory already: passed to ``evaluate`` or by ``pytest_evalkit_models``.
 
-A value may be a transformers model with its tokenizer (a pair, a dict with ``model`` and
-``tokenizer``, or a text-generation pipeline), a function of the prompt, or anything that
-satisfies the Model protocol.
+A value is a transformers model with its tokenizer (a pair, a dict with ``model`` and ``tokenizer``,
+or a text-generation pipeline), a function of the prompt, or an object that satisfies the Model
+protocol.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from evalkit.errors import ModelError
 from evalkit.exchange import Request
 from evalkit.models import hardware
 from evalkit.models.base import Batch, Capabilities, Model
-from evalkit.models.callable import Caller, answer
-from evalkit.models.heads.handed import HandedHead
+from evalkit.models.callable import Caller, call_function
+from evalkit.models.heads.in_memory import InMemoryHead
 from evalkit.models.heads.kinds import head_named
 
 if TYPE_CHECKING:
     from evalkit.engine.language_model import LanguageModel
 
 
-def wrap(name: str, value: Any) -> Model:
-    """A Model from whatever the hook returned under ``name``.
+def as_model(name: str, value: Any) -> Model:
+    """A Model from a value that was passed under ``name``.
 
-    Raises ModelError when the value is none of the kinds above.
+    Raises ModelError for a value of another type.
     """
     if isinstance(value, Model):
         return value
@@ -35,19 +35,19 @@ def wrap(name: str, value: Any) -> Model:
     if pair is not None:
         head = _head(pair[0])
         if head is not None:
-            return HandedHead(name, head, *pair, _state_digest)
-        return HandedTransformers(name, *pair)
+            return InMemoryHead(name, head, *pair, _state_digest)
+        return InMemoryTransformers(name, *pair)
     if callable(value):
-        return HandedFunction(name, value)
+        return InMemoryFunction(name, value)
     raise ModelError(
-        f"model '{name}' handed over by pytest_evalkit_models is a {type(value).__name__}; "
-        "expected (model, tokenizer), a dict with 'model' and 'tokenizer', a text-generation "
-        "pipeline, a function, or an object with the methods of evalkit.models.base.Model"
+        f"model '{name}' is a {type(value).__name__}; expected (model, tokenizer), a dict with"
+        " 'model' and 'tokenizer', a text-generation pipeline, a function, or an object with the"
+        " methods of evalkit.models.base.Model"
     )
 
 
-class HandedTransformers:
-    """A transformers model with its tokenizer. ``close`` leaves it to its owner."""
+class InMemoryTransformers:
+    """A transformers model with its tokenizer. ``close`` does not free it: its owner does."""
 
     def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
         self.name = name
@@ -57,7 +57,7 @@ class HandedTransformers:
         self._fingerprint: Mapping[str, Any] | None = None
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """A hash over every weight's bytes, the config and the chat template; computed once."""
+        """A hash of all weights, the config, the tokenizer and the chat template; computed once."""
         if self._fingerprint is None:
             from evalkit.engine.version import ENGINE
 
@@ -70,12 +70,12 @@ class HandedTransformers:
                 "attn_implementation": getattr(model.config, "_attn_implementation", None),
                 "engine": ENGINE,
                 "versions": hardware.library_versions("torch", "transformers", "tokenizers"),
-                **_changing(model, self._tokenizer),
+                **_beyond_weights(model, self._tokenizer),
             }
         return self._fingerprint
 
     def load(self) -> None:
-        """Look at how it can be run; the weights are there."""
+        """Find out how to run the model; its weights are in memory."""
         if self._prepared is None:
             from evalkit.engine.local import prepare
 
@@ -84,7 +84,7 @@ class HandedTransformers:
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Answer in batches (see evalkit.engine.local.respond)."""
+        """Answer in batches (see ``evalkit.engine.local.respond``)."""
         from evalkit.engine.local import respond
 
         self.load()
@@ -92,7 +92,7 @@ class HandedTransformers:
         yield from respond(self._prepared, requests, answered)
 
     def describe(self) -> Mapping[str, Any]:
-        """What the model is."""
+        """Facts about the model."""
         from evalkit.models.transformers import facts
 
         return {
@@ -103,18 +103,18 @@ class HandedTransformers:
         }
 
     def close(self) -> None:
-        """Nothing is freed: whoever made the model owns it."""
+        """Do nothing: the model belongs to its owner."""
 
 
 def _head(model: Any) -> str | None:
-    """The head of a model; that of what PEFT has wrapped, whose own class says nothing."""
+    """The head of a model; for a PEFT wrapper, that of the wrapped model."""
     base = getattr(model, "get_base_model", None)
     return head_named(type(base() if callable(base) else model).__name__)
 
 
-def _changing(model: Any, tokenizer: Any) -> dict[str, Any]:
-    """What decides answers and is in no weight: the adapters in use, the date in the template, and
-    where an answer begins and ends and what fits, as far as the config says otherwise."""
+def _beyond_weights(model: Any, tokenizer: Any) -> dict[str, Any]:
+    """What determines answers besides the weights: active adapters, the date in the template, and
+    special tokens and context length that differ from the config."""
     found: dict[str, Any] = _beyond_config(model, tokenizer)
     adapters = getattr(model, "active_adapters", None)
     if callable(adapters):  # a method of transformers' models, a property of PEFT's
@@ -145,8 +145,8 @@ def _beyond_config(model: Any, tokenizer: Any) -> dict[str, Any]:
     return found
 
 
-class HandedFunction:
-    """A function of the prompt. Cached only when it has an attribute ``evalkit_fingerprint``."""
+class InMemoryFunction:
+    """A function of the prompt. Its answers are cached if it has ``evalkit_fingerprint``."""
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
@@ -154,19 +154,19 @@ class HandedFunction:
         self._function = function
 
     def fingerprint(self) -> Mapping[str, Any] | None:
-        """What the function says about itself, or None."""
+        """The function's ``evalkit_fingerprint``, or None."""
         said = getattr(self._function, "evalkit_fingerprint", None)
         return None if said is None else {"backend": "handed", "function": said}
 
     def load(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Call the function for every request."""
         choose = getattr(self._function, "evalkit_choose", None)
-        yield from answer(
+        yield from call_function(
             requests, answered, Caller(self._function, {}), Caller(choose, {}) if choose else None
         )
 
@@ -175,11 +175,11 @@ class HandedFunction:
         return {"function": getattr(self._function, "__qualname__", repr(self._function))}
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Do nothing."""
 
 
 def _pair(value: Any) -> tuple[Any, Any] | None:
-    """Model and tokenizer, when the value is one of the ways to give them."""
+    """Model and tokenizer, if the value contains both; else None."""
     if isinstance(value, Mapping):
         model, tokenizer = value.get("model"), value.get("tokenizer")
     elif isinstance(value, tuple | list) and len(value) == 2:

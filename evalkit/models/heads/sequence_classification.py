@@ -1,4 +1,4 @@
-"""A classification head: the label with the highest logit, for a text or a pair of texts."""
+"""Sequence classification: the label with the highest logit, for a text or a pair of texts."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from typing import Any
 from evalkit.errors import ModelError
 from evalkit.exchange import Inputs, Request, Response, Status
 from evalkit.models.heads import labels
-from evalkit.models.heads.rows import Item, Reader, Row
+from evalkit.models.heads.runner import HeadRequest, LoadedCheckpoint, TokenRow
 
 
-class Classifier:
+class SequenceClassification:
     """A sequence-classification head of one logit per label, or of a single one.
 
-    Log-probabilities are the log-softmax of the logits over all of the head's labels (log-sigmoid
-    where the config says ``multi_label_classification``). Several of its labels may mean one label
-    of the suite: their probabilities are added. A single logit is that of its label (sigmoid), and
-    the suite's other label has the rest.
+    Log-probabilities are the log-softmax of the logits over all labels of the head (log-sigmoid if
+    the config says ``multi_label_classification``). If several labels of the head mean one label of
+    the suite, their probabilities are added. A single logit gives the probability of its label
+    (sigmoid); the other label of the suite has the remainder.
     """
 
     weight = 1
 
-    def __init__(self, reader: Reader) -> None:
-        """Raises ModelError when the head gives a number instead of labels."""
-        self._reader = reader
-        config = reader.model.config
+    def __init__(self, checkpoint: LoadedCheckpoint) -> None:
+        """Raises ModelError if the head predicts a number instead of labels."""
+        self._checkpoint = checkpoint
+        config = checkpoint.model.config
         if config.problem_type == "regression":
-            raise ModelError("the model's head gives a number (regression), not a label")
+            raise ModelError("the model's head predicts a number (regression), not a label")
         self._several = config.problem_type == "multi_label_classification"
-        self._names = labels.names(config, reader.options.labels)
+        self._names = labels.label_names(config, checkpoint.options.labels)
         self._owners: dict[Inputs, dict[str, list[int]]] = {}
 
-    def encode(self, request: Request) -> Item:
-        """The text or the pair. Raises RefusedError; ModelError where labels do not match."""
+    def encode(self, request: Request) -> HeadRequest:
+        """The text or the pair. Raises UnsupportedInputError; ModelError if labels differ."""
         assert request.inputs is not None
         self._owned(request.inputs)
-        row = self._reader.row(*request.inputs.texts)
-        return Item(request, [row], self._reader.sent(row))
+        row = self._checkpoint.row(*request.inputs.texts)
+        return HeadRequest(request, [row], self._checkpoint.sent(row))
 
-    def compute(self, rows: Sequence[Row]) -> Sequence[list[float]]:
+    def compute(self, rows: Sequence[TokenRow]) -> Sequence[list[float]]:
         """The log-probability of each of the head's labels."""
         import torch
 
-        output, _ = self._reader.forward(rows)
+        output, _ = self._checkpoint.forward(rows)
         logits = output.logits.float()
-        if logits.shape[-1] == 1:  # the label, and whatever else there is
+        if logits.shape[-1] == 1:  # the label and its complement
             logits = torch.cat([logits, -logits], dim=-1)
             scores = torch.nn.functional.logsigmoid(logits)
         elif self._several:
@@ -56,18 +56,18 @@ class Classifier:
         found: list[list[float]] = scores.tolist()
         return found
 
-    def response(self, item: Item, results: Sequence[list[float]]) -> Response:
+    def response(self, item: HeadRequest, results: Sequence[list[float]]) -> Response:
         """The suite's label with the highest log-probability."""
         assert item.request.inputs is not None
         (scores,) = results
         if not all(map(math.isfinite, scores)):
-            return Response(Status.ERROR, error="the head's logits are not numbers")
+            return Response(Status.ERROR, error="the head's logits are NaN or infinite")
         owned = self._owned(item.request.inputs)
         logprobs = {label: _added([scores[i] for i in places]) for label, places in owned.items()}
         best = max(logprobs, key=logprobs.__getitem__)
         used = {i for places in owned.values() for i in places}
         details: dict[str, Any] = {
-            "how": f"the head's likeliest label: '{best}'",
+            "how": f"the head's most likely label: '{best}'",
             "head": dict(zip(self._names, scores, strict=False)),
         }
         if left := [name for i, name in enumerate(self._names) if i not in used]:
@@ -81,17 +81,17 @@ class Classifier:
         return self._owners[key]
 
     def _match(self, inputs: Inputs) -> dict[str, list[int]]:
-        owned = labels.owners(self._names, inputs)
+        owned = labels.match_labels(self._names, inputs)
         missing = [label for label, places in owned.items() if not places]
         if len(self._names) == 1 and len(owned) == 2 and len(missing) == 1:
-            owned[missing[0]] = [1]  # what the one label is not
+            owned[missing[0]] = [1]  # the complement of the single label
             return owned
         if missing:
-            raise labels.mismatch(self._names, inputs, missing)
+            raise labels.label_mismatch(self._names, inputs, missing)
         return owned
 
 
 def _added(logs: Sequence[float]) -> float:
-    """The logarithm of a sum of probabilities given as logarithms."""
+    """The logarithm of a sum of probabilities, which are given as logarithms."""
     top = max(logs)
     return top + math.log(sum(math.exp(value - top) for value in logs))

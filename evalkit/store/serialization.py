@@ -1,6 +1,6 @@
-"""Records as they lie in the store: JSON, compressed when that pays. There is no pickle.
+"""Records in the form in which they are stored: JSON, compressed if it is long.
 
-What an answer shares with its response is kept once, in the response.
+What an answer shares with its response is stored once, in the response.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def to_response(body: dict[str, Any]) -> Response:
 
 
 def plain_fields(record: Any, without: Sequence[str] = ()) -> dict[str, Any]:
-    """``dataclasses.asdict`` without the fields named (asdict would copy them first)."""
+    """``dataclasses.asdict`` without some fields, which ``asdict`` would copy first."""
     body: dict[str, Any] = {}
     for field in fields(record):
         if field.name not in without:
@@ -93,7 +93,7 @@ def run_body(run: RunRecord) -> dict[str, Any]:
 def to_run(
     head: Sequence[Any], body: dict[str, Any], cells: Sequence[dict[str, Any]] = ()
 ) -> RunRecord:
-    """A run with these of its cells."""
+    """A run from its columns, its body and the bodies of its cells."""
     identity, started, finished, status = head
     upgraded_run(body["suites"], cells)
     return RunRecord(
@@ -115,7 +115,7 @@ def to_suite(body: Mapping[str, Any]) -> SuiteRecord:
 
 
 def _known(kind: type[_Record], body: Mapping[str, Any]) -> _Record:
-    """A record from the values that it has a field for; of a newer version there may be more."""
+    """A record from its known fields; a newer version may have stored more."""
     names = _NAMES[kind]
     return kind(**{key: value for key, value in body.items() if key in names})
 
@@ -145,22 +145,22 @@ def to_cell(body: dict[str, Any]) -> CellRecord:
 
 
 def _score(body: dict[str, Any]) -> ScoreRecord:
-    """A score; an older store tells only in its note why there is no value."""
+    """A score. In an older store only its note states why it has no value."""
     record = _known(ScoreRecord, body)
     if record.value is None and "no_value" not in body:
         record.no_value = "failed" if record.note.startswith("failed") else "undefined"
     return record
 
 
-# What an answer shares with its response is kept once, in the response. Status, error and details
-# stay with the answer: scoring adds to them.
+# These fields of an answer are stored once, in its response. Status, error and details stay with
+# the answer, since scoring adds to them.
 _FROM_RESPONSE = ("sent", "seconds", "prompt_tokens", "completion_tokens", "finish")
 RESPONSE = "response"
-"""Under this name an answer's body has the key of its response, where that is in the store."""
+"""The entry of an answer's body with the key of its response, if that is stored."""
 
 
 def sample_body(sample: SampleRecord, keys: Sequence[str | None]) -> dict[str, Any]:
-    """keys: of the response of each answer, None where the store does not have it."""
+    """The body of a sample. keys: of each answer's response; None if it is not stored."""
     body: dict[str, Any] = {
         "id": sample.id,
         "index": sample.index,
@@ -195,15 +195,17 @@ _ANSWER_DEFAULTS = {
 
 
 def response_keys(body: Mapping[str, Any]) -> list[str]:
-    """The responses that a sample's body refers to."""
+    """The keys of the responses that a sample's body refers to."""
     return [answer[RESPONSE] for answer in body.get("answers", ()) if RESPONSE in answer]
 
 
 def to_sample(
     body: dict[str, Any], responses: Mapping[str, Mapping[str, Any]], old: str | None
 ) -> SampleRecord:
-    """A sample from its body. responses: by key, those it refers to; old: the key that a body of an
-    older version goes with."""
+    """A sample from its body.
+
+    responses: those that it refers to, by key. old: the response key of a body of an older version.
+    """
     if "answers" not in body:
         body = upgraded_sample(body, old)
     body["prompt"] = from_openai(body["prompt"])

@@ -1,4 +1,4 @@
-"""A model with a task head that is in memory already, handed over with its tokenizer."""
+"""A model with a task head that is in memory already."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from evalkit.exchange import Request
 from evalkit.models import hardware
 from evalkit.models.base import Batch
-from evalkit.models.heads.model import VERSION, Running, capabilities
+from evalkit.models.heads.model import VERSION, HeadRunner, capabilities
 
 
-class HandedHead:
-    """A transformers model with a task head. ``close`` leaves it to its owner."""
+class InMemoryHead:
+    """A transformers model with a task head. ``close`` does not free it: its owner does."""
 
     def __init__(
         self,
@@ -22,16 +22,16 @@ class HandedHead:
         tokenizer: Any,
         digest_of: Callable[[Any, Any], str],
     ) -> None:
-        """digest_of: gives a hash of the weights and the tokenizer."""
+        """digest_of: returns a hash of the weights and the tokenizer."""
         self.name = name
         self.head = head
         self.capabilities = capabilities(head)
         self._model, self._tokenizer, self._digest_of = model, tokenizer, digest_of
         self._digest = ""
-        self._running: Running | None = None
+        self._runner: HeadRunner | None = None
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """A hash over every weight's bytes, the config and the tokenizer; computed once."""
+        """A hash of all weights, the config and the tokenizer; computed once."""
         self._digest = self._digest or self._digest_of(self._model, self._tokenizer)
         return {
             "backend": "handed",
@@ -44,27 +44,27 @@ class HandedHead:
         }
 
     def load(self) -> None:
-        """Look at how it can be used; the weights are there. Raises ModelError."""
-        if self._running is None:
-            from evalkit.models.heads.loading import reader
+        """Create the head; its weights are in memory. Raises ModelError."""
+        if self._runner is None:
+            from evalkit.models.heads.loading import make_checkpoint
             from evalkit.models.heads.options import HeadOptions
 
             options = HeadOptions(model="handed over")
-            made = reader(self._model.eval(), self._tokenizer, options)
-            self._running = Running(self.head, made)
+            checkpoint = make_checkpoint(self._model.eval(), self._tokenizer, options)
+            self._runner = HeadRunner(self.head, checkpoint)
 
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
-        """Answer in batches (see evalkit.models.heads.rows.run)."""
+        """Answer in batches (see evalkit.models.heads.runner.run_head)."""
         self.load()
-        assert self._running is not None
-        yield from self._running.respond(requests, answered)
+        assert self._runner is not None
+        yield from self._runner.respond(requests, answered)
 
     def describe(self) -> Mapping[str, Any]:
-        """What the model is."""
+        """Facts about the model."""
         known = {"model": "handed over", "head": self.head, "device": str(self._model.device)}
-        return {**known, **(self._running.describe() if self._running else {})}
+        return {**known, **(self._runner.describe() if self._runner else {})}
 
     def close(self) -> None:
-        """Nothing is freed: whoever made the model owns it."""
+        """Do nothing: the model belongs to its owner."""

@@ -21,9 +21,9 @@ from evalkit.exchange import Generation, Request, Status
 from evalkit.messages import Message
 from evalkit.models.openai import OpenAIModel
 from evalkit.models.registry import Declared, resolve
-from evalkit.models.remote.asking import Asking, respond
+from evalkit.models.remote.client import ClientConfig, send_all
+from evalkit.models.remote.concurrency import ConcurrencyLimiter
 from evalkit.models.remote.loop import LOOP
-from evalkit.models.remote.pace import Pace
 from tests.models.serving import Answer, Reply, chat, serve
 
 pytest.importorskip("httpx")
@@ -154,9 +154,9 @@ def test_a_client_library_that_cancels_itself_ends_the_model(declare: Any) -> No
 
         yield cancelled
 
-    asking = Asking(model.options, connect, model._advice, model._usage)
+    config = ClientConfig(model.options, connect, model._advice, model._usage)
     with pytest.raises(ModelError, match="cancelled its own requests"):
-        list(respond(asking, requests_of(3), frozenset()))
+        list(send_all(config, requests_of(3), frozenset()))
     assert not under_way()
 
 
@@ -186,15 +186,15 @@ def test_a_wait_beyond_max_wait_is_not_waited_for(declare: Any) -> None:
         declare, lambda *call: Reply({}, 429, {"Retry-After": "3600"}), deadline=30
     )
     assert response.status is Status.ERROR
-    assert "asks to wait 3600 s" in response.error
+    assert "asks for a wait of 3600 s" in response.error
     assert len(server.calls) == 1
 
 
 def test_a_reply_that_is_never_json_ends_as_an_error_with_what_came_back(declare: Any) -> None:
     (response,), server = ask(declare, lambda *call: Reply(b"<html>" + b"x" * 900), retries=2)
     assert response.status is Status.ERROR
-    assert "no JSON: '<html>xxx" in response.error
-    assert "asked 3 times" in response.error
+    assert "not valid JSON: '<html>xxx" in response.error
+    assert "3 attempts" in response.error
     assert len(response.error) < 500
     assert len(server.calls) == 3
 
@@ -234,7 +234,7 @@ def test_a_refused_request_stops_no_other(declare: Any) -> None:
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(401, "declare api_key_env"), (404, "Is 'test' the server's name"), (301, "points to")],
+    [(401, "declare api_key_env"), (404, "'test' is the server's name"), (301, "redirects to")],
 )
 def test_what_no_request_can_get_past_ends_the_model(declare: Any, status: int, said: str) -> None:
     with pytest.raises(ModelError, match=said):
@@ -260,21 +260,21 @@ def test_the_pace_grows_while_all_is_well(declare: Any) -> None:
 
 def test_the_pace_halves_once_for_all_requests_of_a_round() -> None:
     async def run() -> list[float]:
-        pace = Pace(64)
+        pace = ConcurrencyLimiter(64)
         limits = [pace.limit]
         for _ in range(12):
-            pace.speed_up()
+            pace.on_success()
         limits.append(pace.limit)  # the slow start: one more for each answer
-        async with pace.place() as first, pace.place() as second:
-            pace.slow_down(first)
-            pace.slow_down(second)  # sent before the pace was known to be too high
+        async with pace.slot() as first, pace.slot() as second:
+            pace.on_overload(first)
+            pace.on_overload(second)  # sent before the pace was known to be too high
         limits.append(pace.limit)
         for _ in range(8):
-            pace.speed_up()
+            pace.on_success()
         limits.append(pace.limit)  # from now on about one more for a whole round
         for _ in range(9):
-            async with pace.place() as each:
-                pace.slow_down(each)
+            async with pace.slot() as each:
+                pace.on_overload(each)
         return [*limits, pace.limit]
 
     start, grown, halved, slowly, least = asyncio.run(run())

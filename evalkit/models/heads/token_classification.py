@@ -1,4 +1,4 @@
-"""A token-classification head: a tag for each token, that of the token's first sub-word."""
+"""Token classification: a tag for each token, that of the token's first sub-word."""
 
 from __future__ import annotations
 
@@ -9,58 +9,65 @@ from typing import Any
 from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.heads import labels
-from evalkit.models.heads.rows import Item, Reader, RefusedError, Row
+from evalkit.models.heads.runner import (
+    HeadRequest,
+    LoadedCheckpoint,
+    TokenRow,
+    UnsupportedInputError,
+)
 
 OUTSIDE = "O"
-_BIO = {"L": "E", "U": "S"}
-"""Letters of the BILOU scheme, as IOBES has them."""
+_IOBES = {"L": "E", "U": "S"}
+"""Prefixes of the BILOU scheme as those of IOBES."""
 
 
-class Tagger:
+class TokenClassification:
     """A token-classification head.
 
-    A token's tag is the head's label for its first sub-word; a token of which the tokenizer keeps
-    nothing is outside (``O``). Labels without ``B-`` and ``I-`` become such: neighbours with the
-    same label are one entity.
+    The tag of a token is the head's label of its first sub-word; a token without sub-words is
+    outside (``O``). Labels without ``B-`` and ``I-`` get these prefixes: neighbours with the same
+    label are one entity.
     """
 
     weight = 1
 
-    def __init__(self, reader: Reader) -> None:
-        """Raises ModelError when the tokenizer cannot say which sub-words a token has."""
-        if not reader.tokenizer.is_fast:
+    def __init__(self, checkpoint: LoadedCheckpoint) -> None:
+        """Raises ModelError if the tokenizer does not report the sub-words of a token."""
+        if not checkpoint.tokenizer.is_fast:
             raise ModelError("a token-classification head needs a fast tokenizer")
-        self._reader = reader
-        self._names = labels.names(reader.model.config, reader.options.labels)
+        self._checkpoint = checkpoint
+        self._names = labels.label_names(checkpoint.model.config, checkpoint.options.labels)
 
-    def encode(self, request: Request) -> Item:
-        """The tokens. Raises RefusedError; ModelError where no label is the suite's."""
+    def encode(self, request: Request) -> HeadRequest:
+        """The tokens. Raises UnsupportedInputError; ModelError if no label is in the suite."""
         assert request.inputs is not None
         known = {_bare(name).casefold() for name in self._names}
         ways = {w.casefold() for label, written in request.inputs.labels for w in (*written, label)}
         if ways and not ways & known:
             missing = [label for label, _ in request.inputs.labels]
-            raise labels.mismatch(self._names, request.inputs, missing)
+            raise labels.label_mismatch(self._names, request.inputs, missing)
         try:
-            encoded = self._reader.tokenizer(
+            encoded = self._checkpoint.tokenizer(
                 list(request.inputs.texts), is_split_into_words=True, verbose=False
             )
         except AssertionError as error:
-            raise RefusedError(f"the tokenizer does not take tokens: {error}") from error
-        row = self._reader.fitting(Row(tuple(encoded["input_ids"]), self._reader.types(encoded)))
+            raise UnsupportedInputError(f"the tokenizer does not take tokens: {error}") from error
+        row = self._checkpoint.fitting(
+            TokenRow(tuple(encoded["input_ids"]), self._checkpoint.types(encoded))
+        )
         first: dict[int, int] = {}
         for place, word in enumerate(encoded.word_ids()):
             if word is not None:
                 first.setdefault(word, place)
-        return Item(request, [row], self._reader.sent(row), first)
+        return HeadRequest(request, [row], self._checkpoint.sent(row), first)
 
-    def compute(self, rows: Sequence[Row]) -> Sequence[list[int]]:
-        """The likeliest label of each sub-word."""
-        output, _ = self._reader.forward(rows)
+    def compute(self, rows: Sequence[TokenRow]) -> Sequence[list[int]]:
+        """The most likely label of each sub-word."""
+        output, _ = self._checkpoint.forward(rows)
         found: list[list[int]] = output.logits.argmax(dim=-1).tolist()
         return found
 
-    def response(self, item: Item, results: Sequence[list[int]]) -> Response:
+    def response(self, item: HeadRequest, results: Sequence[list[int]]) -> Response:
         """A JSON list with a tag for each token."""
         assert item.request.inputs is not None
         (best,) = results
@@ -77,7 +84,7 @@ class Tagger:
 
     def _tags(self, read: Sequence[str]) -> list[str]:
         if all(name == OUTSIDE or _prefixed(name) for name in self._names):
-            return [_BIO.get(t[0], t[0]) + t[1:] if t != OUTSIDE else t for t in read]
+            return [_IOBES.get(t[0], t[0]) + t[1:] if t != OUTSIDE else t for t in read]
         before = [OUTSIDE, *read]
         return [
             tag if tag == OUTSIDE else f"{'I' if tag == before[i] else 'B'}-{tag}"

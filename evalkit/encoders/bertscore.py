@@ -1,8 +1,8 @@
-"""BERTScore of pairs of texts: a vector for every token, each matched with its nearest.
+"""BERTScore of pairs of texts: every token is matched with the most similar one of the other text.
 
-The model, its layers and its tokens are bert-score's own; what differs is the order of work.
-Texts are encoded once each, in batches of similar length, and a reference that returns (with
-another cell, another score) is not encoded again.
+Model, layer and tokens are those of bert-score; only the order of work differs. Each text is
+encoded once, in batches of similar length, and the vectors of references are cached for other cells
+and scores.
 
 Source: T. Zhang et al., BERTScore: Evaluating Text Generation with BERT, ICLR 2020.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.encoders.source import INSTALL, Encoder
+from evalkit.encoders.source import INSTALL_SEMANTIC, EncoderSource
 from evalkit.errors import ModelError, UsageError
 from evalkit.models import hardware
 
@@ -26,28 +26,29 @@ if TYPE_CHECKING:
 
 Pair = tuple[str, str]
 Triple = tuple[float, float, float]
-BLOCK = 1024
-"""Pairs whose vectors are in memory together."""
-KEPT_BYTES = 256 * 2**20
-"""Vectors of references that are kept for the next cell."""
-KEPT_PAIRS = 200_000
+PAIRS_AT_ONCE = 1024
+"""Pairs whose vectors are in memory at a time."""
+MAX_CACHED_BYTES = 256 * 2**20
+"""Bytes of reference vectors that are cached for the next cell."""
+MAX_CACHED_PAIRS = 200_000
 
 
 @lru_cache(maxsize=1)
-def matcher(encoder: Encoder, layer: int | None, dtype: str, device: str) -> Matcher:
-    """The matcher of these settings; the one used last stays loaded."""
-    return Matcher(encoder, layer, dtype, device)
+def scorer(encoder: EncoderSource, layer: int | None, dtype: str, device: str) -> BertScorer:
+    """The scorer with these settings; the last one stays loaded."""
+    return BertScorer(encoder, layer, dtype, device)
 
 
-class Matcher:
+class BertScorer:
     """Precision, recall and F1 of pairs of texts under one model.
 
-    layer: how many of the model's layers to use; None: bert-score's choice for the model, for a
-    model it does not know all of them. dtype: what to compute in. Raises ModelError when the
-    model cannot be loaded, UsageError when it has fewer layers.
+    layer: the number of layers to use; None: bert-score's choice, or all layers of a model that it
+    does not list. dtype: the precision.
+
+    Raises ModelError if the model cannot be loaded, UsageError if it has fewer layers.
     """
 
-    def __init__(self, encoder: Encoder, layer: int | None, dtype: str, device: str) -> None:
+    def __init__(self, encoder: EncoderSource, layer: int | None, dtype: str, device: str) -> None:
         utils = _bert_score()
         import torch
 
@@ -57,8 +58,8 @@ class Matcher:
         self.layer = layer or known or int(config.num_hidden_layers)
         if self.layer > int(config.num_hidden_layers):
             raise UsageError(
-                f"bertscore: layer {self.layer} of {encoder.name}, which has"
-                f" {config.num_hidden_layers}"
+                f"bertscore: layer {self.layer} does not exist: {encoder.name} has"
+                f" {config.num_hidden_layers} layers"
             )
         self.limit = int(self.tokenizer.model_max_length)
         self.name = encoder.name
@@ -66,41 +67,41 @@ class Matcher:
         self.model = model.to(device=self.device, dtype=getattr(torch, dtype)).eval()
         self.dtype = dtype
         self._sent_encode = utils.sent_encode
-        self._kept: dict[str, torch.Tensor] = {}
-        self._kept_bytes = 0
+        self._cached: dict[str, torch.Tensor] = {}
+        self._cached_bytes = 0
         self._ids: dict[str, tuple[int, ...]] = {}
         self._counts: dict[str, tuple[int, int]] = {}
-        self._marks = {self.tokenizer.cls_token_id, self.tokenizer.sep_token_id}
+        self._special_tokens = {self.tokenizer.cls_token_id, self.tokenizer.sep_token_id}
         self._long: set[str] = set()
         self._done: dict[Pair, Triple] = {}
 
     def signature(self, *, rescaled: bool = False, own_baseline: bool = False) -> str:
-        """bert-score's hash of the settings; with the precision when it is not float32."""
+        """bert-score's hash of the settings, followed by the precision if it is not float32."""
         settings = (self.name, self.layer, False, rescaled, own_baseline, False)
         made = str(_bert_score().get_hash(*settings))
         return made if self.dtype == "float32" else f"{made}_{self.dtype}"
 
-    def match(self, answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
-        """Precision, recall and F1 of each pair: shape (n, 3). An empty text matches nothing: 0."""
+    def score(self, answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
+        """Precision, recall and F1 of each pair, shape (n, 3); 0 for an empty text."""
         pairs = list(zip(answers, references, strict=True))
-        if len(self._done) > KEPT_PAIRS:
+        if len(self._done) > MAX_CACHED_PAIRS:
             self._done.clear()
             self._counts.clear()
         missing = iter(dict.fromkeys(pair for pair in pairs if pair not in self._done))
         found = dict(self._done)
-        while block := list(islice(missing, BLOCK)):
+        while block := list(islice(missing, PAIRS_AT_ONCE)):
             found |= self._block(block)
         self._done |= found
         return np.array([found[pair] for pair in pairs], dtype=np.float64).reshape(-1, 3)
 
-    def cut(self, texts: Iterable[str]) -> int:
-        """How many of the texts matched so far fill all the model can see: a rest may be cut."""
+    def count_truncated(self, texts: Iterable[str]) -> int:
+        """How many of the texts scored so far fill the model's context and may be truncated."""
         return len(self._long.intersection(texts))
 
-    def unknown(self, text: str) -> tuple[int, int]:
-        """How many of a text's tokens the model does not know, of how many; marks aside."""
+    def count_unknown(self, text: str) -> tuple[int, int]:
+        """The number of unknown tokens of a text, and of all its tokens, without special tokens."""
         if text not in self._counts:
-            ids = [i for i in self._tokens(text) if i not in self._marks]
+            ids = [i for i in self._tokens(text) if i not in self._special_tokens]
             self._counts[text] = sum(i == self.tokenizer.unk_token_id for i in ids), len(ids)
         return self._counts[text]
 
@@ -111,9 +112,9 @@ class Matcher:
         full = [pair for pair in pairs if pair not in found]
         with torch.inference_mode():
             for text in dict.fromkeys(text for pair in pairs for text in pair):
-                self.unknown(text)  # while its tokens are here
+                self.count_unknown(text)  # while its tokens are in memory
             vectors = self._vectors(dict.fromkeys(text for pair in full for text in pair))
-            self._keep(vectors, {reference for _, reference in full})
+            self._cache_references(vectors, {reference for _, reference in full})
             order = sorted(full, key=lambda pair: tuple(len(vectors[text]) for text in pair))
             for start in range(0, len(order), 64):
                 part = order[start : start + 64]
@@ -123,7 +124,7 @@ class Matcher:
 
     def _vectors(self, texts: Iterable[str]) -> dict[str, torch.Tensor]:
         """The unit vectors of each text's tokens, (tokens, width)."""
-        found = {text: self._kept[text] for text in texts if text in self._kept}
+        found = {text: self._cached[text] for text in texts if text in self._cached}
         waiting = [text for text in texts if text not in found]
         waiting.sort(key=lambda text: len(self._tokens(text)), reverse=True)
         budget = 32768 if self.device.startswith("cuda") else 2048
@@ -145,45 +146,50 @@ class Matcher:
         unit = output / output.norm(dim=-1, keepdim=True)
         return [row[: len(some)].clone() for row, some in zip(unit, ids, strict=True)]
 
-    def _keep(self, vectors: dict[str, torch.Tensor], references: set[str]) -> None:
-        for text in references - self._kept.keys():
+    def _cache_references(self, vectors: dict[str, torch.Tensor], references: set[str]) -> None:
+        for text in references - self._cached.keys():
             size = vectors[text].numel() * 4
-            if self._kept_bytes + size > KEPT_BYTES:
-                self._kept.clear()
-                self._kept_bytes = 0
-            self._kept[text] = vectors[text]
-            self._kept_bytes += size
+            if self._cached_bytes + size > MAX_CACHED_BYTES:
+                self._cached.clear()
+                self._cached_bytes = 0
+            self._cached[text] = vectors[text]
+            self._cached_bytes += size
 
     def _matched(self, pairs: Sequence[Pair], vectors: dict[str, torch.Tensor]) -> list[Triple]:
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
-        said = pad_sequence([vectors[answer] for answer, _ in pairs], batch_first=True)
-        wanted = pad_sequence([vectors[reference] for _, reference in pairs], batch_first=True)
-        weights_said = self._weights([answer for answer, _ in pairs])
-        weights_wanted = self._weights([reference for _, reference in pairs])
-        here, there = weights_said >= 0, weights_wanted >= 0
-        alike = torch.bmm(said, wanted.transpose(1, 2))
-        alike = alike.masked_fill(~(here[:, :, None] & there[:, None, :]), -1.0)
-        weights_said, weights_wanted = weights_said.clamp(min=0), weights_wanted.clamp(min=0)
-        precision = (alike.amax(2) * weights_said).sum(1) / weights_said.sum(1)
-        recall = (alike.amax(1) * weights_wanted).sum(1) / weights_wanted.sum(1)
+        answers = pad_sequence([vectors[answer] for answer, _ in pairs], batch_first=True)
+        targets = pad_sequence([vectors[reference] for _, reference in pairs], batch_first=True)
+        answer_weights = self._weights([answer for answer, _ in pairs])
+        reference_weights = self._weights([reference for _, reference in pairs])
+        here, there = answer_weights >= 0, reference_weights >= 0
+        similarity = torch.bmm(answers, targets.transpose(1, 2))
+        similarity = similarity.masked_fill(~(here[:, :, None] & there[:, None, :]), -1.0)
+        answer_weights, reference_weights = (
+            answer_weights.clamp(min=0),
+            reference_weights.clamp(min=0),
+        )
+        precision = (similarity.amax(2) * answer_weights).sum(1) / answer_weights.sum(1)
+        recall = (similarity.amax(1) * reference_weights).sum(1) / reference_weights.sum(1)
         f1 = 2 * precision * recall / (precision + recall)
-        empty = (weights_said.sum(1) == 0) | (weights_wanted.sum(1) == 0)
+        empty = (answer_weights.sum(1) == 0) | (reference_weights.sum(1) == 0)
         scores = torch.stack([precision, recall, f1], dim=1).masked_fill(empty[:, None], 0.0)
         return [(p, r, f) for p, r, f in scores.nan_to_num(nan=0.0).tolist()]
 
     def _weights(self, texts: Sequence[str]) -> torch.Tensor:
-        """1 for a token, 0 for the marks at the ends of a text, -1 where there is none."""
+        """1 for a token, 0 for a special token, -1 for padding."""
         import torch
 
-        rows = [[float(i not in self._marks) for i in self._tokens(text)] for text in texts]
+        rows = [
+            [float(i not in self._special_tokens) for i in self._tokens(text)] for text in texts
+        ]
         width = max(map(len, rows))
         padded = [[*row, *[-1.0] * (width - len(row))] for row in rows]
         return torch.tensor(padded, device=self.device)
 
     def _tokens(self, text: str) -> tuple[int, ...]:
-        """Token ids with the marks at the ends; () for a text of nothing but space."""
+        """Token ids with special tokens; () for a blank text."""
         found = self._ids.get(text)
         if found is None:
             # bert-score fails on an empty text with recent versions of transformers
@@ -195,9 +201,10 @@ class Matcher:
 
 
 def baseline(name: str, language: str, layer: int, file: str | None = None) -> NDArray[np.float64]:
-    """The scores of unrelated texts that rescaling takes as 0: precision, recall, F1.
+    """The scores of unrelated texts, which rescaling maps to 0: precision, recall and F1.
 
-    From bert-score's tables by model and language, or a file of the same form. Raises UsageError.
+    They come from bert-score's table for the model and language, or from ``file`` in the same
+    format. Raises UsageError if there is no table or no line for the layer.
     """
     from pathlib import Path
 
@@ -205,8 +212,8 @@ def baseline(name: str, language: str, layer: int, file: str | None = None) -> N
     table = Path(file) if file else place / f"{name.partition('@')[0]}.tsv"
     if not table.is_file():
         raise UsageError(
-            f"bertscore: no baseline for {name} in language '{language}' comes with bert-score;"
-            " leave `rescale` out, or give a table of it as `baseline: FILE`"
+            f"bertscore: bert-score has no baseline for {name} in language '{language}';"
+            " remove `rescale`, or provide a table with `baseline: FILE`"
         )
     rows = np.loadtxt(table, delimiter=",", skiprows=1, ndmin=2)
     if layer >= len(rows):
@@ -215,7 +222,7 @@ def baseline(name: str, language: str, layer: int, file: str | None = None) -> N
     return values
 
 
-def _tokenizer(utils: Any, encoder: Encoder) -> tuple[Any, Any]:
+def _tokenizer(utils: Any, encoder: EncoderSource) -> tuple[Any, Any]:
     from transformers import AutoConfig
 
     tokenizer = _loaded(encoder, lambda: utils.get_tokenizer(encoder.path))
@@ -226,7 +233,7 @@ def _tokenizer(utils: Any, encoder: Encoder) -> tuple[Any, Any]:
     return tokenizer, config
 
 
-def _loaded(encoder: Encoder, load: Any) -> Any:
+def _loaded(encoder: EncoderSource, load: Any) -> Any:
     from evalkit.models.loading import quiet
 
     try:
@@ -243,5 +250,7 @@ def _bert_score() -> Any:
     try:
         from bert_score import utils
     except ImportError as error:
-        raise ModelError(f"bertscore needs the package bert-score ({error}): {INSTALL}") from None
+        raise ModelError(
+            f"bertscore needs the package bert-score ({error}): {INSTALL_SEMANTIC}"
+        ) from None
     return utils

@@ -12,9 +12,9 @@ from evalkit.errors import ModelError
 from evalkit.models.remote.failures import (
     Advice,
     MissingError,
-    RefusedError,
+    RequestRejectedError,
     TemporaryError,
-    of_exception,
+    error_from_exception,
 )
 
 ADVICE = Advice("see to the key", "see to the model", "start it")
@@ -22,12 +22,12 @@ ADVICE = Advice("see to the key", "see to the model", "start it")
 
 def temporary(error: Exception) -> tuple[bool, bool]:
     """Whether a passing failure was of a busy server, and whether nobody was there."""
-    failure = of_exception(error, ADVICE)
+    failure = error_from_exception(error, ADVICE)
     assert isinstance(failure, TemporaryError), repr(failure)
     return failure.busy, failure.unreachable
 
 
-LATE, NOBODY, CUT = (True, False), (False, True), (False, False)
+TIMEOUT, UNREACHABLE, DISCONNECTED = (True, False), (False, True), (False, False)
 
 
 @pytest.mark.parametrize("name", ["httpx", "httpx2"])
@@ -35,19 +35,21 @@ def test_httpx(name: str) -> None:
     library: Any = pytest.importorskip(name)
     request = library.Request("GET", "http://127.0.0.1/")
     for kind, meaning in (
-        ("ConnectError", NOBODY),
-        ("ConnectTimeout", NOBODY),
-        ("ReadTimeout", LATE),
-        ("WriteTimeout", LATE),
-        ("PoolTimeout", LATE),
-        ("ReadError", CUT),
-        ("WriteError", CUT),
-        ("CloseError", CUT),
-        ("RemoteProtocolError", CUT),
+        ("ConnectError", UNREACHABLE),
+        ("ConnectTimeout", UNREACHABLE),
+        ("ReadTimeout", TIMEOUT),
+        ("WriteTimeout", TIMEOUT),
+        ("PoolTimeout", TIMEOUT),
+        ("ReadError", DISCONNECTED),
+        ("WriteError", DISCONNECTED),
+        ("CloseError", DISCONNECTED),
+        ("RemoteProtocolError", DISCONNECTED),
     ):
         assert temporary(getattr(library, kind)("it failed", request=request)) == meaning, kind
     reply = library.Response(429, headers={"Retry-After": "7"}, request=request)
-    failure = of_exception(library.HTTPStatusError("busy", request=request, response=reply), ADVICE)
+    failure = error_from_exception(
+        library.HTTPStatusError("busy", request=request, response=reply), ADVICE
+    )
     assert isinstance(failure, TemporaryError)
     assert (failure.busy, failure.wait) == (True, 7.0)
 
@@ -57,15 +59,15 @@ def test_openai(name: str) -> None:
     openai: Any = pytest.importorskip("openai")
     httpx: Any = pytest.importorskip(name)
     request = httpx.Request("POST", "http://127.0.0.1/v1/chat/completions")
-    assert temporary(openai.APITimeoutError(request=request)) == LATE
-    assert temporary(openai.APIConnectionError(request=request)) == CUT
+    assert temporary(openai.APITimeoutError(request=request)) == TIMEOUT
+    assert temporary(openai.APIConnectionError(request=request)) == DISCONNECTED
     refused = openai.APIConnectionError(request=request)
     refused.__cause__ = httpx.ConnectError("refused", request=request)
-    assert temporary(refused) == NOBODY
+    assert temporary(refused) == UNREACHABLE
 
     def of(kind: str, status: int, said: str = "no", **headers: str) -> Exception:
         reply = httpx.Response(status, headers=headers, request=request)
-        return of_exception(getattr(openai, kind)(said, response=reply, body=None), ADVICE)
+        return error_from_exception(getattr(openai, kind)(said, response=reply, body=None), ADVICE)
 
     limited = of("RateLimitError", 429, **{"retry-after": "3"})
     assert isinstance(limited, TemporaryError)
@@ -76,7 +78,7 @@ def test_openai(name: str) -> None:
     assert isinstance(unauthorised, ModelError)
     assert "see to the key" in str(unauthorised)
     too_long = of("BadRequestError", 400, "maximum context length is 8 tokens")
-    assert isinstance(too_long, RefusedError)
+    assert isinstance(too_long, RequestRejectedError)
     assert too_long.overflow
 
 
@@ -87,7 +89,7 @@ def test_hugging_face() -> None:
     request = http.Request("POST", "http://127.0.0.1/")
     late = errors.InferenceTimeoutError("timed out")
     late.__cause__ = http.ReadTimeout("timed out", request=request)
-    assert temporary(late) == LATE
+    assert temporary(late) == TIMEOUT
     reply = http.Response(503, request=request)
     busy = errors.HfHubHTTPError("busy", response=reply)
     assert temporary(busy)[0]
@@ -95,7 +97,7 @@ def test_hugging_face() -> None:
     overloaded.__cause__ = busy
     assert temporary(overloaded)[0]
     gone = errors.HfHubHTTPError("none", response=http.Response(404, request=request))
-    assert isinstance(of_exception(gone, ADVICE), MissingError)
+    assert isinstance(error_from_exception(gone, ADVICE), MissingError)
 
 
 def test_ollama() -> None:
@@ -106,29 +108,31 @@ def test_ollama() -> None:
             asyncio.run(ollama.AsyncClient(host=url).chat(model="m", messages=[]))
         return caught.value
 
-    assert temporary(asked("http://127.0.0.1:9")) == NOBODY  # its own words for it
+    assert temporary(asked("http://127.0.0.1:9")) == UNREACHABLE  # its own words for it
     assert temporary(ollama.ResponseError("loading", 503))[0]
-    assert isinstance(of_exception(ollama.ResponseError("no model", 404), ADVICE), MissingError)
+    assert isinstance(
+        error_from_exception(ollama.ResponseError("no model", 404), ADVICE), MissingError
+    )
     broken = ollama.ResponseError("the model stopped")  # in the middle of an answer: no status
-    assert isinstance(of_exception(broken, ADVICE), RefusedError)
+    assert isinstance(error_from_exception(broken, ADVICE), RequestRejectedError)
 
 
 def test_python() -> None:
-    assert temporary(ConnectionRefusedError(111, "refused")) == NOBODY
-    assert temporary(ConnectionResetError(104, "reset")) == CUT
-    assert temporary(TimeoutError()) == LATE
-    assert temporary(asyncio.TimeoutError()) == LATE
+    assert temporary(ConnectionRefusedError(111, "refused")) == UNREACHABLE
+    assert temporary(ConnectionResetError(104, "reset")) == DISCONNECTED
+    assert temporary(TimeoutError()) == TIMEOUT
+    assert temporary(asyncio.TimeoutError()) == TIMEOUT
     with pytest.raises(ValueError, match="Expecting") as caught:
         json.loads("<html>")
-    assert temporary(caught.value) == CUT
+    assert temporary(caught.value) == DISCONNECTED
 
 
 def test_a_name_alone_means_nothing() -> None:
     class ConnectionTimeoutSettingsError(Exception):
         """An application's own mistake, whatever it is called."""
 
-    failure = of_exception(ConnectionTimeoutSettingsError("wrong"), ADVICE)
-    assert isinstance(failure, RefusedError)
+    failure = error_from_exception(ConnectionTimeoutSettingsError("wrong"), ADVICE)
+    assert isinstance(failure, RequestRejectedError)
 
 
 def test_what_wraps_a_librarys_exception_means_what_that_means() -> None:
@@ -136,6 +140,6 @@ def test_what_wraps_a_librarys_exception_means_what_that_means() -> None:
         """As Anthropic's and others have it."""
 
     wrapped = ClientError("the request failed")
-    assert isinstance(of_exception(wrapped, ADVICE), RefusedError)
+    assert isinstance(error_from_exception(wrapped, ADVICE), RequestRejectedError)
     wrapped.__cause__ = TimeoutError()
-    assert temporary(wrapped) == LATE
+    assert temporary(wrapped) == TIMEOUT

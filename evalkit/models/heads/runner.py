@@ -1,4 +1,4 @@
-"""From requests to rows of tokens, in batches of similar length, and back to responses."""
+"""Computes requests to task heads in batches of similar length."""
 
 from __future__ import annotations
 
@@ -17,45 +17,53 @@ from evalkit.models.heads.options import HeadOptions
 if TYPE_CHECKING:
     import torch
 
-_FROM_TWO = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "mpnet")
-"""Models whose first position is number 2."""
+_POSITIONS_FROM_TWO = (
+    "roberta",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "camembert",
+    "longformer",
+    "mpnet",
+)
+"""Models whose positions begin with 2."""
 
 
-class RefusedError(Exception):
-    """A request that a head cannot read; the message is for the suite's author."""
+class UnsupportedInputError(Exception):
+    """A request that a head does not support. The message is for the author of the suite."""
 
     status = Status.ERROR
 
 
-class TooLongError(RefusedError):
-    """A text longer than the model's context; the message has the numbers."""
+class InputTooLongError(UnsupportedInputError):
+    """A text that exceeds the model's context."""
 
     status = Status.OVERFLOW
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One sequence as the model reads it. types: the segment of each token; () where unused."""
+class TokenRow:
+    """One input sequence. types: the segment of each token; () if the model has no segments."""
 
     ids: tuple[int, ...]
     types: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """A request as rows (several for windows over a long text), and what the head noted of it."""
+class HeadRequest:
+    """A request as rows: one, or several windows of a long text. notes: for the head itself."""
 
     request: Request
-    rows: Sequence[Row]
+    rows: Sequence[TokenRow]
     sent: str
     notes: Any = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """A model of transformers with its tokenizer, in evaluation mode.
+class LoadedCheckpoint:
+    """A transformers model in evaluation mode, with its tokenizer.
 
-    batch_tokens, batch_rows: of a batch at most. pooling: how embeddings are made of token states.
+    batch_tokens, batch_rows: the most tokens and rows of a batch. pooling: of token states into an
+    embedding.
     """
 
     model: Any
@@ -67,41 +75,43 @@ class Reader:
 
     @property
     def context_length(self) -> int | None:
-        """Tokens that a row may have."""
+        """The most tokens of a row; None: unlimited."""
         if self.options.context_length is not None:
             return self.options.context_length
         stated = context_length_of(self.model.config, self.tokenizer)
         positions = getattr(self.model.config, "max_position_embeddings", None)
-        if self.model.config.model_type in _FROM_TWO and stated == positions and stated:
+        if self.model.config.model_type in _POSITIONS_FROM_TWO and stated == positions and stated:
             return stated - 2
         return stated
 
-    def row(self, *texts: str) -> Row:
+    def row(self, *texts: str) -> TokenRow:
         """One text, or two as a pair, with the tokenizer's special tokens.
 
-        Raises TooLongError when it is longer than the context.
+        Raises InputTooLongError if it exceeds the context.
         """
         encoded = self.tokenizer(*texts, verbose=False)
-        return self.fitting(Row(tuple(encoded["input_ids"]), self.types(encoded)))
+        return self.fitting(TokenRow(tuple(encoded["input_ids"]), self.types(encoded)))
 
-    def fitting(self, row: Row) -> Row:
-        """The row. Raises TooLongError when it is longer than the context."""
+    def fitting(self, row: TokenRow) -> TokenRow:
+        """The row itself. Raises InputTooLongError if it exceeds the context."""
         limit = self.context_length
         if limit is not None and len(row.ids) > limit:
-            told = f"the text has {len(row.ids)} tokens, more than the model's context of {limit}"
-            raise TooLongError(told)
+            message = (
+                f"the text has {len(row.ids)} tokens, more than the model's context of {limit}"
+            )
+            raise InputTooLongError(message)
         return row
 
     def types(self, encoded: Mapping[str, Any]) -> tuple[int, ...]:
-        """The segments of an encoding's tokens."""
+        """The segment of each token of an encoding."""
         return tuple(encoded.get("token_type_ids", ()))
 
-    def sent(self, row: Row) -> str:
-        """What a row says, special tokens included."""
+    def sent(self, row: TokenRow) -> str:
+        """The text of a row, special tokens included."""
         return str(self.tokenizer.decode(list(row.ids), clean_up_tokenization_spaces=False))
 
-    def forward(self, rows: Sequence[Row]) -> tuple[Any, torch.Tensor]:
-        """The model's output for rows, and where they have tokens: shape (rows, longest)."""
+    def forward(self, rows: Sequence[TokenRow]) -> tuple[Any, torch.Tensor]:
+        """The model's output for rows, and the mask of their tokens, shape (rows, longest)."""
         import torch
 
         width = max(len(row.ids) for row in rows)
@@ -121,42 +131,42 @@ class Reader:
 
     @property
     def pad(self) -> int:
-        """What fills a row up; the model looks away from it."""
+        """The token id of padding."""
         pad = self.model.config.pad_token_id if self.pads else None
         return int(pad) if pad is not None else int(self.tokenizer.pad_token_id or 0)
 
     @property
     def pads(self) -> bool:
-        """False when rows of different length cannot share a batch.
+        """False if rows of different lengths cannot share a batch.
 
-        A decoder with a classification head looks for the end of a row by its padding.
+        A decoder with a classification head finds the end of a row by its padding.
         """
         return getattr(self.model.config, "pad_token_id", None) is not None
 
 
 class Head(Protocol):
-    """What each head does. weight: how many tokens' worth of memory one of its tokens takes."""
+    """The protocol of heads. weight: the memory of one token, relative to an encoder's."""
 
     weight: int
 
-    def encode(self, request: Request) -> Item:
-        """The rows of a request. Raises RefusedError."""
+    def encode(self, request: Request) -> HeadRequest:
+        """The rows of a request. Raises UnsupportedInputError."""
         ...
 
-    def compute(self, rows: Sequence[Row]) -> Sequence[Any]:
-        """What the model gives for each row."""
+    def compute(self, rows: Sequence[TokenRow]) -> Sequence[Any]:
+        """The result of each row."""
         ...
 
-    def response(self, item: Item, results: Sequence[Any]) -> Response:
-        """The response to a request from what its rows gave."""
+    def response(self, item: HeadRequest, results: Sequence[Any]) -> Response:
+        """The response to a request from the results of its rows."""
         ...
 
 
 @dataclass(slots=True)
 class _Pending:
-    """An item whose rows are being computed."""
+    """A request whose rows are being computed."""
 
-    item: Item
+    item: HeadRequest
     results: dict[int, Any] = field(default_factory=dict)
     seconds: float = 0.0
     error: str = ""
@@ -169,7 +179,7 @@ class _Pending:
             self.error = f"out of memory with this text alone ({tokens} tokens)"
 
     def response(self, head: Head) -> Response | None:
-        """None while rows are missing."""
+        """The response; None while results are missing."""
         if len(self.results) < len(self.item.rows):
             return None
         if self.error:
@@ -180,28 +190,28 @@ class _Pending:
         return replace(made, sent=self.item.sent, prompt_tokens=tokens, seconds=self.seconds)
 
 
-def run(
-    head: Head, reader: Reader, requests: Sequence[Request], answered: frozenset[int]
+def run_head(
+    head: Head, checkpoint: LoadedCheckpoint, requests: Sequence[Request], answered: frozenset[int]
 ) -> Iterator[Batch]:
-    """Responses a batch at a time; batches are a function of all ``requests`` alone."""
+    """Responses, a batch at a time. The batches depend on ``requests`` alone."""
     places = _places(requests)
     pending: list[tuple[_Pending, list[int]]] = []
     for request, where in places.items():
         waiting = [i for i in where if i not in answered]
         try:
             pending.append((_Pending(head.encode(request)), waiting))
-        except RefusedError as error:
+        except UnsupportedInputError as error:
             yield [(i, Response(error.status, error=str(error))) for i in waiting]
-    yield from _computed(head, reader, pending)
+    yield from _computed(head, checkpoint, pending)
 
 
 def _computed(
-    head: Head, reader: Reader, pending: Sequence[tuple[_Pending, list[int]]]
+    head: Head, checkpoint: LoadedCheckpoint, pending: Sequence[tuple[_Pending, list[int]]]
 ) -> Iterator[Batch]:
     flat = [(of, waiting, k) for of, waiting in pending for k in range(len(of.item.rows))]
     rows = [of.item.rows[k] for of, _, k in flat]
     backoff = Backoff(lambda part: len(part) * max(len(rows[i].ids) for i in part))
-    for batch in _layout(head, reader, rows):
+    for batch in _layout(head, checkpoint, rows):
         if not any(flat[i][1] for i in batch):
             continue
         started = time.perf_counter()
@@ -220,13 +230,13 @@ def _computed(
 
 
 def _places(requests: Sequence[Request]) -> dict[Request, list[int]]:
-    """Where each distinct request occurs; a head's answer is the same every time."""
+    """The indices of each distinct request; repeats are the same request."""
     places: dict[Request, list[int]] = {}
     for index, request in enumerate(requests):
         places.setdefault(replace(request, repeat=0), []).append(index)
     return places
 
 
-def _layout(head: Head, reader: Reader, rows: Sequence[Row]) -> list[list[int]]:
-    most = reader.batch_rows if reader.pads else 1
-    return make_batches([len(row.ids) * head.weight for row in rows], reader.batch_tokens, most)
+def _layout(head: Head, checkpoint: LoadedCheckpoint, rows: Sequence[TokenRow]) -> list[list[int]]:
+    most = checkpoint.batch_rows if checkpoint.pads else 1
+    return make_batches([len(row.ids) * head.weight for row in rows], checkpoint.batch_tokens, most)

@@ -1,0 +1,47 @@
+"""The command line of bubblewrap for one program: what it sees of the machine, and what not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import lru_cache
+
+_INSIDE = "1000"
+_APART = (
+    "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
+    "--unshare-cgroup-try", "--disable-userns", "--cap-drop", "ALL", "--die-with-parent",
+    "--new-session", "--as-pid-1", "--uid", _INSIDE, "--gid", _INSIDE, "--hostname", "sandbox",
+)  # fmt: skip
+_DEVICES = ("null", "zero", "urandom", "random")
+
+
+def wrapped(command: Sequence[str], readable: Sequence[str], folder_mb: int) -> list[str]:
+    """The command in a sandbox: some folders to read, and an empty ``/tmp`` in memory to write to.
+
+    Its process is process 1 of the sandbox, and no superuser.
+    """
+    # The folder to write in comes first: what is read may lie below it.
+    seen = ["--perms", "1777", "--size", str(folder_mb << 20), "--tmpfs", "/tmp"]
+    for path in readable:
+        if os.path.islink(path):
+            seen += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            seen += ["--ro-bind", path, path]
+    for name in _DEVICES:
+        seen += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
+    seen += ["--proc", "/proc", "--remount-ro", "/", "--chdir", "/tmp"]
+    return ["bwrap", *_APART, *seen, "--", *command]
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """``bubblewrap 0.8.0``, or "" where there is none."""
+    if shutil.which("bwrap") is None:
+        return ""
+    try:
+        done = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
