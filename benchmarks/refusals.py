@@ -52,7 +52,7 @@ def by_judge(name: str) -> Grader:
     from evalkit.judging.load import load_rubric
     from evalkit.judging.prompts import material, questions
     from evalkit.judging.reply import read, request
-    from evalkit.runner.targets import make_models
+    from evalkit.models.resolve import make_models
     from evalkit.spec.project import find_project
 
     rubric = load_rubric(folder("judges") / "refusal.judge.yaml")
@@ -131,10 +131,10 @@ def sureness(rows: Sequence[Row]) -> str:
 def certificate(files: Sequence[Path], folder: Path) -> Path:
     """The rules' confusion on the rows that nobody looked at, written as their certificate."""
     from evalkit.content import folder as shipped
+    from evalkit.judging.calibrate import calibrate_rules
     from evalkit.judging.calibration_labels import LabelledCase, Labels
     from evalkit.judging.certificate import write_certificate
     from evalkit.judging.load import load_rubric
-    from evalkit.runner.calibrate import calibrate_rules
     from evalkit.stats.agreement import krippendorff_alpha
 
     rows = [row for path in files for row in read(path)[UNSEEN]]

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.comparing.baseline import beside
+from evalkit.comparing.baseline_file import read_run
 from evalkit.comparing.cells import CellComparison, compare_cells
-from evalkit.comparing.saved import read_run
 from evalkit.comparing.select import select
 from evalkit.errors import EvalkitError, UsageError, unknown
 from evalkit.experiment import BaselineOptions, Experiment, Options
+from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import BUILT_IN, Registry
+from evalkit.provenance import new_run_id
 from evalkit.records import CellRecord, RunRecord
 from evalkit.reporting import tables
 from evalkit.reporting.progress import TerminalProgress
 from evalkit.runner.allow_code import code_mode
 from evalkit.runner.explain import explain
-from evalkit.runner.own import project_metrics
-from evalkit.runner.provenance import new_run_id
 from evalkit.spec.load import LoadedSuite
 from evalkit.spec.project import find_project
 from evalkit.store import Store

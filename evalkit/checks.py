@@ -11,7 +11,7 @@ from unicodedata import normalize
 from evalkit.records import CheckRecord
 
 if TYPE_CHECKING:
-    from evalkit.spec.parts import Check
+    from evalkit.spec.fields import Check
 
 
 def run_check(check: Check, text: str) -> CheckRecord:

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import SpecError
+from evalkit.judging.judge_set import Bench, make_bench
+from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
+from evalkit.models.resolve import chosen_names, make_models
+from evalkit.plan import Cell, CellId, Plan, cells_of, check_prompts
+from evalkit.provenance import now, provenance
 from evalkit.records import RunRecord
+from evalkit.respond.offline import accepting_stored
+from evalkit.respond.progress import Progress
 from evalkit.runner.baseline import Reference, reference
-from evalkit.runner.bench import Bench, make_bench
 from evalkit.runner.execute import execute
-from evalkit.runner.own import project_metrics
-from evalkit.runner.plan import Cell, CellId, Plan, cells_of, check_prompts
-from evalkit.runner.progress import Progress
-from evalkit.runner.provenance import now, provenance
-from evalkit.runner.recall import accepting_stored
-from evalkit.runner.targets import chosen_names, make_models
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import LoadedSuite, Vocabulary, load_checked
 from evalkit.spec.project import Project, find_project
 from evalkit.store import Store

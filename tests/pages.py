@@ -24,7 +24,7 @@ from evalkit import cli
 from evalkit.errors import EvalkitError
 from evalkit.judging.load import rubric_from
 from evalkit.models.registry import resolve
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import load_suite
 from evalkit.spec.project import find_project, read_project
 from evalkit.spec.source import parse_yaml

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evalkit import content, evaluate
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import LoadedSuite, load_checked, load_suite
 from tests.test_suites_asked import Knowing, Said, right
 

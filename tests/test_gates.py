@@ -25,7 +25,7 @@ from evalkit.gates import (
 from evalkit.metrics import build
 from evalkit.metrics.catalogue import METRICS
 from evalkit.records import GateRecord, ScoreRecord
-from evalkit.runner.measure import score_record
+from evalkit.scoring.measure import score_record
 from evalkit.stats.intervals import wilson
 
 

@@ -10,7 +10,7 @@ import pytest
 from evalkit import evaluate
 from evalkit.cli import main
 from evalkit.gates import fewest_samples, parse
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import load_checked
 from evalkit.stats.intervals import proportion
 from evalkit.stats.paired import compare

@@ -13,11 +13,11 @@ import pytest
 from evalkit import content
 from evalkit.answers.entities import entities_in
 from evalkit.answers.tagging import tokens_of
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.data import Sample, make_samples
 from evalkit.spec.load import LoadedSuite, load_checked
-from evalkit.spec.origin import rows_of_file
 from evalkit.spec.project import find_project
+from evalkit.spec.sources import rows_of_file
 
 FOLDER = content.folder("suites")
 SHIPPED = sorted(FOLDER.glob("*.eval.yaml"))

@@ -24,7 +24,7 @@ SECTIONS = {
 def suites() -> str:
     """Every key of a suite, from its JSON Schema."""
     from evalkit import tasks
-    from evalkit.spec.parts import CHECKS
+    from evalkit.spec.fields import CHECKS
     from evalkit.spec.schema import suite_schema
 
     schema = suite_schema()

@@ -68,11 +68,11 @@ def add(commands: Commands) -> None:
 
 def _calibrate(options: argparse.Namespace) -> int:
     from evalkit.answers.refusal_rules import RULES
+    from evalkit.judging.calibrate import calibrate, calibrate_rules
     from evalkit.judging.calibration_labels import read_labels
+    from evalkit.judging.judge_set import make_bench
     from evalkit.judging.load import Judged, load_rubric
     from evalkit.reporting.progress import TerminalProgress
-    from evalkit.runner.bench import make_bench
-    from evalkit.runner.calibrate import calibrate, calibrate_rules
     from evalkit.spec.judges import JudgeSpec
     from evalkit.spec.project import find_project
     from evalkit.store import Store

@@ -79,8 +79,8 @@ def _models(_: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     """0 when the model answers, else 1."""
     from evalkit.models.probe import probe
+    from evalkit.models.resolve import make_models
     from evalkit.reporting.terminal import clean
-    from evalkit.runner.targets import make_models
     from evalkit.spec.project import find_project
 
     model = make_models([options.model], find_project(Path.cwd()), {})[options.model]
@@ -95,8 +95,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
+    from evalkit.models.resolve import make_models
     from evalkit.reporting.text_table import print_table
-    from evalkit.runner.targets import make_models
     from evalkit.spec.project import find_project
 
     model = make_models([options.model], find_project(Path.cwd()), {})[options.model]

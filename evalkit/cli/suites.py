@@ -98,7 +98,7 @@ def _by_request(folder: Path, named: Path) -> bool:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from evalkit.runner.vocabulary import vocabulary
+    from evalkit.runner.validate import vocabulary
     from evalkit.spec.load import load_checked
     from evalkit.spec.project import find_project
 
@@ -123,7 +123,7 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from evalkit.reporting.text_table import print_table
-    from evalkit.runner.vocabulary import vocabulary
+    from evalkit.runner.validate import vocabulary
     from evalkit.spec.load import load_checked, load_suite
     from evalkit.spec.project import find_project
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from evalkit import tasks
+from evalkit.comparing.operand import Side, pair, side_of
 from evalkit.comparing.scores import ScoreComparison, compare_score
-from evalkit.comparing.side import Side, pair, side_of
 from evalkit.errors import UsageError, unknown
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from evalkit.comparing.cells import CellComparison, compare_cells
-from evalkit.comparing.side import Side, side_of
+from evalkit.comparing.operand import Side, side_of
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import Answer, CellRecord, RunRecord, SampleRecord
 

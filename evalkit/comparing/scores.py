@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.comparing.columns import by_question, group_value
-from evalkit.comparing.side import Paired, Side, pair
+from evalkit.comparing.operand import Paired, Side, pair
 from evalkit.errors import EvalkitError
 from evalkit.metrics.base import Columns, Score
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import SuiteRecord
 from evalkit.records.names import ScoreName, base_of
+from evalkit.scoring.columns import by_question, group_value
 from evalkit.stats import paired as tests
 from evalkit.stats.differences import Differences
 from evalkit.stats.exchange import Sides, Units, compare_sides, units_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from evalkit.comparing.baseline import beside
-from evalkit.comparing.side import Side, side_of
+from evalkit.comparing.operand import Side, side_of
 from evalkit.errors import UsageError, unknown
 from evalkit.records import CellRecord, RunRecord
 

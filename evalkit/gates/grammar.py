@@ -27,7 +27,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from evalkit.errors import EvalkitError, nearest, unknown
-from evalkit.judging.certificate import requirement_problem
+from evalkit.gates.certified import requirement_problem
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records.names import GROUP, KEY, Group, ScoreName
 

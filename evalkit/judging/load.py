@@ -14,9 +14,9 @@ from evalkit import content
 from evalkit.errors import Problem, SpecError, unknown
 from evalkit.judging.rubric import MATERIAL, Rubric, is_path, named_files
 from evalkit.records.names import score_name
+from evalkit.spec.fields import shown
 from evalkit.spec.files import locate
 from evalkit.spec.judges import JudgeSpec
-from evalkit.spec.parts import shown
 from evalkit.spec.problems import sentence
 from evalkit.spec.source import Source, scan_yaml
 from evalkit.spec.suite import Suite

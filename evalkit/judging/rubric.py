@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from evalkit.spec.parts import Part, Text, Texts, shown
+from evalkit.spec.fields import Part, Text, Texts, shown
 
 SUFFIX = ".judge.yaml"
 Mode = Literal["pointwise", "binary", "pairwise"]

@@ -27,9 +27,9 @@ from evalkit.messages import plain, shown
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
-from evalkit.models.modules import import_function, source_file
 from evalkit.models.options import Declaration, Options, check
 from evalkit.models.remote.keys import redact
+from evalkit.modules import import_function, source_file
 
 RESPONSES_PER_BATCH = 256
 """The most responses in a batch; each batch is stored before the next one."""

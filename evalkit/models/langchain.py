@@ -16,7 +16,6 @@ from evalkit.exchange import Generation, Request, Response
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
-from evalkit.models.modules import import_function, source_file
 from evalkit.models.options import Declaration, check
 from evalkit.models.remote import chat_models, prompts
 from evalkit.models.remote.client import ClientConfig, Send, send_all
@@ -24,6 +23,7 @@ from evalkit.models.remote.failures import Advice
 from evalkit.models.remote.keys import ApiKey
 from evalkit.models.remote.options import RemoteOptions, Variable
 from evalkit.models.remote.usage import Usage
+from evalkit.modules import import_function, source_file
 
 Parameter = Literal[
     "max_new_tokens", "temperature", "top_p", "top_k", "seed", "repetition_penalty", "num_beams"

@@ -11,10 +11,10 @@ import pytest
 
 from evalkit.errors import EvalkitError
 from evalkit.exchange import unanswered
+from evalkit.plan import Cell
 from evalkit.pytest_plugin.ids import item_id
 from evalkit.pytest_plugin.session import EvalSession, session_of
 from evalkit.records import CellRecord, GateRecord, SampleRecord
-from evalkit.runner.plan import Cell
 
 Location = tuple[Path, int, str]
 
@@ -113,7 +113,7 @@ class EvalItem(pytest.Item):
 
     def first_error(self) -> str:
         """A line on the first sample of the cell without an answer, or ""."""
-        from evalkit.runner.score import first_unanswered
+        from evalkit.scoring.scorer import first_unanswered
 
         if not unanswered(self.record().statuses):
             return ""
@@ -176,7 +176,7 @@ class ScoresItem(EvalItem):
 
     def runtest(self) -> None:
         """Fail when more samples than allowed have no answer."""
-        from evalkit.runner.score import too_many_unanswered
+        from evalkit.scoring.scorer import too_many_unanswered
 
         reason = too_many_unanswered(self.cell.suite, self.record())
         if reason:

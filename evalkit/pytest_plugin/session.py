@@ -15,15 +15,15 @@ from evalkit.api import Run
 from evalkit.comparing.baseline import beside
 from evalkit.errors import StoreError, UnknownRunError, UsageError
 from evalkit.experiment import BaselineOptions, Experiment, Options
+from evalkit.models.resolve import fallback_notice
+from evalkit.plan import Cell, CellId, Plan
+from evalkit.provenance import new_run_id
 from evalkit.pytest_plugin.ids import WholeNames
 from evalkit.pytest_plugin.stash import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
+from evalkit.respond.direct import AskedModel
 from evalkit.runner.baseline import find_baseline, load_baseline
-from evalkit.runner.by_hand import AskedModel
-from evalkit.runner.plan import Cell, CellId, Plan
-from evalkit.runner.provenance import new_run_id
-from evalkit.runner.targets import fallback_notice
 from evalkit.spec.files import project_root
 from evalkit.spec.load import LoadedSuite
 from evalkit.spec.project import Project, find_project

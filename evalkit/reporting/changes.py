@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_cells
+from evalkit.comparing.operand import side_of
 from evalkit.comparing.scores import ScoreComparison, significant
-from evalkit.comparing.side import side_of
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, RunRecord
 from evalkit.reporting.bars import Axis, Bar

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.comparing.cells import CellComparison, Flip
 from evalkit.comparing.scores import ScoreComparison
-from evalkit.reporting import words
+from evalkit.reporting import formatting
 from evalkit.reporting.document import finite
 from evalkit.reporting.github import escaped, folded, table
 from evalkit.reporting.terminal import clean, plain
@@ -23,14 +23,14 @@ _HEADER = ("score", "A", "B", "B - A", "interval", "p", "p (Holm)", "W/T/L", "n"
 def p_value(p: float) -> str:
     """``0.0414``; ``< 0.0001`` where four decimals would say 0; a dash where there is none."""
     if not isfinite(p):
-        return words.ABSENT
+        return formatting.ABSENT
     return "< 0.0001" if p < 0.00005 else f"{p:.4f}"
 
 
 def outcomes(score: ScoreComparison) -> str:
     """Wins, ties and losses of B: ``15/180/5``; a dash where the score is no mean over samples."""
     if score.wins is None:
-        return words.ABSENT
+        return formatting.ABSENT
     return f"{score.wins}/{score.ties}/{score.losses}"
 
 
@@ -51,10 +51,10 @@ def comparison_lines(comparisons: Sequence[CellComparison]) -> list[str]:
 def _row(score: ScoreComparison) -> tuple[str, ...]:
     return (
         clean(score.score),
-        words.number(score.a),
-        words.number(score.b),
-        words.signed(score.difference) if isfinite(score.difference) else words.ABSENT,
-        words.interval(score.low, score.high),
+        formatting.number(score.a),
+        formatting.number(score.b),
+        formatting.signed(score.difference) if isfinite(score.difference) else formatting.ABSENT,
+        formatting.interval(score.low, score.high),
         p_value(score.p),
         p_value(score.adjusted),
         outcomes(score),
@@ -76,7 +76,7 @@ def _notes(scores: Sequence[ScoreComparison]) -> list[str]:
 def _flip_lines(flips: Sequence[Flip]) -> list[str]:
     if not flips:
         return []
-    count = words.plural(len(flips), "sample")
+    count = formatting.plural(len(flips), "sample")
     if len(flips) > MOST_FLIPS:
         return ["", f"  {count} flipped: right in one, wrong in the other"]
     width = min(max(len(clean(flip.id)) for flip in flips), 24)
@@ -102,7 +102,7 @@ def _cut(text: str, width: int) -> str:
 
 def comparison_markdown(comparisons: Sequence[CellComparison]) -> str:
     """The same in GitHub's Markdown, the samples that flipped folded."""
-    parts = [f"## {words.plural(len(comparisons), 'comparison')}"]
+    parts = [f"## {formatting.plural(len(comparisons), 'comparison')}"]
     for one in comparisons:
         parts.append(f"### {escaped(one.suite)}\n\nA: {escaped(one.a)}<br>B: {escaped(one.b)}")
         parts.append(table(_HEADER, [[escaped(cell) for cell in _row(s)] for s in one.scores]))
@@ -114,11 +114,11 @@ def comparison_markdown(comparisons: Sequence[CellComparison]) -> str:
                 for flip in one.flips
             ]
             flips = table(("sample", "A", "B", "target"), [[escaped(c) for c in r] for r in rows])
-            title = f"{words.plural(len(rows), 'sample')} flipped"
+            title = f"{formatting.plural(len(rows), 'sample')} flipped"
             parts.append(folded(title, flips))
         elif one.flips:
             parts.append(f"{len(one.flips):,} samples flipped.")
-    return words.encodable("\n\n".join(parts)) + "\n"
+    return formatting.encodable("\n\n".join(parts)) + "\n"
 
 
 def pairs_table(comparisons: Sequence[CellComparison]) -> str:

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evalkit.comparing.saved import pairs_of
+from evalkit.comparing.baseline_file import pairs_of
 from evalkit.records import CellRecord, RunRecord, ScoreName, ScoreRecord, SuiteRecord, analyses
 from evalkit.reporting.answers import values_of
 

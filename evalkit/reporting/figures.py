@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evalkit import tasks
-from evalkit.comparing.columns import group_value
 from evalkit.records import CellRecord, SampleRecord, SuiteRecord
 from evalkit.reporting.bars import Axis, axis
+from evalkit.scoring.columns import group_value
 
 BINS = 20
 MOST_HISTOGRAMS = 6

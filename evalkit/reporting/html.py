@@ -24,7 +24,7 @@ from evalkit.comparing.baseline import Baseline
 from evalkit.content import folder
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
-from evalkit.reporting import words
+from evalkit.reporting import formatting
 from evalkit.reporting.comparison import outcomes, p_value
 from evalkit.reporting.figures import OUTCOMES
 from evalkit.reporting.page import href, moment, page
@@ -83,7 +83,7 @@ def render_html(
         script=Markup(script),
         policy=_policy(style, script),
     )
-    return words.encodable(html)
+    return formatting.encodable(html)
 
 
 def write_html(
@@ -109,11 +109,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=words.number,
-        interval=words.interval,
-        signed=words.signed,
-        percent=words.percent,
-        duration=words.duration,
+        number=formatting.number,
+        interval=formatting.interval,
+        signed=formatting.signed,
+        percent=formatting.percent,
+        duration=formatting.duration,
         memory=lambda size: f"{size / 1e9:.2f} GB",
         moment=moment,
         count=lambda value: f"{value:,}",
@@ -127,9 +127,9 @@ def _environment() -> Environment:
         worst_case=worst_case,
         href=href,
         refusal_words=OUTCOMES,
-        share=lambda part, whole: f"{part / whole:.0%}" if whole else words.ABSENT,
-        brief=lambda seconds: words.ABSENT if seconds is None else f"{seconds:.3g} s",
-        rate=lambda tokens: words.ABSENT if tokens is None else f"{tokens:,.0f}",
+        share=lambda part, whole: f"{part / whole:.0%}" if whole else formatting.ABSENT,
+        brief=lambda seconds: formatting.ABSENT if seconds is None else f"{seconds:.3g} s",
+        rate=lambda tokens: formatting.ABSENT if tokens is None else f"{tokens:,.0f}",
     )
     return environment
 
@@ -164,7 +164,7 @@ def _settings(parameters: Mapping[str, Any]) -> str:
     """The parameters that were set, in one line: ``max_new_tokens 8, stop ["\\n"]``."""
     given = {name: value for name, value in parameters.items() if value not in (None, [], "")}
     named = [f"{name} {_pretty(value)}" for name, value in given.items()]
-    return ", ".join(named) or words.ABSENT
+    return ", ".join(named) or formatting.ABSENT
 
 
 def _pretty(value: Any) -> str:

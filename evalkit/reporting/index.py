@@ -13,8 +13,8 @@ from typing import Any
 
 from evalkit import tasks
 from evalkit.comparing.baseline import Baseline
+from evalkit.comparing.operand import row_digest
 from evalkit.comparing.rows import match_rows
-from evalkit.comparing.side import row_digest
 from evalkit.records import CellRecord, SampleRecord, SuiteRecord
 from evalkit.records.analyses import ConfusionMatrix, JudgedReport
 from evalkit.reporting.changes import before

@@ -9,7 +9,7 @@ from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_in
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
-from evalkit.reporting import words
+from evalkit.reporting import formatting
 from evalkit.reporting.changes import Change, changes
 from evalkit.reporting.comparison import p_value, pairs_table
 from evalkit.reporting.github import escaped, folded, table
@@ -48,7 +48,7 @@ def render_markdown(
     gates = judged_gates(run)
     unmet = [judged for judged in gates if judged.gate.verdict not in ("pass", "none")]
     met = [judged for judged in gates if judged.gate.verdict in ("pass", "none")]
-    passing = words.plural(run.verdicts["pass"], "passing gate")
+    passing = formatting.plural(run.verdicts["pass"], "passing gate")
     parts = [f"## {headline(run)}"]
     if run.status != "finished":
         parts.append(f"This run is **{escaped(run.status)}**: the numbers below are not complete.")
@@ -64,12 +64,12 @@ def render_markdown(
     if run.cells:
         parts.append(_cells(run))
     if pairs := [one for suite in run.suites for one in compare_in(run, suite, registry=registry)]:
-        parts.append(folded(words.plural(len(pairs), "comparison"), pairs_table(pairs)))
+        parts.append(folded(formatting.plural(len(pairs), "comparison"), pairs_table(pairs)))
     if met:
         gates_met = table(_GATE_HEADER, map(_gate_row, met))
         parts.append(folded(passing, gates_met))
     parts.append(f"<sub>evalkit run {escaped(run.id)}, {escaped(run.started)}</sub>")
-    return words.encodable("\n\n".join(parts)) + "\n"
+    return formatting.encodable("\n\n".join(parts)) + "\n"
 
 
 def write_markdown(
@@ -97,14 +97,14 @@ def append_summary(
 
 def _gate_row(judged: JudgedGate) -> Sequence[str]:
     cell, gate = judged
-    value = f"{words.number(gate.value)} {words.interval(gate.low, gate.high)}".strip()
+    value = f"{formatting.number(gate.value)} {formatting.interval(gate.low, gate.high)}".strip()
     return (
         _MARKS[gate.verdict],
         escaped(gate.rule),
         escaped(cell.suite),
         escaped(cell_name(cell)),
         escaped(value),
-        words.signed(gate.margin),
+        formatting.signed(gate.margin),
         escaped(gate.reason),
     )
 
@@ -112,13 +112,15 @@ def _gate_row(judged: JudgedGate) -> Sequence[str]:
 def _change_row(row: Change) -> Sequence[str]:
     score = row.score
     return (
-        {"fail": "❌ worse", "pass": "✅ better"}.get(row.tone, words.ABSENT),
+        {"fail": "❌ worse", "pass": "✅ better"}.get(row.tone, formatting.ABSENT),
         escaped(row.cell.suite),
         escaped(cell_name(row.cell)),
         escaped(score.score),
-        words.number(score.a),
-        words.number(score.b),
-        escaped(f"{words.signed(score.difference)} {words.interval(score.low, score.high)}"),
+        formatting.number(score.a),
+        formatting.number(score.b),
+        escaped(
+            f"{formatting.signed(score.difference)} {formatting.interval(score.low, score.high)}"
+        ),
         escaped(p_value(score.adjusted)),
     )
 
@@ -135,9 +137,9 @@ def _cells(run: RunRecord) -> str:
                 _MARKS[cell_verdict(cell)],
                 escaped(cell.suite),
                 escaped(cell_name(cell)),
-                escaped(score.name) if score else words.ABSENT,
-                words.number(score.value) if score else words.ABSENT,
-                escaped(words.interval(score.low, score.high)) if score else "",
+                escaped(score.name) if score else formatting.ABSENT,
+                formatting.number(score.value) if score else formatting.ABSENT,
+                escaped(formatting.interval(score.low, score.high)) if score else "",
                 str(cell.n) if cell.scored == cell.n else f"{cell.scored} of {cell.n}",
                 escaped(cell.error or losses),
             )

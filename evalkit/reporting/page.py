@@ -14,7 +14,7 @@ from evalkit.comparing.scores import ScoreComparison
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, GateRecord, ModelRecord, RunRecord, ScoreRecord, SuiteRecord
 from evalkit.records.names import ScoreName
-from evalkit.reporting import words
+from evalkit.reporting import formatting
 from evalkit.reporting.analyses import (
     ClassReport,
     Confusion,
@@ -191,7 +191,7 @@ def href(suite: str, **more: str | int) -> str:
     """The address of a suite in the page, with what is to be shown of it."""
     pairs = {"suite": suite, **more}
     return "#" + "&".join(
-        f"{key}={quote(words.encodable(str(value)), safe='')}" for key, value in pairs.items()
+        f"{key}={quote(formatting.encodable(str(value)), safe='')}" for key, value in pairs.items()
     )
 
 
@@ -314,7 +314,12 @@ def _facts(run: RunRecord) -> list[tuple[str, str]]:
     models = len({cell.model for cell in run.cells})
     facts = [
         ("started", moment(run.started)),
-        ("took", words.duration(wall) if (wall := wall_seconds(run)) is not None else words.ABSENT),
+        (
+            "took",
+            formatting.duration(wall)
+            if (wall := wall_seconds(run)) is not None
+            else formatting.ABSENT,
+        ),
         ("suites", f"{suites:,}"),
         ("models", f"{models:,}"),
         ("cells", f"{len(run.cells):,}"),
@@ -338,7 +343,7 @@ def moment(text: str | None) -> str:
     try:
         return _moment(text or "").astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
     except ValueError:
-        return text or words.ABSENT
+        return text or formatting.ABSENT
 
 
 def _moment(text: str) -> datetime:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from evalkit.comparing.parity import Difference, Parity
-from evalkit.reporting import words
+from evalkit.reporting import formatting
 from evalkit.reporting.comparison import (
     comparison_document,
     comparison_lines,
@@ -77,7 +77,7 @@ def _sentences(one: Parity) -> list[str]:
              for name, error in zip("AB", one.errors, strict=True) if error]  # fmt: skip
     count = len(one.differences)
     share = f" ({count / one.n:.1%})" if one.n else ""
-    said.append(f"{count} of {words.plural(one.n, 'answer')} differ{share}")
+    said.append(f"{count} of {formatting.plural(one.n, 'answer')} differ{share}")
     wins = sum(d.won is True for d in one.differences)
     losses = sum(d.won is False for d in one.differences)
     said.append(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
-from evalkit.reporting import words
+from evalkit.reporting import formatting
 
 WORST_FIRST = ("fail", "error", "inconclusive", "pass", "none")
 """Verdicts from the one to look at first to the one that needs no look."""
@@ -71,7 +71,7 @@ def worst_case(score: ScoreRecord | None) -> str:
     """Between what a score lies whatever became of the lost samples; "" when none is lost."""
     if score is None or score.worst_low is None or score.worst_high is None:
         return ""
-    bounds = f"{words.number(score.worst_low)} to {words.number(score.worst_high)}"
+    bounds = f"{formatting.number(score.worst_low)} to {formatting.number(score.worst_high)}"
     return f"{bounds} with the {score.lost:,} lost at their worst and best"
 
 

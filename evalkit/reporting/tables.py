@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.answers import values_of
-from evalkit.reporting.words import encodable
+from evalkit.reporting.formatting import encodable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 
 from evalkit.records import CellRecord, RunRecord
 from evalkit.records.analyses import JudgedReport
-from evalkit.reporting import words
+from evalkit.reporting import formatting
 from evalkit.reporting.summary import (
     cell_name,
     cell_verdict,
@@ -67,16 +67,16 @@ def _judged(run: RunRecord, cell: CellRecord) -> list[str]:
         score = cell.scores.get(name)
         if score and (not main or name != main.name):
             lines.append(
-                f"judged {clean(name)} {plain(words.number(score.value))}"
-                f" {plain(words.interval(score.low, score.high))}"
-                f" of {plain(words.number(score.range_low))} to"
-                f" {plain(words.number(score.range_high))}, n {score.n}"
+                f"judged {clean(name)} {plain(formatting.number(score.value))}"
+                f" {plain(formatting.interval(score.low, score.high))}"
+                f" of {plain(formatting.number(score.range_low))} to"
+                f" {plain(formatting.number(score.range_high))}, n {score.n}"
             )
         for key, made in report.corrected.items():
             who = "rules'" if report.judges[0].judge == "rules" else "judge's"
             lines.append(
-                f"corrected {clean(key)} {plain(words.number(made.value))}"
-                f" {plain(words.interval(made.low, made.high))}, by the {who} errors on"
+                f"corrected {clean(key)} {plain(formatting.number(made.value))}"
+                f" {plain(formatting.interval(made.low, made.high))}, by the {who} errors on"
                 f" {_cases(report)} labelled cases"
             )
     return lines
@@ -94,8 +94,8 @@ def _row(run: RunRecord, cell: CellRecord) -> tuple[str, ...]:
         _MARKS[cell_verdict(cell)],
         clean(cell_name(cell)),
         clean(score.name) if score else "",
-        plain(words.number(score.value)) if score else "",
-        plain(words.interval(score.low, score.high)) if score else "",
+        plain(formatting.number(score.value)) if score else "",
+        plain(formatting.interval(score.low, score.high)) if score else "",
         str(cell.n) if cell.scored == cell.n else f"{cell.scored}/{cell.n}",
         f"{passed} of {len(counted(cell))}" if counted(cell) else "none",
     )
@@ -146,10 +146,10 @@ def _fit(text: str, size: int) -> str:
 
 def plain(number: str) -> str:
     """Dash and minus as every terminal can write them."""
-    return number.replace(words.ABSENT, "-").replace(words.MINUS, "-")
+    return number.replace(formatting.ABSENT, "-").replace(formatting.MINUS, "-")
 
 
 def clean(text: str) -> str:
     """One printable line: what comes from data must not steer a terminal."""
-    line = " ".join(words.encodable(text).split())
+    line = " ".join(formatting.encodable(text).split())
     return "".join(char if char.isprintable() else "\ufffd" for char in line)

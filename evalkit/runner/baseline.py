@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.comparing.baseline import Baseline, CellName
+from evalkit.comparing.baseline_file import read_run
+from evalkit.comparing.operand import row_digest
 from evalkit.comparing.rows import digest_of, match_rows
-from evalkit.comparing.saved import read_run
-from evalkit.comparing.side import row_digest
 from evalkit.errors import UnknownRunError, UsageError
+from evalkit.judging.judge_set import Bench
 from evalkit.metrics.registry import BUILT_IN, Registry
+from evalkit.plan import Cell
 from evalkit.records import CellRecord, RunRecord, SuiteRecord
-from evalkit.runner.bench import Bench
-from evalkit.runner.plan import Cell
 from evalkit.store import Store
 
 FIRST_RUN = (

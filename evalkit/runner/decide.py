@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from evalkit import gates
+from evalkit.comparing.operand import Paired, Side, side_of
 from evalkit.comparing.scores import ScoreComparison, compare_score
-from evalkit.comparing.side import Paired, Side, side_of
 from evalkit.errors import UsageError
+from evalkit.judging.certificates import objection
 from evalkit.metrics.registry import Registry
-from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
+from evalkit.plan import CellId
+from evalkit.records import CellRecord, GateRecord, RunRecord
 from evalkit.records.names import base_of
 from evalkit.runner.baseline import FIRST_RUN, Reference
-from evalkit.runner.certified import Standing, objection
-from evalkit.runner.plan import Cell, CellId
-from evalkit.runner.score import too_many_unanswered
+from evalkit.scoring.scored_cell import ScoredCell
+from evalkit.scoring.scorer import too_many_unanswered
 from evalkit.stats.differences import ends_at
 from evalkit.store import Store
-
-
-@dataclass
-class Decided:
-    """A cell that is scored, before its gates: what they need to be decided.
-
-    scores: by confidence, for every confidence that a gate of the suite asks for. keys: by sample
-    and answer, where the response is stored; None where it is not. first_unanswered: why
-    the first sample without an answer has none, shortened. distrust: why a score that others gave
-    (judges, readers) cannot be trusted, by its name. standings: the judges of each judged score.
-    """
-
-    cell: Cell
-    record: CellRecord
-    position: int
-    scores: dict[float, dict[str, ScoreRecord]] = field(default_factory=dict)
-    keys: list[list[str | None]] = field(default_factory=list)
-    first_unanswered: str = ""
-    distrust: dict[str, str] = field(default_factory=dict)
-    standings: dict[str, list[Standing]] = field(default_factory=dict)
-
-    def add(self, made: Callable[[float], Mapping[str, ScoreRecord]]) -> None:
-        """Add scores at every confidence that is looked at. made: from one to scores by name."""
-        self.record.scores.update(made(0.95))
-        for confidence, scores in self.scores.items():
-            scores.update(made(confidence))
 
 
 class Relations:
@@ -184,16 +159,7 @@ class Relations:
         return self._sides[name]
 
 
-def compares_samples(rules: Sequence[gates.Gate]) -> bool:
-    """Whether deciding gates takes the samples of cells: paired differences at a confidence."""
-    return any(
-        gate.confidence is not None and term.reference.target
-        for gate in rules
-        for term in gate.terms
-    )
-
-
-def decide(decided: Sequence[Decided], relations: Relations) -> None:
+def decide(decided: Sequence[ScoredCell], relations: Relations) -> None:
     """Give every cell its verdicts; gates may look at other cells, so all are scored first."""
     for done in decided:
         done.record.gates = [_verdict(gate, done, relations) for gate in done.cell.gates]
@@ -215,7 +181,7 @@ def _grown(both: Paired) -> list[str]:
     return [f"{both.new} new, {both.gone} gone", *changed] if both.new or both.gone else changed
 
 
-def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecord:
+def _verdict(gate: gates.Gate, done: ScoredCell, relations: Relations) -> GateRecord:
     record = done.record
     distrust = too_many_unanswered(done.cell.suite, record)
     if distrust and done.first_unanswered:

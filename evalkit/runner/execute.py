@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.comparing.columns import scored
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Request, Response, Status
+from evalkit.gates.samples import compares_samples
+from evalkit.judging.judge_set import Bench, missing_judge
+from evalkit.judging.refusals import certify
+from evalkit.judging.stage import is_graded, judge
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
+from evalkit.models.model_errors import blamed
 from evalkit.models.options import Thinking
 from evalkit.models.thinking import spoken, thinking_of
 from evalkit.models.weight_cache import LoadedModels, group_by_weights
+from evalkit.plan import Cell, Plan
+from evalkit.provenance import now
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -23,22 +29,19 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
+from evalkit.respond.cells import Asked, Respondent, announce, prepare
+from evalkit.respond.offline import identified
+from evalkit.respond.progress import Progress, Silent
 from evalkit.runner.allow_code import isolation_of, refusal
 from evalkit.runner.baseline import Reference
-from evalkit.runner.bench import Bench, missing_judge
-from evalkit.runner.blame import blamed
-from evalkit.runner.decide import Decided, Relations, compares_samples, decide
-from evalkit.runner.judge import is_graded, judge
+from evalkit.runner.decide import Relations, decide
 from evalkit.runner.memory import Peaks
-from evalkit.runner.outcomes import answer_of
-from evalkit.runner.plan import Cell, Plan
-from evalkit.runner.progress import Progress, Silent
-from evalkit.runner.provenance import now
-from evalkit.runner.recall import identified
-from evalkit.runner.refusals import certify
-from evalkit.runner.respond import Asked, Respondent, announce, prepare
-from evalkit.runner.score import Scorer, first_unanswered, statuses
-from evalkit.runner.vocabulary import metric_names, missing_for_metrics
+from evalkit.runner.validate import missing_for_metrics
+from evalkit.scoring.columns import scored
+from evalkit.scoring.metric_names import metric_names
+from evalkit.scoring.samples import answer_of
+from evalkit.scoring.scored_cell import ScoredCell
+from evalkit.scoring.scorer import Scorer, first_unanswered, statuses
 from evalkit.spec.data import Sample
 from evalkit.store import Store
 
@@ -104,7 +107,7 @@ def _scored(
     use_cache: bool,
     progress: Progress,
     loaded: LoadedModels,
-) -> list[Decided]:
+) -> list[ScoredCell]:
     """The cells of all models. loaded: the models in memory."""
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
@@ -180,7 +183,7 @@ def _score(
     plan: Plan,
     thinking: Thinking,
     progress: Progress,
-) -> Decided:
+) -> ScoredCell:
     cell = asked.cell
     responses = store.responses(list(asked.distinct))
     repeats = cell.suite.repeats
@@ -223,7 +226,7 @@ def _score(
     levels = {gate.confidence for gate in cell.gates} - {None}
     stored = [[key if key in responses else None for key in of_sample] for of_sample in keys]
     by_level: dict[float, dict[str, ScoreRecord]] = {level: {} for level in levels if level}
-    done = Decided(cell, record, position, by_level, stored, first_unanswered(samples, 160))
+    done = ScoredCell(cell, record, position, by_level, stored, first_unanswered(samples, 160))
     done.add(scorer.scores)
     if cell.suite.kind.grades_refusals and cell.suite.refusals.method == "rules":
         certify(done, samples, plan.bench)
@@ -254,7 +257,7 @@ def _broken_checks(cell: Cell, samples: Sequence[SampleRecord]) -> dict[str, int
     return counts
 
 
-def _broken(cell: Cell, position: int, error: str, store: Store, run: RunRecord) -> Decided:
+def _broken(cell: Cell, position: int, error: str, store: Store, run: RunRecord) -> ScoredCell:
     """A cell whose model cannot be asked at all."""
     record = CellRecord(
         suite=cell.suite.suite,
@@ -271,7 +274,7 @@ def _broken(cell: Cell, position: int, error: str, store: Store, run: RunRecord)
         unanswered=len(cell.dataset.samples),
     )
     store.add_cell(run.id, position, record, [])
-    return Decided(cell, record, position)
+    return ScoredCell(cell, record, position)
 
 
 def _suite_records(plan: Plan) -> dict[str, SuiteRecord]:

@@ -9,8 +9,8 @@ from typing import Any
 from evalkit.errors import SpecError
 from evalkit.exchange import Request
 from evalkit.models.base import Model
+from evalkit.plan import Cell, requests_of
 from evalkit.records import RunRecord, SampleRecord
-from evalkit.runner.plan import Cell, requests_of
 from evalkit.store import Store, digest, response_key
 
 

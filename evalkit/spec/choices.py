@@ -17,7 +17,7 @@ from evalkit.errors import nearest
 from evalkit.spec.readers import Complaints
 
 if TYPE_CHECKING:
-    from evalkit.spec.origin import Rows
+    from evalkit.spec.sources import Rows
 
 _Choices = tuple[str, ...]
 

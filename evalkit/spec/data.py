@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.errors import Problem, SpecError, nearest, unknown
 from evalkit.spec.choices import as_text, settle_choices
-from evalkit.spec.origin import Rows, rows_of_file, rows_of_hub, rows_of_suite
+from evalkit.spec.sources import Rows, rows_of_file, rows_of_hub, rows_of_suite
 from evalkit.spec.suite import Suite
 from evalkit.tasks import Task
 from evalkit.written.numbers import one_of

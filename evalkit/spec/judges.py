@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, StrictBool, model_validator
 
-from evalkit.spec.parts import Count, GenerationSpec, Part, Text, Texts, shown
+from evalkit.spec.fields import Count, GenerationSpec, Part, Text, Texts, shown
 
 Method = Literal["choice", "structured", "text"]
 Aggregate = Literal["mean", "median", "majority"]

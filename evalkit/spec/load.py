@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from evalkit.errors import Problem, SpecError
 from evalkit.spec.cells import looks_like_list
 from evalkit.spec.data import Dataset, read_data
-from evalkit.spec.draft import Draft
+from evalkit.spec.editable import Draft
+from evalkit.spec.fields import shown
 from evalkit.spec.files import SUFFIXES, project_root
-from evalkit.spec.parts import shown
 from evalkit.spec.prompts import Variant, check_variants
 from evalkit.spec.readers import is_textual
 from evalkit.spec.repair import repair

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from evalkit import tasks
 from evalkit.errors import nearest, unknown
-from evalkit.spec.parts import shown
+from evalkit.spec.fields import shown
 
 Path = tuple[Any, ...]
 

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from evalkit.errors import Problem, SpecError, UsageError, unknown
+from evalkit.spec.fields import shown
 from evalkit.spec.files import project_root
-from evalkit.spec.parts import shown
 from evalkit.spec.scalars import scalar
 from evalkit.spec.source import Source, scan_yaml
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from evalkit.errors import Problem
-from evalkit.spec.draft import Draft
+from evalkit.spec.editable import Draft
 from evalkit.spec.problems import guessed_key, sentence
 from evalkit.spec.suite import Suite, suite_of
 from evalkit.tasks import PLAINEST, Task, find, names

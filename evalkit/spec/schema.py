@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from evalkit import tasks
-from evalkit.spec.parts import CHECKS
+from evalkit.spec.fields import CHECKS
 from evalkit.spec.suite import suite_of
 
 Schema = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from evalkit.spec.parts import Count, Part, Text, Texts
+from evalkit.spec.fields import Count, Part, Text, Texts
 
 
 class DataSpec(Part):

@@ -12,8 +12,8 @@ from typing import Any
 from evalkit.errors import Problem, SpecError, unknown
 from evalkit.spec.data import Dataset, Sample, make_samples, shuffled
 from evalkit.spec.groups import group_of
-from evalkit.spec.origin import rows_of_file, rows_of_hub, rows_of_suite
 from evalkit.spec.sections import ShotsSpec
+from evalkit.spec.sources import rows_of_file, rows_of_hub, rows_of_suite
 from evalkit.spec.suite import Suite
 
 Content = tuple[str, ...]

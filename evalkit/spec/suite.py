@@ -29,8 +29,7 @@ from pydantic import (
 
 from evalkit import tasks
 from evalkit.errors import Problem, UsageError
-from evalkit.spec.judges import JudgeSpec
-from evalkit.spec.parts import (
+from evalkit.spec.fields import (
     Answer,
     Check,
     Count,
@@ -43,6 +42,7 @@ from evalkit.spec.parts import (
     metric_from,
     shown,
 )
+from evalkit.spec.judges import JudgeSpec
 from evalkit.spec.sections import DataSpec, PromptSpec, RefusalsSpec, SandboxSpec
 from evalkit.spec.source import Source
 from evalkit.written.forms import form

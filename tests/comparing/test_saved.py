@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU
 
-from evalkit.comparing.saved import read_run
+from evalkit.comparing.baseline_file import read_run
+from evalkit.comparing.operand import Side, side_of
 from evalkit.comparing.scores import ScoreComparison, compare_score
-from evalkit.comparing.side import Side, side_of
+from evalkit.metrics.custom_function import OwnMetric
 from evalkit.metrics.entry import Metric
-from evalkit.metrics.own import OwnMetric
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import (
     Answer,

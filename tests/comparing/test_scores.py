@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from evalkit.comparing.baseline_file import read_run
 from evalkit.comparing.cells import compare_cells
-from evalkit.comparing.saved import read_run
+from evalkit.comparing.operand import Side, side_of
 from evalkit.comparing.scores import compare_score
-from evalkit.comparing.side import Side, side_of
 from evalkit.errors import UsageError
 from evalkit.metrics.base import Columns, Score
 from evalkit.metrics.entry import Metric

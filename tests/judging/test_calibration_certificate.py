@@ -21,11 +21,11 @@ from evalkit.judging.certificate import (
     shortfalls,
     write_certificate,
 )
+from evalkit.judging.certificates import Standing, corrected, objection
 from evalkit.judging.load import Judged
 from evalkit.judging.rubric import Rubric
 from evalkit.judging.scores import judged_score
 from evalkit.records import ScoreRecord
-from evalkit.runner.certified import Standing, corrected, objection
 from evalkit.spec.judges import JudgeSpec
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from evalkit.judging.judge_set import declared_judges
 from evalkit.judging.load import rubric_from
 from evalkit.judging.rubric import Rubric, named_files
-from evalkit.runner.bench import declared_judges
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.judges import JudgeSpec
 from evalkit.spec.load import load_suite
 from evalkit.spec.project import read_project

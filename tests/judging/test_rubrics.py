@@ -12,7 +12,7 @@ from evalkit.judging.load import known_rubrics, load_rubric
 from evalkit.judging.prompts import material, questions
 from evalkit.judging.rubric import Rubric, named_files
 from evalkit.judging.schema import rubric_schema
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import load_checked
 from tests.spec.loading import read_yaml
 

@@ -8,7 +8,7 @@ import pytest
 from evalkit.metrics import Columns
 from evalkit.metrics.probabilistic import calibration_error, calibration_interval
 from evalkit.metrics.registry import Registry
-from evalkit.runner.dependent import Units, dependent
+from evalkit.scoring.clustered import Units, dependent
 from evalkit.stats.intervals import wilson
 
 Rng = np.random.Generator

@@ -15,8 +15,8 @@ from evalkit.errors import SpecError
 from evalkit.metrics import Columns, build, catalogue, compute
 from evalkit.metrics.base import Score, rounded, within_range
 from evalkit.metrics.weighted import weighted
-from evalkit.runner.measure import score_record
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
+from evalkit.scoring.measure import score_record
 from evalkit.spec.load import load_checked
 
 

@@ -17,7 +17,7 @@ from evalkit.metrics.base import Score
 from evalkit.metrics.catalogue import METRICS
 from evalkit.metrics.registry import BUILT_IN
 from evalkit.metrics.run import why_not
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import load_checked
 from tests.metrics.conftest import NoSynonyms
 

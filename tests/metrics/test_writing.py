@@ -11,7 +11,7 @@ from evalkit.checks import run_check
 from evalkit.metrics import Columns, compute, run_metric
 from evalkit.metrics.analyses import confusion_matrix
 from evalkit.metrics.writing import characters, composed, folded, spaced
-from evalkit.spec.parts import Check
+from evalkit.spec.fields import Check
 
 TEXTS = ["Tiếng Việt", "café à la crème", "Åse", "각하", "Ελλάδα ΰ", "क़लम", "ガギグ", "Ǘber naïve"]
 

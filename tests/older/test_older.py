@@ -14,13 +14,13 @@ from sklearn.metrics import f1_score
 
 from evalkit import Run, evaluate
 from evalkit.api import compare
+from evalkit.comparing.baseline_file import read_run
 from evalkit.comparing.cells import compare_in
-from evalkit.comparing.saved import read_run
+from evalkit.comparing.operand import side_of
 from evalkit.comparing.scores import compare_score
-from evalkit.comparing.side import side_of
 from evalkit.metrics import Columns
+from evalkit.metrics.custom_function import OwnMetric
 from evalkit.metrics.entry import Metric
-from evalkit.metrics.own import OwnMetric
 from evalkit.metrics.registry import Registry
 from evalkit.records import CodeRun, Group, ScoreName
 from evalkit.reporting.document import document

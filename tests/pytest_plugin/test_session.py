@@ -308,14 +308,14 @@ def test_a_run_is_saved_only_under_a_name_that_finds_it(
 def test_the_model_nobody_named_is_told(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import evalkit.runner.targets
+    import evalkit.models.resolve
 
     named = project.runpytest_inprocess("suites")
     named.stdout.no_fnmatch_line("*No model was named*")
     project.path.joinpath("evalkit.yaml").unlink()
     # The real one takes a package and seconds; that it cannot be loaded is told beside it.
     monkeypatch.setitem(
-        evalkit.runner.targets.registry.BUILTIN_MODELS,
+        evalkit.models.resolve.registry.BUILTIN_MODELS,
         "smollm2",
         {"model": "./nowhere"},
     )

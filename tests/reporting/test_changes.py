@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evalkit.comparing.baseline import beside
-from evalkit.comparing.saved import read_run
+from evalkit.comparing.baseline_file import read_run
 from evalkit.records import RunRecord
 from evalkit.reporting.changes import changes
 from evalkit.reporting.document import write_json

@@ -12,7 +12,7 @@ from evalkit.api import Run
 from evalkit.cli import main
 from evalkit.errors import UsageError
 from evalkit.records import RunRecord
-from evalkit.reporting.words import encodable
+from evalkit.reporting.formatting import encodable
 
 from ..samples import changed
 

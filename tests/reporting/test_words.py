@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from evalkit.reporting import words
+from evalkit.reporting import formatting as words
 from evalkit.reporting.page import moment
 
 

@@ -11,7 +11,7 @@ import evalkit.judging.load as rubrics
 from evalkit import evaluate, gates
 from evalkit.cli import main
 from evalkit.errors import SpecError
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import LoadedSuite, load_checked
 
 SUITE = """\

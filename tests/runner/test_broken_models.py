@@ -13,8 +13,8 @@ from evalkit import evaluate
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.weight_cache import LoadedModels
-from evalkit.runner.asking import Errand
-from evalkit.runner.progress import Silent
+from evalkit.respond.client import Errand
+from evalkit.respond.progress import Silent
 from evalkit.store import Store
 
 SUITE: dict[str, Any] = {

@@ -364,7 +364,7 @@ def test_prompts_and_suites_are_known_by_name(run: Callable[..., Run], tmp_path:
 
 
 def test_nothing_secret_is_stored(run: Callable[..., Run], tmp_path: Path) -> None:
-    from evalkit.runner.provenance import provenance
+    from evalkit.provenance import provenance
 
     command = ["pytest", "--eval-model", "openai:m?api_key=sk-123&api_key_env=MY_KEY"]
     kept = str(provenance(tmp_path, command)["command"])
@@ -433,7 +433,7 @@ def test_a_run_passes_only_when_its_tests_would(run: Callable[..., Run]) -> None
 
 
 def test_one_stop_text_is_one_text() -> None:
-    from evalkit.runner.by_hand import generation_of
+    from evalkit.respond.direct import generation_of
 
     assert generation_of({"stop": "###"}).stop == ("###",)
     assert generation_of({"stop": ["a", "b"]}).stop == ("a", "b")

@@ -12,7 +12,7 @@ from evalkit import Run, evaluate
 from evalkit.metrics import build, qa, translation
 from evalkit.metrics.base import Score
 from evalkit.metrics.catalogue import METRICS
-from evalkit.runner.measure import score_record
+from evalkit.scoring.measure import score_record
 
 ROWS = [{"id": f"q{i}", "q": f"question {i}", "a": "yes"} for i in range(20)]
 

@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 from evalkit import Run, SpecError, evaluate
 from evalkit.api import compare
 from evalkit.comparing.cells import compare_cells
-from evalkit.comparing.side import side_of
+from evalkit.comparing.operand import side_of
 from evalkit.records import Group, ScoreName, score_name
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "results.schema.json"

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit import evaluate
 from evalkit.records import Group, SampleRecord
-from evalkit.runner.measure import Part, parts_of
+from evalkit.scoring.measure import Part, parts_of
 
 from ..samples import sample_record
 

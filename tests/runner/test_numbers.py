@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evalkit import SpecError, evaluate
-from evalkit.comparing.side import side_of
+from evalkit.comparing.operand import side_of
 
 ROWS = [
     # what the model writes, the target, whether it is right

@@ -13,8 +13,8 @@ from evalkit import Run, SpecError, UsageError, evaluate
 from evalkit.cli import main
 from evalkit.metrics import Columns, Score, run_metric
 from evalkit.metrics.catalogue import Metric
+from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
-from evalkit.runner.own import project_metrics
 from evalkit.spec.project import find_project
 
 MODULE = '''

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from evalkit import evaluate
+from evalkit.comparing.operand import side_of
 from evalkit.comparing.scores import compare_score
-from evalkit.comparing.side import side_of
 
 ANSWERS = {"he": "yes", "she": "no", "old": "yes", "young": "yes", "far": "yes", "near": "no"}
 

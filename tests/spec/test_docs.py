@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from evalkit import tasks
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
+from evalkit.spec.fields import CHECKS, GenerationSpec
 from evalkit.spec.load import load_suite
-from evalkit.spec.parts import CHECKS, GenerationSpec
 from evalkit.spec.project import read_project
 from evalkit.spec.source import parse_yaml
 from evalkit.spec.suite import Suite

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import SpecError
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import load_suite
 
 from .loading import load_data

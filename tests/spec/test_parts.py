@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from evalkit import exchange, tasks
 from evalkit.answers.pieces import parse_path
-from evalkit.spec.parts import (
+from evalkit.spec.fields import (
     CHECKS,
     Answer,
     Check,

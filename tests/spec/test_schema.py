@@ -12,9 +12,9 @@ from hypothesis import given, settings
 
 from evalkit import content, tasks
 from evalkit.errors import SpecError
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.validate import vocabulary
+from evalkit.spec.fields import CHECKS, GenerationSpec
 from evalkit.spec.load import load_checked, load_suite
-from evalkit.spec.parts import CHECKS, GenerationSpec
 from evalkit.spec.schema import suite_schema
 from evalkit.spec.sections import PromptSpec, ShotsSpec
 from evalkit.spec.suite import Suite, suite_of

@@ -8,13 +8,13 @@ from itertools import combinations
 
 from evalkit.errors import EvalkitError
 from evalkit.exchange import Request, Response, Status
+from evalkit.judging.judge_set import Bench, Judge
 from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question, material, questions
 from evalkit.judging.reply import Reply
 from evalkit.messages import last_question
 from evalkit.records import SampleRecord
-from evalkit.runner.bench import Bench, Judge
-from evalkit.runner.decide import Decided
+from evalkit.scoring.scored_cell import ScoredCell
 
 TARGET = "target"
 Place = tuple[int, int]
@@ -28,7 +28,7 @@ class GradedCell:
     chosen: the ids of those to grade, by score. places: which of their answers, where not all.
     """
 
-    done: Decided
+    done: ScoredCell
     chosen: dict[str, set[str]] = field(default_factory=dict)
     places: dict[str, set[Place]] = field(default_factory=dict)
 

@@ -10,13 +10,13 @@ from importlib import import_module
 from itertools import compress
 from typing import Any
 
-from evalkit.comparing.columns import columns_of
 from evalkit.exchange import unanswered
 from evalkit.metrics.registry import Registry
 from evalkit.records import Analysis, CellRecord, SampleRecord, ScoreRecord
-from evalkit.runner.measure import Measure, score_record
-from evalkit.runner.repeated import flake_rate, joined
-from evalkit.runner.vocabulary import FLAKE_RATE, computed_metrics, has_flake_rate
+from evalkit.scoring.columns import columns_of
+from evalkit.scoring.measure import Measure, score_record
+from evalkit.scoring.metric_names import FLAKE_RATE, computed_metrics, has_flake_rate
+from evalkit.scoring.repeats import flake_rate, joined
 from evalkit.spec.suite import Suite
 
 

@@ -9,14 +9,14 @@ from itertools import accumulate, compress
 from types import MappingProxyType
 from typing import Any
 
-from evalkit.comparing.columns import by_question, group_value
 from evalkit.metrics.base import Columns, Result, Score, within_range
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import Registry
 from evalkit.records import NoValue, SampleRecord, ScoreRecord
 from evalkit.records.names import Group, ScoreName
-from evalkit.runner.dependent import Units, dependent
-from evalkit.runner.failures import computed, has_failed
+from evalkit.scoring.clustered import Units, dependent
+from evalkit.scoring.columns import by_question, group_value
+from evalkit.scoring.failures import computed, has_failed
 from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import worst_case
 

@@ -9,11 +9,11 @@ from time import perf_counter
 from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Batch, Model
+from evalkit.models.model_errors import blamed
 from evalkit.models.weight_cache import LoadedModels
-from evalkit.runner.blame import blamed
-from evalkit.runner.plan import Cell, requests_of
-from evalkit.runner.progress import Progress, total_work, work
-from evalkit.runner.recall import identified
+from evalkit.plan import Cell, requests_of
+from evalkit.respond.offline import identified
+from evalkit.respond.progress import Progress, total_work, work
 from evalkit.store import Store, digest, response_key
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import product
 
 from evalkit.exchange import Reading, Request, Response, Status
+from evalkit.judging.questions import GradedCell
 from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.build import joined
 from evalkit.metrics.registry import BUILT_IN
 from evalkit.records import SampleRecord, ScoreRecord
-from evalkit.runner.asking import Errand
-from evalkit.runner.measure import Measure
-from evalkit.runner.questions import GradedCell
-from evalkit.runner.reference import reference_models
+from evalkit.respond.client import Errand
+from evalkit.scoring.measure import Measure
+from evalkit.scoring.reference_models import reference_models
 
 
 @dataclass(slots=True)

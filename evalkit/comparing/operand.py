@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit import tasks
-from evalkit.comparing.columns import columns_of, scored
 from evalkit.comparing.rows import digest_of, match_rows
 from evalkit.metrics.base import Columns
 from evalkit.records import CellRecord, Kept, RunRecord, SampleRecord, SuiteRecord
 from evalkit.records.names import base_of
+from evalkit.scoring.columns import columns_of, scored
 
 Floats = NDArray[np.float64]
 

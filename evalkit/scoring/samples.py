@@ -11,7 +11,7 @@ from evalkit.checks import run_check
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.thinking import THOUGHT, UNFINISHED, WHY
 from evalkit.records import Answer, Choices, Likelihood
-from evalkit.runner.extract import extract
+from evalkit.scoring.extract import extract
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Sample
 from evalkit.spec.prompts import options

@@ -10,9 +10,9 @@ from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Model
 from evalkit.models.thinking import spoken, thinking_of
 from evalkit.models.weight_cache import LoadedModels
-from evalkit.runner.progress import Progress, total_work
-from evalkit.runner.recall import identified
-from evalkit.runner.respond import Requests, Respondent
+from evalkit.respond.cells import Requests, Respondent
+from evalkit.respond.offline import identified
+from evalkit.respond.progress import Progress, total_work
 from evalkit.store import Store, digest, response_key
 
 

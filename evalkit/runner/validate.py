@@ -15,11 +15,16 @@ from evalkit import gates
 from evalkit.answers.refusal_rules import RATES
 from evalkit.errors import Problem, unknown
 from evalkit.judging.load import REFUSALS, Judged, missing_columns, read_judges
-from evalkit.metrics.catalogue import RETIRED, default_metrics, missing_package
+from evalkit.metrics.catalogue import RETIRED, missing_package
+from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
 from evalkit.records import Group, ScoreName, base_of
-from evalkit.runner.own import project_metrics
-from evalkit.runner.reference import check_reference, reference_models
+from evalkit.scoring.metric_names import (
+    FLAKE_RATE,
+    has_flake_rate,
+    metric_names,
+)
+from evalkit.scoring.reference_models import check_reference
 from evalkit.spec.data import Dataset
 from evalkit.spec.groups import groups_of
 from evalkit.spec.inputs import INPUT
@@ -281,45 +286,6 @@ def _range(
 
 def _settings(suite: Suite, metric: str) -> Mapping[str, Any]:
     return next((spec.settings for spec in suite.metrics if spec.name == metric), {})
-
-
-def metric_names(suite: Suite) -> tuple[str, ...]:
-    """The metrics of a suite: those it names, else the defaults of its task."""
-    named = tuple(spec.name for spec in suite.metrics)
-    if named:
-        return named
-    return default_metrics(suite.kind, has=columns_present(suite))
-
-
-def computed_metrics(suite: Suite) -> list[str]:
-    """Those of them that are made from the answers alone: no other model has to read these."""
-    others = reference_models(suite)
-    return [name for name in metric_names(suite) if name not in others]
-
-
-FLAKE_RATE = "flake_rate"
-"""The share of questions whose answers are neither all right nor all wrong."""
-
-
-def has_flake_rate(suite: Suite) -> bool:
-    """Whether each question is asked several times, and its answers are right or wrong."""
-    return suite.repeats > 1 and suite.kind.correct is not None
-
-
-def columns_present(suite: Suite) -> set[str]:
-    """Which of the columns that metrics may need the cells of a suite will have."""
-    present = set()
-    chosen = suite.answer.method == "choice"
-    if suite.labels:
-        present.add("labels")
-        if chosen:
-            present.add("probabilities")
-    if suite.data.source:
-        present.add("sources")
-    if suite.answer.method == "likelihood":
-        present.add("likelihoods")
-    made = suite.kind.makes
-    return present | (made if chosen else made - {"choices"})
 
 
 def score_names(suite: Suite, judged: Sequence[Judged], registry: Registry) -> Sequence[str]:

@@ -14,10 +14,10 @@ from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.base import Model, Recalling
+from evalkit.models.model_errors import blamed
 from evalkit.models.remote.failures import UnreachableError
+from evalkit.plan import Plan
 from evalkit.records import RunRecord
-from evalkit.runner.blame import blamed
-from evalkit.runner.plan import Plan
 from evalkit.store import Store, digest
 
 

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import tasks
-from evalkit.comparing.columns import scored
-from evalkit.comparing.side import Side, row_digest
+from evalkit.comparing.operand import Side, row_digest
 from evalkit.errors import EvalkitError, UsageError
 from evalkit.records import (
     Answer,
@@ -30,6 +29,7 @@ from evalkit.records import (
 )
 from evalkit.records.names import ScoreName, base_of
 from evalkit.records.older import upgraded_run
+from evalkit.scoring.columns import scored
 from evalkit.store.serialization import to_suite
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.errors import SpecError, UsageError, unknown
 from evalkit.exchange import Reading, Request
 from evalkit.gates import Gate
-from evalkit.metrics.registry import BUILT_IN, Registry
+from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
-from evalkit.runner.bench import Bench
 from evalkit.spec.data import Dataset
 from evalkit.spec.inputs import InputVariant, NoVariant
 from evalkit.spec.load import LoadedSuite
 from evalkit.spec.prompts import Variant, continuations
 from evalkit.spec.suite import Suite
+
+if TYPE_CHECKING:
+    from evalkit.judging.judge_set import Bench
 
 
 class CellId(NamedTuple):
@@ -66,9 +68,9 @@ class Plan:
 
     cells: Sequence[Cell]
     models: Mapping[str, Model]
-    allow_code: str = ""
-    registry: Registry = BUILT_IN
-    bench: Bench = field(default_factory=Bench)
+    allow_code: str
+    registry: Registry
+    bench: Bench
 
     def by_model(self) -> list[tuple[str, list[Cell]]]:
         """Cells grouped by model, in the order in which models first appear."""

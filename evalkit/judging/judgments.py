@@ -7,8 +7,8 @@ from typing import Any
 
 from evalkit.exchange import Status
 from evalkit.judging.prompts import category_name
+from evalkit.judging.questions import TARGET, Ask, GradedCell, Inquiry
 from evalkit.messages import plain
-from evalkit.runner.questions import TARGET, Ask, GradedCell, Inquiry
 
 CATEGORY = "category"
 """The criterion under which a rubric with categories asks for one."""

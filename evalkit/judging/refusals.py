@@ -15,13 +15,17 @@ from statistics import fmean
 from typing import Any
 
 from evalkit.answers.refusal_rules import OUTCOMES, RATES, RULES, rules_identity
-from evalkit.comparing.columns import scored
 from evalkit.content import folder
 from evalkit.exchange import Status
 from evalkit.judging.certificate import Certificate
+from evalkit.judging.certificates import Standing, refusal_standings, rules_standing, summary_of
 from evalkit.judging.correction import Corrected
+from evalkit.judging.grades import judged_report
+from evalkit.judging.judge_set import Bench
+from evalkit.judging.judgments import keep, worth
 from evalkit.judging.load import REFUSALS, Judged, load_rubric
 from evalkit.judging.panel import combined
+from evalkit.judging.questions import Ask, GradedCell, Place
 from evalkit.judging.refusal_rates import (
     Counts,
     Stratum,
@@ -34,15 +38,11 @@ from evalkit.messages import last_question
 from evalkit.metrics.registry import Registry
 from evalkit.records import Answer, SampleRecord, ScoreRecord, base_of
 from evalkit.records.analyses import CorrectedScore, JudgedReport, JudgeRow
-from evalkit.runner.bench import Bench
-from evalkit.runner.certified import Standing, refusal_standings, rules_standing, summary_of
-from evalkit.runner.decide import Decided
-from evalkit.runner.grades import judged_report
-from evalkit.runner.judgments import keep, worth
-from evalkit.runner.measure import parts_of
-from evalkit.runner.questions import Ask, GradedCell, Place
-from evalkit.runner.score import Scorer, statuses
-from evalkit.runner.vocabulary import computed_metrics
+from evalkit.scoring.columns import scored
+from evalkit.scoring.measure import parts_of
+from evalkit.scoring.metric_names import computed_metrics
+from evalkit.scoring.scored_cell import ScoredCell
+from evalkit.scoring.scorer import Scorer, statuses
 from evalkit.spec.judges import JudgeSpec
 from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import Interval
@@ -135,7 +135,7 @@ def _distrust(suite: Suite, grades: Grades) -> str:
 
 
 def certify(
-    done: Decided,
+    done: ScoredCell,
     samples: Sequence[SampleRecord],
     bench: Bench,
     judged: Judged | None = None,
@@ -156,7 +156,7 @@ def certify(
 
 
 def _corrections(
-    done: Decided, samples: Sequence[SampleRecord], confusion: Mapping[str, Any]
+    done: ScoredCell, samples: Sequence[SampleRecord], confusion: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Correct the rates of a cell; of those at 95 %, two fields of a report."""
     suite = done.cell.suite

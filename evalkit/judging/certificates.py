@@ -20,13 +20,13 @@ from evalkit.judging.certificate import (
     too_few,
 )
 from evalkit.judging.correction import Corrected, corrected_mean, corrected_rate
+from evalkit.judging.judge_set import Bench, Judge, asked_how
 from evalkit.judging.load import Judged
 from evalkit.judging.rubric import NO, YES, is_path
+from evalkit.models.model_errors import blamed
 from evalkit.records import ScoreRecord
 from evalkit.records.analyses import CertificateFigure, CertificateSummary, CorrectedScore
 from evalkit.records.names import ScoreName
-from evalkit.runner.bench import Bench, Judge, asked_how
-from evalkit.runner.blame import blamed
 from evalkit.spec.load import LoadedSuite
 from evalkit.stats.intervals import Interval
 

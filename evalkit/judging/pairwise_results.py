@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from evalkit.judging.judgments import worth
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import strengths, verdict
 from evalkit.judging.panel import combined
-from evalkit.records.analyses import OpponentRow, PairwiseReport
-from evalkit.runner.judgments import worth
-from evalkit.runner.questions import (
+from evalkit.judging.questions import (
     TARGET,
     Ask,
     Case,
@@ -21,6 +20,7 @@ from evalkit.runner.questions import (
     own_text,
     places,
 )
+from evalkit.records.analyses import OpponentRow, PairwiseReport
 
 Duels = dict[tuple[int, int], dict[Place, float]]
 """By pair of cells (their ids), what the first gets for each answer: 1, ½ or 0."""

@@ -10,22 +10,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from evalkit.exchange import Generation, Request, Status
+from evalkit.gates.samples import compares_samples
+from evalkit.judging.grades import grade_cells
+from evalkit.judging.judge_set import Bench, notices
 from evalkit.judging.load import Judged
+from evalkit.judging.perplexity import Reader, readers_of
 from evalkit.judging.prompts import Question
+from evalkit.judging.questions import Ask, GradedCell, Inquiry, asks_of
+from evalkit.judging.refusals import places_to_judge, regrade
 from evalkit.judging.reply import read, reasoning_request, request
 from evalkit.models.base import Model
 from evalkit.models.weight_cache import LoadedModels
+from evalkit.plan import Cell, Plan
 from evalkit.records import ModelRecord, RunRecord
-from evalkit.runner.asking import Errand
-from evalkit.runner.bench import Bench, notices
-from evalkit.runner.decide import Decided, compares_samples
-from evalkit.runner.grades import grade_cells
-from evalkit.runner.plan import Cell, Plan
-from evalkit.runner.progress import Progress
-from evalkit.runner.questions import Ask, GradedCell, Inquiry, asks_of
-from evalkit.runner.read import Reader, readers_of
-from evalkit.runner.reference import reference_models
-from evalkit.runner.refusals import places_to_judge, regrade
+from evalkit.respond.client import Errand
+from evalkit.respond.progress import Progress
+from evalkit.scoring.reference_models import reference_models
+from evalkit.scoring.scored_cell import ScoredCell
 from evalkit.store import Store
 
 RecordOf = Callable[[Model, float, str], ModelRecord]
@@ -33,7 +34,7 @@ RecordOf = Callable[[Model, float, str], ModelRecord]
 
 def judge(
     plan: Plan,
-    decided: Sequence[Decided],
+    decided: Sequence[ScoredCell],
     store: Store,
     run: RunRecord,
     *,
@@ -87,7 +88,7 @@ def judge(
             done.record.samples = []
 
 
-def _entries(decided: Sequence[Decided]) -> Iterator[tuple[str, Judged]]:
+def _entries(decided: Sequence[ScoredCell]) -> Iterator[tuple[str, Judged]]:
     """The entries of all suites, each suite once."""
     suites = {done.cell.suite.suite: done.cell.loaded for done in decided}
     for name, loaded in suites.items():
@@ -101,7 +102,7 @@ def is_graded(cell: Cell, bench: Bench) -> bool:
     return graded or bool(reference_models(cell.suite))
 
 
-def _cells(decided: Sequence[Decided], bench: Bench) -> list[GradedCell]:
+def _cells(decided: Sequence[ScoredCell], bench: Bench) -> list[GradedCell]:
     """The cells that somebody is asked about, and which of their samples are graded."""
     cells = []
     for done in decided:

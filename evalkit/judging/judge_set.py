@@ -15,10 +15,10 @@ from evalkit.exchange import Generation
 from evalkit.judging.load import Judged
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
+from evalkit.models.model_errors import blamed
+from evalkit.models.resolve import make_models
 from evalkit.records.names import base_of
-from evalkit.runner.blame import blamed
-from evalkit.runner.reference import reference_models
-from evalkit.runner.targets import make_models
+from evalkit.scoring.reference_models import reference_models
 from evalkit.spec.judges import JudgeDeclaration
 from evalkit.spec.load import LoadedSuite
 from evalkit.spec.problems import sentence

@@ -10,19 +10,19 @@ from typing import Any
 
 from evalkit.exchange import Status
 from evalkit.judging.certificate import Certificate, digest_of
+from evalkit.judging.certificates import Standing, corrected, standings, summary_of
+from evalkit.judging.judge_set import Bench
+from evalkit.judging.judgments import CATEGORY, keep, worth
 from evalkit.judging.load import Judged
+from evalkit.judging.pairwise_results import Duels, fight, strengths_of, write_duels
 from evalkit.judging.panel import combined, panel_of
 from evalkit.judging.prompts import category_name
+from evalkit.judging.questions import TARGET, Ask, GradedCell, Place, places
 from evalkit.judging.scores import judged_score
 from evalkit.records import ScoreRecord
 from evalkit.records.analyses import JudgedReport, JudgeRow, RubricSummary
 from evalkit.records.names import ScoreName
-from evalkit.runner.bench import Bench
-from evalkit.runner.certified import Standing, corrected, standings, summary_of
-from evalkit.runner.duels import Duels, fight, strengths_of, write_duels
-from evalkit.runner.judgments import CATEGORY, keep, worth
-from evalkit.runner.measure import Part, clusters_of, parts_of
-from evalkit.runner.questions import TARGET, Ask, GradedCell, Place, places
+from evalkit.scoring.measure import Part, clusters_of, parts_of
 
 
 def grade_cells(

@@ -14,19 +14,19 @@ from evalkit.exchange import Status
 from evalkit.judging.calibration import Graded, confusion, figures
 from evalkit.judging.calibration_labels import LabelledCase, Labels, own_answer
 from evalkit.judging.certificate import Certificate, digest_of, identity_of
+from evalkit.judging.judge_set import Judge, asked_how, refuse_unable
+from evalkit.judging.judgments import CATEGORY, worth
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
+from evalkit.judging.questions import Inquiry
 from evalkit.judging.refusal_rates import WHOLE, kind_name, step
 from evalkit.judging.rubric import FIRST, NO, YES, Rubric
+from evalkit.judging.stage import inquire
 from evalkit.models.weight_cache import LoadedModels
-from evalkit.runner.asking import Errand
-from evalkit.runner.bench import Judge, asked_how, refuse_unable
-from evalkit.runner.judge import inquire
-from evalkit.runner.judgments import CATEGORY, worth
-from evalkit.runner.progress import Progress, Silent
-from evalkit.runner.provenance import new_run_id, now
-from evalkit.runner.questions import Inquiry
+from evalkit.provenance import new_run_id, now
+from evalkit.respond.client import Errand
+from evalkit.respond.progress import Progress, Silent
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 from evalkit.store import Store
 from evalkit.tasks.safety import TARGETS

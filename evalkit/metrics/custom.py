@@ -12,7 +12,7 @@ from typing import Any
 from evalkit.errors import EvalkitError, Problem, SpecError, UsageError, unknown
 from evalkit.metrics.catalogue import METRICS, Metric
 from evalkit.metrics.registry import Registry
-from evalkit.models.modules import import_function
+from evalkit.modules import import_function
 from evalkit.spec.project import Project
 from evalkit.spec.source import scan_yaml
 
@@ -69,7 +69,7 @@ def entry(name: str, declared: Any, root: Path) -> Metric:
     low, high = _bound(about, "low", -math.inf), _bound(about, "high", math.inf)
     if low >= high:
         raise UsageError(f"'low: {low:g}' is not below 'high: {high:g}'")
-    from evalkit.metrics.own import OwnMetric, settings_of  # imports numpy
+    from evalkit.metrics.custom_function import OwnMetric, settings_of  # imports numpy
 
     return Metric(
         name,

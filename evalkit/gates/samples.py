@@ -1,0 +1,16 @@
+"""Which gates need the samples of cells, not only their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalkit.gates.grammar import Gate
+
+
+def compares_samples(rules: Sequence[Gate]) -> bool:
+    """Whether deciding gates takes the samples of cells: paired differences at a confidence."""
+    return any(
+        gate.confidence is not None and term.reference.target
+        for gate in rules
+        for term in gate.terms
+    )

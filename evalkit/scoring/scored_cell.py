@@ -1,0 +1,39 @@
+"""A cell between its scores and the verdicts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evalkit.records import CellRecord, ScoreRecord
+
+if TYPE_CHECKING:
+    from evalkit.judging.certificates import Standing
+    from evalkit.plan import Cell
+
+
+@dataclass
+class ScoredCell:
+    """A cell that is scored, before its gates: what they need to be decided.
+
+    scores: by confidence, for every confidence that a gate of the suite asks for. keys: by sample
+    and answer, where the response is stored; None where it is not. first_unanswered: why
+    the first sample without an answer has none, shortened. distrust: why a score that others gave
+    (judges, readers) cannot be trusted, by its name. standings: the judges of each judged score.
+    """
+
+    cell: Cell
+    record: CellRecord
+    position: int
+    scores: dict[float, dict[str, ScoreRecord]] = field(default_factory=dict)
+    keys: list[list[str | None]] = field(default_factory=list)
+    first_unanswered: str = ""
+    distrust: dict[str, str] = field(default_factory=dict)
+    standings: dict[str, list[Standing]] = field(default_factory=dict)
+
+    def add(self, made: Callable[[float], Mapping[str, ScoreRecord]]) -> None:
+        """Add scores at every confidence that is looked at. made: from one to scores by name."""
+        self.record.scores.update(made(0.95))
+        for confidence, scores in self.scores.items():
+            scores.update(made(confidence))
