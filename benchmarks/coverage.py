@@ -29,7 +29,7 @@ from evalkit.stats import bounded
 from evalkit.stats import confusion as posterior
 from evalkit.stats.bounded import mean_interval
 from evalkit.stats.confusion import counts_interval, grouped_interval
-from evalkit.stats.intervals import Interval, proportion, t_interval, wilson
+from evalkit.stats.intervals import Interval, proportion, wilson
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -177,7 +177,6 @@ def unbounded() -> Iterator[Kind]:
         return scored("length", Columns(texts, [()] * n), 0)
 
     yield Kind("length, geometric", 20.0, lengths, SMALL[1:] + USUAL)
-    yield Kind("mean of normal, t", 0.0, lambda rng, n: t_interval(rng.normal(size=n)), (2, 5, 20))
 
 
 def beta_binomial(rng: Rng, p: float, rho: float, sizes: NDArray[np.int64]) -> NDArray[np.int64]:

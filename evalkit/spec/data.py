@@ -86,20 +86,12 @@ def shuffled(samples: Sequence[Sample], seed: int) -> list[Sample]:
     return sorted(samples, key=rank)
 
 
-def load_data(suite: Suite) -> Dataset:
-    """The samples of a suite, all of them (limits are for ``take``).
-
-    Raises SpecError with everything that is wrong: columns that are not there, broken rows, ids
-    that occur twice, targets that are empty or no label.
-    """
-    dataset, problems = read_data(suite)
-    if problems or dataset is None:
-        raise SpecError(problems)
-    return dataset
-
-
 def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
-    """As ``load_data``, with what could be read beside the problems (None: nothing)."""
+    """The samples of a suite, all of them (limits are for ``take``), and everything that is wrong.
+
+    None: nothing could be read. Problems are missing columns, broken rows, ids that occur twice,
+    targets that are empty or not a label.
+    """
     data = suite.data
     try:
         if data.rows is not None:

@@ -46,13 +46,6 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _stated(value: Any) -> Any:
-    """An empty key is a slip, not a wish for the default."""
-    if value is None:
-        raise ValueError("is empty; give it a value or remove the key")
-    return value
-
-
 Text = Annotated[str, AfterValidator(_not_blank)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 Count = Annotated[StrictInt, Field(ge=1)]

@@ -210,16 +210,8 @@ def options(suite: Suite, sample: Sample) -> tuple[str, ...]:
     return sample.choices or suite.label_names
 
 
-def make_variants(suite: Suite, dataset: Dataset) -> dict[str, Variant]:
-    """The prompts of a suite by name. Raises SpecError with everything that is wrong in them."""
-    variants, problems = check_variants(suite, dataset)
-    if problems:
-        raise SpecError(problems)
-    return variants
-
-
 def check_variants(suite: Suite, dataset: Dataset) -> tuple[dict[str, Variant], list[Problem]]:
-    """As ``make_variants``, with the good ones beside the problems of the others."""
+    """The valid prompts of a suite by name, and the problems of the others."""
     variants: dict[str, Variant] = {}
     problems: list[Problem] = []
     for name, spec in suite.prompts.items():

@@ -103,20 +103,12 @@ def display(path: Path) -> str:
         return str(absolute)
 
 
-def read_yaml(path: Path | str) -> Source:
-    """Read a YAML file.
-
-    Raises SpecError (with file, line and what to do) when it cannot be read, is no YAML, holds
-    a tag, a bomb of anchors, or a key written twice.
-    """
-    source = scan_yaml(path)
-    if source.problems:
-        raise SpecError(source.problems)
-    return source
-
-
 def scan_yaml(path: Path | str) -> Source:
-    """As ``read_yaml``, but keys written twice are left in ``problems`` (the first one counts)."""
+    """Read a YAML file. Keys written twice are in its ``problems``; the first one counts.
+
+    Raises SpecError (with file, line and what to do) if it cannot be read, is not YAML, or contains
+    a tag or a bomb of anchors.
+    """
     path = Path(path)
     file = display(path)
     try:

@@ -6,9 +6,6 @@ from math import nan, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 
 class Interval(NamedTuple):
     """Bounds and how they were made: ``wilson``, ``t``, ``bootstrap``, "" when there are none."""
@@ -65,22 +62,6 @@ def proportion(successes: float, n: float, confidence: float = 0.95) -> Interval
     if successes < n:
         high = max(high, float(betaincinv(successes + 1, n - successes, confidence)))
     return Interval(low, high, method)
-
-
-def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Student's interval of the mean of n ≥ 2 values; none for fewer.
-
-    mean ± t(n - 1) · s / √n, with s over n - 1.
-    """
-    from scipy.special import stdtrit
-
-    x = np.asarray(values, dtype=np.float64)
-    n = len(x)
-    if n < 2:
-        return NONE
-    half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * float(x.std(ddof=1)) / sqrt(n)
-    mean = float(x.mean())
-    return Interval(mean - half, mean + half, "t")
 
 
 def worst_case(

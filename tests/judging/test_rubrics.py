@@ -14,6 +14,7 @@ from evalkit.judging.rubric import Rubric, named_files
 from evalkit.judging.schema import rubric_schema
 from evalkit.runner.vocabulary import vocabulary
 from evalkit.spec.load import load_checked
+from tests.spec.loading import read_yaml
 
 SHIPPED = named_files(content.folder("judges"))
 GOOD = """\
@@ -185,8 +186,6 @@ def test_the_hash_is_of_what_the_judge_is_told() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_schema_fits_the_shipped_rubrics(name: str) -> None:
     import jsonschema
-
-    from evalkit.spec.source import read_yaml
 
     value = read_yaml(SHIPPED[name]).value
     if "scale" in value:  # JSON has only texts as keys

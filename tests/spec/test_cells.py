@@ -18,8 +18,9 @@ from evalkit.errors import SpecError
 from evalkit.judging.calibration_labels import read_labels
 from evalkit.judging.load import known_rubrics, load_rubric
 from evalkit.spec.cells import NoListError, read_list
-from evalkit.spec.data import load_data
 from evalkit.spec.load import load_checked, load_suite
+
+from .loading import load_data
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -17,11 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import SpecError
-from evalkit.spec.data import Dataset, Sample, load_data
+from evalkit.spec.data import Dataset, Sample
 from evalkit.spec.load import load_checked, load_suite
 from evalkit.spec.suite import Suite
 from evalkit.spec.values import plain
 from tests.spec.conftest import Write
+
+from .loading import load_data
 
 
 def qa(data: dict[str, Any], root: Path | None = None, **keys: Any) -> Suite:

@@ -8,8 +8,9 @@ import pytest
 
 from evalkit.errors import SpecError
 from evalkit.runner.vocabulary import vocabulary
-from evalkit.spec.data import load_data
 from evalkit.spec.load import load_suite
+
+from .loading import load_data
 
 
 def rows(*pairs: str) -> list[dict[str, Any]]:

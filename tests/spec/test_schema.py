@@ -17,9 +17,10 @@ from evalkit.spec.load import load_checked, load_suite
 from evalkit.spec.parts import CHECKS, GenerationSpec
 from evalkit.spec.schema import suite_schema
 from evalkit.spec.sections import PromptSpec, ShotsSpec
-from evalkit.spec.source import read_yaml
 from evalkit.spec.suite import Suite, suite_of
 from tests.spec.test_load import BASE, suites_of_junk
+
+from .loading import read_yaml
 
 SHIPPED = sorted(content.folder("suites").rglob("*.eval.yaml"))
 SCHEMA = suite_schema()

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from evalkit.errors import SpecError
 from evalkit.spec import source as source_module
 from evalkit.spec.scalars import core_schema, scalar
-from evalkit.spec.source import as_source, parse_yaml, read_yaml
+from evalkit.spec.source import as_source, parse_yaml
+
+from .loading import read_yaml
 
 
 @pytest.fixture(params=["libyaml", "pure"])

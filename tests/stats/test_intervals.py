@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 from scipy import stats
 
-from evalkit.stats.intervals import t_interval, wilson, worst_case
+from evalkit.stats.intervals import wilson, worst_case
 
 
 @pytest.mark.parametrize(
@@ -42,13 +41,6 @@ def test_wilson_equals_scipy() -> None:
 def test_wilson_of_nothing() -> None:
     assert math.isnan(wilson(0, 0).low)
     assert wilson(0, 0).method == ""
-
-
-def test_t_interval_equals_scipy() -> None:
-    x = np.random.default_rng(0).normal(size=17)
-    expected = stats.ttest_1samp(x, 0).confidence_interval(0.9)
-    assert t_interval(x, 0.9)[:2] == pytest.approx((expected.low, expected.high), rel=1e-10)
-    assert math.isnan(t_interval([1.0]).low)
 
 
 def test_worst_case_by_hand() -> None:

@@ -1,0 +1,299 @@
+"""Counts of what makes the code hard to change, over every module of evalkit."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "evalkit"
+LONGEST = 60
+"""Lines of a function, its docstring aside."""
+MOST_FIELDS = 15
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+WIDE = {
+    "evalkit.answers.refusals.rules.Rules": "the word lists of one language, read as a table",
+    "evalkit.comparing.scores.ScoreComparison": "a row of results: two values, tests and counts",
+    "evalkit.metrics.entry.Metric": "an entry of the catalogue: most fields have a default",
+    "evalkit.models.heads.options.HeadOptions": "what a declaration in evalkit.yaml may say",
+    "evalkit.models.transformers.TransformersOptions": "what a declaration may say",
+    "evalkit.records.CellRecord": "the stored form of a cell",
+    "evalkit.records.ScoreRecord": "the stored form of a score",
+    "evalkit.records.answers.Answer": "the stored form of an answer",
+    "evalkit.reporting.page.SuitePage": "what the report's template of a suite reads",
+    "evalkit.spec.suite.Suite": "the keys of a suite file",
+    "evalkit.tasks._task.Task": "all that a task can say of itself; most fields have a default",
+}
+"""Dataclasses and models over ``MOST_FIELDS`` fields, each with the reason."""
+
+RESOURCES = {
+    "evalkit.answers.mathematics._WORKER": "the child process that compares formulas",
+    "evalkit.models.remote.loop.LOOP": "the event loop that keeps connections open",
+}
+"""Objects with state that a process has one of: each holds a resource of the system, no facts."""
+
+CALLED_BY_OTHERS = {
+    "evalkit.pytest_plugin.nodes": {"reportinfo", "runtest"},  # pytest
+    "evalkit.spec.scalars": {"compose_node"},  # PyYAML
+    "evalkit.spec.templates": {"call_binop"},  # Jinja2
+}
+"""Methods that a library calls."""
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """The syntax tree of every module, by name."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+# --- sizes ------------------------------------------------------------------------------------
+
+
+def length(function: Function) -> int:
+    """Lines of a function without its docstring."""
+    assert function.end_lineno is not None
+    lines = function.end_lineno - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        assert first.end_lineno is not None
+        lines -= first.end_lineno - first.lineno + 1
+    return lines
+
+
+def test_no_function_is_long() -> None:
+    long = {
+        f"{name}.{node.name}": length(node)
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, Function) and length(node) > LONGEST
+    }
+    assert not long
+
+
+def fields(node: ast.ClassDef) -> int:
+    """Annotated fields of a class."""
+    return sum(
+        isinstance(one, ast.AnnAssign) and "ClassVar" not in ast.unparse(one.annotation)
+        for one in node.body
+    )
+
+
+def test_classes_with_many_fields_are_listed_with_a_reason() -> None:
+    wide = {
+        f"{name}.{node.name}"
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and fields(node) > MOST_FIELDS
+    }
+    assert wide - WIDE.keys() == set()
+    assert WIDE.keys() - wide == set(), "no longer that wide: take them off the list"
+
+
+# --- imports ----------------------------------------------------------------------------------
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The modules of evalkit that a module imports, within functions too; not for types alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in modules() else node.module
+        yield from imported(node)
+
+
+def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of nodes each of which leads to all others of its group."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            for following in arrows[waiting.pop()] - seen:
+                seen.add(following)
+                waiting.append(following)
+        return seen
+
+    of = {name: reached(name) for name in arrows}
+    found: list[set[str]] = []
+    for name, others in of.items():
+        if name in others and not any(name in group for group in found):
+            found.append({other for other in others if name in of[other]})
+    return found
+
+
+def test_circles_are_found() -> None:
+    arrows = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}, "e": set[str]()}
+    assert circles(arrows) == [{"b", "c"}, {"d"}]
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    known = modules()
+    arrows = {name: {m for m in imported(tree) if m in known} for name, tree in known.items()}
+    assert circles(arrows) == []
+
+
+# --- state ------------------------------------------------------------------------------------
+
+CONTAINERS = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
+CONSTRUCTORS = {
+    "dict", "list", "set", "defaultdict", "OrderedDict", "Counter", "deque", "WeakKeyDictionary",
+    "WeakValueDictionary", "WeakSet", "ChainMap",
+}  # fmt: skip
+MUTATORS = {
+    "append", "add", "update", "setdefault", "pop", "popitem", "clear", "extend", "insert",
+    "remove", "discard", "appendleft", "popleft", "move_to_end", "sort",
+}  # fmt: skip
+
+
+def assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a module assigns at its top, with their values."""
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
+            yield node.target.id, node.value
+        elif isinstance(node, ast.Assign):
+            yield from ((t.id, node.value) for t in node.targets if isinstance(t, ast.Name))
+
+
+def called(value: ast.expr) -> str:
+    """The last name of what an expression calls; "" where it calls nothing."""
+    return ast.unparse(value.func).split(".")[-1] if isinstance(value, ast.Call) else ""
+
+
+def mutated(tree: ast.Module) -> Iterator[str]:
+    """Names whose value some statement within a function changes in place or replaces."""
+    for function in (n for n in ast.walk(tree) if isinstance(n, Function)):
+        for node in ast.walk(function):
+            if isinstance(node, ast.Global):
+                yield from node.names
+            target: ast.expr | None = None
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+                target = node.value
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                target = node.func.value if node.func.attr in MUTATORS else None
+            if isinstance(target, ast.Name) and target.id not in local(function):
+                yield target.id
+            elif isinstance(target, ast.Attribute):
+                yield target.attr if target.attr.isupper() else ""
+
+
+def local(function: Function) -> set[str]:
+    """Names that a function binds itself."""
+    arguments = [*function.args.args, *function.args.kwonlyargs, *function.args.posonlyargs]
+    stored = {
+        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    return stored | {argument.arg for argument in arguments}
+
+
+def registries(trees: dict[str, ast.Module]) -> set[str]:
+    """Containers at the top of a module that some function of any module changes."""
+    changed = {name for tree in trees.values() for name in mutated(tree)}
+    return {
+        f"{module}.{name}"
+        for module, tree in trees.items()
+        for name, value in assigned(tree)
+        if name in changed and (isinstance(value, CONTAINERS) or called(value) in CONSTRUCTORS)
+    } | {
+        f"{module}.{name}"
+        for module, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Global)
+        for name in node.names
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("K = {}\ndef f(): K['a'] = 1", {"m.K"}),
+        ("K = []\ndef f(): K.append(1)", {"m.K"}),
+        ("K: dict[str, int] = {}\ndef f(): K.update(a=1)", {"m.K"}),
+        ("K = 1\ndef f():\n    global K\n    K = 2", {"m.K"}),
+        ("K = {}\ndef f():\n    K = {}\n    K['a'] = 1", set()),
+        ("K = {'a': 1}\ndef f(): return K['a']", set()),
+    ],
+)
+def test_registries_are_found(text: str, found: set[str]) -> None:
+    assert registries({"m": ast.parse(text)}) == found
+
+
+def test_no_registry_is_shared_by_a_whole_process() -> None:
+    assert registries(modules()) == set()
+
+
+def test_objects_with_state_are_listed_with_a_reason() -> None:
+    """Instances at the top of a module of a class of evalkit that is no frozen value."""
+    stateful = {
+        node.name
+        for tree in modules().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and not any("frozen=True" in ast.unparse(one) for one in node.decorator_list)
+        and not any(ast.unparse(base) in ("NamedTuple", "Enum", "Protocol") for base in node.bases)
+    }
+    frozen = {
+        node.name
+        for tree in modules().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name not in stateful
+    }
+    found = {
+        f"{module}.{name}"
+        for module, tree in modules().items()
+        for name, value in assigned(tree)
+        if called(value) in stateful - frozen
+    }
+    assert found == RESOURCES.keys()
+
+
+# --- callers ----------------------------------------------------------------------------------
+
+
+def names_in(tree: ast.AST) -> Counter[str]:
+    """The names that a piece of code refers to, in strings without spaces too."""
+    found: Counter[str] = Counter()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found[node.id] += 1
+        elif isinstance(node, ast.Attribute):
+            found[node.attr] += 1
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.update(re.findall(r"\w+", node.value) if " " not in node.value else ())
+    return found
+
+
+def test_every_function_has_a_caller_outside_the_tests() -> None:
+    used: Counter[str] = Counter()
+    for tree in modules().values():
+        used += names_in(tree)
+    for template in (ROOT / "reports").rglob("*.j2"):
+        used.update(re.findall(r"\w+", template.read_text(encoding="utf-8")))
+    unused = {
+        f"{name}.{node.name}"
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, Function | ast.ClassDef)
+        and not node.decorator_list
+        and not node.name.startswith(("__", "pytest_"))
+        and node.name not in CALLED_BY_OTHERS.get(name, ())
+        and used[node.name] <= names_in(node)[node.name]
+    }
+    assert unused == set()
