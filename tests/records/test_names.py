@@ -69,7 +69,7 @@ def test_a_gate_names_a_label_with_quotes_or_without(label: str) -> None:
     name = score_name("recall", label)
     for written in (f"recall[{label}]", name):
         for rule in (f"{written} >= 0.5", f"accuracy >= 0.1 and {written} <= baseline + 0.02"):
-            assert problem(rule, KNOWN) is None
+            assert problem(parse(rule), KNOWN) is None
             assert KNOWN.named(parse(rule)).terms[-1].score == name
 
 
@@ -85,7 +85,7 @@ def test_a_gate_names_a_group_with_quotes_or_without(column: str, value: str) ->
             if value == '"w"' and written != name:
                 continue  # quotes that are meant are written out
             rule = f"{written} >= 0.5 at 95%"
-            assert problem(rule, KNOWN) is None, rule
+            assert problem(parse(rule), KNOWN) is None, rule
             assert KNOWN.named(parse(rule)).terms[0].score == name
 
 
