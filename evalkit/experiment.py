@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import SpecError
-from evalkit.judging.judge_set import Bench, make_bench
+from evalkit.judging.judge_set import JudgeSet, make_judge_set
 from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
@@ -170,9 +170,9 @@ class Experiment:
         """Raise UsageError for a prompt that was asked for and that no suite so far has."""
         check_prompts(self.suites, self.options.prompts, {cell.prompt for cell in self.planned})
 
-    def _bench(self, suites: Sequence[LoadedSuite]) -> Bench:
+    def _bench(self, suites: Sequence[LoadedSuite]) -> JudgeSet:
         judges = self.options.judges
-        return make_bench(suites, judges, self.project, self.in_memory, self.models)
+        return make_judge_set(suites, judges, self.project, self.in_memory, self.models)
 
     def reference(self, plan: Plan, store: Store, folder: Path | None = None) -> Reference:
         """What gates compare with. Raises UsageError when it is not there or does not fit.
@@ -184,7 +184,7 @@ class Experiment:
             asked.name,
             store,
             plan.cells,
-            plan.bench,
+            plan.judge_set,
             registry=self.registry,
             folder=folder,
             every=self.planned,

@@ -18,7 +18,7 @@ from evalkit.spec.prompts import Variant, continuations
 from evalkit.spec.suite import Suite
 
 if TYPE_CHECKING:
-    from evalkit.judging.judge_set import Bench
+    from evalkit.judging.judge_set import JudgeSet
 
 
 class CellId(NamedTuple):
@@ -70,7 +70,7 @@ class Plan:
     models: Mapping[str, Model]
     allow_code: str
     registry: Registry
-    bench: Bench
+    judge_set: JudgeSet
 
     def by_model(self) -> list[tuple[str, list[Cell]]]:
         """Cells grouped by model, in the order in which models first appear."""

@@ -70,7 +70,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     from evalkit.answers.refusal_rules import RULES
     from evalkit.judging.calibrate import calibrate, calibrate_rules
     from evalkit.judging.calibration_labels import read_labels
-    from evalkit.judging.judge_set import make_bench
+    from evalkit.judging.judge_set import make_judge_set
     from evalkit.judging.load import Judged, load_rubric
     from evalkit.reporting.progress import TerminalProgress
     from evalkit.spec.judges import JudgeSpec
@@ -86,12 +86,12 @@ def _calibrate(options: argparse.Namespace) -> int:
     if options.judge == RULES:
         return _written(calibrate_rules(labels, rubric), path, project.root, options.output)
     spec = JudgeSpec(rubric=rubric.name, method=options.method, reasoning=options.reasoning)
-    bench = make_bench([], [options.judge], project, {}, {})
-    if len(bench.judges) > 1:
+    judge_set = make_judge_set([], [options.judge], project, {}, {})
+    if len(judge_set.judges) > 1:
         raise UsageError("a certificate is for one judge; calibrate those of a panel one by one")
     certificate = calibrate(
         Judged(spec, rubric, rubric.name, 0, after_rules=options.rules_first),
-        next(iter(bench.judges.values())),
+        next(iter(judge_set.judges.values())),
         labels,
         Store(options.store),
         family=options.family,

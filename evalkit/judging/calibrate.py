@@ -19,13 +19,13 @@ from evalkit.judging.judgments import CATEGORY, worth
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
-from evalkit.judging.questions import Inquiry
+from evalkit.judging.questions import RubricRequest
 from evalkit.judging.refusal_rates import WHOLE, kind_name, step
 from evalkit.judging.rubric import FIRST, NO, YES, Rubric
 from evalkit.judging.stage import inquire
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.provenance import new_run_id, now
-from evalkit.respond.client import Errand
+from evalkit.respond.client import OneOffClient
 from evalkit.respond.progress import Progress, Silent
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 from evalkit.store import Store
@@ -35,7 +35,7 @@ TIE = "tie"
 
 
 @dataclass(eq=False, kw_only=True)
-class _Probe(Inquiry):
+class _Probe(RubricRequest):
     """A question about one labelled case. swapped: the second of a pair stands first."""
 
     case: LabelledCase
@@ -68,7 +68,7 @@ def calibrate(
     probes = list(_probes(judged, judge, open_cases, times))
     progress, run = progress or Silent(), new_run_id()
     with LoadedModels() as loaded:
-        errand = Errand(judge.name, judge.model, store, run, progress, use_cache, loaded)
+        errand = OneOffClient(judge.name, judge.model, store, run, progress, use_cache, loaded)
         inquire(errand, probes)
     rubric = judged.rubric
     of_case: dict[int, list[_Probe]] = {}

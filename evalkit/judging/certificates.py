@@ -20,10 +20,10 @@ from evalkit.judging.certificate import (
     too_few,
 )
 from evalkit.judging.correction import Corrected, corrected_mean, corrected_rate
-from evalkit.judging.judge_set import Bench, Judge, asked_how
+from evalkit.judging.judge_set import Judge, JudgeSet, asked_how
 from evalkit.judging.load import Judged
 from evalkit.judging.rubric import NO, YES, is_path
-from evalkit.models.model_errors import blamed
+from evalkit.models.model_errors import model_errors
 from evalkit.records import ScoreRecord
 from evalkit.records.analyses import CertificateFigure, CertificateSummary, CorrectedScore
 from evalkit.records.names import ScoreName
@@ -40,29 +40,29 @@ class Standing:
     why: str = ""
 
 
-def standings(judged: Judged, bench: Bench, folder: Path) -> list[Standing]:
+def standings(judged: Judged, judge_set: JudgeSet, folder: Path) -> list[Standing]:
     """Every judge of an entry with its newest certificate. folder: that of the suite."""
-    folders = [bench.root / "judges", content.folder("judges")]
+    folders = [judge_set.root / "judges", content.folder("judges")]
     if isinstance(judged.spec.rubric, str) and is_path(judged.spec.rubric):
         folders.insert(0, (folder / judged.spec.rubric).parent)
     try:
         known = _known(tuple(folders), _state(folders))
     except EvalkitError as error:
-        return [Standing(judge.name, None, str(error)) for judge in bench.of(judged)]
-    return [_standing(judged, judge, known) for judge in bench.of(judged)]
+        return [Standing(judge.name, None, str(error)) for judge in judge_set.of(judged)]
+    return [_standing(judged, judge, known) for judge in judge_set.of(judged)]
 
 
-def refusal_standings(loaded: LoadedSuite, bench: Bench) -> list[Standing]:
+def refusal_standings(loaded: LoadedSuite, judge_set: JudgeSet) -> list[Standing]:
     """Whoever tells the refusals of a suite: the rules, or its judges with or without them."""
     judged = next((entry for entry in loaded.judged if entry.is_refusals), None)
     if judged is None:
-        return [rules_standing(bench)]
-    return standings(judged, bench, loaded.suite.path.parent)
+        return [rules_standing(judge_set)]
+    return standings(judged, judge_set, loaded.suite.path.parent)
 
 
-def rules_standing(bench: Bench) -> Standing:
+def rules_standing(judge_set: JudgeSet) -> Standing:
     """The refusal rules with the newest certificate for them as they are."""
-    folders = [bench.root / "judges", content.folder("judges")]
+    folders = [judge_set.root / "judges", content.folder("judges")]
     try:
         known = _known(tuple(folders), _state(folders))
     except EvalkitError as error:
@@ -91,7 +91,7 @@ def _known(folders: tuple[Path, ...], state: object) -> list[Certificate]:
 def _standing(judged: Judged, judge: Judge, known: Sequence[Certificate]) -> Standing:
     rubric, asked = judged.rubric, asked_how(judge, judged)
     try:
-        with blamed(judge.model):
+        with model_errors(judge.model):
             identity = identity_of(judge.model.fingerprint())
     except EvalkitError as error:
         return Standing(judge.name, None, str(error))

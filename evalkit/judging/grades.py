@@ -11,13 +11,13 @@ from typing import Any
 from evalkit.exchange import Status
 from evalkit.judging.certificate import Certificate, digest_of
 from evalkit.judging.certificates import Standing, corrected, standings, summary_of
-from evalkit.judging.judge_set import Bench
+from evalkit.judging.judge_set import JudgeSet
 from evalkit.judging.judgments import CATEGORY, keep, worth
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise_results import Duels, fight, strengths_of, write_duels
 from evalkit.judging.panel import combined, panel_of
 from evalkit.judging.prompts import category_name
-from evalkit.judging.questions import TARGET, Ask, GradedCell, Place, places
+from evalkit.judging.questions import TARGET, GradedCell, JudgeRequest, Place, places
 from evalkit.judging.scores import judged_score
 from evalkit.records import ScoreRecord
 from evalkit.records.analyses import JudgedReport, JudgeRow, RubricSummary
@@ -26,10 +26,10 @@ from evalkit.scoring.measure import Part, clusters_of, parts_of
 
 
 def grade_cells(
-    cells: Sequence[GradedCell], judged: Judged, asks: Sequence[Ask], bench: Bench
+    cells: Sequence[GradedCell], judged: Judged, asks: Sequence[JudgeRequest], judge_set: JudgeSet
 ) -> None:
     """Write the grades of one entry of a suite into its cells."""
-    judges = [judge.name for judge in bench.of(judged)]
+    judges = [judge.name for judge in judge_set.of(judged)]
     paired = judged.rubric.mode == "pairwise"
     by_cell = {id(cell): _empty(judges) for cell in cells}
     duels: Duels = {}
@@ -45,8 +45,8 @@ def grade_cells(
         if value is not None and not paired and ask.criterion != CATEGORY:
             by_cell[id(cell)][ask.judge.name].setdefault(ask.criterion, {})[place] = value
     table = strengths_of(cells, judged, duels) if paired else None
-    folder = cells[0].done.cell.suite.path.parent if cells else bench.root
-    standing = standings(judged, bench, folder)
+    folder = cells[0].done.cell.suite.path.parent if cells else judge_set.root
+    standing = standings(judged, judge_set, folder)
     for cell in cells:
         own = [ask for ask in asks if cell in (ask.case.cell, ask.case.other)]
         report = _write(cell, judged, own, by_cell[id(cell)], standing)
@@ -64,7 +64,7 @@ def _empty(judges: Sequence[str]) -> dict[str, dict[str, dict[Place, float]]]:
 def _write(
     cell: GradedCell,
     judged: Judged,
-    asks: Sequence[Ask],
+    asks: Sequence[JudgeRequest],
     grades: Mapping[str, Mapping[str, Mapping[Place, float]]],
     standing: Sequence[Standing],
 ) -> JudgedReport:
@@ -92,7 +92,7 @@ def _write(
 
 
 def _corrections(
-    cell: GradedCell, judged: Judged, standing: Sequence[Standing], asks: Sequence[Ask]
+    cell: GradedCell, judged: Judged, standing: Sequence[Standing], asks: Sequence[JudgeRequest]
 ) -> dict[str, Any]:
     """A single judge's scores, corrected by its certificate: two fields of a report."""
     certificate = standing[0].certificate if len(standing) == 1 else None
@@ -107,7 +107,7 @@ def _corrections(
     return {"corrected": made, "uncorrected": left}
 
 
-def _shown(cell: GradedCell, judged: Judged, asks: Sequence[Ask]) -> list[str]:
+def _shown(cell: GradedCell, judged: Judged, asks: Sequence[JudgeRequest]) -> list[str]:
     """Digests of what the judge saw of each sample with a grade; none with several answers each."""
     if any(ask.case.repeat for ask in asks):
         return []
@@ -140,7 +140,7 @@ def _score(
     name: str,
     grades: Mapping[Place, float | None],
     ends: tuple[float, float],
-    asks: Sequence[Ask],
+    asks: Sequence[JudgeRequest],
 ) -> None:
     """One judged score of a cell: per sample, over all of them, by group, at every confidence."""
     done, suite = cell.done, cell.done.cell.suite
@@ -194,7 +194,9 @@ def _note(cell: GradedCell, judged: Judged, chosen: int) -> str:
     return f"judged: {chosen} of {len(cell.samples)}" if chosen < len(cell.samples) else ""
 
 
-def _why(judged: Judged, missing: int, total: int, asks: Sequence[Ask], allowed: int) -> str:
+def _why(
+    judged: Judged, missing: int, total: int, asks: Sequence[JudgeRequest], allowed: int
+) -> str:
     """Why a judged score cannot be trusted."""
     lacking = f"{missing} of {total} samples have no {judged.score}"
     bad = [ask for ask in asks if ask.reply.status is not Status.OK]
@@ -214,7 +216,7 @@ def _why(judged: Judged, missing: int, total: int, asks: Sequence[Ask], allowed:
 def judged_report(
     judged: Judged,
     grades: Mapping[str, Sequence[float | None]],
-    asks: Sequence[Ask],
+    asks: Sequence[JudgeRequest],
     standing: Sequence[Standing],
 ) -> JudgedReport:
     """What the report shows of an entry in one cell: the judges, their replies, their agreement.
@@ -251,7 +253,7 @@ def judged_report(
 def _row(
     judge: str,
     grades: Sequence[float | None],
-    asks: Sequence[Ask],
+    asks: Sequence[JudgeRequest],
     certificates: Mapping[str, Certificate | None],
 ) -> JudgeRow:
     given = [grade for grade in grades if grade is not None]

@@ -15,7 +15,7 @@ from evalkit.exchange import Generation
 from evalkit.judging.load import Judged
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
-from evalkit.models.model_errors import blamed
+from evalkit.models.model_errors import model_errors
 from evalkit.models.resolve import make_models
 from evalkit.records.names import base_of
 from evalkit.scoring.reference_models import reference_models
@@ -59,7 +59,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Bench:
+class JudgeSet:
     """The judges of a run.
 
     default: those that grade where a suite names none. references: models that measure texts.
@@ -76,13 +76,13 @@ class Bench:
         return [self.judges[name] for name in judged.spec.by or self.default]
 
 
-def make_bench(
+def make_judge_set(
     suites: Sequence[LoadedSuite],
     asked: Sequence[str],
     project: Project,
     loaded: Mapping[str, Any],
     models: Mapping[str, Model],
-) -> Bench:
+) -> JudgeSet:
     """The judges that these suites need; none is loaded.
 
     asked: the names given with ``--eval-judge``, each perhaps several with commas. loaded, models:
@@ -107,14 +107,14 @@ def make_bench(
         for one in suites
         for name in reference_models(one.suite).values()
     }
-    bench = Bench(default, judges, references, project.root)
+    judge_set = JudgeSet(default, judges, references, project.root)
     for entry in entries:
-        for judge in bench.of(entry):
+        for judge in judge_set.of(entry):
             refuse_unable(judge, entry)
     for one in suites:
         for metric, name in reference_models(one.suite).items():
             _refuse_unable_reader(name, references[name], metric, one.suite)
-    return bench
+    return judge_set
 
 
 def _model(name: str, made: dict[str, Model], project: Project, loaded: Mapping[str, Any]) -> Model:
@@ -193,20 +193,20 @@ _NAME_ONE = (
 )
 
 
-def without_judge(loaded: LoadedSuite, bench: Bench) -> list[Judged]:
+def without_judge(loaded: LoadedSuite, judge_set: JudgeSet) -> list[Judged]:
     """The entries of a suite's ``judges:`` that nobody grades by."""
-    return [one for one in loaded.judged if not one.is_refusals and not bench.of(one)]
+    return [one for one in loaded.judged if not one.is_refusals and not judge_set.of(one)]
 
 
-def missing_judge(loaded: LoadedSuite, bench: Bench) -> str:
+def missing_judge(loaded: LoadedSuite, judge_set: JudgeSet) -> str:
     """Why a suite cannot be decided without a judge, found before any model works; or ""."""
-    if any(entry.is_refusals and not bench.of(entry) for entry in loaded.judged):
+    if any(entry.is_refusals and not judge_set.of(entry) for entry in loaded.judged):
         method = loaded.suite.refusals.method
         return (
             f"'refusals: {{method: {method}}}' asks a judge, and no judge was named: {_NAME_ONE};"
             " or let the rules alone decide with 'refusals: {method: rules}'"
         )
-    ungraded = {entry.score for entry in without_judge(loaded, bench)}
+    ungraded = {entry.score for entry in without_judge(loaded, judge_set)}
     for gate in loaded.gates:
         for term in gate.terms:
             name = base_of(term.score)
@@ -219,12 +219,12 @@ def missing_judge(loaded: LoadedSuite, bench: Bench) -> str:
 
 
 def notices(
-    pairs: Sequence[tuple[LoadedSuite, str]], bench: Bench, models: Mapping[str, Model]
+    pairs: Sequence[tuple[LoadedSuite, str]], judge_set: JudgeSet, models: Mapping[str, Model]
 ) -> Iterator[str]:
     """What a reader must know of the judges. pairs: every suite with each model it is for."""
     suites = {loaded.suite.suite: loaded for loaded, _ in pairs}
     ungraded = {
-        name: [entry.score for entry in without_judge(loaded, bench)]
+        name: [entry.score for entry in without_judge(loaded, judge_set)]
         for name, loaded in suites.items()
     }
     for name, scores in ungraded.items():
@@ -236,7 +236,7 @@ def notices(
     told = set()
     for loaded, target in pairs:
         for entry in loaded.judged:
-            for judge in bench.of(entry):
+            for judge in judge_set.of(entry):
                 if (judge.name, target) not in told and _same(judge.model, models[target]):
                     told.add((judge.name, target))
                     yield (
@@ -250,9 +250,9 @@ def _same(a: Model, b: Model) -> bool:
     if a is b:
         return True
     try:
-        with blamed(a):
+        with model_errors(a):
             mine = a.fingerprint()
-        with blamed(b):
+        with model_errors(b):
             theirs = b.fingerprint()
     except ModelError:
         return False

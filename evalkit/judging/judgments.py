@@ -7,14 +7,14 @@ from typing import Any
 
 from evalkit.exchange import Status
 from evalkit.judging.prompts import category_name
-from evalkit.judging.questions import TARGET, Ask, GradedCell, Inquiry
+from evalkit.judging.questions import TARGET, GradedCell, JudgeRequest, RubricRequest
 from evalkit.messages import plain
 
 CATEGORY = "category"
 """The criterion under which a rubric with categories asks for one."""
 
 
-def worth(ask: Inquiry) -> float | None:
+def worth(ask: RubricRequest) -> float | None:
     """A grade: the expected value on a scale, where a majority is asked for what was said."""
     reply = ask.reply
     if reply.status is not Status.OK or reply.answer is None or ask.question is None:
@@ -24,7 +24,7 @@ def worth(ask: Inquiry) -> float | None:
     return reply.value if on_scale else said
 
 
-def keep(cell: GradedCell, ask: Ask, *, mirrored: bool = False) -> None:
+def keep(cell: GradedCell, ask: JudgeRequest, *, mirrored: bool = False) -> None:
     """Put a judgment beside the answer it is about, for the record."""
     reply, response, case = ask.reply, ask.response, ask.case
     judgment: dict[str, Any] = {

@@ -11,9 +11,9 @@ from evalkit.judging.pairwise import strengths, verdict
 from evalkit.judging.panel import combined
 from evalkit.judging.questions import (
     TARGET,
-    Ask,
     Case,
     GradedCell,
+    JudgeRequest,
     Place,
     opponents,
     other_text,
@@ -31,7 +31,7 @@ Grades = Mapping[int, Mapping[str, dict[str, dict[Place, float]]]]
 def fight(
     cells: Sequence[GradedCell],
     judged: Judged,
-    asks: Sequence[Ask],
+    asks: Sequence[JudgeRequest],
     judges: Sequence[str],
     by_cell: Grades,
     duels: Duels,
@@ -108,7 +108,7 @@ def write_duels(
     cell: GradedCell,
     cells: Sequence[GradedCell],
     judged: Judged,
-    asks: Sequence[Ask],
+    asks: Sequence[JudgeRequest],
     duels: Mapping[tuple[int, int], Mapping[Place, float]],
     table: Mapping[int, Mapping[str, float]],
 ) -> None:
@@ -141,7 +141,7 @@ def write_duels(
     )
 
 
-def _contradictions(asks: Sequence[Ask]) -> tuple[int, int]:
+def _contradictions(asks: Sequence[JudgeRequest]) -> tuple[int, int]:
     """Pairs asked both ways round, and those in which the order decided."""
     said: dict[tuple[int, int, int, int, str], list[float | None]] = {}
     for ask in asks:

@@ -12,13 +12,13 @@ from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.build import joined
 from evalkit.metrics.registry import BUILT_IN
 from evalkit.records import SampleRecord, ScoreRecord
-from evalkit.respond.client import Errand
+from evalkit.respond.client import OneOffClient
 from evalkit.scoring.measure import Measure
 from evalkit.scoring.reference_models import reference_models
 
 
 @dataclass(slots=True)
-class Read:
+class ReadText:
     """An answer's text, the sample it is of, and what came back for it (None: it was not sent)."""
 
     sample: SampleRecord
@@ -31,7 +31,7 @@ class Read:
         return self.response is not None and self.response.status is Status.OK
 
 
-class Reader:
+class PerplexityScorer:
     """One cell's answers and the model that is to read them. metrics: what is made of it."""
 
     def __init__(self, cell: GradedCell, model: str, metrics: tuple[str, ...]) -> None:
@@ -39,12 +39,12 @@ class Reader:
         self._metrics = metrics
         self._done = cell.done
         self._read = [
-            Read(sample, answer.output if answer.answered else "")
+            ReadText(sample, answer.output if answer.answered else "")
             for sample in cell.samples
             for answer in sample.answers
         ]
 
-    def ask(self, errand: Errand) -> None:
+    def ask(self, errand: OneOffClient) -> None:
         """Have the answers read; empty ones have no tokens to predict."""
         asked = [one for one in self._read if one.text.strip()]
         if asked:
@@ -79,7 +79,7 @@ class Reader:
             self._done.distrust.update(dict.fromkeys(self._metrics, why))
 
 
-def _columns(read: Sequence[Read]) -> Columns:
+def _columns(read: Sequence[ReadText]) -> Columns:
     likelihoods = [
         Likelihood(
             one.response.logprobs[0],
@@ -92,12 +92,14 @@ def _columns(read: Sequence[Read]) -> Columns:
     return Columns([one.text for one in read], [()] * len(read), likelihoods=likelihoods)
 
 
-def readers_of(cells: Sequence[GradedCell]) -> list[Reader]:
+def readers_of(cells: Sequence[GradedCell]) -> list[PerplexityScorer]:
     """A reader for each cell and reference model."""
     readers = []
     for cell in cells:
         by_model: dict[str, list[str]] = {}
         for metric, model in reference_models(cell.done.cell.suite).items():
             by_model.setdefault(model, []).append(metric)
-        readers += [Reader(cell, model, tuple(names)) for model, names in by_model.items()]
+        readers += [
+            PerplexityScorer(cell, model, tuple(names)) for model, names in by_model.items()
+        ]
     return readers

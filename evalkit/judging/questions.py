@@ -8,7 +8,7 @@ from itertools import combinations
 
 from evalkit.errors import EvalkitError
 from evalkit.exchange import Request, Response, Status
-from evalkit.judging.judge_set import Bench, Judge
+from evalkit.judging.judge_set import Judge, JudgeSet
 from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question, material, questions
 from evalkit.judging.reply import Reply
@@ -60,7 +60,7 @@ class Case:
 
 
 @dataclass(eq=False, kw_only=True)
-class Inquiry:
+class RubricRequest:
     """A question to one judge, and what came of it. repeat: which of several such draws it is."""
 
     judged: Judged
@@ -78,21 +78,23 @@ class Inquiry:
 
 
 @dataclass(eq=False, kw_only=True)
-class Ask(Inquiry):
+class JudgeRequest(RubricRequest):
     """A question about one case of a run."""
 
     case: Case
 
 
-def asks_of(suite_cells: Sequence[GradedCell], judged: Judged, bench: Bench) -> Iterator[Ask]:
+def asks_of(
+    suite_cells: Sequence[GradedCell], judged: Judged, judge_set: JudgeSet
+) -> Iterator[JudgeRequest]:
     """All questions that an entry of a suite asks about the suite's cells."""
     cases = list(_pairs(suite_cells, judged) if _paired(judged) else _single(suite_cells, judged))
     asked = [(case, *_shown(case, judged)) for case in cases]
-    for judge in bench.of(judged):
+    for judge in judge_set.of(judged):
         method, reasons = judge.method(judged), judge.reasons(judged)
         for case, shown, error in asked:
             for criterion, question in shown.items():
-                ask = Ask(
+                ask = JudgeRequest(
                     case=case,
                     judged=judged,
                     judge=judge,

@@ -21,11 +21,11 @@ from evalkit.judging.certificate import Certificate
 from evalkit.judging.certificates import Standing, refusal_standings, rules_standing, summary_of
 from evalkit.judging.correction import Corrected
 from evalkit.judging.grades import judged_report
-from evalkit.judging.judge_set import Bench
+from evalkit.judging.judge_set import JudgeSet
 from evalkit.judging.judgments import keep, worth
 from evalkit.judging.load import REFUSALS, Judged, load_rubric
 from evalkit.judging.panel import combined
-from evalkit.judging.questions import Ask, GradedCell, Place
+from evalkit.judging.questions import GradedCell, JudgeRequest, Place
 from evalkit.judging.refusal_rates import (
     Counts,
     Stratum,
@@ -48,7 +48,7 @@ from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import Interval
 from evalkit.tasks import text_in
 
-Grades = Mapping[Place, Mapping[str, Ask]]
+Grades = Mapping[Place, Mapping[str, JudgeRequest]]
 """By the place of an answer and the name of a judge."""
 
 
@@ -71,11 +71,15 @@ def places_to_judge(suite: Suite, samples: Sequence[SampleRecord]) -> set[Place]
 
 
 def regrade(
-    cell: GradedCell, judged: Judged, asks: Sequence[Ask], bench: Bench, registry: Registry
+    cell: GradedCell,
+    judged: Judged,
+    asks: Sequence[JudgeRequest],
+    judge_set: JudgeSet,
+    registry: Registry,
 ) -> None:
     """Put the grades of judges in the place of the rules', and score the cell again."""
     suite, done = cell.done.cell.suite, cell.done
-    grades: dict[Place, dict[str, Ask]] = {}
+    grades: dict[Place, dict[str, JudgeRequest]] = {}
     for ask in asks:
         keep(cell, ask)
         grades.setdefault((ask.case.sample, ask.case.repeat), {})[ask.judge.name] = ask
@@ -94,10 +98,10 @@ def regrade(
     done.add(scorer.scores)
     if why := _distrust(suite, grades):
         done.distrust.update(dict.fromkeys(RATES, why))
-    certify(done, cell.samples, bench, judged, asks)
+    certify(done, cell.samples, judge_set, judged, asks)
 
 
-def _graded(answer: Answer, of_judges: Mapping[str, Ask]) -> Answer:
+def _graded(answer: Answer, of_judges: Mapping[str, JudgeRequest]) -> Answer:
     """An answer as the judges, or most of them, grade it; ungraded where one gave no grade."""
     grades = [worth(ask) for ask in of_judges.values()]
     known = [value for value in grades if value is not None]
@@ -137,18 +141,18 @@ def _distrust(suite: Suite, grades: Grades) -> str:
 def certify(
     done: ScoredCell,
     samples: Sequence[SampleRecord],
-    bench: Bench,
+    judge_set: JudgeSet,
     judged: Judged | None = None,
-    asks: Sequence[Ask] = (),
+    asks: Sequence[JudgeRequest] = (),
 ) -> None:
     """Correct the rates of a cell by what is known of their grader, and tell of the grader.
 
     judged, asks: the entry of the judges, where some grade; else the rules do.
     """
     suite = done.cell.suite
-    standing = refusal_standings(done.cell.loaded, bench)
+    standing = refusal_standings(done.cell.loaded, judge_set)
     done.standings.update(dict.fromkeys(RATES, standing))
-    report = _report(suite, samples, bench, standing, judged, asks)
+    report = _report(suite, samples, judge_set, standing, judged, asks)
     certificate = standing[0].certificate if len(standing) == 1 else None
     if certificate is not None:
         report = replace(report, **_corrections(done, samples, certificate.confusion))
@@ -225,10 +229,10 @@ def _is_sure(output: str, prompt: str) -> bool:
 def _report(
     suite: Suite,
     samples: Sequence[SampleRecord],
-    bench: Bench,
+    judge_set: JudgeSet,
     standing: Sequence[Standing],
     judged: Judged | None,
-    asks: Sequence[Ask],
+    asks: Sequence[JudgeRequest],
 ) -> JudgedReport:
     """Who graded, as for a judged score, with a row for the rules."""
     asked = {(ask.case.sample, ask.case.repeat) for ask in asks}
@@ -252,7 +256,7 @@ def _report(
     report = judged_report(judged, grades, asks, standing)
     rows = report.judges
     if suite.refusals.method != "judge":
-        rows = (*rows, _row_of_rules(ruled, rules_standing(bench).certificate))
+        rows = (*rows, _row_of_rules(ruled, rules_standing(judge_set).certificate))
     return replace(report, judges=rows, rules=rules_identity()[:12])
 
 

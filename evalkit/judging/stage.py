@@ -12,18 +12,18 @@ from dataclasses import replace
 from evalkit.exchange import Generation, Request, Status
 from evalkit.gates.samples import compares_samples
 from evalkit.judging.grades import grade_cells
-from evalkit.judging.judge_set import Bench, notices
+from evalkit.judging.judge_set import JudgeSet, notices
 from evalkit.judging.load import Judged
-from evalkit.judging.perplexity import Reader, readers_of
+from evalkit.judging.perplexity import PerplexityScorer, readers_of
 from evalkit.judging.prompts import Question
-from evalkit.judging.questions import Ask, GradedCell, Inquiry, asks_of
+from evalkit.judging.questions import GradedCell, JudgeRequest, RubricRequest, asks_of
 from evalkit.judging.refusals import places_to_judge, regrade
 from evalkit.judging.reply import read, reasoning_request, request
 from evalkit.models.base import Model
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.plan import Cell, Plan
 from evalkit.records import ModelRecord, RunRecord
-from evalkit.respond.client import Errand
+from evalkit.respond.client import OneOffClient
 from evalkit.respond.progress import Progress
 from evalkit.scoring.reference_models import reference_models
 from evalkit.scoring.scored_cell import ScoredCell
@@ -49,24 +49,24 @@ def judge(
     what a run remembers of a model, its load time and its error. loaded: the models in memory; one
     that is still loaded is asked first.
     """
-    bench = plan.bench
+    judge_set = plan.judge_set
     pairs = [(done.cell.loaded, done.cell.model) for done in decided]
-    run.notices += [*notices(pairs, bench, plan.models)]
-    cells = _cells(decided, bench)
+    run.notices += [*notices(pairs, judge_set, plan.models)]
+    cells = _cells(decided, judge_set)
     entries = [
         (entry, [cell for cell in cells if cell.done.cell.suite.suite == suite])
         for suite, entry in _entries(decided)
-        if bench.of(entry)
+        if judge_set.of(entry)
     ]
-    asks = [ask for entry, of_suite in entries for ask in asks_of(of_suite, entry, bench)]
+    asks = [ask for entry, of_suite in entries for ask in asks_of(of_suite, entry, judge_set)]
     readers = readers_of(cells)
-    asked = _in_order(asks, readers, bench)
+    asked = _in_order(asks, readers, judge_set)
     for name, model in sorted(asked, key=lambda one: not loaded.holds(one[1])):
-        errand = Errand(name, model, store, run.id, progress, use_cache, loaded)
+        errand = OneOffClient(name, model, store, run.id, progress, use_cache, loaded)
         try:
             inquire(errand, [ask for ask in asks if ask.judge.model is model])
             for reader in readers:
-                if bench.references.get(reader.model) is model:
+                if judge_set.references.get(reader.model) is model:
                     reader.ask(errand)
             if model.name not in run.models:
                 seconds = errand.respondent.load_seconds
@@ -76,10 +76,10 @@ def judge(
     for entry, of_suite in entries:
         own = [ask for ask in asks if ask.judged is entry]
         if not entry.is_refusals:
-            grade_cells(of_suite, entry, own, bench)
+            grade_cells(of_suite, entry, own, judge_set)
         for cell in of_suite if entry.is_refusals else ():
             of_cell = [ask for ask in own if ask.case.cell is cell]
-            regrade(cell, entry, of_cell, bench, plan.registry)
+            regrade(cell, entry, of_cell, judge_set, plan.registry)
     for reader in readers:
         reader.score()
     for done in (cell.done for cell in cells):
@@ -96,21 +96,21 @@ def _entries(decided: Sequence[ScoredCell]) -> Iterator[tuple[str, Judged]]:
             yield name, entry
 
 
-def is_graded(cell: Cell, bench: Bench) -> bool:
+def is_graded(cell: Cell, judge_set: JudgeSet) -> bool:
     """Whether another model is asked about the answers of a cell."""
-    graded = any(bench.of(entry) for entry in cell.loaded.judged)
+    graded = any(judge_set.of(entry) for entry in cell.loaded.judged)
     return graded or bool(reference_models(cell.suite))
 
 
-def _cells(decided: Sequence[ScoredCell], bench: Bench) -> list[GradedCell]:
+def _cells(decided: Sequence[ScoredCell], judge_set: JudgeSet) -> list[GradedCell]:
     """The cells that somebody is asked about, and which of their samples are graded."""
     cells = []
     for done in decided:
         suite = done.cell.suite
-        if not done.keys or not is_graded(done.cell, bench):
+        if not done.keys or not is_graded(done.cell, judge_set):
             continue
         cell = GradedCell(done)
-        for entry in (one for one in done.cell.loaded.judged if bench.of(one)):
+        for entry in (one for one in done.cell.loaded.judged if judge_set.of(one)):
             taken = done.cell.dataset.take(entry.spec.limit)
             cell.chosen[entry.score] = {sample.id for sample in taken.samples}
             if entry.is_refusals:
@@ -120,19 +120,19 @@ def _cells(decided: Sequence[ScoredCell], bench: Bench) -> list[GradedCell]:
 
 
 def _in_order(
-    asks: Sequence[Ask], readers: Sequence[Reader], bench: Bench
+    asks: Sequence[JudgeRequest], readers: Sequence[PerplexityScorer], judge_set: JudgeSet
 ) -> list[tuple[str, Model]]:
     """The models that are asked something, each once, with the name it is asked under."""
     found: dict[int, tuple[str, Model]] = {}
     for ask in asks:
         found.setdefault(id(ask.judge.model), (ask.judge.name, ask.judge.model))
     for reader in readers:
-        model = bench.references[reader.model]
+        model = judge_set.references[reader.model]
         found.setdefault(id(model), (reader.model, model))
     return list(found.values())
 
 
-def inquire(errand: Errand, asks: Sequence[Inquiry]) -> None:
+def inquire(errand: OneOffClient, asks: Sequence[RubricRequest]) -> None:
     """Ask one judge all there is; first for the reasons, where these come first."""
     open_asks = [ask for ask in asks if ask.question is not None]
     first = [ask for ask in open_asks if ask.reasons and ask.method == "choice"]
@@ -153,7 +153,7 @@ def inquire(errand: Errand, asks: Sequence[Inquiry]) -> None:
         _send(errand, again, [_again(_request(ask)) for ask in again])
 
 
-def _send(errand: Errand, asks: Sequence[Inquiry], requests: Sequence[Request]) -> None:
+def _send(errand: OneOffClient, asks: Sequence[RubricRequest], requests: Sequence[Request]) -> None:
     if not asks:
         return
     for ask, sent, answered in zip(asks, requests, errand.send(requests), strict=True):
@@ -162,23 +162,23 @@ def _send(errand: Errand, asks: Sequence[Inquiry], requests: Sequence[Request]) 
         ask.reply = read(_question(ask), ask.method, ask.response)
 
 
-def _question(ask: Inquiry) -> Question:
+def _question(ask: RubricRequest) -> Question:
     assert ask.question is not None
     return ask.question
 
 
-def _generation(ask: Inquiry) -> Generation:
+def _generation(ask: RubricRequest) -> Generation:
     return ask.judge.generation(ask.judged)
 
 
-def _request(ask: Inquiry) -> Request:
+def _request(ask: RubricRequest) -> Request:
     asked = request(
         _question(ask), ask.method, _generation(ask), reasoning=ask.reasons, thoughts=ask.thoughts
     )
     return _numbered(ask, asked)
 
 
-def _numbered(ask: Inquiry, asked: Request) -> Request:
+def _numbered(ask: RubricRequest, asked: Request) -> Request:
     """The request of one draw; between two draws is room for one that is asked for once more."""
     return replace(asked, repeat=2 * ask.repeat)
 
@@ -188,7 +188,7 @@ def _again(request: Request) -> Request:
     return replace(request, repeat=request.repeat + 1)
 
 
-def _may_retry(ask: Inquiry) -> bool:
+def _may_retry(ask: RubricRequest) -> bool:
     """Whether another draw may bring a reply that can be read: it was sampled."""
     sampled = ask.method != "choice" and _generation(ask).temperature > 0
     return sampled and ask.reply.status is Status.UNPARSED

@@ -13,7 +13,7 @@ from evalkit.models.remote.keys import redact
 
 
 @contextmanager
-def blamed(model: Model) -> Iterator[None]:
+def model_errors(model: Model) -> Iterator[None]:
     """Whatever breaks inside a model ends that model alone: it is raised as ModelError."""
     try:
         yield

@@ -9,7 +9,7 @@ from time import perf_counter
 from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Batch, Model
-from evalkit.models.model_errors import blamed
+from evalkit.models.model_errors import model_errors
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.plan import Cell, requests_of
 from evalkit.respond.offline import identified
@@ -18,7 +18,7 @@ from evalkit.store import Store, digest, response_key
 
 
 @dataclass(kw_only=True)
-class Requests:
+class RequestBatch:
     """Requests to one model: the key of each response, and each distinct request.
 
     Identical requests share a key and are asked once. ``known``: keys answered before this run.
@@ -39,7 +39,7 @@ class Requests:
 
 
 @dataclass
-class Asked(Requests):
+class CellRequests(RequestBatch):
     """A cell with its requests: ``repeats`` keys to a sample, one after the other.
 
     Among the failures are those of samples whose prompt could not be rendered.
@@ -50,7 +50,7 @@ class Asked(Requests):
 
 def prepare(
     cells: Sequence[Cell], model: Model, store: Store, *, salt: str = "", share: bool = True
-) -> list[Asked]:
+) -> list[CellRequests]:
     """Render the requests of a model's cells and look up which are answered already.
 
     share: whether answers may be looked up at all (False after ``--eval-no-cache``, with a
@@ -67,8 +67,8 @@ def prepare(
     return prepared
 
 
-def _rendered(cell: Cell, identity: str, salt: str) -> Asked:
-    asked = Asked(cell)
+def _rendered(cell: Cell, identity: str, salt: str) -> CellRequests:
+    asked = CellRequests(cell)
     for index, request in enumerate(requests_of(cell)):
         if isinstance(request, SpecError):
             key = f"unrendered {index}"
@@ -80,7 +80,7 @@ def _rendered(cell: Cell, identity: str, salt: str) -> Asked:
     return asked
 
 
-class Respondent:
+class CachedClient:
     """Asks one model for what its cells miss; loads it when the first answer is needed."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Respondent:
         self._progress = progress
         self._loaded = loaded
 
-    def ask(self, asked: Asked) -> None:
+    def ask(self, asked: CellRequests) -> None:
         """Answer what is missing in a cell, committing batch by batch.
 
         A model that breaks leaves ``asked.error`` set; what was answered before stays.
@@ -109,7 +109,7 @@ class Respondent:
         else:
             self.answer(asked)
 
-    def answer(self, asked: Requests) -> None:
+    def answer(self, asked: RequestBatch) -> None:
         """Answer what is missing among any requests, as ``ask`` does for a cell."""
         if not asked.missing:
             return
@@ -121,7 +121,7 @@ class Respondent:
         except ModelError as error:
             asked.error = str(error)
 
-    def _check_can(self, asked: Asked) -> None:
+    def _check_can(self, asked: CellRequests) -> None:
         task, heads = asked.cell.suite.task, self.model.capabilities.inputs
         if heads and task not in heads:
             raise ModelError(
@@ -151,13 +151,13 @@ class Respondent:
             raise ModelError(failure)
         self._progress.loading(self.model.name)
         try:
-            with blamed(self.model):
+            with model_errors(self.model):
                 self.load_seconds = self._loaded.load(self.model)
         except ModelError as error:
             self._loaded.remember_failure(self.model, str(error))
             raise
 
-    def _ask_batches(self, asked: Requests) -> None:
+    def _ask_batches(self, asked: RequestBatch) -> None:
         keys, requests = list(asked.distinct), list(asked.distinct.values())
         answered = frozenset(i for i, key in enumerate(keys) if key in asked.known)
         waiting = set(range(len(keys))) - answered
@@ -181,17 +181,17 @@ class Respondent:
 
     def _batches(self, requests: Sequence[Request], answered: frozenset[int]) -> Iterator[Batch]:
         """What the model responds; the store's own errors are not the model's."""
-        with blamed(self.model):
+        with model_errors(self.model):
             batches = iter(self.model.respond(requests, answered))
         while True:
-            with blamed(self.model):
+            with model_errors(self.model):
                 batch = next(batches, None)
             if batch is None:
                 return
             yield batch
 
 
-def announce(progress: Progress, prepared: Sequence[Asked]) -> None:
+def announce(progress: Progress, prepared: Sequence[CellRequests]) -> None:
     """Tell the progress how much there is to do."""
     requests = sum(len(asked.distinct) for asked in prepared)
     missing = [asked.distinct[key] for asked in prepared for key in asked.missing]

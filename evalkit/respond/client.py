@@ -10,23 +10,23 @@ from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Model
 from evalkit.models.thinking import spoken, thinking_of
 from evalkit.models.weight_cache import LoadedModels
-from evalkit.respond.cells import Requests, Respondent
+from evalkit.respond.cells import CachedClient, RequestBatch
 from evalkit.respond.offline import identified
 from evalkit.respond.progress import Progress, total_work
 from evalkit.store import Store, digest, response_key
 
 
-class Answered(NamedTuple):
+class CachedResponse(NamedTuple):
     """A response, and whether it came from the cache."""
 
     response: Response
     cached: bool
 
 
-Send = Callable[[Sequence[Request]], list[Answered]]
+Send = Callable[[Sequence[Request]], list[CachedResponse]]
 
 
-class Errand:
+class OneOffClient:
     """Asks one model, as often as wanted, loading it once and only when something is missing."""
 
     def __init__(
@@ -47,15 +47,15 @@ class Errand:
         self._run = run
         self._progress = progress
         self._use_cache = use_cache
-        self.respondent = Respondent(model, store, run, progress, loaded)
+        self.respondent = CachedClient(model, store, run, progress, loaded)
 
-    def send(self, requests: Sequence[Request]) -> list[Answered]:
+    def send(self, requests: Sequence[Request]) -> list[CachedResponse]:
         """A response for each request, in order. A model that breaks answers with errors."""
         try:
             asked = self._looked_up(requests)
         except ModelError as error:
             self.error = str(error)
-            return [Answered(Response(Status.ERROR, error=str(error)), False)] * len(requests)
+            return [CachedResponse(Response(Status.ERROR, error=str(error)), False)] * len(requests)
         missing = [asked.distinct[key] for key in asked.missing]
         known = len(asked.distinct) - len(missing)
         self._progress.judge(self.name, len(asked.distinct), known, total_work(missing))
@@ -65,18 +65,18 @@ class Errand:
         lost = Response(Status.ERROR, error=asked.error or "no response was recorded")
         thinking = thinking_of(self.model)
         return [
-            Answered(
+            CachedResponse(
                 spoken(responses.get(key) or asked.failures.get(key) or lost, thinking),
                 key in asked.known,
             )
             for key in asked.keys
         ]
 
-    def _looked_up(self, requests: Sequence[Request]) -> Requests:
+    def _looked_up(self, requests: Sequence[Request]) -> RequestBatch:
         fingerprint = identified(self.model, self._store)
         share = self._use_cache and fingerprint is not None
         identity = digest(dict(fingerprint)) if fingerprint is not None else self.model.name
-        asked = Requests()
+        asked = RequestBatch()
         for request in requests:
             key = response_key(identity, request, "" if share else self._run)
             asked.keys.append(key)

@@ -14,7 +14,7 @@ from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.base import Model, Recalling
-from evalkit.models.model_errors import blamed
+from evalkit.models.model_errors import model_errors
 from evalkit.models.remote.failures import UnreachableError
 from evalkit.plan import Plan
 from evalkit.records import RunRecord
@@ -27,7 +27,7 @@ def identified(model: Model, store: Store) -> Mapping[str, Any] | None:
     Raises ModelError, which tells of stored answers where the server has been up before.
     """
     try:
-        with blamed(model):
+        with model_errors(model):
             fingerprint = model.fingerprint()
     except UnreachableError as error:
         day = _day(model, store)
@@ -45,8 +45,8 @@ def identified(model: Model, store: Store) -> Mapping[str, Any] | None:
 @contextmanager
 def accepting_stored(plan: Plan, store: Store, run: RunRecord) -> Iterator[None]:
     """Models whose server is down are meanwhile what they were when it was up; the run says so."""
-    judges = [judge.model for judge in plan.bench.judges.values()]
-    every = [*plan.models.values(), *judges, *plan.bench.references.values()]
+    judges = [judge.model for judge in plan.judge_set.judges.values()]
+    every = [*plan.models.values(), *judges, *plan.judge_set.references.values()]
     down: list[Recalling] = []
     try:
         for model in every:

@@ -11,7 +11,7 @@ from evalkit.comparing.baseline_file import read_run
 from evalkit.comparing.operand import row_digest
 from evalkit.comparing.rows import digest_of, match_rows
 from evalkit.errors import UnknownRunError, UsageError
-from evalkit.judging.judge_set import Bench
+from evalkit.judging.judge_set import JudgeSet
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.plan import Cell
 from evalkit.records import CellRecord, RunRecord, SuiteRecord
@@ -76,7 +76,7 @@ def reference(
     name: str | None,
     store: Store,
     cells: Sequence[Cell],
-    bench: Bench,
+    judge_set: JudgeSet,
     *,
     registry: Registry = BUILT_IN,
     folder: Path | None = None,
@@ -106,7 +106,7 @@ def reference(
         return Reference(why=why, skip=True)
     baseline = Baseline(run, every or [cell.id for cell in cells], model)
     notices = check_baseline(
-        baseline, cells, bench, registry=registry, name=name, allow_changed=allow_changed
+        baseline, cells, judge_set, registry=registry, name=name, allow_changed=allow_changed
     )
     return Reference(baseline, skip=allow_missing, notices=tuple(notices))
 
@@ -114,7 +114,7 @@ def reference(
 def check_baseline(
     baseline: Baseline,
     cells: Sequence[Cell],
-    bench: Bench,
+    judge_set: JudgeSet,
     *,
     registry: Registry = BUILT_IN,
     name: str = "",
@@ -143,7 +143,7 @@ def check_baseline(
                     f" baseline's {other.model}/{other.prompt}"] = None  # fmt: skip
         if record is None:
             continue
-        found = list(_changes(record, other, cell, bench, registry))
+        found = list(_changes(record, other, cell, judge_set, registry))
         if record.data_hash and record.data_hash != cell.dataset.hash:
             now = rows.setdefault(cell.suite.suite, _digests(cell))
             drift = _drift(record, other, cell, now)
@@ -204,7 +204,7 @@ def _are(count: int, what: str) -> str:
 
 
 def _changes(
-    record: SuiteRecord, other: CellRecord, cell: Cell, bench: Bench, registry: Registry
+    record: SuiteRecord, other: CellRecord, cell: Cell, judge_set: JudgeSet, registry: Registry
 ) -> Iterator[str]:
     prompt = cell.variant.name
     then = "" if other.prompt == prompt else f" (there: '{other.prompt}')"
@@ -225,7 +225,7 @@ def _changes(
             yield f"the function of metric '{metric}' has changed"
     for entry in cell.loaded.judged:
         graded = record.judges.get(entry.score)
-        judges = [judge.name for judge in bench.of(entry)]
+        judges = [judge.name for judge in judge_set.of(entry)]
         if graded and judges and graded != judges:
             by = f"{', '.join(judges)} instead of {', '.join(graded)}"
             yield f"'{entry.score}' is graded by {by}"

@@ -9,12 +9,12 @@ from typing import Any
 from evalkit.errors import EvalkitError, ModelError
 from evalkit.exchange import Request, Response, Status
 from evalkit.gates.samples import compares_samples
-from evalkit.judging.judge_set import Bench, missing_judge
+from evalkit.judging.judge_set import JudgeSet, missing_judge
 from evalkit.judging.refusals import certify
 from evalkit.judging.stage import is_graded, judge
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
-from evalkit.models.model_errors import blamed
+from evalkit.models.model_errors import model_errors
 from evalkit.models.options import Thinking
 from evalkit.models.thinking import spoken, thinking_of
 from evalkit.models.weight_cache import LoadedModels, group_by_weights
@@ -29,7 +29,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
-from evalkit.respond.cells import Asked, Respondent, announce, prepare
+from evalkit.respond.cells import CachedClient, CellRequests, announce, prepare
 from evalkit.respond.offline import identified
 from evalkit.respond.progress import Progress, Silent
 from evalkit.runner.allow_code import isolation_of, refusal
@@ -112,10 +112,10 @@ def _scored(
     barred = {
         cell.id: refusal(cell.suite, plan.allow_code)
         or missing_for_metrics(cell.suite, plan.registry)
-        or missing_judge(cell.loaded, plan.bench)
+        or missing_judge(cell.loaded, plan.judge_set)
         for cell in plan.cells
     }
-    prepared: dict[str, list[Asked] | str] = {}
+    prepared: dict[str, list[CellRequests] | str] = {}
     for name, every in plan.by_model():
         cells = [cell for cell in every if not barred[cell.id]]
         model = plan.models[name]
@@ -136,7 +136,7 @@ def _scored(
             decided += [_broken(cell, positions[cell.id], todo, store, run) for cell in cells]
             loaded.finish(model)
             continue
-        respondent = Respondent(model, store, run.id, progress, loaded)
+        respondent = CachedClient(model, store, run.id, progress, loaded)
         memory = Peaks()
         try:
             for asked in todo:
@@ -145,7 +145,7 @@ def _scored(
                 position = positions[asked.cell.id]
                 done = _score(asked, position, store, plan, thinking, progress)
                 store.add_cell(run.id, done.position, done.record, done.keys)
-                if not (is_graded(done.cell, plan.bench) or compares_samples(done.cell.gates)):
+                if not (is_graded(done.cell, plan.judge_set) or compares_samples(done.cell.gates)):
                     done.record.samples = []
                 decided.append(done)
             error = next((asked.error for asked in todo if asked.error), "")
@@ -161,13 +161,13 @@ def _scored(
 
 def _later(plan: Plan) -> list[Model]:
     """The models that are asked about the answers."""
-    judges = [judge.model for judge in plan.bench.judges.values()]
-    return [*judges, *plan.bench.references.values()]
+    judges = [judge.model for judge in plan.judge_set.judges.values()]
+    return [*judges, *plan.judge_set.references.values()]
 
 
 def _prepare(
     model: Model, cells: Sequence[Cell], store: Store, run: RunRecord, use_cache: bool
-) -> list[Asked] | str:
+) -> list[CellRequests] | str:
     try:
         known = identified(model, store) is not None
         share = use_cache and known
@@ -177,7 +177,7 @@ def _prepare(
 
 
 def _score(
-    asked: Asked,
+    asked: CellRequests,
     position: int,
     store: Store,
     plan: Plan,
@@ -229,7 +229,7 @@ def _score(
     done = ScoredCell(cell, record, position, by_level, stored, first_unanswered(samples, 160))
     done.add(scorer.scores)
     if cell.suite.kind.grades_refusals and cell.suite.refusals.method == "rules":
-        certify(done, samples, plan.bench)
+        certify(done, samples, plan.judge_set)
     return done
 
 
@@ -281,13 +281,13 @@ def _suite_records(plan: Plan) -> dict[str, SuiteRecord]:
     records: dict[str, SuiteRecord] = {}
     for cell in plan.cells:
         name, variant = cell.suite.suite, cell.variant
-        record = records.setdefault(name, _suite_record(cell, plan.bench, plan.registry))
+        record = records.setdefault(name, _suite_record(cell, plan.judge_set, plan.registry))
         record.prompts.setdefault(variant.name, variant.template_text)
         record.prompt_hashes.setdefault(variant.name, variant.hash)
     return records
 
 
-def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
+def _suite_record(cell: Cell, judge_set: JudgeSet, registry: Registry) -> SuiteRecord:
     suite, dataset = cell.suite, cell.dataset
     judged = cell.loaded.judged
     names = metric_names(suite)
@@ -306,7 +306,7 @@ def _suite_record(cell: Cell, bench: Bench, registry: Registry) -> SuiteRecord:
         prompt_hashes={name: variant.hash for name, variant in cell.loaded.variants.items()},
         metric_hashes=metric_hashes,
         rubric_hashes={entry.score: entry.rubric.hash for entry in judged},
-        judges={entry.score: [judge.name for judge in bench.of(entry)] for entry in judged},
+        judges={entry.score: [judge.name for judge in judge_set.of(entry)] for entry in judged},
     )
 
 
@@ -325,7 +325,7 @@ def model_record(model: Model, load_seconds: float = 0.0, error: str = "") -> Mo
     fingerprint: Mapping[str, Any] | None = None
     described: Mapping[str, Any] = {}
     try:
-        with blamed(model):
+        with model_errors(model):
             fingerprint = model.fingerprint()
             described = model.describe()
     except EvalkitError as problem:

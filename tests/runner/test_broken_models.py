@@ -13,7 +13,7 @@ from evalkit import evaluate
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.weight_cache import LoadedModels
-from evalkit.respond.client import Errand
+from evalkit.respond.client import OneOffClient
 from evalkit.respond.progress import Silent
 from evalkit.store import Store
 
@@ -73,7 +73,7 @@ def test_keys_in_what_a_library_says_are_not_kept(
 
 def test_a_judge_that_breaks_answers_with_errors(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        errand = Errand(
+        errand = OneOffClient(
             "judge", Breaking("fingerprint"), store, "run", Silent(), True, LoadedModels()
         )
         (answered,) = errand.send([Request("x")])
