@@ -145,7 +145,7 @@ def _two_functions(a: Side, b: Side, name: str) -> str:
     metric = base_of(name)
     first, second = _hash_of(a, metric), _hash_of(b, metric)
     if first and second and first != second:
-        return f"'{metric}' is another function in {b.run} than in {a.run}"
+        return f"the function of '{metric}' differs between {a.run} and {b.run}"
     return ""
 
 
@@ -155,7 +155,7 @@ def _changed_since(a: Side, b: Side, metric: Metric, registry: Registry) -> str:
     runs = dict.fromkeys(s.run for s in (a, b) if now and _hash_of(s, metric.name) not in ("", now))
     if not runs:
         return ""
-    return f"computed again with '{metric.name}' as it is now, which differs in {', '.join(runs)}"
+    return f"recomputed with the current '{metric.name}', which differs in {', '.join(runs)}"
 
 
 def _clusters(a: Side, b: Side, ids: list[str]) -> list[str] | None:

@@ -120,7 +120,7 @@ def _agreement(
         value = scikit.kappa(pairs[:, 0], pairs[:, 1], weights or None)
         units = of_case if len(pairs) > n else None
         low, high, _ = kappa_interval(pairs, k, weights, units=units, confidence=confidence)
-        why = "" if value == value else "people and the judge gave one answer everywhere"
+        why = "" if value == value else "people and the judge gave the same answer to every case"
         found[name] = Figure(value, low, high, n, why)
     found["agreement"] = _proportion(float(whole.trace() / whole.sum()), n, confidence)
     return found
@@ -234,7 +234,7 @@ def _figure(
         value, statistic(total - rows), statistic(total + unseen), confidence
     )
     if interval.low != interval.low:
-        return Figure(nan, nan, nan, n, "it rests on one case")
+        return Figure(nan, nan, nan, n, "it depends on a single case")
     return Figure(value, interval.low, interval.high, n)
 
 

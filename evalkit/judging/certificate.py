@@ -148,7 +148,9 @@ def read_certificate(path: Path) -> Certificate:
         values.setdefault("version", 1)
         return Certificate(**values, file=path.name)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        message = f"{path}: is no certificate ({error}); make it anew: evalkit judge calibrate"
+        message = (
+            f"{path}: not a valid certificate ({error}); create it again: evalkit judge calibrate"
+        )
         raise EvalkitError(message) from None
 
 
@@ -168,10 +170,10 @@ def certificates_in(folders: Iterable[Path]) -> list[Certificate]:
 
 
 def too_few(cases: int) -> str:
-    """Why so few labelled cases meet no demand and correct nothing; "" where they are enough."""
+    """Why a certificate has too few labelled cases to be used; "" if it has enough."""
     if cases >= LEAST_CASES:
         return ""
-    return f"{cases} labelled case{'s' if cases > 1 else ''} of at least {LEAST_CASES}"
+    return f"{cases} labelled case{'s' if cases > 1 else ''}, fewer than {LEAST_CASES}"
 
 
 def shortfalls(certificate: Certificate, required: Mapping[str, float]) -> list[str]:
@@ -191,7 +193,7 @@ def shortfalls(certificate: Certificate, required: Mapping[str, float]) -> list[
         if name in AT_MOST:
             far = max(abs(figure.low), abs(figure.high))
             if not far <= bound:
-                missing.append(f"{AT_MOST[name]} is {span}, allowed is {bound:g}")
+                missing.append(f"{AT_MOST[name]} is {span}, the limit is {bound:g}")
         elif not figure.low >= bound:
             missing.append(f"{name} is {span}, its lower bound must be {bound:g}")
     return missing

@@ -73,7 +73,7 @@ def rules_standing(judge_set: JudgeSet) -> Standing:
     return Standing(
         RULES,
         None,
-        "the gate demands a certificate for the refusal rules, and there is none for those of this"
+        "the gate requires a certificate for the refusal rules, and none exists for those of this"
         " version of evalkit; run: evalkit judge calibrate refusal --judge rules --labels FILE",
     )
 
@@ -96,7 +96,7 @@ def _standing(judged: Judged, judge: Judge, known: Sequence[Certificate]) -> Sta
     except EvalkitError as error:
         return Standing(judge.name, None, str(error))
     if not identity:
-        why = f"judge {judge.name} has no fingerprint, so no certificate can be for it"
+        why = f"judge {judge.name} has no fingerprint, so no certificate can apply to it"
         return Standing(judge.name, None, why)
     for certificate in known:
         if certificate.fits(rubric.hash, identity, asked):
@@ -117,17 +117,17 @@ def _why(
     changed = [c for c in known if c.rubric == rubric.name and c.identity == identity]
     own = [c for c in near if c.identity == identity]
     if any(c.asked["method"] == asked["method"] for c in own):
-        reason = "the one there is was made with other settings or by another version of evalkit"
+        reason = "the existing one is for other settings or another version of evalkit"
     elif own:
-        reason = f"the one there is was made with method {own[0].asked['method']}"
+        reason = f"the existing one is for method {own[0].asked['method']}"
     elif near:
-        reason = f"those there are, are for other judges ({', '.join(_judges(near))})"
+        reason = f"the existing ones are for other judges ({', '.join(_judges(near))})"
     elif changed:
-        reason = f"the rubric has changed since that of {changed[0].made}"
+        reason = f"the rubric has changed since the one of {changed[0].made}"
     else:
-        reason = "there is none"
+        reason = "none exists"
     return (
-        f"the gate demands a certificate for judge {judge.name} by rubric {rubric.name}, and"
+        f"the gate requires a certificate for judge {judge.name} and rubric {rubric.name}:"
         f" {reason}; {_command(judged, judge, asked)}"
     )
 
@@ -164,15 +164,15 @@ def objection(
             return "error", one.why
         if few := too_few(len(one.certificate.labelled)):
             return "error", (
-                f"the certificate of judge {one.judge} of {one.certificate.made} proves nothing:"
-                f" it is over {few}; label more answers and run evalkit judge calibrate again"
+                f"the certificate of judge {one.judge} of {one.certificate.made} covers too little:"
+                f" {few}; label more answers and run evalkit judge calibrate again"
             )
         short = shortfalls(one.certificate, required)
         if short:
             cases = len(one.certificate.labelled)
             return "fail", (
-                f"judge {one.judge} does not grade enough like people: {'; '.join(short)}"
-                f" (certificate of {one.certificate.made} over {cases} cases)"
+                f"judge {one.judge} does not agree with people closely enough: {'; '.join(short)}"
+                f" (certificate of {one.certificate.made}, {cases} cases)"
             )
     return None
 

@@ -129,16 +129,15 @@ def refuse_unable(judge: Judge, judged: Judged) -> None:
     if judge.method(judged) == "choice" and not judge.model.capabilities.choices:
         raise UsageError(
             f"judge '{judge.name}' cannot compare choices, which 'method: choice' of the judged"
-            f" score '{judged.score}' asks for; write 'method: structured' or 'method: text'"
+            f" score '{judged.score}' requires; write 'method: structured' or 'method: text'"
         )
 
 
 def _refuse_unable_reader(name: str, model: Model, metric: str, suite: Suite) -> None:
     if not model.capabilities.reading:
         raise UsageError(
-            f"'{name}' cannot say how likely a text is, which the metric '{metric}' of suite"
-            f" {suite.suite} asks for; name a model that runs here, such as one of the backend"
-            " transformers"
+            f"'{name}' cannot score the likelihood of a text, which metric '{metric}' of suite"
+            f" {suite.suite} requires; name a local model, such as one of the backend transformers"
         )
 
 
@@ -203,8 +202,8 @@ def missing_judge(loaded: LoadedSuite, judge_set: JudgeSet) -> str:
     if any(entry.is_refusals and not judge_set.of(entry) for entry in loaded.judged):
         method = loaded.suite.refusals.method
         return (
-            f"'refusals: {{method: {method}}}' asks a judge, and no judge was named: {_NAME_ONE};"
-            " or let the rules alone decide with 'refusals: {method: rules}'"
+            f"'refusals: {{method: {method}}}' needs a judge, but none was named: {_NAME_ONE};"
+            " or use the rules alone with 'refusals: {method: rules}'"
         )
     ungraded = {entry.score for entry in without_judge(loaded, judge_set)}
     for gate in loaded.gates:
@@ -212,8 +211,7 @@ def missing_judge(loaded: LoadedSuite, judge_set: JudgeSet) -> str:
             name = base_of(term.score)
             if name in ungraded:
                 return (
-                    f"a gate is on '{name}', which a judge gives, and no judge was named:"
-                    f" {_NAME_ONE}"
+                    f"a gate is on '{name}', which needs a judge, but none was named: {_NAME_ONE}"
                 )
     return ""
 

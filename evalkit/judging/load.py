@@ -118,7 +118,7 @@ def _template_problems(source: Source, at: tuple[Any, ...], rubric: Rubric) -> I
             judged = ("a", "b") if rubric.mode == "pairwise" else ("output",)
             for name in judged:
                 if name not in variables:
-                    message = f"shows not what is judged: add {{{{ {name} }}}}"
+                    message = f"the template must include {{{{ {name} }}}}"
                     yield source.problem(path, message)
 
 
@@ -155,7 +155,7 @@ def _entries(suite: Suite) -> tuple[list[Judged], list[Problem]]:
             problems.append(suite.problem(("judges", i), message))
             continue
         if "[" in score or "]" in score:
-            message = f"'{score}' has brackets, which stand around labels and groups of a score"
+            message = f"'{score}' has brackets, which are reserved for labels and groups of a score"
             problems.append(suite.problem(("judges", i, "name"), message))
             continue
         wrong = list(_misfits(suite, spec, rubric))
@@ -233,11 +233,14 @@ def _misfits(
             yield (), f"rubric '{rubric.name}' needs {message}"
     if spec.against is not None:
         if rubric.mode != "pairwise":
-            yield ("against",), f"'against' is for pairwise rubrics; '{rubric.name}' is none"
+            yield (
+                ("against",),
+                f"'against' is for pairwise rubrics; '{rubric.name}' is {rubric.mode}",
+            )
         elif spec.against == "target" and not suite.data.target:
             yield ("against",), "there is no target to compare with: add 'target:' to 'data:'"
         elif spec.against != "target" and "/" not in spec.against:
-            yield ("against",), f"'{spec.against}' is no cell; write 'target' or MODEL/PROMPT"
+            yield ("against",), f"'{spec.against}' is not a cell; write 'target' or MODEL/PROMPT"
 
 
 def missing_columns(judged: Judged, columns: Collection[str]) -> list[str]:

@@ -130,7 +130,7 @@ def _distrust(suite: Suite, grades: Grades) -> str:
     first = next(iter(lost.values()))
     said = " ".join(first.reply.error.split())[:120]
     return (
-        f"{len(samples)} of the samples that judges were asked about have no grade, more than"
+        f"{len(samples)} of the samples sent to judges have no grade, more than"
         f" max_errors: {suite.max_errors}; first: judge {first.judge.name}: {said}"
     )
 

@@ -175,7 +175,7 @@ def _listed(name: str, lines: Sequence[str]) -> list[str]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object whose keys are all different; a second verdict must not replace a first."""
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key occurs twice")
     return dict(pairs)
 
 
@@ -191,7 +191,7 @@ def _read_json(question: Question, text: str) -> Reply:
     answer = str(said) if isinstance(said, str | int) and not isinstance(said, bool) else ""
     if answer not in question.answers:
         allowed = ", ".join(question.answers)
-        return Reply(Status.UNPARSED, error=f"'{key}' in the JSON is none of {allowed}")
+        return Reply(Status.UNPARSED, error=f"'{key}' in the JSON is not one of {allowed}")
     lists = {
         name: [str(item) for item in value.get(name, []) if isinstance(item, str)]
         for name in question.lists

@@ -31,7 +31,8 @@ MATERIAL = ("output", "a", "b", "prompt", "target", "targets", "source", "row")
 def _name(value: str) -> str:
     if not re.fullmatch(r"[^\W\d][\w.-]*", value):
         raise ValueError(
-            f"'{value}' is no name: begin with a letter, then letters, digits, . _ - (gates use it)"
+            f"'{value}' is not a valid name: begin with a letter, then letters, digits, . _ -"
+            " (gates use it)"
         )
     return value
 
@@ -62,15 +63,15 @@ def _criterion(value: Any) -> dict[str, Any]:
 
 def _scale(value: Any) -> Any:
     if not isinstance(value, Mapping) or len(value) < 2:
-        raise ValueError(f"expected at least two steps, each with what it means: {shown(value)}")
+        raise ValueError(f"expected at least two steps with their meanings, found {shown(value)}")
     steps = list(value)
     if not all(isinstance(step, int) and not isinstance(step, bool) for step in steps):
-        raise ValueError("the steps of a scale are whole numbers, such as 1 to 5")
+        raise ValueError("the steps of a scale must be whole numbers, such as 1 to 5")
     words = [str(step) for step in steps]
     if any(a != b and b.startswith(a) for a in words for b in words):
         raise ValueError(
-            "no step may begin like another (10 begins like 1): the probability of one could not"
-            " be told from that of the other; use a scale to 9"
+            "no step may begin with another (10 begins with 1): their probabilities cannot be told"
+            " apart; use a scale up to 9"
         )
     return dict(sorted(value.items()))
 
@@ -102,32 +103,32 @@ class Rubric(Part):
     )
     categories: dict[str, Text] = Field(
         default_factory=dict,
-        description="Kinds of which one is named beside the grade, such as hazards.",
+        description="Categories, such as hazards: the judge names one beside the grade.",
     )
     lists: dict[str, Text] = Field(
         default_factory=dict,
-        description="What a judge that writes lists beside the grade, such as omissions.",
+        description="Lists that a writing judge gives beside the grade, such as omissions.",
     )
     examples: tuple[Example, ...] = Field(default=(), description="Cases graded by hand.")
     needs: Texts = Field(
         default=(),
-        description="What a suite must have: `target`, `source`, `criteria`, or a column.",
+        description="What a suite must provide: `target`, `source`, `criteria`, or a column.",
     )
     better: Literal["higher", "lower"] = Field(
-        default="higher", description="Which end of the scale is the good one."
+        default="higher", description="Which end of the scale is better."
     )
     instructions: Text | None = Field(
         default=None,
-        description="Template of what stands before every case; default: made from the other keys.",
+        description="Template of the text before every case; default: built from the other keys.",
     )
-    prompt: Text = Field(description="Template that shows a case; the judged text stands last.")
+    prompt: Text = Field(description="Template that shows a case; the judged text comes last.")
 
     @model_validator(mode="after")
     def _fits_mode(self) -> Rubric:
         if self.mode == "pointwise" and self.scale is None:
-            raise ValueError("a pointwise rubric needs 'scale:', what each step means")
+            raise ValueError("a pointwise rubric needs 'scale:', the meaning of each step")
         if self.mode != "pointwise" and self.scale is not None:
-            raise ValueError(f"'scale' means nothing in a {self.mode} rubric; remove it")
+            raise ValueError(f"'scale' has no effect in a {self.mode} rubric; remove it")
         if self.mode == "binary" and not self.criteria and "criteria" not in self.needs:
             raise ValueError("a binary rubric needs 'criteria:', or 'needs: criteria' of the suite")
         names = [criterion.name for criterion in self.criteria]
@@ -137,11 +138,13 @@ class Rubric(Part):
         for example in self.examples:
             if example.answer not in self.answers:
                 raise ValueError(
-                    f"an example's answer is one of {', '.join(self.answers)}, not"
+                    f"an example's answer must be one of {', '.join(self.answers)}, not"
                     f" '{example.answer}'"
                 )
         if len(self.categories) > len(LETTERS):
-            raise ValueError(f"at most {len(LETTERS)} categories can be told apart")
+            raise ValueError(
+                f"expected at most {len(LETTERS)} categories, found {len(self.categories)}"
+            )
         return self
 
     @property

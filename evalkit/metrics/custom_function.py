@@ -40,7 +40,7 @@ def settings_of(function: Callable[..., Any]) -> dict[str, Any]:
             continue
         if parameter.default is parameter.empty:
             raise UsageError(
-                f"its parameter '{name}' is none of {', '.join(GIVEN)}, and has no default value"
+                f"its parameter '{name}' is not one of {', '.join(GIVEN)} and has no default value"
             )
         settings[name] = parameter.default
     if not {"columns", *COLUMNS} & set(parameters):
@@ -114,7 +114,7 @@ def _of_samples(
     try:
         x = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise UsageError("it returned a list with something else than numbers in it") from None
+        raise UsageError("it returned a list with values that are not numbers") from None
     if x.shape != (n,):
         raise UsageError(
             f"it returned values of shape {x.shape}, expected one for each of {n} samples"

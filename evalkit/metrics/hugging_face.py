@@ -76,7 +76,7 @@ def _inputs(module: Any, columns: Columns) -> dict[str, Any]:
         elif all(name in row for row in columns.fields) and columns.fields:
             inputs[name] = [row[name] for row in columns.fields]
         else:
-            raise UsageError(f"it needs '{name}', and the data have no column of that name")
+            raise UsageError(f"it needs a column '{name}', which the data lack")
     return inputs
 
 

@@ -115,10 +115,10 @@ def _refuse_call(
             raise UsageError(f"'{name}' is a setting of metric '{metric.name}': write {write}")
         raise UsageError(unknown("column", name, known))
     if not 0 < confidence < 1:
-        raise UsageError(f"confidence lies between 0 and 1, such as 0.95; found {confidence!r}")
+        raise UsageError(f"confidence must be between 0 and 1, such as 0.95; found {confidence!r}")
     for name, given in (("predictions", predictions), ("targets", targets)):
         if isinstance(given, str):
-            raise UsageError(f"{name} is a list with one entry per sample, not a text: [{given!r}]")
+            raise UsageError(f"{name} must be a list with one entry per sample: [{given!r}]")
     if len(predictions) != len(targets):
         raise UsageError(f"{len(predictions)} predictions but {len(targets)} targets")
     for i, prediction in enumerate(predictions):
@@ -133,8 +133,8 @@ def _refuse_call(
 def _no_text(where: str, value: object, expected: str) -> UsageError:
     kind = type(value).__name__
     return UsageError(
-        f"{where} is {value!r} ({kind}); expected {expected}. Labels that are numbers are passed"
-        " as text: [str(x) for x in values]"
+        f"{where} is {value!r} ({kind}); expected {expected}. Pass labels that are numbers as"
+        " text: [str(x) for x in values]"
     )
 
 

@@ -43,7 +43,7 @@ def missing(name: str) -> str | None:
     lacking = [module for module in modules if find_spec(module) is None]
     if not lacking:
         return None
-    return f"tokenizer '{name}' needs {' and '.join(lacking)}, not installed here: {install}"
+    return f"tokenizer '{name}' needs {' and '.join(lacking)}: {install}"
 
 
 def require(name: str) -> None:
@@ -62,8 +62,8 @@ def require(name: str) -> None:
     if name in _SENTENCE_PIECES and not _model_file(name).exists():
         command = f"python -c \"import sacrebleu; sacrebleu.BLEU(tokenize='{name}')\""
         raise UsageError(
-            f"tokenizer '{name}' needs its model, which is not here: run `{command}` once, which"
-            " downloads it"
+            f"tokenizer '{name}' needs its model, which is not installed: run `{command}` once to"
+            " download it"
         )
 
 

@@ -313,10 +313,10 @@ class EvalSession:
             return
         reporter.section("evalkit", sep="=")
         if status != "finished":
-            reporter.write_line("The run was interrupted. What was answered is kept in")
-            goes_on = "the same command goes on from there."
+            reporter.write_line("The run was interrupted. Completed responses are kept in")
+            goes_on = "the same command resumes from there."
             if self._option("no_cache"):
-                goes_on = "with --eval-no-cache the same command asks for all of it again."
+                goes_on = "with --eval-no-cache the same command starts over."
             reporter.write_line(f"{self.store.path}: {goes_on}")
             return
         if notice := fallback_notice(self._option("model"), self.project, self.handed):

@@ -40,12 +40,12 @@ class Changes:
 
     @property
     def headline(self) -> str:
-        """``1 cell is worse, 2 are better, 3 have not surely changed``."""
+        """``1 cell is worse, 2 are better, 3 show no significant change``."""
         counts = [(self._count("fail"), "worse"), (self._count("pass"), "better")]
         said = [f"{n} {'is' if n == 1 else 'are'} {word}" for n, word in counts if n]
         same = self._count("none")
         if same:
-            said.append(f"{same} {'has' if same == 1 else 'have'} not surely changed")
+            said.append(f"{same} {'shows' if same == 1 else 'show'} no significant change")
         return ", ".join(said)
 
     def _count(self, tone: str) -> int:

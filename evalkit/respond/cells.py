@@ -132,16 +132,16 @@ class CachedClient:
         if choices and not self.model.capabilities.choices:
             raise ModelError(
                 f"'{self.model.name}' cannot compare choices, which this suite's 'answer:"
-                f" {asked.cell.suite.answer.method}' asks for. Write 'answer: text' in the suite"
+                f" {asked.cell.suite.answer.method}' requires. Write 'answer: text' in the suite"
                 + _own_comparison(self.model)
             )
 
         reads = any(request.reading for request in asked.distinct.values())
         if reads and not self.model.capabilities.reading:
             raise ModelError(
-                f"'{self.model.name}' cannot say how likely a text is, which the task"
-                f" {asked.cell.suite.task} asks for; choose a model that runs here, such as one of"
-                " the backend transformers"
+                f"'{self.model.name}' cannot score the likelihood of a text, which the task"
+                f" {asked.cell.suite.task} requires; choose a local model, such as one of the"
+                " backend transformers"
             )
 
     def _load(self) -> None:
@@ -203,4 +203,4 @@ def _own_comparison(model: Model) -> str:
     declaration = getattr(model, "declaration", None)
     if declaration is not None and declaration.backend != "callable":
         return ""
-    return ", or tell how the model compares: 'choose: module:function' in its declaration"
+    return ", or declare a function that compares them: 'choose: module:function'"

@@ -34,8 +34,8 @@ def identified(model: Model, store: Store) -> Mapping[str, Any] | None:
         if not day:
             raise
         raise ModelError(
-            f"{error}. Or have its stored answers count, as it was on {day}, without knowing"
-            " whether it would still answer so: --eval-stored (in Python: stored=True)"
+            f"{error}. To fall back to its cached responses, add --eval-stored (from Python:"
+            f" stored=True); the server was last reached on {day} and may have changed since"
         ) from None
     if fingerprint is not None and not (isinstance(model, Recalling) and model.recalled):
         store.add_fingerprint(model.name, fingerprint)
@@ -58,8 +58,9 @@ def accepting_stored(plan: Plan, store: Store, run: RunRecord) -> Iterator[None]
                 if day := _recall(model, store):
                     down.append(model)
                     run.notices.append(
-                        f"the server of {model.name} is down: its stored answers count, as it was"
-                        f" on {day} (--eval-stored). Whether it would still answer so is not known"
+                        f"the server of {model.name} is unreachable: its cached responses are"
+                        f" used (--eval-stored). It was last reached on {day} and may have changed"
+                        " since"
                     )
             except ModelError:  # who asks the model is told
                 continue

@@ -19,7 +19,7 @@ def refusal(suite: Suite, mode: str) -> str:
         return ""
     if not mode:
         return (
-            "this suite runs generated code, which you have to allow: add --eval-allow-code"
+            "this suite executes generated code: allow it with --eval-allow-code"
             " (from Python: allow_code=True)"
         )
     try:
@@ -39,5 +39,5 @@ def code_mode(allow: bool | str) -> str:
     """``allow_code=`` of the Python API as a mode: "", ``sandbox`` or ``unsafe``."""
     mode = ("sandbox" if allow else "") if isinstance(allow, bool) else allow
     if mode and mode not in MODES:
-        raise UsageError(f"allow_code is True, False or 'unsafe', not {allow!r}")
+        raise UsageError(f"allow_code must be True, False or 'unsafe', not {allow!r}")
     return mode

@@ -154,8 +154,8 @@ def check_baseline(
             changes[f"{cell.suite.suite}: {what}"] = None
     if changes and not allow_changed:
         raise UsageError(
-            f"the baseline {name or baseline.run.id} does not fit: {'; '.join(changes)}. Make a new"
-            " baseline (--eval-save NAME, or --eval-json FILE), or compare all the same with"
+            f"the baseline {name or baseline.run.id} does not match: {'; '.join(changes)}. Save a"
+            " new baseline (--eval-save NAME, or --eval-json FILE), or compare anyway with"
             " --eval-baseline-changed=allow"
         )
     return list(notices)
@@ -178,13 +178,13 @@ def _digests(cell: Cell) -> dict[str, str]:
 def _drift(record: SuiteRecord, other: CellRecord, cell: Cell, now: Mapping[str, str]) -> _Drift:
     before = {one.id: row_digest(one) for one in other.samples}
     if not before:
-        return _Drift(["the data have changed, and it does not say which rows it had"])
+        return _Drift(["the data have changed, and the baseline does not record its rows"])
     rows = match_rows(before, now)
     if rows.changed:
         many, both = len(rows.changed), len(rows.same) + len(rows.changed)
         return _Drift(
-            [f"the data have changed: the row or the target of {many:,} of {both:,} samples is"
-             f" another one (first: '{rows.changed[0]}')"]
+            [f"the data have changed: the row or the target of {many:,} of {both:,} samples"
+             f" differs (first: '{rows.changed[0]}')"]
         )  # fmt: skip
     shared = len(set(rows.same.values()).intersection(one.id for one in cell.dataset.samples))
     least = min(len(before), len(cell.dataset.samples))

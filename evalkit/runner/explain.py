@@ -19,8 +19,8 @@ def explain(cells: Sequence[Cell], model: Model, store: Store) -> Iterator[str]:
     fingerprint = model.fingerprint()
     if fingerprint is None:
         yield (
-            f"{model.name}: nothing is cached: this model's identity cannot be known"
-            " (a function handed over; give it an attribute `evalkit_fingerprint`)"
+            f"{model.name}: nothing is cached: the model has no fingerprint"
+            " (it is a function; give it an attribute `evalkit_fingerprint`)"
         )
         return
     identity = digest(dict(fingerprint))

@@ -84,7 +84,7 @@ def _read_gate(registry: Registry, rule: object, judged: Sequence[Judged]) -> ga
         entry = _judge_of(str(rule.get("metric")), judged)
         if entry is not None and entry.rubric.better == "lower":
             return (
-                f"'max_drop' takes higher for better, which it is not for {entry.score}; write"
+                f"'max_drop' needs a score of which higher is better, unlike {entry.score}; write"
                 " 'max: baseline + 0.2'"
             )
     try:
@@ -103,7 +103,7 @@ def _check_gate(
     given = [*judged_scores(judged), *(RATES if suite.kind.grades_refusals else ())]
     for term in gate.terms if gate.certified else ():
         if base_of(term.score) not in given:
-            return f"'certified' is for scores that judges give; {term.score} is computed"
+            return f"'certified' applies to scores of judges; {term.score} is computed"
     checked = (_check_reference(term, suite, judged, registry) for term in gate.terms)
     return next(filter(None, checked), None)
 
@@ -143,7 +143,7 @@ def _check_judges(
         if entry.is_refusals:
             continue
         if refusals and entry.score == REFUSALS:
-            message = f"'{REFUSALS}' are what 'refusals:' grades; add another 'name:' to this judge"
+            message = f"'{REFUSALS}' is the score of 'refusals:'; give this judge another 'name:'"
             problems.append(suite.problem(path, message))
         if entry.score in registry.names:
             message = f"'{entry.score}' is the name of a metric; add 'name:' to this judge"

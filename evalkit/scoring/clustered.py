@@ -125,7 +125,7 @@ def _of_clusters(clusters: Sequence[Hashable]) -> str:
     told = f"{len(sizes)} clusters"
     if effective >= FEW_CLUSTERS:
         return told
-    weigh = "" if round(effective) == len(sizes) else f" that weigh as {effective:.0f} equal ones"
+    weigh = "" if round(effective) == len(sizes) else f", effectively {effective:.0f}"
     return f"{told}{weigh}: few, so the interval is wide"
 
 
