@@ -15,22 +15,16 @@ from evalkit.comparing.cells import CellComparison, compare_cells
 from evalkit.comparing.saved import read_run
 from evalkit.comparing.select import select
 from evalkit.errors import EvalkitError, UsageError, unknown
+from evalkit.experiment import BaselineOptions, Experiment, Options
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import CellRecord, RunRecord
 from evalkit.reporting import tables
 from evalkit.reporting.progress import TerminalProgress
 from evalkit.runner.allow_code import code_mode
-from evalkit.runner.baseline import reference
-from evalkit.runner.bench import make_bench
-from evalkit.runner.execute import execute
 from evalkit.runner.explain import explain
 from evalkit.runner.own import project_metrics
-from evalkit.runner.plan import Plan, cells_of, check_prompts
-from evalkit.runner.provenance import new_run_id, now, provenance
-from evalkit.runner.recall import accepting_stored
-from evalkit.runner.targets import chosen_names, make_models
-from evalkit.runner.vocabulary import vocabulary
-from evalkit.spec.load import LoadedSuite, Vocabulary, load_checked
+from evalkit.runner.provenance import new_run_id
+from evalkit.spec.load import LoadedSuite
 from evalkit.spec.project import find_project
 from evalkit.store import Store
 
@@ -204,58 +198,47 @@ def evaluate(
     error, their gates are in error.
     """
     base = Path(root) if root is not None else Path.cwd()
-    prompts = [prompts] if isinstance(prompts, str) else prompts
-    project = find_project(base)
-    registry = project_metrics(project, metrics)
-    suites = _loaded(suite, vocabulary(project, registry), base if root is not None else None)
-    given = dict(loaded or {})
-    if isinstance(models, Mapping):
-        given.update(models)
-        models = list(models)
-    asked = _model_names(models)
-    names = chosen_names(asked, project, given)
-    made = make_models(names, project, given)
-    cells = [cell for one in suites for cell in cells_of(one, names, prompts, limit, made)]
-    check_prompts(suites, prompts, {cell.variant.name for cell in cells})
-    graders = [judges] if isinstance(judges, str) else judges
-    bench = make_bench(suites, graders, project, given, made)
-    opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
-    drawn = sys.stderr.isatty() if progress is None else progress
-    compared = reference(
-        baseline,
-        opened,
-        cells,
-        bench,
-        registry=registry,
-        folder=base,
-        model=baseline_model,
-        allow_changed=allow_changed_baseline,
-        allow_missing=allow_missing_baseline,
-    )
-    line = TerminalProgress.on(sys.stderr) if drawn else None
-    plan = Plan(cells, made, code_mode(allow_code), registry, bench)
-    run = new_run(new_run_id(), base)
-    accepting = accepting_stored(plan, opened, run) if stored else nullcontext()
-    with line.beside() if line else nullcontext(), accepting:
-        done = execute(plan, opened, run, use_cache=cache, reference=compared, progress=line)
-    return Run(opened.run(done.id), opened, registry)
-
-
-def _loaded(
-    suite: SuiteLike | Sequence[SuiteLike], known: Vocabulary, root: Path | None
-) -> list[LoadedSuite]:
-    """The suites, checked. Warns of their doubts where ``evaluate`` was called."""
     listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
     if not listed:
         raise UsageError("there is no suite to evaluate: the list is empty")
-    suites = [
-        load_checked(one if isinstance(one, Mapping) else Path(one), known, root=root)
-        for one in listed
-    ]
-    _refuse_duplicates([one.suite.suite for one in suites])
+    if isinstance(models, Mapping):
+        loaded, models = {**(loaded or {}), **models}, list(models)
+    options = Options(
+        models=_model_names(models),
+        prompts=[prompts] if isinstance(prompts, str) else prompts,
+        limit=limit,
+        judges=[judges] if isinstance(judges, str) else judges,
+        cache=cache,
+        stored=stored,
+        allow_code=code_mode(allow_code),
+        baseline=BaselineOptions(
+            name=baseline,
+            model=baseline_model,
+            allow_changed=allow_changed_baseline,
+            allow_missing=allow_missing_baseline,
+        ),
+    )
+    experiment = Experiment(base, options, models=loaded, metrics=metrics)
+    suites = [_load(experiment, one, Path(root) if root is not None else None) for one in listed]
     for doubt in (doubt for one in suites for doubt in one.doubts):
-        warnings.warn(str(doubt), UserWarning, stacklevel=3)
-    return suites
+        warnings.warn(str(doubt), UserWarning, stacklevel=2)
+    plan = experiment.plan([cell for one in suites for cell in experiment.cells(one)])
+    opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
+    compared = experiment.reference(plan, opened, base)
+    drawn = sys.stderr.isatty() if progress is None else progress
+    line = TerminalProgress.on(sys.stderr) if drawn else None
+    with line.beside() if line else nullcontext():
+        record = experiment.run(plan, opened, new_run_id(), compared, line)
+    return Run(opened.run(record.id), opened, experiment.registry)
+
+
+def _load(experiment: Experiment, suite: SuiteLike, root: Path | None) -> LoadedSuite:
+    path = suite if isinstance(suite, Mapping) else Path(suite)
+    before = experiment.suites
+    loaded = experiment.load(path, root)
+    if any(loaded is one for one in before):
+        raise UsageError(f"the suite '{loaded.suite.suite}' is listed twice")
+    return loaded
 
 
 def load_run(name: str = "last", store: str | os.PathLike[str] = ".evalkit") -> Run:
@@ -320,15 +303,10 @@ def explain_cache(
     limit: int | None = None,
 ) -> Iterator[str]:
     """Lines that say how much of a suite is answered in the cache, and why the rest is not."""
-    project = find_project(Path(suite).resolve().parent)
-    loaded = load_checked(Path(suite), vocabulary(project))
-    for name, model in make_models(chosen_names(models, project, {}), project, {}).items():
-        yield from explain(cells_of(loaded, [name], limit=limit, known={name: model}), model, store)
-
-
-def new_run(identity: str, root: Path) -> RunRecord:
-    """A run that starts now."""
-    return RunRecord(identity, now(), None, "running", provenance(root))
+    experiment = Experiment(Path(suite).resolve().parent, Options(models=models, limit=limit))
+    cells = experiment.cells(experiment.load(Path(suite)))
+    for name, model in experiment.models.items():
+        yield from explain([cell for cell in cells if cell.model == name], model, store)
 
 
 def _model_names(models: Any) -> list[str]:
@@ -339,9 +317,3 @@ def _model_names(models: Any) -> list[str]:
         f"models: expected a name, names, or a dict of names to loaded models, found {models!r};"
         " give a model a name: models={'mine': model}"
     )
-
-
-def _refuse_duplicates(names: Sequence[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"two suites are called '{name}'; give one of them another name")

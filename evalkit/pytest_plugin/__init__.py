@@ -109,7 +109,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "eval_model" in metafunc.fixturenames:
         from evalkit.pytest_plugin.session import session_of
 
-        names = session_of(metafunc.config).model_names
+        names = session_of(metafunc.config).experiment.model_names
         metafunc.parametrize("eval_model", names, indirect=True, scope="session")
 
 

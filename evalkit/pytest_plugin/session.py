@@ -11,31 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evalkit.api import Run, new_run
+from evalkit.api import Run
 from evalkit.comparing.baseline import beside
-from evalkit.errors import Problem, SpecError, StoreError, UnknownRunError, UsageError
+from evalkit.errors import StoreError, UnknownRunError, UsageError
+from evalkit.experiment import BaselineOptions, Experiment, Options
 from evalkit.pytest_plugin.ids import WholeNames
 from evalkit.pytest_plugin.stash import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
-from evalkit.runner.baseline import Reference, find_baseline, load_baseline, reference
-from evalkit.runner.bench import Bench, make_bench
+from evalkit.runner.baseline import find_baseline, load_baseline
 from evalkit.runner.by_hand import AskedModel
-from evalkit.runner.execute import execute
-from evalkit.runner.own import project_metrics
-from evalkit.runner.plan import Cell, CellId, Plan, cells_of, check_prompts
+from evalkit.runner.plan import Cell, CellId, Plan
 from evalkit.runner.provenance import new_run_id
-from evalkit.runner.recall import accepting_stored
-from evalkit.runner.targets import chosen_names, fallback_notice, make_models
-from evalkit.runner.vocabulary import vocabulary
+from evalkit.runner.targets import fallback_notice
 from evalkit.spec.files import project_root
-from evalkit.spec.load import LoadedSuite, load_checked
+from evalkit.spec.load import LoadedSuite
 from evalkit.spec.project import Project, find_project
 from evalkit.store import Store, check_label
 
 if TYPE_CHECKING:
-    from evalkit.metrics.registry import Registry
-    from evalkit.models.base import Model
+    pass
 
 ENDINGS = {"report": (".html", ".htm"), "json": (".json",)}
 """How the files end that an option writes. A summary in Markdown may go into any file."""
@@ -76,10 +71,6 @@ class EvalSession:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._suites: dict[Path, LoadedSuite] = {}
-        self._names: dict[str, Path] = {}
-        self._variants: set[str] = set()
-        self._cells: dict[CellId, None] = {}
         self._planned: dict[CellId, Cell] = {}
         self._records: dict[CellId, CellRecord] | None = None
         self._failure: Exception | None = None
@@ -123,26 +114,30 @@ class EvalSession:
         return self._handed_by("pytest_evalkit_metrics")
 
     @cached_property
-    def registry(self) -> Registry:
-        """evalkit's metrics and the project's own. Raises SpecError, UsageError."""
-        return project_metrics(self.project, self.handed_metrics)
+    def experiment(self) -> Experiment:
+        """What the session's options ask for. Raises SpecError, UsageError."""
+        options = Options(
+            models=self._option("model"),
+            prompts=self._option("prompt"),
+            limit=self._option("limit"),
+            judges=self._option("judge"),
+            cache=not self._option("no_cache"),
+            stored=self._option("stored"),
+            allow_code=self._option("allow_code") or "",
+            allow_outside=self._option("allow_outside"),
+            baseline=BaselineOptions(
+                name=self._option("baseline"),
+                model=self._option("baseline_model"),
+                allow_changed=self._option("baseline_changed") == "allow",
+                allow_missing=self._option("baseline_missing") == "skip",
+            ),
+        )
+        return Experiment(self.root, options, models=self.handed, metrics=self.handed_metrics)
 
     @cached_property
-    def model_names(self) -> list[str]:
-        """The models of this session."""
-        return chosen_names(self._option("model"), self.project, self.handed)
-
-    @cached_property
-    def models(self) -> Mapping[str, Model]:
-        """The models of this session, not loaded. Raises UsageError, SpecError."""
-        return make_models(self.model_names, self.project, self.handed)
-
-    @cached_property
-    def bench(self) -> Bench:
-        """Who judges what was selected. Raises UsageError, SpecError."""
-        suites = {cell.suite.suite: cell.loaded for cell in self._planned.values()}
-        asked = self._option("judge")
-        return make_bench(list(suites.values()), asked, self.project, self.handed, self.models)
+    def run_plan(self) -> Plan:
+        """What to do for the selected items. Raises UsageError, SpecError."""
+        return self.experiment.plan(list(self._planned.values()))
 
     @cached_property
     def store(self) -> Store:
@@ -160,29 +155,12 @@ class EvalSession:
 
     def load(self, path: Path) -> LoadedSuite:
         """Read and check a suite. Raises SpecError with every problem."""
-        if path not in self._suites:
-            loaded = load_checked(
-                path,
-                vocabulary(self.project, self.registry),
-                root=self.root if path.is_relative_to(self.root) else None,
-                allow_outside=self._option("allow_outside"),
-            )
-            name = loaded.suite.suite
-            other = self._names.setdefault(name, path)
-            if other != path:
-                where = loaded.suite.line("suite")
-                message = f"the suite '{name}' is also in {other}; give one of them another name"
-                raise SpecError([Problem(str(path), where, "suite", message)])
-            self._suites[path] = loaded
-        return self._suites[path]
+        root = self.root if path.is_relative_to(self.root) else None
+        return self.experiment.load(path, root)
 
     def cells(self, loaded: LoadedSuite) -> list[Cell]:
         """The cells of a suite under this session's models and prompts."""
-        prompts, limit = self._option("prompt"), self._option("limit")
-        cells = cells_of(loaded, self.model_names, prompts, limit, self.models)
-        self._variants.update(cell.variant.name for cell in cells)
-        self._cells.update(dict.fromkeys(cell.id for cell in cells))
-        return cells
+        return self.experiment.cells(loaded)
 
     def plan(self, cells: Iterable[Cell]) -> None:
         """Plan the whole cells of the items that are selected. Raises UsageError."""
@@ -195,13 +173,14 @@ class EvalSession:
                     f" {' or '.join(ENDINGS[option])} (--eval-report writes HTML, --eval-json JSON,"
                     " --eval-markdown Markdown)"
                 )
-        check_prompts(list(self._suites.values()), self._option("prompt"), self._variants)
         if self._option("save") is not None:
             check_label(self._option("save"))
+        if "experiment" in vars(self):  # else no suite could be read, and their items say why
+            self.experiment.check_prompts()
         for cell in cells:
             self._planned.setdefault(cell.id, cell)
         if self._planned:
-            assert self.bench is not None  # a judge nobody knows is an error now, not later
+            assert self.run_plan is not None  # an unknown judge is an error now, not later
         if self._option("baseline") and self._planned:
             missing = self._option("baseline_missing")
             with contextlib.suppress(StoreError):  # the items tell it
@@ -238,40 +217,9 @@ class EvalSession:
             return self._execute()
 
     def _execute(self) -> RunRecord:
-        compared = self._reference()
-        plan = Plan(
-            list(self._planned.values()),
-            self.models,
-            self._option("allow_code") or "",
-            self.registry,
-            self.bench,
-        )
-        run = new_run(self.run_id, self.root)
-        stored = self._option("stored")
-        accepting = accepting_stored(plan, self.store, run) if stored else contextlib.nullcontext()
-        with self._terminal() as progress, accepting:
-            return execute(
-                plan,
-                self.store,
-                run,
-                use_cache=not self._option("no_cache"),
-                reference=compared,
-                progress=progress,
-            )
-
-    def _reference(self) -> Reference:
-        """What gates compare with. Raises UsageError when it is not there or does not fit."""
-        return reference(
-            self._option("baseline"),
-            self.store,
-            list(self._planned.values()),
-            self.bench,
-            registry=self.registry,
-            every=[*self._cells],
-            model=self._option("baseline_model"),
-            allow_changed=self._option("baseline_changed") == "allow",
-            allow_missing=self._option("baseline_missing") == "skip",
-        )
+        compared = self.experiment.reference(self.run_plan, self.store)
+        with self._terminal() as progress:
+            return self.experiment.run(self.run_plan, self.store, self.run_id, compared, progress)
 
     @contextlib.contextmanager
     def _terminal(self) -> Iterator[TerminalProgress | None]:
@@ -314,7 +262,7 @@ class EvalSession:
         from evalkit.reporting.html import write_html
         from evalkit.reporting.markdown import append_summary, write_markdown
 
-        run = Run(self.store.run(self.run_id), self.store, self.registry)
+        run = Run(self.store.run(self.run_id), self.store, self.experiment.registry)
         outputs, summary = self._outputs(), os.environ.get("GITHUB_STEP_SUMMARY")
         # Before the run is named: it may take over the name of its baseline.
         name = self._option("baseline") if outputs or summary else None
@@ -323,10 +271,10 @@ class EvalSession:
             self.store.label_run(self.run_id, self._option("save"))
         since = beside(baseline, run.record, self._option("baseline_model"))
         writers: dict[str, Callable[[Path], Any]] = {
-            "report": partial(write_html, run.record, baseline=since, registry=self.registry),
+            "report": partial(write_html, run.record, baseline=since, registry=run.registry),
             "json": run.to_json,
-            "markdown": partial(write_markdown, run.record, baseline=since, registry=self.registry),
-            "summary": partial(append_summary, run.record, baseline=since, registry=self.registry),
+            "markdown": partial(write_markdown, run.record, baseline=since, registry=run.registry),
+            "summary": partial(append_summary, run.record, baseline=since, registry=run.registry),
         }
         if summary:
             outputs.append(("summary", Path(summary)))
@@ -393,7 +341,7 @@ class EvalSession:
         options.setdefault("root", self.root)
         return evaluate(
             suite,
-            models=list(models) if models is not None else self.model_names,
+            models=list(models) if models is not None else self.experiment.model_names,
             store=self.store,
             loaded=self.handed,
             **options,
@@ -402,5 +350,5 @@ class EvalSession:
     @contextlib.contextmanager
     def asked_model(self, name: str) -> Iterator[AskedModel]:
         """A model of this session, loaded while in use."""
-        with AskedModel(self.models[name]) as model:
+        with AskedModel(self.experiment.models[name]) as model:
             yield model
