@@ -33,8 +33,18 @@ class Status(str, Enum):
         return self.value
 
 
-UNANSWERED = (Status.ERROR.value, Status.OVERFLOW.value)
+_UNANSWERED = (Status.ERROR.value, Status.OVERFLOW.value)
 """Statuses of a request that has no answer; there is nothing to score."""
+
+
+def is_answered(status: str) -> bool:
+    """Whether a request of this status has an answer, right or wrong."""
+    return status not in _UNANSWERED
+
+
+def unanswered(statuses: Mapping[str, int]) -> dict[str, int]:
+    """Of counts by status, those of requests without an answer."""
+    return {status: statuses[status] for status in _UNANSWERED if statuses.get(status)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +153,4 @@ class Response:
     @property
     def answered(self) -> bool:
         """True when there is an answer to score."""
-        return self.status not in UNANSWERED
+        return is_answered(self.status)

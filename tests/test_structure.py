@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from evalkit import tasks
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "evalkit"
 LONGEST = 60
@@ -297,3 +299,30 @@ def test_every_function_has_a_caller_outside_the_tests() -> None:
         and used[node.name] <= names_in(node)[node.name]
     }
     assert unused == set()
+
+
+def task_names_compared() -> list[str]:
+    """Where code outside ``tasks/`` compares something with the name of a task."""
+    known = set(tasks.names())
+    found = []
+    for name, tree in modules().items():
+        if name.startswith("evalkit.tasks"):
+            continue
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Compare):
+                continue
+            sides = [node.left, *node.comparators]
+            about = {one.id for one in sides if isinstance(one, ast.Name)}
+            texts = {
+                leaf.value
+                for side in sides
+                for leaf in ast.walk(side)
+                if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
+            }
+            if texts & known and "head" not in about:  # heads share names with tasks
+                found.append(f"{name}:{node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+def test_only_tasks_know_the_names_of_tasks() -> None:
+    assert task_names_compared() == []

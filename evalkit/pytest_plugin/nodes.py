@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import EvalkitError
-from evalkit.exchange import UNANSWERED
+from evalkit.exchange import unanswered
 from evalkit.pytest_plugin.ids import item_id
 from evalkit.pytest_plugin.session import EvalSession, session_of
 from evalkit.records import CellRecord, GateRecord, SampleRecord
@@ -113,11 +113,11 @@ class EvalItem(pytest.Item):
 
     def first_error(self) -> str:
         """A line on the first sample of the cell without an answer, or ""."""
-        from evalkit.runner.score import first_lost
+        from evalkit.runner.score import first_unanswered
 
-        if not any(self.record().statuses.get(status) for status in UNANSWERED):
+        if not unanswered(self.record().statuses):
             return ""
-        told = first_lost(self.evals.samples(self.cell.id), 400)
+        told = first_unanswered(self.evals.samples(self.cell.id), 400)
         return f"\n  first {told}" if told else ""
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -176,9 +176,9 @@ class ScoresItem(EvalItem):
 
     def runtest(self) -> None:
         """Fail when more samples than allowed have no answer."""
-        from evalkit.runner.score import lost
+        from evalkit.runner.score import too_many_unanswered
 
-        reason = lost(self.cell.suite, self.record())
+        reason = too_many_unanswered(self.cell.suite, self.record())
         if reason:
             raise GateFailedError(reason + self.first_error())
 

@@ -54,79 +54,82 @@ its metric could not be computed. "" where there is a value."""
 
 @dataclass(slots=True)
 class ScoreRecord:
-    """A score of a cell. ``name`` is its full name, as :class:`ScoreName` writes it:
-    ``recall[negative]``, ``accuracy[topic=art]``.
+    """A score of a cell.
 
-    ``low``/``high`` bound it at ``confidence``; None where undefined. ``n`` samples.
-    ``no_value``: why ``value`` is None; ``note``: that in words, and what else a reader must know.
-    ``better``: higher, lower or "". ``range_low``/``range_high``: what values are possible.
-    ``lost``: samples that belong to it but have no answer to score; ``worst_low``/``worst_high``:
-    between what the score would lie had all of those been scored, at the ends of its range (None
-    where nothing was lost, or the score is no mean of bounded values). ``standard_error``: of the
-    value, where it is known.
-    ``corrected``, with ``corrected_low`` and ``corrected_high``: the value as people would have
-    given it, by the errors that the grader of the answers makes on labelled cases, and an interval
-    that counts these too (None where no certificate tells them).
+    It has so many fields because they are the columns of ``run.scores`` and the keys in JSON.
     """
 
     name: str
+    """In full, as :class:`ScoreName` writes it: ``recall[negative]``, ``accuracy[topic=art]``."""
     value: float | None
+    """None where there is none: see ``no_value``."""
     low: float | None
+    """Lower end of the interval at ``confidence``; None where undefined."""
     high: float | None
+    """Its upper end."""
     n: int
+    """Samples it is over."""
     confidence: float = 0.95
     interval: str = ""
+    """Method of the interval: ``wilson``, ``bootstrap``, …"""
     better: str = "higher"
+    """``higher``, ``lower`` or ""."""
     range_low: float = 0.0
+    """The lowest value that is possible."""
     range_high: float = 1.0
+    """The highest."""
     note: str = ""
+    """Why there is no value, and what else a reader must know."""
     lost: int = 0
+    """Samples that belong to it but have no answer to score."""
     worst_low: float | None = None
+    """The value if every lost sample scored the worst that is possible; None where nothing was
+    lost, or the score is no mean of bounded values."""
     worst_high: float | None = None
+    """The value if every lost sample scored the best."""
     no_value: NoValue = ""
     standard_error: float | None = None
+    """Of the value, where it is known."""
     corrected: float | None = None
+    """The value as people would have given it, by the errors that the grader makes on labelled
+    cases; None without a certificate."""
     corrected_low: float | None = None
+    """Lower end of an interval that counts these errors too."""
     corrected_high: float | None = None
+    """Its upper end."""
 
 
 @dataclass(slots=True)
 class GateRecord:
-    """A verdict: ``pass``, ``fail``, ``inconclusive``; ``error``: the score could not be made;
-    ``none``: the rule compares the cell with itself, which says nothing.
-
-    rule: as written in the suite. score: the score it looks at. op: >=, >, <=, <, ==, !=.
-    threshold: the number compared with. margin: value minus threshold, signed so that
-    positive is good. reason: a sentence for people.
-    """
+    """A gate that was decided."""
 
     rule: str
+    """As written in the suite, in its short form."""
     verdict: str
+    """``pass``, ``fail``, ``inconclusive``; ``error``: the score could not be made; ``none``: the
+    rule compares the cell with itself."""
     score: str
+    """The score it looks at."""
     op: str
+    """``>=``, ``>``, ``<=``, ``<``, ``==`` or ``!=``."""
     threshold: float
+    """The number compared with."""
     value: float | None
     low: float | None
     high: float | None
     margin: float | None
+    """Value minus threshold, signed so that positive is good."""
     n: int
     confidence: float | None
     reason: str
+    """A sentence for people."""
 
 
 @dataclass(slots=True)
 class CellRecord:
     """One model × one prompt over all samples of a suite.
 
-    n: samples in the cell; scored: samples that scores are over; statuses: count of answers by
-    status.
-    scores: by full name, in the order asked for. gates: in the order of the suite.
-    analyses: tables and curves to draw.
-    error: why the cell has no responses at all (model could not be loaded), else "".
-    seconds: wall time spent on it; cached: responses that came from the cache.
-    checks: for each check of the suite, by its rule, how many responses break it.
-    ties: answers chosen by less than the rounding of the model's precision.
-    unanswered: samples with an answer, or one of several, that is missing (error, overflow).
+    It has so many fields because they are the keys of a cell in JSON and in the store.
     """
 
     suite: str
@@ -134,59 +137,73 @@ class CellRecord:
     prompt: str
     task: str
     n: int
+    """Samples in the cell."""
     scored: int
+    """Samples that scores are over."""
     statuses: dict[str, int]
+    """Answers by status."""
     scores: dict[str, ScoreRecord]
+    """By full name, in the order asked for."""
     gates: list[GateRecord]
+    """In the order of the suite."""
     analyses: list[Analysis]
+    """Tables and curves to draw."""
     samples: list[SampleRecord] = field(default_factory=list)
+    """Empty where only the store has them."""
     error: str = ""
+    """Why the cell has no responses at all (the model could not be loaded), else ""."""
     seconds: float = 0.0
+    """Wall time spent on it."""
     cached: int = 0
+    """Responses that came from the cache."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     checks: dict[str, int] = field(default_factory=dict)
+    """For each check of the suite, by its rule, how many responses break it."""
     ties: int = 0
+    """Answers chosen by less than the rounding of the model's precision."""
     unanswered: int = 0
+    """Samples with an answer, or one of several, that is missing (error, overflow)."""
 
 
 @dataclass(slots=True)
 class ModelRecord:
-    """A model as it was reached: declaration, fingerprint, and what was chosen (device, dtype…).
-
-    peak_memory: bytes at most while it worked: ``process``, resident in this process with all else
-    in it (left out where it had been more before), and ``cuda``, allocated on the GPUs.
-    """
+    """A model as it was reached."""
 
     name: str
     backend: str
     declaration: dict[str, Any]
+    """Its options as declared."""
     fingerprint: dict[str, Any] | None
+    """What determines its answers besides the request; None where it cannot be known."""
     described: dict[str, Any]
+    """What was chosen: device, dtype, …"""
     load_seconds: float = 0.0
     error: str = ""
     peak_memory: dict[str, int] = field(default_factory=dict)
+    """Bytes at most while it worked: ``process``, resident in this process with all else in it
+    (left out where it had been more before), and ``cuda``, allocated on the GPUs."""
 
 
 @dataclass(slots=True)
 class RunRecord:
-    """Everything one invocation did.
-
-    started, finished: ISO 8601 in UTC. status: ``running``, ``finished``, ``interrupted``, or
-    ``killed`` when the process of a run that never came to an end is gone.
-    provenance: evalkit, Python and library versions, git commit, hardware, command.
-    notices: what a reader must know of the run as a whole.
-    """
+    """Everything one invocation did."""
 
     id: str
     started: str
+    """ISO 8601 in UTC."""
     finished: str | None
+    """The same; None while the run has no end."""
     status: str
+    """``running``, ``finished``, ``interrupted``, or ``killed`` when the process of a run that
+    never came to an end is gone."""
     provenance: dict[str, Any]
+    """evalkit, Python and library versions, git commit, hardware, command."""
     suites: dict[str, SuiteRecord] = field(default_factory=dict)
     models: dict[str, ModelRecord] = field(default_factory=dict)
     cells: list[CellRecord] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    """What a reader must know of the run as a whole."""
 
     @property
     def verdicts(self) -> dict[str, int]:

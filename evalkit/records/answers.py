@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from evalkit.exchange import UNANSWERED
+from evalkit.exchange import is_answered
 from evalkit.messages import Prompt
 
 
@@ -56,55 +56,61 @@ class CodeRun:
 class Answer:
     """One answer to a sample: what came back, what was taken from it, what it is worth.
 
-    It does not change; whoever knows more of it makes another with ``dataclasses.replace``.
-
-    output: the text that is scored, without a reasoning model's thoughts.
-    prediction: the answer taken from it; None where there is none.
-    explanation: how it was taken, in words.
-    status: ``ok``, ``truncated``, ``overflow``, ``unparsed`` or ``error``; error: the message.
-    correct: whether it is right; None where the task has no such notion, or nothing was scored.
-    scores: its values by full name of the score.
-    thinking: what a reasoning model thought before it; None: nothing. unfinished: it was still
-    thinking when it had to stop.
-    probabilities: by label, relative to each other, where choices were compared.
-    choices: the continuations that were compared. likelihood: of a text that was read.
-    candidates: texts for a mask, best first. tests: what came of running it, where it is code.
-    tie: it was chosen by less than the rounding of the model's precision.
-    checks: results of the suite's checks. judgments: what judges said of it, in the order asked.
-    sent: the exact text that the model saw. cached: the response came from the cache.
-    seconds, prompt_tokens, completion_tokens, finish: what it cost and why it ended.
-    details: what else the backend says, for people; nothing reads it.
+    It does not change; each stage adds what it finds with ``dataclasses.replace``. It has so many
+    fields because scoring, judges, comparisons and reports each read a part of it.
     """
 
     output: str = ""
+    """The text that is scored, without a reasoning model's thoughts."""
     prediction: str | None = None
+    """The answer taken from it; None where there is none."""
     explanation: str = ""
+    """How it was taken, in words."""
     status: str = "ok"
+    """``ok``, ``truncated``, ``overflow``, ``unparsed`` or ``error``."""
     error: str = ""
+    """The message of an error."""
     correct: bool | None = None
+    """Whether it is right; None where the task has no such notion, or nothing was scored."""
     scores: Mapping[str, float] = field(default_factory=dict)
+    """Its values by full name of the score."""
     thinking: str | None = None
+    """What a reasoning model thought before it; None: nothing."""
     unfinished: bool = False
+    """It was still thinking when it had to stop."""
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    """By label, relative to each other, where choices were compared."""
     choices: Choices | None = None
+    """The continuations that were compared."""
     likelihood: Likelihood | None = None
+    """Of a text that was read."""
     candidates: tuple[str, ...] | None = None
+    """Texts for a mask, best first."""
     tests: CodeRun | None = None
+    """What came of running it, where it is code."""
     tie: bool = False
+    """It was chosen by less than the rounding of the model's precision."""
     checks: tuple[CheckRecord, ...] = ()
+    """Results of the suite's checks."""
     judgments: tuple[Mapping[str, Any], ...] = ()
+    """What judges said of it, in the order asked."""
     sent: str = ""
+    """The exact text that the model saw."""
     cached: bool = False
+    """The response came from the cache."""
     seconds: float = 0.0
+    """Wall time."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     finish: str = ""
+    """Why it ended."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    """What else the backend says, for people; nothing reads it."""
 
     @property
     def answered(self) -> bool:
         """Whether there is anything to score."""
-        return self.status not in UNANSWERED
+        return is_answered(self.status)
 
     def counts(self, on_unparsed: str) -> bool:
         """Whether scores are over it.
@@ -129,26 +135,25 @@ class Kept:
 
 @dataclass(slots=True)
 class SampleRecord:
-    """One sample in one cell: its row, the prompt made of it, and every answer.
-
-    id, index (position in the data), fields (the row), targets (accepted answers).
-    prompt: the final prompt.
-    answers: one per repeat, in order; never empty. shown: the place of the one that stands for all:
-    the first that is scored, else the first.
-    scores: values by full name; the means over the answers that are scored, and those that only all
-    answers together have (``pass@3``) or judges give.
-    kept: of a sample that was read from a file, which has no row.
-    """
+    """One sample in one cell: its row, the prompt made of it, and every answer."""
 
     id: str
     index: int
+    """Position in the data."""
     fields: dict[str, Any]
+    """The row."""
     targets: list[str]
+    """Accepted answers."""
     prompt: Prompt
     answers: list[Answer]
+    """One per repeat, in order; never empty."""
     scores: dict[str, float] = field(default_factory=dict)
+    """Values by full name; the means over the answers that are scored, and those that only all
+    answers together have (``pass@3``) or judges give."""
     shown: int = 0
+    """The place of the one that stands for all: the first that is scored, else the first."""
     kept: Kept | None = None
+    """Of a sample that was read from a file, which has no row."""
 
     @property
     def answer(self) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evalkit import gates
 from evalkit.comparing.scores import ScoreComparison, compare_score
@@ -16,7 +16,7 @@ from evalkit.records.names import base_of
 from evalkit.runner.baseline import FIRST_RUN, Reference
 from evalkit.runner.certified import Standing, objection
 from evalkit.runner.plan import Cell, CellId
-from evalkit.runner.score import lost
+from evalkit.runner.score import too_many_unanswered
 from evalkit.stats.differences import ends_at
 from evalkit.store import Store
 
@@ -26,7 +26,7 @@ class Decided:
     """A cell that is scored, before its gates: what they need to be decided.
 
     scores: by confidence, for every confidence that a gate of the suite asks for. keys: by sample
-    and answer, where the response is stored; None where it is not. first_lost: why
+    and answer, where the response is stored; None where it is not. first_unanswered: why
     the first sample without an answer has none, shortened. distrust: why a score that others gave
     (judges, readers) cannot be trusted, by its name. standings: the judges of each judged score.
     """
@@ -36,7 +36,7 @@ class Decided:
     position: int
     scores: dict[float, dict[str, ScoreRecord]] = field(default_factory=dict)
     keys: list[list[str | None]] = field(default_factory=list)
-    first_lost: str = ""
+    first_unanswered: str = ""
     distrust: dict[str, str] = field(default_factory=dict)
     standings: dict[str, list[Standing]] = field(default_factory=dict)
 
@@ -176,13 +176,21 @@ class Relations:
         return self._theirs[name]
 
     def _side(self, record: CellRecord) -> Side:
-        """A cell of this run with its samples, which are only in the store by now."""
+        """A cell of this run with its samples: those that it kept, else those of the store."""
         name = _id(record)
         if name not in self._sides:
-            whole = CellRecord(**{f: getattr(record, f) for f in CellRecord.__slots__})
-            whole.samples = self._store.samples(self._run.id, name)
-            self._sides[name] = side_of(self._run, whole)
+            samples = record.samples or self._store.samples(self._run.id, name)
+            self._sides[name] = side_of(self._run, replace(record, samples=samples))
         return self._sides[name]
+
+
+def compares_samples(rules: Sequence[gates.Gate]) -> bool:
+    """Whether deciding gates takes the samples of cells: paired differences at a confidence."""
+    return any(
+        gate.confidence is not None and term.reference.target
+        for gate in rules
+        for term in gate.terms
+    )
 
 
 def decide(decided: Sequence[Decided], relations: Relations) -> None:
@@ -209,9 +217,9 @@ def _grown(both: Paired) -> list[str]:
 
 def _verdict(gate: gates.Gate, done: Decided, relations: Relations) -> GateRecord:
     record = done.record
-    distrust = lost(done.cell.suite, record)
-    if distrust and done.first_lost:
-        distrust += f"; first {done.first_lost}"
+    distrust = too_many_unanswered(done.cell.suite, record)
+    if distrust and done.first_unanswered:
+        distrust += f"; first {done.first_unanswered}"
     scores = dict.fromkeys(base_of(term.score) for term in gate.terms)
     judged = [done.distrust[name] for name in scores if name in done.distrust]
     distrust = "; ".join(filter(None, (distrust, *judged)))

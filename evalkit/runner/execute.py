@@ -27,8 +27,8 @@ from evalkit.runner.allow_code import isolation_of, refusal
 from evalkit.runner.baseline import Reference
 from evalkit.runner.bench import Bench, missing_judge
 from evalkit.runner.blame import blamed
-from evalkit.runner.decide import Decided, Relations, decide
-from evalkit.runner.judge import judge
+from evalkit.runner.decide import Decided, Relations, compares_samples, decide
+from evalkit.runner.judge import is_graded, judge
 from evalkit.runner.memory import Peaks
 from evalkit.runner.outcomes import answer_of
 from evalkit.runner.plan import Cell, Plan
@@ -37,7 +37,7 @@ from evalkit.runner.provenance import now
 from evalkit.runner.recall import identified
 from evalkit.runner.refusals import certify
 from evalkit.runner.respond import Asked, Respondent, announce, prepare
-from evalkit.runner.score import Scorer, first_lost, statuses
+from evalkit.runner.score import Scorer, first_unanswered, statuses
 from evalkit.runner.vocabulary import metric_names, missing_for_metrics
 from evalkit.spec.data import Sample
 from evalkit.store import Store
@@ -54,9 +54,10 @@ def execute(
 ) -> RunRecord:
     """Carry out a plan and write it to the store as ``run``; returns the run with its cells.
 
-    Samples are in the store, not in the returned cells: a run may be large. One model is
-    loaded at a time and freed before the next. A model that cannot be loaded leaves its
-    cells with ``error`` set and their gates in error; the others go on. reference: what gates on
+    Samples are in the store, not in the returned cells: a run may be large. Until it is decided, a
+    cell keeps them where judges or gates still look at them. One model is loaded at a time and
+    freed before the next. A model that cannot be loaded leaves its cells with ``error`` set and
+    their gates in error; the others go on. reference: what gates on
     ``baseline`` look at.
     """
     progress = progress or Silent()
@@ -83,6 +84,7 @@ def execute(
         run.notices += relations.notices
         for done in decided:
             store.update_cell(run.id, done.position, done.record)
+            done.record.samples = []
         run.cells = [done.record for done in decided]
         run.status = "finished"
     except BaseException:
@@ -140,7 +142,8 @@ def _scored(
                 position = positions[asked.cell.id]
                 done = _score(asked, position, store, plan, thinking, progress)
                 store.add_cell(run.id, done.position, done.record, done.keys)
-                done.record.samples = []
+                if not (is_graded(done.cell, plan.bench) or compares_samples(done.cell.gates)):
+                    done.record.samples = []
                 decided.append(done)
             error = next((asked.error for asked in todo if asked.error), "")
             run.models[name] = model_record(model, respondent.load_seconds, error)
@@ -220,7 +223,7 @@ def _score(
     levels = {gate.confidence for gate in cell.gates} - {None}
     stored = [[key if key in responses else None for key in of_sample] for of_sample in keys]
     by_level: dict[float, dict[str, ScoreRecord]] = {level: {} for level in levels if level}
-    done = Decided(cell, record, position, by_level, stored, first_lost(samples, 160))
+    done = Decided(cell, record, position, by_level, stored, first_unanswered(samples, 160))
     done.add(scorer.scores)
     if cell.suite.kind.grades_refusals and cell.suite.refusals.method == "rules":
         certify(done, samples, plan.bench)

@@ -18,9 +18,9 @@ from evalkit.models.weight_cache import LoadedModels
 from evalkit.records import ModelRecord, RunRecord
 from evalkit.runner.asking import Errand
 from evalkit.runner.bench import Bench, notices
-from evalkit.runner.decide import Decided
+from evalkit.runner.decide import Decided, compares_samples
 from evalkit.runner.grades import grade_cells
-from evalkit.runner.plan import Plan
+from evalkit.runner.plan import Cell, Plan
 from evalkit.runner.progress import Progress
 from evalkit.runner.questions import Ask, GradedCell, Inquiry, asks_of
 from evalkit.runner.read import Reader, readers_of
@@ -51,7 +51,7 @@ def judge(
     bench = plan.bench
     pairs = [(done.cell.loaded, done.cell.model) for done in decided]
     run.notices += [*notices(pairs, bench, plan.models)]
-    cells = _cells(decided, bench, store, run)
+    cells = _cells(decided, bench)
     entries = [
         (entry, [cell for cell in cells if cell.done.cell.suite.suite == suite])
         for suite, entry in _entries(decided)
@@ -81,10 +81,10 @@ def judge(
             regrade(cell, entry, of_cell, bench, plan.registry)
     for reader in readers:
         reader.score()
-    for cell in cells:
-        cell.done.record.samples = cell.samples
-        store.add_cell(run.id, cell.done.position, cell.done.record, cell.done.keys)
-        cell.done.record.samples = []
+    for done in (cell.done for cell in cells):
+        store.add_cell(run.id, done.position, done.record, done.keys)
+        if not compares_samples(done.cell.gates):
+            done.record.samples = []
 
 
 def _entries(decided: Sequence[Decided]) -> Iterator[tuple[str, Judged]]:
@@ -95,18 +95,21 @@ def _entries(decided: Sequence[Decided]) -> Iterator[tuple[str, Judged]]:
             yield name, entry
 
 
-def _cells(
-    decided: Sequence[Decided], bench: Bench, store: Store, run: RunRecord
-) -> list[GradedCell]:
-    """The cells that somebody is asked about, with their samples and which of them are graded."""
+def is_graded(cell: Cell, bench: Bench) -> bool:
+    """Whether another model is asked about the answers of a cell."""
+    graded = any(bench.of(entry) for entry in cell.loaded.judged)
+    return graded or bool(reference_models(cell.suite))
+
+
+def _cells(decided: Sequence[Decided], bench: Bench) -> list[GradedCell]:
+    """The cells that somebody is asked about, and which of their samples are graded."""
     cells = []
     for done in decided:
         suite = done.cell.suite
-        entries = [entry for entry in done.cell.loaded.judged if bench.of(entry)]
-        if not done.keys or not (entries or reference_models(suite)):
+        if not done.keys or not is_graded(done.cell, bench):
             continue
-        cell = GradedCell(done, store.samples(run.id, done.cell.id))
-        for entry in entries:
+        cell = GradedCell(done)
+        for entry in (one for one in done.cell.loaded.judged if bench.of(one)):
             taken = done.cell.dataset.take(entry.spec.limit)
             cell.chosen[entry.score] = {sample.id for sample in taken.samples}
             if entry.is_refusals:

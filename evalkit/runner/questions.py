@@ -23,15 +23,19 @@ Place = tuple[int, int]
 
 @dataclass(eq=False)
 class GradedCell:
-    """A cell whose answers are graded, its samples loaded.
+    """A cell whose answers are graded.
 
     chosen: the ids of those to grade, by score. places: which of their answers, where not all.
     """
 
     done: Decided
-    samples: list[SampleRecord]
     chosen: dict[str, set[str]] = field(default_factory=dict)
     places: dict[str, set[Place]] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> list[SampleRecord]:
+        """Those of the cell, in the order of the data."""
+        return self.done.record.samples
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ from itertools import compress
 from typing import Any
 
 from evalkit.comparing.columns import columns_of
-from evalkit.exchange import UNANSWERED
+from evalkit.exchange import unanswered
 from evalkit.metrics.registry import Registry
 from evalkit.records import Analysis, CellRecord, SampleRecord, ScoreRecord
 from evalkit.runner.measure import Measure, score_record
@@ -139,7 +139,7 @@ def statuses(samples: Sequence[SampleRecord]) -> dict[str, int]:
     return dict(Counter(answer.status for sample in samples for answer in sample.answers))
 
 
-def first_lost(samples: Sequence[SampleRecord], width: int) -> str:
+def first_unanswered(samples: Sequence[SampleRecord], width: int) -> str:
     """``error: sample ID: why`` of the first answer that is missing, in one line, or ""."""
     for sample in samples:
         for answer in sample.answers:
@@ -151,12 +151,12 @@ def first_lost(samples: Sequence[SampleRecord], width: int) -> str:
     return ""
 
 
-def lost(suite: Suite, cell: CellRecord) -> str:
+def too_many_unanswered(suite: Suite, cell: CellRecord) -> str:
     """Why the cell cannot be trusted, or "": more samples without an answer than allowed."""
     if cell.unanswered <= suite.max_errors:
         return ""
-    missing = {status: cell.statuses.get(status, 0) for status in UNANSWERED}
-    parts = ", ".join(f"{count} {status}" for status, count in missing.items() if count)
+    missing = unanswered(cell.statuses).items()
+    parts = ", ".join(f"{count} {status}" for status, count in missing)
     lack = "have no answer" if suite.repeats == 1 else f"lack one of {suite.repeats} answers"
     return (
         f"{cell.unanswered} of {cell.n} samples {lack} ({parts}),"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
-from evalkit.exchange import UNANSWERED, Response, Status
+from evalkit.exchange import Response, Status, unanswered
 from evalkit.messages import from_openai, plain
 from evalkit.records import (
     Answer,
@@ -140,7 +140,7 @@ def to_cell(body: dict[str, Any]) -> CellRecord:
     found = (analyses.from_json(one) for one in body["analyses"])
     body["analyses"] = [one for one in found if one is not None]
     if "unanswered" not in body:  # of an older version, which counted answers
-        body["unanswered"] = sum(body["statuses"].get(status, 0) for status in UNANSWERED)
+        body["unanswered"] = sum(unanswered(body["statuses"]).values())
     return _known(CellRecord, body)
 
 
