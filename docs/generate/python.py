@@ -59,9 +59,9 @@ def _items(body: str, title: str) -> str:
     """The items of a section of a docstring as a list; what is returned is a paragraph."""
     if title == "Returns:":
         return " ".join(body.split())
-    items = re.split(r"\n(?=\S)", body)
-    named = [item.partition(": ") for item in items]
-    return "\n".join(f"* {code(name)}: {" ".join(said.split())}" for name, _, said in named)
+    named = [item.partition(": ") for item in re.split(r"\n(?=\S)", body)]
+    said = [(name, " ".join(text.split())) for name, _, text in named]
+    return "\n".join(f"* {code(name)}: {text}" for name, text in said)
 
 
 def _signature(function: Callable[..., Any]) -> str:
