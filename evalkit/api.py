@@ -175,27 +175,43 @@ def evaluate(
 ) -> Run:
     """Evaluate models on one suite or several.
 
-    suite: the path of a suite file, a suite as a dict (its files relative to ``root``), or a
-    list of these. models: names (declared in ``evalkit.yaml``, built in, or
-    ``backend:name?key=value``), or a dict of names to models already loaded; default as
-    under pytest. prompts: only these variants. limit: so many samples of each suite, a
-    seeded part. store: a folder, default ``.evalkit`` under ``root``. cache: use answers
-    that are known. stored: where a model's server is down, its stored answers count, as it was
-    when the server was up; the run says so. baseline: name, id or JSON file of a run that gates
-    compare with, on the samples that both have; baseline_model: with which of its models, where
-    that is not the one of the same name, nor the only one; allow_changed_baseline: even when its
-    rows, suite or prompts were others; allow_missing_baseline: where there is none yet, gates
-    against it have no verdict instead of being errors.
-    loaded: models that exist already, for names in ``models``. progress: draw it on
-    stderr; default when that is a terminal. allow_code: run answers that are code (task
-    ``code``) in a sandbox; ``"unsafe"`` where there can be none.
-    metrics: metrics of your own by name, besides those that ``evalkit.yaml`` declares.
-    judges: who grades where a suite names rubrics and no judge: names as in ``models``, or of
-    judges that ``evalkit.yaml`` declares; several are a panel.
+    Args:
+        suite: The path of a suite file, a suite as a dict (its files relative to ``root``), or a
+            list of these.
+        models: Names (declared in ``evalkit.yaml``, built in, or ``backend:name?key=value``), or a
+            dict of names to models in memory. Default: as under pytest.
+        prompts: Only these prompt variants.
+        limit: At most so many samples of each suite: a random part, always the same.
+        store: The folder of the store. Default: ``.evalkit`` under ``root``.
+        cache: Whether to reuse stored responses.
+        stored: Whether stored responses suffice if a model server is unreachable. The run says so.
+        baseline: The name, id or JSON file of a run that gates compare with, on the samples both
+            have.
+        baseline_model: The baseline's model to compare with. Default: the one of the same name, or
+            the only one.
+        allow_changed_baseline: Whether the baseline's rows, suite or prompts may differ.
+        allow_missing_baseline: Whether the baseline may not exist yet; gates against it then have
+            no verdict.
+        loaded: Models in memory, by name, for names in ``models``.
+        root: The project's folder. Default: the working directory.
+        progress: Whether to draw progress on stderr. Default: if stderr is a terminal.
+        allow_code: Whether to run generated code (task ``code``): ``True`` in a sandbox,
+            ``"unsafe"`` without one.
+        metrics: Custom metrics by name, in addition to those of ``evalkit.yaml``.
+        judges: Who grades if a suite names rubrics and no judge: names as in ``models``, or of
+            judges in ``evalkit.yaml``. Several form a panel.
 
-    Warns of what a suite says and hardly means. Raises SpecError (a suite is wrong; nothing was
-    asked), UsageError, StoreError. A model that cannot be loaded is not raised: its cells carry the
-    error, their gates are in error.
+    Returns:
+        The finished run. If a model cannot be loaded, its cells carry the error, and their gates
+        are errors.
+
+    Raises:
+        SpecError: A suite or ``evalkit.yaml`` is wrong. No model was asked.
+        UsageError: An argument is wrong, or the baseline does not fit.
+        StoreError: The store cannot be read or written.
+
+    Warns:
+        UserWarning: A suite is valid but probably not what you intended.
     """
     base = Path(root) if root is not None else Path.cwd()
     listed = [suite] if isinstance(suite, str | os.PathLike | Mapping) else list(suite)
@@ -242,7 +258,15 @@ def _load(experiment: Experiment, suite: SuiteLike, root: Path | None) -> Loaded
 
 
 def load_run(name: str = "last", store: str | os.PathLike[str] = ".evalkit") -> Run:
-    """A run from a store: by id, by the name it was saved under, or the last one."""
+    """Load a run from a store.
+
+    Args:
+        name: The id of the run, the name it was saved under, or ``last``.
+        store: The folder of the store.
+
+    Raises:
+        UsageError: There is no store in this folder, or no such run in it.
+    """
     opened = open_store(store)
     return Run(opened.run(name), opened)
 
@@ -255,14 +279,23 @@ def compare(
     confidence: float = 0.95,
     baseline_model: str = "",
 ) -> list[CellComparison]:
-    """Compare cells on the samples both have, the first name being the reference.
+    """Compare cells on the samples both have; the first name is the reference.
 
-    names: several runs (an id, a label, ``last``, or a file of ``--eval-json``), or cells
-    (``model/prompt``), prompts or models of one run, which may stand before them and is else
-    the last.
-    suites: only these. metrics: names of scores, or ``all``; default: each suite's first.
-    baseline_model: of several runs, the first one's model that all others are compared with.
-    Raises UsageError when there is nothing to compare.
+    Args:
+        names: Several runs (an id, a label, ``last``, or a file of ``--eval-json``), or cells
+            (``model/prompt``), prompts or models of one run. That run may come first; default: the
+            last one.
+        store: The folder of the store.
+        suites: Only these suites.
+        metrics: Names of scores, or ``all``. Default: the main score of each suite.
+        confidence: Of the intervals, between 0 and 1.
+        baseline_model: The first run's model that all others are compared with.
+
+    Returns:
+        One comparison per pair of cells, with intervals and p-values per score.
+
+    Raises:
+        UsageError: There is nothing to compare.
     """
 
     def load(name: str) -> RunRecord | None:

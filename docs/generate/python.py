@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import inspect
+import re
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
 from docs.generate.markdown import code, page, single, table
 
+FUNCTIONS = ("evaluate", "load_run", "compare", "compute")
 RUN = ("scores", "samples", "gates", "passed", "to_html", "to_json", "to_markdown", "export")
 
 
 def python() -> str:
     """The public names of ``evalkit``."""
     import evalkit
-    from evalkit import api
-    from evalkit.metrics.build import Score
 
     parts: list[str] = []
-    for name in ("evaluate", "load_run", "compute"):
+    for name in FUNCTIONS:
         parts += _described(f"evalkit.{name}", getattr(evalkit, name))
-    parts += _described("evalkit.api.compare", api.compare)
     parts += _described("evalkit.Run", evalkit.Run, signature=False)
     members = [[code(name), _first(getattr(evalkit.Run, name))] for name in RUN]
     parts.append(table(["of a run", "is"], members))
-    parts += _described("evalkit.metrics.Score", Score, signature=False)
-    rest = [
-        name for name in evalkit.__all__ if name not in ("evaluate", "load_run", "compute", "Run")
-    ]
-    rows = [[code(name), _first(getattr(evalkit, name))] for name in rest if name != "__version__"]
+    parts += _described("evalkit.Score", evalkit.Score, signature=False)
+    shown = {*FUNCTIONS, "Run", "Score", "__version__"}
+    rest = [name for name in evalkit.__all__ if name not in shown]
+    rows = [[code(name), _first(getattr(evalkit, name))] for name in rest]
     parts += ["## Other names", table(["name", "description"], rows)]
-    about = "The public names of `evalkit`. They are loaded on first use, so the import is fast."
+    about = (
+        "The public names of `evalkit`. They are loaded on first use, so the import is fast. Also"
+        " public: `evalkit.tasks`, for tasks of your own, and `evalkit.models.base` and"
+        " `evalkit.models.options`, for backends. All other modules are private and may change in"
+        " any release."
+    )
     return page("Python", about, *parts)
 
 
@@ -44,8 +48,20 @@ def _described(name: str, thing: Any, *, signature: bool = True) -> list[str]:
 
 
 def _paragraph(text: str) -> str:
-    """A paragraph of a docstring; an example becomes a block of its own."""
+    """A paragraph of a docstring; an example becomes a block, a section a list."""
+    title, _, body = text.partition("\n")
+    if title in ("Args:", "Returns:", "Raises:", "Warns:"):
+        return f"**{title.removesuffix(':')}**\n\n{_items(textwrap.dedent(body), title)}"
     return f"```pycon\n{text}\n```" if text.startswith(">>>") else single(text)
+
+
+def _items(body: str, title: str) -> str:
+    """The items of a section of a docstring as a list; what is returned is a paragraph."""
+    if title == "Returns:":
+        return " ".join(body.split())
+    named = [item.partition(": ") for item in re.split(r"\n(?=\S)", body)]
+    said = [(name, " ".join(text.split())) for name, _, text in named]
+    return "\n".join(f"* {code(name)}: {text}" for name, text in said)
 
 
 def _signature(function: Callable[..., Any]) -> str:

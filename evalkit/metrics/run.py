@@ -70,15 +70,25 @@ def compute(
     settings: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> Score | dict[str, Score]:
-    """One of evalkit's metrics over plain lists.
+    """Compute one of evalkit's metrics on plain lists.
 
-    predictions: n answers. targets: n references, each a string or a list of strings.
-    columns: the other columns of :class:`Columns` (``labels``, ``probabilities``, ``sources``,
-    ``choices``, ``choice_logprobs``). Without ``labels`` a classification metric takes the
-    sorted targets and predictions, as scikit-learn does.
+    Args:
+        metric: Its name, as in a suite.
+        predictions: n answers; None for an answer that could not be extracted.
+        targets: n references, each a string or a list of strings.
+        confidence: Of the interval, between 0 and 1.
+        seed: Of random draws, for metrics that draw.
+        settings: The metric's settings, as in a suite.
+        columns: The other columns of :class:`Columns`: ``labels``, ``probabilities``, ``sources``,
+            ``choices``, ``choice_logprobs``. Without ``labels``, a classification metric uses the
+            sorted targets and predictions, as scikit-learn does.
 
-    Returns a Score; for a metric with one score per label, a dict by full name. Raises UsageError
-    when something else than text is handed over, and as ``run_metric`` does.
+    Returns:
+        A Score; for a metric with one score per label, a dict by full name.
+
+    Raises:
+        UsageError: The metric is unknown, a column is missing, or lengths or types differ from
+            what is stated above.
 
     >>> compute("exact_match", ["Paris!"], [["paris", "city of Paris"]]).value
     1.0

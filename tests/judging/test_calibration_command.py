@@ -13,7 +13,8 @@ import pytest
 from evalkit import Run, SpecError, UsageError, evaluate
 from evalkit.cli import main
 from evalkit.gates import parse
-from evalkit.judging.certificate import Certificate, read_certificate, requirement_problem
+from evalkit.gates.certified import requirement_problem
+from evalkit.judging.certificate import Certificate, read_certificate
 from evalkit.reporting.terminal import summary_lines
 
 RUBRIC = """\

@@ -11,8 +11,7 @@ import pytest
 from evalkit.cli import main
 from evalkit.comparing.parity import parity
 from evalkit.records import CellRecord, Choices, RunRecord, SampleRecord
-
-from .samples import sample_record
+from tests.samples import sample_record
 
 SUITE = """\
 suite: sums
