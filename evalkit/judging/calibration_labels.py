@@ -25,7 +25,7 @@ _MET = {"yes": 1.0, "no": 0.0, "1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class LabelledCase:
-    """A case with what people said of it.
+    """A case with people's ratings.
 
     row: its columns, those of ratings and raters aside. ratings: by criterion ("" for a whole
     rubric), one from each rater, as numbers. line: where it stands first.
@@ -47,7 +47,7 @@ class LabelledCase:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The cases of a file; hash: of what they say, whatever the layout of the file."""
+    """The cases of a file; hash: of their content, independent of the file's layout."""
 
     file: str
     hash: str

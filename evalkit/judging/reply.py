@@ -1,6 +1,6 @@
 """How a judge is asked and how its reply is read: ``choice``, ``structured`` or ``text``.
 
-A reply that cannot be read to the letter is ``unparsed`` and never a grade.
+A reply that does not match the expected form exactly is ``unparsed``, never a grade.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def request(
 
 
 def reasoning_request(question: Question, generation: Generation) -> Request:
-    """With ``choice`` and reasoning: the request for the reasoning, before that for the answer."""
+    """With ``choice`` and reasoning: the request for the reasoning, sent first."""
     return Request(question.messages(_WEIGH), generation)
 
 
 def wording(rubric: Rubric, method: str, *, reasoning: bool) -> str:
-    """A digest of all that a judge reads beside the case, evalkit's own words included."""
+    """A digest of everything a judge reads beside the case, evalkit's own wording included."""
     nothing = Generation()
     said = []
     for question in asked_about(rubric, fenced("")).values():

@@ -1,8 +1,8 @@
-"""What a judge grades by: a rubric, from a ``NAME.judge.yaml`` file or written in a suite.
+"""Rubrics: what a judge grades by, from a ``NAME.judge.yaml`` file or written in a suite.
 
 A rubric is content: what is judged, the criteria one by one, the scale step by step, and the
-template that shows a case. How a judge is asked and how its answer is read is the business of
-other files.
+template that shows a case. How a judge is asked and how its reply is parsed is defined
+elsewhere.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _scale(value: Any) -> Any:
 
 
 class Example(Part):
-    """A case that was graded by hand: the text, its grade, and why."""
+    """A case graded by hand: the text, its grade, and the reason."""
 
     output: Text
     answer: Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
@@ -149,24 +149,24 @@ class Rubric(Part):
 
     @property
     def answers(self) -> dict[str, float]:
-        """The answers a judge may give, each with what it is worth."""
+        """The answers a judge may give, each with its value."""
         if self.mode == "pointwise":
             return {str(step): float(step) for step in self.scale or ()}
         return {YES: 1.0, NO: 0.0} if self.mode == "binary" else {FIRST: 1.0, SECOND: 0.0}
 
     @property
     def low(self) -> float:
-        """The lowest score there can be."""
+        """The lowest possible score."""
         return min(self.answers.values())
 
     @property
     def high(self) -> float:
-        """The highest score there can be."""
+        """The highest possible score."""
         return max(self.answers.values())
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of all that a judge is told, whatever the layout of the file."""
+        """SHA-256 of the rubric's content, independent of the layout of its file."""
         content = self.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
         content["scale"] = list((self.scale or {}).items())
         content["categories"] = list(self.categories.items())

@@ -22,10 +22,10 @@ _NEEDS = ("labels", "probabilities", "sources", "choices")
 
 
 def project_metrics(project: Project, handed: Mapping[str, Any] | None = None) -> Registry:
-    """evalkit's metrics, those that a project declares, and those handed over, which win.
+    """evalkit's metrics, those that a project declares, and those passed in, which take priority.
 
     Functions named in ``evalkit.yaml`` are imported, with the project's folder first on the path.
-    Raises SpecError with every problem of the file, UsageError for what was handed over.
+    Raises SpecError with every problem of the file, UsageError for metrics passed in.
     """
     made: dict[str, Metric] = {}
     problems: list[tuple[str, str]] = []
@@ -53,7 +53,7 @@ def _placed(project: Project, problems: list[tuple[str, str]]) -> list[Problem]:
 def entry(name: str, declared: Any, root: Path) -> Metric:
     """One metric as declared: ``module:function`` or a function, or a mapping with more about it.
 
-    Raises UsageError, ModelError: what is wrong with it.
+    Raises UsageError or ModelError for a wrong declaration.
     """
     if not re.fullmatch(r"[^\W\d][\w.-]*", name):
         raise UsageError(

@@ -29,7 +29,7 @@ Limits = tuple[float, float]
 
 
 def settings_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The settings of a function with their defaults. Raises UsageError: it asks for too much."""
+    """The settings of a function with their defaults. Raises UsageError for unknown parameters."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -63,7 +63,7 @@ class OwnMetric:
     ) -> Result:
         """The scores that the function makes of the columns.
 
-        Whatever it raises leaves its score undefined, with a note, and no other score.
+        If it raises, its score is undefined, with the error in a note; other scores are unaffected.
         """
         given = {"columns": columns, "confidence": confidence, "seed": seed}
         given |= {column: getattr(columns, column) for column in COLUMNS}
@@ -80,7 +80,7 @@ class OwnMetric:
 def scores(
     name: str, returned: Any, n: int, confidence: float, seed: int, limits: Limits
 ) -> Result:
-    """What a function returned, as scores. Raises UsageError when it is nothing of the kind."""
+    """A function's result as scores. Raises UsageError for other types."""
     if isinstance(returned, Mapping):
         named = {score_name(name, str(key)): value for key, value in returned.items()}
     else:

@@ -46,7 +46,7 @@ def run_metric(
 
 
 def why_not(name: str, settings: Mapping[str, Any], registry: Registry = BUILT_IN) -> str:
-    """What keeps a metric from being computed here (data or weights that are not there), or ""."""
+    """Why a metric is unavailable in this environment (missing data or weights), or ""."""
     metric = registry.find(name)
     if metric is None:
         return ""
@@ -115,7 +115,7 @@ def _refuse_call(
     confidence: float,
     columns: Mapping[str, Any],
 ) -> None:
-    """Raise UsageError for what would be scored as something else than was meant."""
+    """Raise UsageError for arguments that would be misinterpreted."""
     known = [f.name for f in fields(Columns) if f.name not in ("predictions", "targets")]
     for name, value in columns.items():
         if name in known:

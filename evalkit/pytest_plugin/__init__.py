@@ -1,4 +1,4 @@
-"""evalkit under pytest: the hooks, and nothing but the hooks.
+"""evalkit under pytest: the hooks only.
 
 Importing this module imports nothing else of evalkit, and none of the libraries it uses; a session
 without suites never does.
@@ -61,13 +61,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="compare every model with this model of the baseline (default: the one of the same"
         " name, or the only one)")  # fmt: skip
     add("--eval-baseline-missing", choices=("error", "skip"), default="error",
-        help="outcome of gates against a baseline that does not exist yet (default: error)")  # fmt: skip
+        help="outcome of gates against a baseline that does not exist yet"
+        " (default: error)")  # fmt: skip
     add("--eval-baseline-changed", choices=("refuse", "allow"), default="refuse",
         help="whether to compare with a baseline whose suite, rows or prompts differ (default:"
         " refuse, and list the changes; added and removed rows are always allowed)")  # fmt: skip
     add("--eval-allow-code", nargs="?", const="sandbox", type=_code_mode, metavar="unsafe",
         help="run generated code (task: code) in a sandbox without network or access to your"
-        " files; =unsafe runs it without the sandbox, under limits on time and memory only")  # fmt: skip
+        " files; =unsafe runs it without the sandbox, limited in time and memory only")  # fmt: skip
     add("--eval-inconclusive", choices=("fail", "warn"), default="fail",
         help="outcome of an inconclusive gate (default: fail)")  # fmt: skip
 
@@ -89,12 +90,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line("markers", "eval: an evaluation of a model by evalkit")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Pass by folders whose suites run on request; pytest does not ask about paths it is given."""
+    """Skip folders whose suites run on request only; explicit paths are always collected."""
     return True if (collection_path / ON_REQUEST).is_file() else None
 
 
@@ -117,7 +118,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What was selected is what is planned: everything is known before the first item runs."""
+    """Plan the selected items, before the first of them runs."""
     evals = session.config.stash.get(SESSION, None)
     if evals is None:
         return
@@ -132,7 +133,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Under xdist, all workers work on the same run."""
+    """Share one run among all xdist workers."""
     from evalkit.pytest_plugin.session import share_run
 
     share_run(node)
@@ -163,7 +164,7 @@ def evaluate(request: pytest.FixtureRequest) -> Callable[..., Run]:
 
 @pytest.fixture(scope="session")
 def eval_model(request: pytest.FixtureRequest) -> Iterator[AskedModel]:
-    """A model of the session, to be asked: ``eval_model.generate("…")``, ``.choose(…)``."""
+    """A model of the session, to call directly: ``eval_model.generate("…")``, ``.choose(…)``."""
     from evalkit.pytest_plugin.session import session_of
 
     with session_of(request.config).asked_model(request.param) as model:

@@ -1,4 +1,4 @@
-"""Whether answers that are programs may run."""
+"""Whether generated code may run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evalkit.spec.suite import Suite
 
 
 def refusal(suite: Suite, mode: str) -> str:
-    """Why the answers to a suite may not run; "" when they may, or when they are not programs.
+    """Why a suite's generated code may not run; "" if it may, or if answers are not code.
 
     mode: what was allowed: "" (nothing), ``sandbox`` or ``unsafe``.
     """

@@ -15,7 +15,7 @@ from evalkit.store import Store, digest, response_key
 
 
 def explain(cells: Sequence[Cell], model: Model, store: Store) -> Iterator[str]:
-    """Lines for people: for each cell how many samples are cached, and why the rest is not."""
+    """Lines that say, for each cell, how many samples are cached and why the others are not."""
     fingerprint = model.fingerprint()
     if fingerprint is None:
         yield (
