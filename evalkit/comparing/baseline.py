@@ -67,7 +67,7 @@ class Baseline:
 
 
 def beside(baseline: RunRecord | None, run: RunRecord, model: str = "") -> Baseline | None:
-    """A baseline beside a run that was carried out; None where there is none."""
+    """The baseline of a completed run, or None."""
     cells = [(cell.suite, cell.model, cell.prompt) for cell in run.cells]
     return None if baseline is None else Baseline(baseline, cells, model)
 

@@ -1,7 +1,7 @@
 """What a JSON document contains of each cell so that later runs can be paired with it.
 
 ``pairs`` of a cell: the ids of its scored samples, a digest of each row with its targets, the
-per-sample values of its scores, and of scores that are no mean over samples what they are made of:
+per-sample values of its scores, and for scores that are not means over samples their components:
 for labels the predictions, else what each sample adds to the sums (BLEU's matches and lengths). So
 a file in version control suffices as a baseline.
 """

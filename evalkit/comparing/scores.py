@@ -33,7 +33,7 @@ class ScoreComparison:
     a, b: the scores on those samples. difference: b minus a, with its interval at
     ``confidence``. p: two-sided, of no difference; adjusted: by Holm, over all comparisons made
     together; mid_p: the mid-p-value of McNemar's test, NaN of others. wins: samples on which b is
-    better, losses: worse; None where a score is no mean over samples. test: how it was tested, ""
+    better, losses: worse; None if a score is not a mean over samples. test: how it was tested, ""
     if it was not. seen: what an interval over another number of samples is made of. NaN where
     undefined.
     """
@@ -207,8 +207,8 @@ def _joined(*notes: str) -> str:
 class _Made:
     """A score computed from a side's answers. of_sample: the sample of each answer.
 
-    values: by sample that counts for it, the mean of what its answers score; None where the score
-    is no mean.
+    values: by sample that counts for it, the mean of what its answers score; None if the score
+    is not a mean.
     """
 
     value: float
@@ -235,11 +235,13 @@ def _recomputed(a: Side, b: Side, asked: _Asked) -> ScoreComparison:
         try:
             made.append(_make(side, suite, asked, metric))
         except (EvalkitError, KeyError):
-            why = f"the file of {side.run} does not keep what {asked.score} is made of"
+            why = f"the file of {side.run} lacks the data to recompute {asked.score}"
             return _undefined(asked, why)
     first, second = made
     if suite.repeats > 1 and not (a.whole and b.whole):
-        return _undefined(asked, f"a file keeps too little of each answer for {asked.score}")
+        return _undefined(
+            asked, f"a file holds too little of each answer to recompute {asked.score}"
+        )
     if first.values is not None and second.values is not None:
         return _over_some(asked, first.values, second.values)
     units = units_of(len(asked.ids), asked.clusters, first.of_sample, second.of_sample)
@@ -259,7 +261,7 @@ def _over_some(asked: _Asked, a: dict[int, float], b: dict[int, float]) -> Score
     """A score with per-sample values, over the samples that count for it on both sides."""
     both = [sample for sample in a if sample in b]
     if not both:
-        return _undefined(asked, "no sample in both counts for it")
+        return _undefined(asked, "no sample counts for it on both sides")
     if asked.clusters is not None:
         asked = replace(asked, clusters=[asked.clusters[sample] for sample in both])
     values = (np.array([side[sample] for sample in both], dtype=np.float64) for side in (a, b))
@@ -376,7 +378,7 @@ def _sides(
 
 
 def _is_fast(value: Callable[[Columns], float], columns: Columns) -> bool:
-    """Whether a thousand exchanges take seconds; the best of three tells more than the first."""
+    """Whether a thousand exchanges take seconds; the best of three counts."""
     best = inf
     for _ in range(3):
         started = perf_counter()

@@ -116,7 +116,7 @@ def not_followed(name: str, interval: Interval) -> str:
         return ""
     if interval.low != interval.low:
         return f"{name} is undefined"
-    return f"{name} is not surely above 0: [{interval.low:.2f}, {interval.high:.2f}]"
+    return f"{name} is not significantly above 0: [{interval.low:.2f}, {interval.high:.2f}]"
 
 
 def _none(why: str) -> Corrected:

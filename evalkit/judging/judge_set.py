@@ -86,7 +86,7 @@ def make_judge_set(
     """The judges that these suites need; none is loaded.
 
     asked: the names given with ``--eval-judge``, each perhaps several with commas. loaded, models:
-    models handed over already loaded, and those under test: a judge of the same name is the same
+    models passed in loaded, and those under test: a judge of the same name is the same
     object. Raises UsageError, SpecError.
     """
     declared = declared_judges(project)

@@ -80,7 +80,7 @@ def strengths(tables: Sequence[ArrayLike], *, confidence: float = 0.95, seed: in
     tables: one of shape (k, k) for each sample, what i got against j (1, ½, 0). ``HALF_A_WIN`` is
     added to each side of every pair that was compared. In a draw it is a Gamma variable of that
     mean, so that of two candidates without ties the share of wins has Jeffreys' posterior: one
-    that won every time is not surely stronger by the same amount.
+    that won every time is not certain to be stronger by the same amount.
     """
     each = np.array([np.asarray(table, dtype=np.float64) for table in tables])
     n, k, _ = each.shape

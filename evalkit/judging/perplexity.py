@@ -32,7 +32,7 @@ class ReadText:
 
 
 class PerplexityScorer:
-    """One cell's answers and the model that is to read them. metrics: what is made of it."""
+    """One cell's answers and the model that reads them. metrics: those computed from it."""
 
     def __init__(self, cell: GradedCell, model: str, metrics: tuple[str, ...]) -> None:
         self.model = model

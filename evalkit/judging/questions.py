@@ -149,7 +149,7 @@ def own_text(case: Case) -> str:
 
 
 def other_text(case: Case) -> str | None:
-    """The answer it is paired with; None when there is none."""
+    """The answer it is paired with, or None."""
     if case.other is None:
         targets = case.cell.samples[case.sample].targets
         return targets[0] if targets else None

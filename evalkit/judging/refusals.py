@@ -58,7 +58,7 @@ def has_canary(suite: Suite, sample: SampleRecord) -> bool:
 
 
 def places_to_judge(suite: Suite, samples: Sequence[SampleRecord]) -> set[Place]:
-    """The answers that a judge is asked about: all, or those of which the rules are not sure."""
+    """The answers that a judge grades: all, or those the rules are not sure of."""
     after_rules = suite.refusals.method == "both"
     return {
         (i, repeat)
@@ -210,7 +210,7 @@ def _corrected(
 def _strata(
     suite: Suite, sample: SampleRecord, event: frozenset[str], tables: Mapping[Any, Counts]
 ) -> Iterator[Stratum]:
-    """The answers to a question, each as far as it counts, and with the errors made on its kind."""
+    """The answers to a question, each with its weight and the confusion of its kind."""
     kept = [answer for answer in sample.answers if answer.counts(suite.on_unparsed)]
     canary = has_canary(suite, sample)
     for answer in kept:

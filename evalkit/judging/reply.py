@@ -27,8 +27,8 @@ _WEIGH = "Weigh this in two or three sentences. Do not answer yet."
 class Reply:
     """What a judge answered to one question.
 
-    answer: the allowed answer it gave (the likeliest, for ``choice``); None when there is none.
-    value: what it is worth; for ``choice`` the expected value over the allowed answers.
+    answer: the allowed answer it gave (the most likely one, for ``choice``), or None.
+    value: that of the answer; for ``choice`` the expected value over the allowed answers.
     probabilities: of the allowed answers, which sum to 1; mass: the probability of all of them
     together among everything the judge could have said. lists: what it listed beside.
     """

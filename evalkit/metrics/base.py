@@ -1,7 +1,7 @@
 """The interface of metrics: columns in, scores out.
 
 A metric is a plain function ``metric(columns, *, confidence=0.95, seed=0) -> Result`` over
-whole columns. It knows no model, no file and no report.
+whole columns. It is independent of models, files and reports.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class OwnMetric:
     def __call__(
         self, columns: Columns, /, *, confidence: float, seed: int, **settings: Any
     ) -> Result:
-        """The scores that the function makes of the columns.
+        """The scores that the function computes from the columns.
 
         If it raises, its score is undefined, with the error in a note; other scores are unaffected.
         """
@@ -98,7 +98,7 @@ def score(name: str, value: Any, n: int, confidence: float, seed: int, limits: L
         number = float(value)
         if not isfinite(number):
             return build.undefined(n, confidence, f"undefined: the function returned {number}")
-        note = "no interval: made of all samples at once"
+        note = "no interval: computed from all samples at once"
         return Score(number, nan, nan, n, confidence, note=note)
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes):
         return _of_samples(name, value, n, confidence, seed, limits)

@@ -49,7 +49,7 @@ def entity_f1(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> R
 
 
 def sums_of(score: str, columns: Columns) -> tuple[FloatArray, _Statistic]:
-    """What a score, by its full name, is made of: counts, shape (n, 3); and what sums give."""
+    """The components of a score, by its full name: counts, shape (n, 3), and the score of sums."""
     name = ScoreName.parse(score)
     return _counts(_pairs(columns), name.key), OF_ENTITIES[name.base]
 
@@ -131,7 +131,7 @@ def _score(name: str, counts: FloatArray, confidence: float) -> Score:
         return build.undefined(0, confidence, build.NOTHING)
     _, predicted, there = counts.sum(axis=0)
     if there == 0:
-        return build.undefined(n, confidence, "undefined: there is no such entity in the data")
+        return build.undefined(n, confidence, "undefined: no such entity in the data")
     note = f"{there:.0f} entities, {predicted:.0f} predicted"
     sums = _ratio_of(name, counts)
     if not sums.wholes.any():

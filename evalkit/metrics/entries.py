@@ -287,9 +287,9 @@ ENTRIES: tuple[Metric, ...] = (
         Metric(
             f"top{k}",
             "evalkit.metrics.fill_mask:top",
-            f"share of samples with the word among the {k} likeliest"
+            f"share of samples with the word among the {k} most likely"
             if k > 1
-            else "share of samples whose likeliest word is the right one",
+            else "share of samples whose most likely word is right",
             fixed={"k": k, "name": f"top{k}"},
         )
         for k in (1, 5)
@@ -297,7 +297,7 @@ ENTRIES: tuple[Metric, ...] = (
     Metric(
         "top_k_accuracy",
         "evalkit.metrics.fill_mask:top",
-        "share of samples with the word among the k likeliest",
+        "share of samples with the word among the k most likely",
         settings={"k": 5},
         fixed={"name": "top_k_accuracy"},
     ),
@@ -407,7 +407,7 @@ ENTRIES: tuple[Metric, ...] = (
             choices={"per": ("text", "token", "byte")},
         )
         for name, summary, low, high in (
-            ("pair_preference", "share of pairs whose first text is the likelier one", 0.0, 1.0),
+            ("pair_preference", "share of pairs whose first text is more likely", 0.0, 1.0),
             (
                 "pair_likelihood_gap",
                 "mean log-likelihood of the first text of a pair less that of the second (nats)",

@@ -16,7 +16,7 @@ from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.scripts import is_path, script_of
 from evalkit.records.names import score_name
 
-_NOTE = "no interval: made of all samples at once"
+_NOTE = "no interval: computed from all samples at once"
 
 
 def hugging_face(

@@ -4,7 +4,7 @@ The value of a score is scikit-learn's (:mod:`evalkit.metrics.scikit`), which ta
 time. An interval, a resample or an exchange needs the same score of thousands of tables, whose
 counts need not be whole numbers. Tests hold both to be equal.
 
-Answers that are no label are one more column. ``empty`` stands for a quotient 0/0.
+Answers without a label are one more column. ``empty`` stands for a quotient 0/0.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def statistic_of(
 ) -> Callable[[NDArray[Any]], Floats] | None:
     """The score ``name`` (of one ``label``, for keyed ones) as a function of confusion counts.
 
-    It maps counts, or weights, of shape (r, k, k + 1) to r scores. None: it is no such function.
+    It maps counts, or weights, of shape (r, k, k + 1) to r scores. None otherwise.
     """
     plain = {"balanced_accuracy": _balanced, "mcc": _mcc, "cohen_kappa": _kappa}
     if name in plain:
@@ -217,7 +217,7 @@ def ratio_of(name: str, label: str, columns: Columns) -> build.Ratio | None:
 def kinds_of_score(
     name: str, label: str, columns: Columns, settings: Mapping[str, Any]
 ) -> tuple[Counts, tuple[int, int], Callable[[NDArray[Any]], Floats]] | None:
-    """What the interval of a score is made of: each sample's place in the counts, their shape, and
+    """The components of a score's interval: each sample's place in the counts, their shape, and
     the score of counts. F1 of one label looks at that label against all others."""
     statistic = statistic_of(name, label, columns.labels, settings)
     if statistic is None:

@@ -104,7 +104,7 @@ def pair_distance(columns: Columns, *, confidence: float = 0.95, seed: int = 0) 
 def pair_preference(
     columns: Columns, *, confidence: float = 0.95, seed: int = 0, per: str = "text"
 ) -> Result:
-    """Share of pairs whose first text is likelier than the second (equal ones half). 0.5 is best.
+    """Share of pairs whose first text is more likely than the second (ties half). 0.5 is best.
 
     per: the log-likelihood of the whole ``text``, per ``token`` or per ``byte``. Wilson's interval;
     the note has the exact p-value of the sign test. Source: N. Nangia et al., CrowS-Pairs, EMNLP
@@ -163,7 +163,7 @@ def _probabilities(columns: Columns) -> Floats:
 
 
 def _lead(columns: Columns, per: str) -> tuple[Floats, str]:
-    """How much likelier the first text of each pair is, in nats, and a note."""
+    """How much more likely the first text of each pair is, in nats, and a note."""
     first, second, note = _whole(columns)
     values = np.array([_logprob(text, per) for text in columns.likelihoods], dtype=np.float64)
     return (values[first] - values[second] if first else np.zeros(0)), note

@@ -80,7 +80,7 @@ def auroc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Resul
 
 
 def of_rarest(columns: Columns) -> Floats:
-    """Per sample, 1 if its target is the rarest label: an area is known no better than by those."""
+    """Per sample, 1 if its target is the rarest label, which limits the precision of an area."""
     truth = np.array(true_labels(columns), dtype=np.int64)
     counts = np.bincount(truth, minlength=len(columns.labels))
     rarest: Floats = (truth == counts.argmin()).astype(np.float64)

@@ -215,7 +215,7 @@ def normal_form(tokenize: str) -> Callable[[str], str]:
 
 
 def _for_parts(tokenize: str) -> Callable[[str], str]:
-    """The same, of which parts are looked for: by characters, only where there are no words."""
+    """The same for searching parts: by characters only if there are no words."""
     if tokenize in (tokenizers.CHARACTERS, "char"):
         return lambda text: " ".join(spaced(plain(text)).split())  # 2018 does not contain 18
     return normal_form(tokenize)

@@ -2,7 +2,7 @@
 
 Importing scikit-learn takes one to two seconds, so it is imported when the first such score is
 computed. Labels are their indices: targets and predictions are integers of shape (n,), n ≥ 1, in
-0 … k - 1; a prediction of k is an answer that is no label. scikit-learn's warnings about undefined
+0 … k - 1; a prediction of k is an answer without a label. scikit-learn's warnings about undefined
 values are silenced: callers know which values are undefined and put a note on them.
 """
 

@@ -18,5 +18,5 @@ def script_of(name: str, root: Path) -> Path:
     if not script.is_relative_to(root.resolve()):
         raise UsageError(f"the script '{name}' is outside the project ({root})")
     if not script.exists():
-        raise UsageError(f"there is no script '{name}' in the project ({root})")
+        raise UsageError(f"no script '{name}' in the project ({root})")
     return script

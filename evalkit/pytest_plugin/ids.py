@@ -1,8 +1,8 @@
 """Ids of gates whose names have brackets, such as ``recall[spam] >= 0.9``.
 
 pytest takes what follows the first ``[`` of an id for parameters, which end where the id does. From
-9.2 on it closes the bracket again when it puts an id together (``recall[spam] >= 0.9]``), and tells
-ids apart by their pieces: one that was made of pieces is another than the same one read from text.
+9.2 on it closes the bracket again when it puts an id together (``recall[spam] >= 0.9]``), and
+compares ids by their parts: an id built from parts differs from the same id parsed from text.
 """
 
 from __future__ import annotations

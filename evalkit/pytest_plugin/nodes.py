@@ -24,7 +24,7 @@ class GateFailedError(Exception):
 
 
 class InconclusiveGate(UserWarning):
-    """The data cannot tell whether a gate holds (``--eval-inconclusive=warn``)."""
+    """A gate is inconclusive (``--eval-inconclusive=warn``)."""
 
 
 class SuiteWarning(pytest.PytestWarning):

@@ -292,7 +292,7 @@ class EvalSession:
         return written
 
     def _loaded(self, name: str) -> RunRecord | None:
-        """The baseline for what is written; None where there is none yet, and may be none."""
+        """The baseline for the outputs; None if it is missing and may be."""
         try:
             return load_baseline(name, self.store)
         except UnknownRunError:

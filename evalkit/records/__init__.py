@@ -62,7 +62,7 @@ class ScoreRecord:
     name: str
     """In full, as :class:`ScoreName` writes it: ``recall[negative]``, ``accuracy[topic=art]``."""
     value: float | None
-    """None where there is none: see ``no_value``."""
+    """None if there is none, see ``no_value``."""
     low: float | None
     """Lower end of the interval at ``confidence``; None where undefined."""
     high: float | None
@@ -84,12 +84,12 @@ class ScoreRecord:
     """Samples that belong to it but have no answer to score."""
     worst_low: float | None = None
     """The value if every lost sample scored the worst that is possible; None where nothing was
-    lost, or the score is no mean of bounded values."""
+    lost, or the score is not a mean of bounded values."""
     worst_high: float | None = None
     """The value if every lost sample scored the best."""
     no_value: NoValue = ""
     standard_error: float | None = None
-    """Of the value, where it is known."""
+    """Of the value, if known."""
     corrected: float | None = None
     """The value as people would have given it, by the errors that the grader makes on labelled
     cases; None without a certificate."""

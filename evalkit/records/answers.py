@@ -115,8 +115,8 @@ class Answer:
     def counts(self, on_unparsed: str) -> bool:
         """Whether scores are over it.
 
-        One that is no answer never counts. Where nothing could be taken from the text, it counts
-        as wrong, unless the suite says ``on_unparsed: exclude``.
+        A missing answer never counts. An unparsed one counts as wrong, unless the suite says
+        ``on_unparsed: exclude``.
         """
         return self.answered and not (on_unparsed == "exclude" and self.status == "unparsed")
 

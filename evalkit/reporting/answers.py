@@ -13,7 +13,7 @@ from evalkit.records import Answer, SampleRecord
 
 
 def details_of(sample: SampleRecord) -> dict[str, Any]:
-    """What the backend says of the shown answer, what it was made of, and all judgments."""
+    """The backend's details of the shown answer, its sources, and all judgments."""
     details = _details(sample.answer)
     if judgments := sample.judgments:
         details["judgments"] = [dict(judgment) for judgment in judgments]

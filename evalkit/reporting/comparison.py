@@ -28,7 +28,7 @@ def p_value(p: float) -> str:
 
 
 def outcomes(score: ScoreComparison) -> str:
-    """Wins, ties and losses of B: ``15/180/5``; a dash where the score is no mean over samples."""
+    """Wins, ties and losses of B: ``15/180/5``; a dash if the score is not a mean over samples."""
     if score.wins is None:
         return formatting.ABSENT
     return f"{score.wins}/{score.ties}/{score.losses}"

@@ -21,7 +21,7 @@ _BAR = 12
 
 
 class TerminalProgress:
-    """Draws progress on a terminal, or writes a line now and then where there is none.
+    """Draws progress on a terminal, or writes a line now and then elsewhere.
 
     live: whether ``stream`` is a terminal. width: of the terminal; default: detected. every:
     seconds between lines if it is not a terminal.
@@ -171,7 +171,7 @@ class TerminalProgress:
 
 
 def _left(busy: float, worked: float, work: float) -> str:
-    if worked < 0.02 * work or worked >= work:  # the first batches tell little
+    if worked < 0.02 * work or worked >= work:  # the first batches are not representative
         return ""
     return f"{duration(busy * (work - worked) / worked)} left"
 

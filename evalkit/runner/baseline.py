@@ -28,7 +28,7 @@ FIRST_RUN = (
 class Reference:
     """The baseline that a run's gates refer to.
 
-    baseline: None where there is none; why: then the reason. skip: gates that have nothing to
+    baseline: None if missing; why: the reason. skip: gates that have nothing to
     compare with yet get no verdict; else they are errors. notices: for readers of the report.
     """
 

@@ -154,7 +154,7 @@ def _scored(
                 run.models[name].peak_memory = memory.found()
         finally:
             loaded.finish(model)
-    # in the order of the declarations, whatever the order of the work was
+    # in the order of declaration, not of execution
     run.models = {name: run.models[name] for name, _ in plan.by_model()}
     return sorted(decided, key=lambda done: done.position)
 

@@ -120,7 +120,7 @@ def _check_metric(
 
 
 def _check_columns(registry: Registry, suite: Suite, columns: Sequence[str]) -> list[Problem]:
-    """The columns that settings of metrics name, and the data has not."""
+    """Problems of metric settings that name columns the data does not have."""
     problems = []
     for i, spec in enumerate(suite.metrics):
         metric = registry.find(spec.name)

@@ -39,7 +39,7 @@ def _chosen(suite: Suite, sample: Sample, request: Request, response: Response) 
     ranked = sorted(response.logprobs, reverse=True)
     lead = ranked[0] - ranked[1] if len(ranked) > 1 else math.inf
     explanation = (
-        f"the likeliest of {len(request.choices)} continuations: '{request.choices[best]}',"
+        f"the most likely of {len(request.choices)} continuations: '{request.choices[best]}',"
         f" {lead:.3g} nats ahead of the next{_method(response)}"
     )
     return Extracted(options(suite, sample)[best], explanation)

@@ -64,7 +64,7 @@ def clusters_of(suite: Suite, rows: Sequence[SampleRecord]) -> list[str] | None:
 
 
 class Measure:
-    """Answers, and the scores that metrics make of those that count, at any confidence.
+    """Answers, and the scores of metrics over those that count, at any confidence.
 
     rows: the sample of each answer; counted: which of them count; columns: of those that do.
     registry: where metrics are looked up; settings: by metric.

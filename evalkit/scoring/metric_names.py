@@ -26,7 +26,7 @@ FLAKE_RATE = "flake_rate"
 
 
 def has_flake_rate(suite: Suite) -> bool:
-    """Whether each question is asked several times, and its answers are right or wrong."""
+    """Whether questions are repeated and their answers are right or wrong."""
     return suite.repeats > 1 and suite.kind.correct is not None
 
 

@@ -154,7 +154,7 @@ def resampled_interval(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Interval of a score of n samples that is no ratio of sums (BLEU, an area under a curve).
+    """Interval of a score of n samples that is not a ratio of sums (BLEU, an area under a curve).
 
     score: from weights, shape (r, n), to scores, shape (r,); value: that of weights of 1. mass: how
     much each sample counts for it, shape (n,), 0 for those it is not over; what it says decides

@@ -38,7 +38,7 @@ class Differences:
     """Sufficient statistics of paired differences for an interval at this or another n.
 
     value: their mean. up, down: the sums of those above and below 0, over n; both ≥ 0, and
-    ``up - down`` is the mean (of a score that is no mean: nearly). square: the mean of their
+    ``up - down`` is the mean (of other scores: approximately). square: the mean of their
     squares. width: the largest difference a sample can have. n: how many there are; for clusters
     the effective number, not an integer. binary: whether all are -1, 0 or 1 by nature.
     """

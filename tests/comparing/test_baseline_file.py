@@ -154,7 +154,7 @@ def test_a_file_without_what_a_score_is_made_of_says_so(tmp_path: Path) -> None:
     path.write_text(json.dumps(document))
     read = read_run(path)
     found = compare_score(side_of(read, read.cells[0]), b, "bleu")
-    assert "does not keep what bleu is made of" in found.note
+    assert "lacks the data to recompute bleu" in found.note
 
 
 # metrics of one's own

@@ -195,7 +195,7 @@ def test_a_rate_is_not_corrected_where_kappa_may_be_0() -> None:
     values = [1.0] * 20 + [0.0] * 20
     found, left = corrected(judged_by_criteria("ok"), one, {"good": values}, score(values, 0, 1))
     assert found == {}
-    assert left["good"].startswith("kappa is not surely above 0: [-")
+    assert left["good"].startswith("kappa is not significantly above 0: [-")
 
 
 def test_each_criterion_is_corrected_by_its_own_kappa() -> None:

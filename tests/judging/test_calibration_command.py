@@ -294,10 +294,10 @@ def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Pa
     [table] = [a for a in done.record.cells[0].analyses if a.kind == "judged"]
     assert table.judges[0].certificate.cases == 24
     assert table.corrected == {}
-    assert table.uncorrected["good"].startswith("spearman is not surely above 0: [-")
+    assert table.uncorrected["good"].startswith("spearman is not significantly above 0: [-")
     done.to_html(project / "report.html")
     page = (project / "report.html").read_text(encoding="utf-8")
-    assert "is not corrected for the judge's errors: spearman is not surely above 0" in page
+    assert "is not corrected for the judge's errors: spearman is not significantly above 0" in page
 
 
 def test_three_labelled_cases_are_written_and_prove_nothing(

@@ -30,7 +30,7 @@ def test_a_rate_is_rogan_and_gladens() -> None:
     [
         (((10, 2), (1, 4)), "17 labelled cases of at least 20"),
         (((40, 3), (0, 0)), "people said no to every labelled case"),
-        (((20, 20), (20, 20)), "kappa is not surely above 0"),
+        (((20, 20), (20, 20)), "kappa is not significantly above 0"),
     ],
 )
 def test_a_grader_of_whom_too_little_is_known_corrects_nothing(

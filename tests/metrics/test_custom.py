@@ -262,13 +262,13 @@ def test_what_evaluate_cannot_do_is_told_in_the_note(scripts: Path) -> None:
     columns = Columns(["b"], [("a",)])
     for name, note in {
         "evaluate:./raises.py": "ZeroDivisionError",
-        "evaluate:./gone.py": "there is no script './gone.py' in the project",
+        "evaluate:./gone.py": "no script './gone.py' in the project",
         "evaluate:../up.py": "is outside the project",
     }.items():
         (score,) = run_metric(name, columns, registry=Registry(root=scripts)).values()
         assert math.isnan(score.value)
         assert note in score.note
-    with pytest.raises(SpecError, match=r"metrics\[0\]: there is no script './gone.py'"):
+    with pytest.raises(SpecError, match=r"metrics\[0\]: no script './gone.py'"):
         evaluate(suite(metrics=["evaluate:./gone.py"]), {"m": str}, root=scripts)
 
 
