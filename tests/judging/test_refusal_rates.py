@@ -28,7 +28,7 @@ def test_a_rate_is_rogan_and_gladens() -> None:
 @pytest.mark.parametrize(
     ("counts", "why"),
     [
-        (((10, 2), (1, 4)), "17 labelled cases of at least 20"),
+        (((10, 2), (1, 4)), "17 labelled cases, fewer than 20"),
         (((40, 3), (0, 0)), "people said no to every labelled case"),
         (((20, 20), (20, 20)), "kappa is not significantly above 0"),
     ],
