@@ -81,7 +81,7 @@ def test_shipped_rubrics(name: str) -> None:
         (3, ("  3: friendly\n", "  10: friendly\n"), "10 begins like 1"),
         (9, ("{{ output }}", "{{ output"), "template"),
         (7, ("{{ output }}", "none"), "add {{ output }}"),
-        (1, ("name: tone", "name: the tone"), "is no name"),
+        (1, ("name: tone", "name: the tone"), "is not a valid name"),
         (1, ("name: tone", "name: tone\nmode: binary"), ""),
     ],
 )
