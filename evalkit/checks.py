@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def run_check(check: Check, text: str) -> CheckRecord:
-    """Whether a response keeps a rule, and why. Comparisons are exact, case and all;
-    ``equals``, ``starts_with`` and ``ends_with`` overlook white space around the response.
-    Both sides are compared in Unicode's composed form (NFC), as metrics compare texts.
+    """Whether a response satisfies a rule, and why. Comparisons are case-sensitive; ``equals``,
+    ``starts_with`` and ``ends_with`` ignore white space around the response. Both sides are
+    normalised to NFC, as in metrics.
     """
     negated = check.name.startswith("not_")
     name = check.name.removeprefix("not_")
@@ -33,15 +33,15 @@ def _contains(text: str, value: Any) -> tuple[bool, str]:
 
 def _equals(text: str, value: Any) -> tuple[bool, str]:
     same = text.strip() == value.strip()
-    return same, "the response is this text" if same else f"the response is {_quoted(text)}"
+    return same, "the response equals this text" if same else f"the response is {_quoted(text)}"
 
 
 def _starts_with(text: str, value: Any) -> tuple[bool, str]:
-    return text.lstrip().startswith(value), f"the response begins {_quoted(text.lstrip())}"
+    return text.lstrip().startswith(value), f"the response begins with {_quoted(text.lstrip())}"
 
 
 def _ends_with(text: str, value: Any) -> tuple[bool, str]:
-    return text.rstrip().endswith(value), f"the response ends {_quoted(text.rstrip()[-60:])}"
+    return text.rstrip().endswith(value), f"the response ends with {_quoted(text.rstrip()[-60:])}"
 
 
 def _regex(text: str, value: Any) -> tuple[bool, str]:
@@ -53,8 +53,8 @@ def _json(text: str, value: Any) -> tuple[bool, str]:
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        return value is False, f"no JSON: {error}"
-    return value is True, "is JSON"
+        return value is False, f"not JSON: {error}"
+    return value is True, "valid JSON"
 
 
 def _count(text: str, unit: str) -> int:

@@ -1,4 +1,4 @@
-"""Finds the content that ships with evalkit: suites, judges' rubrics, report templates."""
+"""Locates the content shipped with evalkit: suites, rubrics, report templates."""
 
 from __future__ import annotations
 

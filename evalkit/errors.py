@@ -1,4 +1,4 @@
-"""The errors evalkit raises. Each speaks to the person who wrote the suite."""
+"""The errors that evalkit raises. Messages address the author of the suite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class EvalkitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in one place of one file.
+    """One problem at one place in a file.
 
     ``line`` counts from 1; 0 means the file as a whole. ``where`` is the path inside the
     file (``metrics[1]``). ``message`` says what is wrong, what was expected, what to do.
@@ -53,11 +53,11 @@ class UsageError(EvalkitError):
 
 
 class UnknownRunError(UsageError):
-    """There is no run of that name, or no such file."""
+    """A run or file does not exist."""
 
 
 class ModelError(EvalkitError):
-    """A model cannot be reached, loaded or asked."""
+    """A model cannot be reached or loaded, or does not respond."""
 
 
 class StoreError(EvalkitError):
@@ -65,7 +65,7 @@ class StoreError(EvalkitError):
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
-    """The known name closest to a misspelt one, or None when none is near."""
+    """The known name closest to a misspelt one, or None if none is near."""
     matches = get_close_matches(name, known, n=1, cutoff=0.6)
     if not matches:
         lowered = {k.lower(): k for k in known}
@@ -76,7 +76,7 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
 
 
 def unknown(kind: str, name: str, known: Sequence[str]) -> str:
-    """A sentence for a name that does not exist: the nearest valid one and the whole list."""
+    """A message for an unknown name, with the nearest known name and the list of all."""
     guess = nearest(name, known)
     hint = f"; did you mean '{guess}'?" if guess else ""
     listed = ", ".join(known) if known else "none"
@@ -84,5 +84,5 @@ def unknown(kind: str, name: str, known: Sequence[str]) -> str:
 
 
 def repeated(names: Iterable[str]) -> str | None:
-    """The first name, in alphabetical order, that is there twice; None where there is none."""
+    """The first duplicate name in alphabetical order, or None."""
     return min((name for name, times in Counter(names).items() if times > 1), default=None)

@@ -1,4 +1,4 @@
-"""Importing the user's own modules, relative to the root of the project."""
+"""Imports modules of the user, relative to the root of the project."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def import_function(target: str, root: Path) -> Callable[..., Any]:
             raise ModelError(f"'{target}': {unknown('function', part, names)}")
         found = getattr(found, part)
     if not callable(found):
-        raise ModelError(f"'{target}' is not a function but {type(found).__name__}")
+        raise ModelError(f"'{target}' is not a function but of type {type(found).__name__}")
     function: Callable[..., Any] = found
     return function
 
@@ -67,7 +67,7 @@ def source_file(module_name: str, root: Path) -> Path | None:
 
 
 def _refuse_namesake(module_name: str, root: Path) -> None:
-    """Raise ModelError if another module of this name is loaded instead of the one in ``root``."""
+    """Raise ModelError if a module of this name from outside ``root`` is already loaded."""
     top = module_name.partition(".")[0]
     loaded = getattr(sys.modules.get(top), "__file__", None)
     own = PathFinder.find_spec(top, [str(root)])

@@ -1,4 +1,4 @@
-"""Gates: a rule on a score of a cell (``grammar``), and the verdict on it (``verdicts``)."""
+"""Gates: rules on the scores of a cell (``grammar``) and their verdicts (``verdicts``)."""
 
 from evalkit.gates.grammar import (
     Gate,

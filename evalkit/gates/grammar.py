@@ -1,4 +1,4 @@
-"""The grammar of gates. A rule is parsed, never evaluated as code::
+"""The grammar of gates. Rules are parsed, never evaluated as code::
 
     gate   := term ("and" term)* ["at" NUMBER ["%"]]
     term   := score op reference
@@ -8,15 +8,15 @@
     reference := NUMBER | NUMBER "%" | target [("+" | "-") NUMBER]
     target := "baseline" | MODEL "/" PROMPT
 
-The long form is a mapping: ``{metric: macro_f1, min: 0.55, confidence: 0.95}``; ``min`` and
-``max`` take a number or a reference (``min: baseline - 0.02``), ``max_drop`` says how much worse
-than the baseline the score may be. With a confidence the verdict is on an interval instead of the
-value, and against another cell on that of the paired difference: pass when the whole interval
-clears the threshold, fail when none of it does, inconclusive otherwise. ``certified`` demands
-figures of the certificates of those who judged the score (``{kappa: 0.6}``).
+The long form is a mapping: ``{metric: macro_f1, min: 0.55, confidence: 0.95}``. ``min`` and
+``max`` take a number or a reference (``min: baseline - 0.02``); ``max_drop`` is the largest allowed
+drop below the baseline. With a confidence the verdict depends on the interval of the score or,
+against another cell, of the paired difference: pass if the whole interval clears the threshold,
+fail if no part of it does, else inconclusive. ``certified`` sets bounds on the certificates of the
+judges of the score (``{kappa: 0.6}``).
 
-Labels and groups stand in brackets as they are; one that a rule would cut apart, or that could mean
-two scores, is written as a JSON string: ``recall["a] >= b"] >= 0.9`` (see :class:`ScoreName`).
+Labels and groups are written in brackets as they are; one that makes a rule ambiguous is written as
+a JSON string: ``recall["a] >= b"] >= 0.9`` (see :class:`ScoreName`).
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ _LONG_KEYS = ("metric", "min", "max", "max_drop", "confidence", "certified")
 
 
 class GateSyntaxError(EvalkitError):
-    """A gate cannot be read. The message says what was expected."""
+    """A gate cannot be parsed. The message says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a score is compared with: ``offset`` alone, or added to another cell's score.
+    """What a score is compared with: ``offset``, or another cell's score plus ``offset``.
 
     target: "" for a plain number, ``baseline``, or ``model/prompt``.
     """
@@ -72,9 +72,9 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A parsed rule. ``confidence`` None compares values; else the interval at that level.
+    """A parsed rule. Compares the value if ``confidence`` is None, else the interval at that level.
 
-    certified: the figures that the judges' certificates must show, with their bounds.
+    certified: bounds on figures of the judges' certificates.
     """
 
     rule: str
@@ -84,9 +84,10 @@ class Gate:
 
 
 def parse(declared: object, registry: Registry = BUILT_IN) -> Gate:
-    """Read a gate as written in a suite: a string, or the long form as a mapping.
+    """Parse a gate as written in a suite: a string, or the long form as a mapping.
 
-    registry: tells in which direction a score is better, for ``max_drop``. Raises GateSyntaxError.
+    registry: gives the direction in which a score is better, for ``max_drop``. Raises
+    GateSyntaxError.
     """
     if isinstance(declared, str):
         rule, level = declared.strip(), None
@@ -103,9 +104,9 @@ def parse(declared: object, registry: Registry = BUILT_IN) -> Gate:
 
 
 def _terms(rule: str) -> tuple[Term, ...]:
-    """The terms of a rule, which is cut at ``and`` where that leaves terms: labels are any text.
+    """The terms of a rule. It is split at ``and`` only between valid terms, as labels are any text.
 
-    Names that are written as evalkit writes them go before brackets that hold anything.
+    Names in evalkit's own notation take precedence over brackets with arbitrary text.
     """
     for score in (_WRITTEN, _LOOSE):
         found = _cut(rule, score)
@@ -125,7 +126,7 @@ def _cut(rule: str, score: re.Pattern[str]) -> list[Term] | None:
 
 
 def _term(text: str, score: re.Pattern[str]) -> Term | None:
-    """One term, cut at the first operator that leaves a score and a reference; None without."""
+    """One term, split at the first operator between a score and a reference; None if invalid."""
     for found in _OP.finditer(text):
         left, right = text[: found.start()].strip(), text[found.end() :].strip()
         if score.fullmatch(left) and (reference := _reference(right)):
@@ -134,7 +135,7 @@ def _term(text: str, score: re.Pattern[str]) -> Term | None:
 
 
 def _unread(rule: str) -> str:
-    """What is wrong with a rule: the first of its parts that is no term."""
+    """What is wrong with a rule: its first invalid part."""
     parts = [part.strip() for part in _AND.split(rule)]
     part = next((part for part in parts if not _term(part, _LOOSE)), rule)
     begun = re.match(
@@ -153,7 +154,7 @@ def _unread(rule: str) -> str:
 
 
 def _reference(text: str) -> Reference | None:
-    """What a score is compared with; None where the text is nothing of the kind."""
+    """What a score is compared with; None if the text is not a reference."""
     if match := _PLAIN.match(text):
         return Reference(_number(match["number"], match["percent"]))
     if match := _RELATIVE.match(text):
@@ -171,9 +172,7 @@ def _long_form(declared: Mapping[object, object], registry: Registry) -> Gate:
         if key not in _LONG_KEYS:
             guess = nearest(str(key), _LONG_KEYS)
             hint = f"; did you mean '{guess}'?" if guess else ""
-            raise GateSyntaxError(
-                f"unknown key '{key}'{hint} (a gate has: {', '.join(_LONG_KEYS)})"
-            )
+            raise GateSyntaxError(f"unknown key '{key}'{hint} (known: {', '.join(_LONG_KEYS)})")
     score = declared.get("metric")
     if not isinstance(score, str):
         raise GateSyntaxError("a gate in long form needs 'metric:', the name of a score")
@@ -206,7 +205,9 @@ def _certified(declared: object) -> tuple[tuple[str, float], ...]:
 
 def _level(value: float) -> float:
     if not 0.5 <= value < 1:
-        raise GateSyntaxError(f"confidence must be between 0.5 and 1, such as 0.95; found {value}")
+        raise GateSyntaxError(
+            f"the confidence must be at least 0.5 and below 1, such as 0.95; found {value}"
+        )
     return value
 
 
@@ -218,7 +219,7 @@ def _limit(key: str, value: object) -> Reference:
 
 
 def _drop(score: str, drop: float, registry: Registry) -> Term:
-    """A drop is a change for the worse, whichever way that is."""
+    """A drop is a change for the worse, in the direction of the metric."""
     metric = registry.of_score(score)
     if metric is not None and metric.better == "lower":
         return Term(score, "<=", Reference(drop, "baseline"))
@@ -244,9 +245,9 @@ def _show_reference(reference: Reference) -> str:
 class KnownScores:
     """The scores that a suite will have.
 
-    names: full names, groups aside. columns: those that its samples are grouped by. bases: of
-    scores whose keys only computing them tells. groups: those that there are samples of, where the
-    data are read; of two readings of a name the one with such a group is meant.
+    names: full names, without groups. columns: the columns that group its samples. bases: of scores
+    whose keys are known only once they are computed. groups: those with samples, if the data has
+    been read; they resolve ambiguous names.
     """
 
     names: Collection[str]
@@ -255,7 +256,7 @@ class KnownScores:
     groups: Collection[Group] = ()
 
     def find(self, text: str) -> ScoreName | None:
-        """The score that is meant; None if there is none."""
+        """The score that a text names, or None."""
         found = ScoreName.resolve(text, self.columns, self._has_samples) if self.groups else None
         return found or ScoreName.resolve(text, self.columns, self._has)
 
@@ -268,7 +269,7 @@ class KnownScores:
         return str(name.whole) in self.names or name.base in self.bases
 
     def named(self, gate: Gate) -> Gate:
-        """A gate with its scores by their full names; those that are not known stay as they are."""
+        """A gate with the full names of its scores; unknown ones stay as they are."""
         terms = (
             replace(term, score=str(self.find(term.score) or term.score)) for term in gate.terms
         )
@@ -276,7 +277,7 @@ class KnownScores:
 
 
 def problem(gate: Gate, known: KnownScores) -> str | None:
-    """What is wrong with the scores of a gate, or None. known: those that the suite will have."""
+    """What is wrong with the scores of a gate, or None. known: the scores of the suite."""
     for term in gate.terms:
         if known.find(term.score) is not None:
             continue
@@ -286,7 +287,7 @@ def problem(gate: Gate, known: KnownScores) -> str | None:
         guess = nearest(term.score, list(known.names))
         hint = f"; did you mean '{guess}'?" if guess else ""
         return (
-            f"no score is called '{term.score}'{hint} (this suite has: {', '.join(known.names)}."
-            " A gate can only use metrics listed under 'metrics:')"
+            f"unknown score '{term.score}'{hint} (this suite has: {', '.join(known.names)}; a gate"
+            " can only use metrics listed under 'metrics:')"
         )
     return None

@@ -9,12 +9,12 @@ from evalkit.gates.grammar import Term
 
 
 def fewest_samples(term: Term, confidence: float, low: float, high: float) -> int | None:
-    """The fewest samples with which a term passes in the best case; None where any number does.
+    """The fewest samples with which a term passes in the best case; None if any number suffices.
 
-    The best case: every sample scores the end of the range low … high that the rule asks for or,
-    where the term is about a difference, what it scores in the other cell. n equal values leave
-    room for what none of them showed: at most 1 - α^(1/n) of the range, α being half of what the
-    confidence leaves, or by Wilson's interval of a share z²/(n + z²).
+    In the best case every sample scores the better end of the range low … high or, for a
+    difference, the same as in the other cell. The interval of n equal values still has a width: at
+    most 1 - α^(1/n) of the range, with α = (1 - confidence) / 2, or z²/(n + z²) by Wilson's
+    interval of a proportion.
     """
     upwards = term.op in (">=", ">")
     if not upwards and term.op not in ("<=", "<"):

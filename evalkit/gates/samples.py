@@ -1,4 +1,4 @@
-"""Which gates need the samples of cells, not only their scores."""
+"""Which gates need the samples of cells in addition to their scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from evalkit.gates.grammar import Gate
 
 
 def compares_samples(rules: Sequence[Gate]) -> bool:
-    """Whether deciding gates takes the samples of cells: paired differences at a confidence."""
+    """Whether gates need the samples of cells: paired differences at a confidence."""
     return any(
         gate.confidence is not None and term.reference.target
         for gate in rules

@@ -1,4 +1,4 @@
-"""From a gate and the scores of a cell to a verdict, with its reason."""
+"""Decides gates: a verdict and its reason from the scores of a cell."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ Scores = Mapping[str, ScoreRecord]
 class Difference:
     """How a score differs from that of another cell, over the n samples both have.
 
-    value: this cell minus the other, low and high: its interval; NaN where there is none. note:
-    why there is none, or what else a reader must know. ends_at: the interval if these samples were
-    so many more, where that can be told.
+    value: this cell minus the other; low, high: its interval; NaN if undefined. note: why it is
+    undefined, or a caveat. ends_at: the interval expected at a larger number of samples, if known.
     """
 
     value: float
@@ -43,10 +42,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A score of this cell and of another over the n samples both have, where these are not all.
+    """A score of this cell and of another over the n samples they share, if these are not all.
 
-    NaN where it cannot be computed over these alone. note: how many are not in both, or why there
-    is no value.
+    NaN if it cannot be computed over these alone. note: how many samples are not shared, or why
+    there is no value.
     """
 
     own: float
@@ -56,7 +55,7 @@ class Shared:
 
 
 class NotYetError(EvalkitError):
-    """What a gate compares with does not exist yet, which is allowed."""
+    """The reference of a gate does not exist yet, which is allowed."""
 
 
 Resolve = Callable[[str, str], float]
@@ -77,15 +76,14 @@ def decide(
 ) -> GateRecord:
     """The verdict on one gate.
 
-    scores: of the cell, with intervals at the gate's confidence. resolve: the value of a
-    score of ``baseline`` or ``model/prompt``; raises EvalkitError saying what is missing, and
-    NotYetError where that means no verdict (none). compare: the paired difference from a score of
-    such a cell, at a confidence. share: both scores over the samples that both cells have; None
-    where these are all. lost: why
-    the cell cannot be trusted (errors above the suite's ``max_errors``); such a cell fails all
-    its gates with this reason. part: how many of the samples were taken, where not all were; a
-    score that none of them tells anything of is then no error but inconclusive. own:
-    ``model/prompt`` of the cell; a comparison with itself says nothing, and is no verdict (none).
+    scores: those of the cell, with intervals at the gate's confidence. resolve: the value of a
+    score of ``baseline`` or ``model/prompt``; raises EvalkitError with what is missing, and
+    NotYetError if that means no verdict (none). compare: the paired difference from a score of such
+    a cell, at a confidence. share: both scores over the samples that both cells have; None if these
+    are all. lost: why the cell cannot be trusted (errors above the suite's ``max_errors``); such a
+    cell fails all its gates for this reason. part: how many of the samples were evaluated, if not
+    all; a score that is undefined for these is then inconclusive, not an error. own:
+    ``model/prompt`` of the cell; a comparison with itself has no verdict (none).
     """
     verdicts = [
         _with_itself(gate, term, scores)
@@ -118,7 +116,7 @@ def _decide_term(
     record = _record(gate, term, score)
     if part and _none_tells(term.score, scores):
         record.verdict = "inconclusive"
-        record.reason = f"no sample tells {term.score}: {part}"
+        record.reason = f"no sample is counted by {term.score}, so it is undefined: {part}"
         return record
     if score is None:
         whole = scores.get(base_of(term.score))
@@ -188,7 +186,7 @@ def _record(gate: Gate, term: Term, score: ScoreRecord | None) -> GateRecord:
 
 
 def _none_tells(name: str, scores: Scores) -> bool:
-    """Whether a score is missing for want of samples (of a group, of a label), of nothing else."""
+    """Whether a score is missing only because no sample has its group or label."""
     score = scores.get(name)
     if score is None:
         whole = scores.get(base_of(name))
@@ -242,7 +240,7 @@ def _judge_interval(record: GateRecord, score: ScoreRecord, confidence: float) -
 
 
 def _judge_corrected(record: GateRecord, score: ScoreRecord, confidence: float) -> None:
-    """By the interval that counts the errors of whoever graded the answers, too."""
+    """Decide by the interval that includes the errors of the grader."""
     assert score.corrected is not None
     assert score.value is not None
     assert score.corrected_low is not None
@@ -260,19 +258,19 @@ def _judge_corrected(record: GateRecord, score: ScoreRecord, confidence: float) 
     _judge_ends(record, (low, high), record.threshold, span, facing)
     if record.verdict == "inconclusive":
         record.reason = (
-            f"{span}: the threshold {record.threshold:.4g} lies inside; more samples make the"
-            " interval narrower, and so do more labelled answers (evalkit judge calibrate)"
+            f"{span}: the threshold {record.threshold:.4g} lies inside; more samples narrow the"
+            " interval, and so do more labelled answers (evalkit judge calibrate)"
         )
 
 
 def _judge_difference(record: GateRecord, term: Term, found: Difference, confidence: float) -> None:
-    """Non-inferiority: is the paired difference surely on the right side of what is allowed?"""
+    """Non-inferiority: does the interval of the paired difference clear the allowed offset?"""
     offset, target = term.reference.offset, term.reference.target
     if math.isnan(found.low) or math.isnan(found.high):
         record.verdict = "inconclusive"
         record.reason = f"{record.score} cannot be paired with {target}: {found.note}"
         return
-    # On the axis of the score: what the interval of the difference says of it.
+    # The interval of the difference, shifted to the axis of the score.
     other = record.threshold - offset
     record.low, record.high = other + found.low, other + found.high
     record.margin = _margin(found.value, term.op, offset)
@@ -301,9 +299,9 @@ def _judge_ends(
     verdict = _of_interval(record.op, ends, threshold)
     record.verdict = verdict
     if verdict == "pass":
-        record.reason = f"{span}: all of it {record.op} {threshold:.4g}"
+        record.reason = f"{span}: the whole interval is {record.op} {threshold:.4g}"
     elif verdict == "fail":
-        record.reason = f"{span}: none of it {record.op} {threshold:.4g}"
+        record.reason = f"{span}: no part of the interval is {record.op} {threshold:.4g}"
     else:
         record.reason = f"{span}: the threshold {threshold:.4g} lies inside; "
         record.reason += _advice(record.op, samples_to_settle(facing, threshold))
@@ -323,10 +321,12 @@ def _of_interval(op: str, ends: tuple[float, float], threshold: float) -> Verdic
 
 def _advice(op: str, needed: int | None) -> str:
     if op == "==":
-        return "no number of samples shows that a score equals a value"
+        return (
+            "an interval cannot show that a score equals a value; more samples will not decide it"
+        )
     if needed is None:
         return "the score equals the threshold; more samples will not decide it"
-    return f"if the score stays where it is, about {needed:,} samples decide it with 80 % chance"
+    return f"if the score stays the same, about {needed:,} samples decide it with 80 % probability"
 
 
 def _signed(value: float) -> str:
@@ -334,5 +334,5 @@ def _signed(value: float) -> str:
 
 
 def _shown(value: float) -> str:
-    """Three decimals, as the tables show; more where they would say 0."""
+    """Three decimals as in tables; more if they would round to 0."""
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.3g}"

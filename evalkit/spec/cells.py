@@ -1,9 +1,9 @@
 """Lists in the cells of csv and tsv files, where every value is text.
 
-A list is JSON, or as Python writes it, which is what pandas puts into a csv file. What looks like a
-list and is neither (an array as NumPy prints it, a cell that was cut off) is refused: as a text it
-would be one answer that no model can give. Only columns that may hold a list are read, and which
-cells of these are taken for one depends on what else the column may hold (``Reading``).
+A list is written as JSON or as a Python literal, which is what pandas puts into a csv file. A cell
+that looks like a list and is neither (an array as NumPy prints it, a cell that was cut off) is an
+error: as a text it would be one answer that no model can give. Only columns that may hold a list
+are parsed; ``Reading`` says which of their cells count as lists.
 """
 
 from __future__ import annotations
@@ -40,12 +40,11 @@ _TOKEN = re.compile(
 
 
 class Reading(Enum):
-    """Which cells of a column are taken for lists.
+    """Which cells of a column are parsed as lists.
 
-    BRACKETED: all that begin with a bracket (``[`` or ``{``, and ``(`` before a quote): nothing
-    else in the column does. QUOTED: those whose bracket is followed by a text in quotes, so that
-    ``[Intro] The film …``, ``["Daisy" plays] Hello`` and ``[0, 1)`` are texts; a JSON object is one
-    too.
+    BRACKETED: all that begin with a bracket (``[`` or ``{``, or ``(`` before a quote), for columns
+    whose texts never do. QUOTED: those whose bracket is followed by a quoted text, so that
+    ``[Intro] The film …``, ``["Daisy" plays] Hello`` and ``[0, 1)`` stay texts, as do JSON objects.
     """
 
     BRACKETED = "bracketed"
@@ -53,7 +52,7 @@ class Reading(Enum):
 
 
 class NoListError(ValueError):
-    """A cell that looks like a list and cannot be read as one. The message says why."""
+    """A cell looks like a list but cannot be parsed as one. The message says why."""
 
 
 def read_list(text: str) -> list[Any]:
@@ -72,7 +71,7 @@ def read_list(text: str) -> list[Any]:
     except ValueError as error:  # an integer of thousands of digits
         raise NoListError(str(error)) from None
     if isinstance(value, Mapping):
-        raise NoListError("it is a mapping, not a list; give each of its values a column")
+        raise NoListError("it is a mapping, not a list; put each value into its own column")
     if not isinstance(value, (list, tuple)):
         raise NoListError(f"it is a {type(value).__name__}, not a list")
     return [_plain(item) for item in value]
@@ -101,9 +100,10 @@ def with_lists(
     complaints: Complaints,
     choices: Sequence[str] = (),
 ) -> Iterator[Row]:
-    """The rows with their lists read, in place; a row with a cell that cannot be read is left out.
+    """Parse the lists of rows in place; rows with a cell that cannot be parsed are skipped.
 
-    choices: the columns of a multiple-choice question, one of which a target may name as it is.
+    choices: the choice columns of a multiple-choice question; a target equal to a choice stays a
+    text.
     """
     for number, row in rows:
         try:
@@ -146,15 +146,15 @@ def _read(column: str, cell: str) -> list[Any]:
     except NoListError as error:
         raise NoListError(
             f"column '{column}': cannot read the list {_shown(cell)}: {error}. Write it as JSON:"
-            ' ["one", "two"]; a text that itself begins with a bracket is a list of one:'
+            ' ["one", "two"]; write a text that begins with a bracket as a list of one:'
             ' ["[sic]"]'
         ) from None
 
 
 def _python(text: str) -> Any:
-    """The value of a Python literal, of which every token has been looked at before."""
+    """The value of a Python literal whose tokens have been checked first."""
     if len(text) > _LONGEST:
-        raise NoListError(f"it is no JSON, and longer than {_LONGEST:,} characters")
+        raise NoListError(f"it is not JSON, and longer than {_LONGEST:,} characters")
     _check_tokens(text)
     try:
         tree = ast.parse(text.strip(), mode="eval")
@@ -165,11 +165,11 @@ def _python(text: str) -> Any:
     except NoListError:
         raise
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise NoListError("it is a list neither in JSON nor in Python") from None
+        raise NoListError("it is neither a JSON list nor a Python list") from None
 
 
 def _check_tokens(text: str) -> None:
-    """Raise NoListError at the first token that a list of plain values cannot have there."""
+    """Raise NoListError at the first token that a list of plain values cannot contain."""
     at, depth, after_value = 0, 0, False
     end = len(text.rstrip())
     while at < end:
@@ -178,13 +178,12 @@ def _check_tokens(text: str) -> None:
             rest = text[at:].lstrip()
             if rest[0] in "'\"":
                 raise NoListError(f"the quote before {_shown(rest[1:])} is never closed")
-            raise NoListError(f"{_word(rest)} is no text, number, None, True or False")
+            raise NoListError(f"{_word(rest)} is not a text, number, None, True or False")
         mark = token["mark"]
         if mark is None or mark in "[({":
             if after_value:
                 raise NoListError(
-                    "two values stand side by side without a comma, as NumPy prints arrays;"
-                    " save array.tolist()"
+                    "two values without a comma, as NumPy prints arrays; save array.tolist()"
                 )
             depth += mark is not None
         elif mark in "])}":
@@ -194,23 +193,23 @@ def _check_tokens(text: str) -> None:
         after_value = mark is None or mark in "])}"
         at = token.end()
     if depth > 0:
-        raise NoListError("it ends before the list does; was the cell cut off?")
+        raise NoListError("the list is never closed; was the cell cut off?")
 
 
 def _mapping(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise NoListError(f"the key {key!r} is there twice")
+            raise NoListError(f"the key {key!r} appears twice")
         found[key] = value
     return found
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
-        raise NoListError("it holds a set, whose order is not defined")
+        raise NoListError("it contains a set, which has no order")
     if isinstance(value, float) and not math.isfinite(value):
-        raise NoListError("it holds a number that is too large")
+        raise NoListError("it contains a number that is too large")
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -219,7 +218,7 @@ def _plain(value: Any) -> Any:
 
 
 def _no_constant(name: str) -> Any:
-    raise NoListError(f"{name} is no value; leave it out, or write null")
+    raise NoListError(f"{name} is not a value; remove it or write null")
 
 
 def _word(text: str) -> str:

@@ -1,9 +1,8 @@
 """Multiple choice: the choices of each row, and which of them its targets mean.
 
-A target may be the choice's text, its letter (A, B, …) or its number counted from 0. Which of
-the three is decided once for the whole data, by what fits every row: a file does not change its
-mind halfway, and "1" among the choices 0, 1, 2 would mean two things. Several targets are several
-right choices.
+A target may be the choice's text, its letter (A, B, …) or its number counted from 0. One reading is
+chosen for the whole data, the one that fits most targets, because row by row "1" among the choices
+0, 1, 2 would be ambiguous. Several targets are several right choices.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def settle_choices(
 ) -> tuple[list[_Choices], list[tuple[str, ...]]]:
     """The choices of every row, and its targets as the texts of some of them.
 
-    columns: one that holds a list, or one for each choice. targets: as written, () for none.
+    columns: one column of lists, or one column per choice. targets: as written, () for none.
     """
     numbers, complaints = rows.numbers, rows.complaints
     choices = [
@@ -35,13 +34,13 @@ def settle_choices(
         for number, row in zip(numbers, rows.fields, strict=True)
     ]
     settled = list(targets)
-    told = [i for i, options in enumerate(choices) if options and settled[i]]
+    given = [i for i, options in enumerate(choices) if options and settled[i]]
 
     def misses(read: _Reading) -> int:
-        return sum(read(target, choices[i]) is None for i in told for target in settled[i])
+        return sum(read(target, choices[i]) is None for i in given for target in settled[i])
 
     best = min(_READINGS, key=misses)
-    for i in told:
+    for i in given:
         texts = [best(target, choices[i]) for target in settled[i]]
         for target, text in zip(settled[i], texts, strict=True):
             if text is None:
@@ -77,29 +76,29 @@ _READINGS: dict[_Reading, str] = {
 
 
 def _why_none(target: str, choices: _Choices, best: _Reading) -> str:
-    """What is wrong with a target that the reading which fits the other rows does not fit."""
+    """Why a target does not fit the reading that fits the other rows."""
     listed = " | ".join(choices)
     for reading, name in _READINGS.items():
         if reading(target, choices) is not None:
             other = _READINGS[best]
-            return f"the target '{target}' is {name}, those of other rows are {other}; choose one"
+            return f"the target '{target}' is {name}, but other rows give {other}; use one form"
     guess = nearest(target, choices)
     hint = f"; did you mean '{guess}'?" if guess else ""
     if target.isascii() and target.isdigit() and int(target) == len(choices):
         hint = "; numbers count from 0"
-    return f"the target '{target}' is none of the choices{hint} (choices: {listed})"
+    return f"the target '{target}' is not one of the choices{hint} (choices: {listed})"
 
 
 def _choices(
     columns: Sequence[str], row: dict[str, Any], number: int, complaints: Complaints
 ) -> _Choices:
-    """The choices of a row, as text; () with a complaint when there are none."""
+    """The choices of a row as text; () and a complaint if there are none."""
     values: Any = [row.get(column) for column in columns]
     if len(columns) == 1:
         values = _as_list(values[0])
         if values is None:
             message = (
-                f"the choices (column '{columns[0]}') are no list; in csv write a JSON list, or "
+                f"the choices (column '{columns[0]}') are not a list; in csv write a JSON list, or "
                 "name one column per choice"
             )
             complaints.add("choices", number, message)
@@ -113,11 +112,13 @@ def _choices(
         complaints.add("choices", number, f"has {len(texts)} choices; at least two are needed")
         return ()
     if len(texts) > len(LETTERS):
-        complaints.add("choices", number, f"has {len(texts)} choices; at most {len(LETTERS)}")
+        complaints.add(
+            "choices", number, f"has {len(texts)} choices; at most {len(LETTERS)} are allowed"
+        )
         return ()
     if len(set(texts)) < len(texts):
         twice = next(text for text in texts if texts.count(text) > 1)
-        complaints.add("choices", number, f"the choice '{twice}' is there twice")
+        complaints.add("choices", number, f"the choice '{twice}' appears twice")
         return ()
     return texts
 

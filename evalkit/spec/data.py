@@ -19,10 +19,10 @@ from evalkit.written.numbers import one_of
 class Sample:
     """One row of a suite's data.
 
-    id: names it in reports. index: its position in the data, from 0. fields: the row; values are
-    text (csv, tsv) or JSON values. targets: the accepted answers, as text; () where the suite
-    names no target, ``("",)`` for a question without an answer (extractive-qa). choices: the
-    texts of a multiple-choice question; the target is one of them.
+    id: its name in reports. index: its position in the data, from 0. fields: the row; values are
+    text (csv, tsv) or JSON values. targets: the accepted answers, as text; () if the suite names
+    no target column, ``("",)`` for a question without an answer (extractive-qa). choices: the
+    choices of a multiple-choice question; the target is one of them.
     """
 
     id: str
@@ -36,9 +36,9 @@ class Sample:
 class Dataset:
     """The samples of a suite.
 
-    columns: in the file's order. hash: SHA-256 of the whole file (or rows), whatever was taken of
-    it. total: how many samples the data has; more than there are here after ``take``. pair: the
-    column that two samples share, if any.
+    columns: in the file's order. hash: SHA-256 of the whole file (or rows), also of a subset.
+    total: the number of samples in the data, before ``take``. pair: the column that two samples
+    share, if any.
     """
 
     samples: tuple[Sample, ...]
@@ -56,9 +56,9 @@ class Dataset:
     def take(self, limit: int | None, seed: int = 0) -> Dataset:
         """A random subset of at most ``limit`` samples, in the data's order.
 
-        The same seed takes the same samples everywhere, and a larger limit only adds to them
-        (so answers already stored stay useful). Pairs are taken whole: one sample less where the
-        limit would cut one apart, but one pair at least. None takes all.
+        The same seed takes the same samples everywhere, and a larger limit only adds to them, so
+        cached responses are reused. Pairs stay whole: an odd limit takes one sample less, but at
+        least one pair. None takes all.
         """
         if limit is None or limit >= len(self.samples):
             return self
@@ -78,7 +78,7 @@ class Dataset:
 
 
 def shuffled(samples: Sequence[Sample], seed: int) -> list[Sample]:
-    """The samples in an order that depends on the seed and their ids alone."""
+    """The samples in an order that depends only on the seed and their ids."""
 
     def rank(sample: Sample) -> bytes:
         return hashlib.sha256(f"{seed}:{sample.id}".encode("utf-8", "surrogatepass")).digest()
@@ -87,9 +87,9 @@ def shuffled(samples: Sequence[Sample], seed: int) -> list[Sample]:
 
 
 def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
-    """The samples of a suite, all of them (limits are for ``take``), and everything that is wrong.
+    """All samples of a suite (``take`` applies limits), and every problem of its data.
 
-    None: nothing could be read. Problems are missing columns, broken rows, ids that occur twice,
+    None if nothing could be read. Problems are missing columns, broken rows, duplicate ids, and
     targets that are empty or not a label.
     """
     data = suite.data
@@ -113,14 +113,14 @@ def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
 
 
 def _nothing(suite: Suite, rows: Rows) -> list[Problem]:
-    """Why there are no rows: all were broken, or none were there."""
+    """Why there are no rows: all are broken, or the data is empty."""
     broken = rows.complaints.problems()
     if broken or (suite.data.rows is not None and "data" in suite.pruned):
         return broken
     if suite.data.rows is not None:
-        return [suite.problem(("data", "rows"), "holds no rows")]
+        return [suite.problem(("data", "rows"), "is empty; add a row")]
     key = "file" if suite.data.file else "hf"
-    return [suite.problem(("data", key), f"'{rows.complaints.file}' holds no rows")]
+    return [suite.problem(("data", key), f"'{rows.complaints.file}' has no rows")]
 
 
 def _check_sources(suite: Suite, rows: Rows) -> None:
@@ -173,10 +173,10 @@ def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Which columns mean what, reduced to those that are there.
+    """What each column holds, reduced to the columns of the data.
 
-    allowed: the only targets there may be; () for any. number: which number is read from answers
-    and targets, ``first`` or ``last``; "" where they are texts.
+    allowed: the only valid targets; () for any. number: which number is read from answers and
+    targets, ``first`` or ``last``; "" if they are texts.
     """
 
     task: Task
@@ -205,10 +205,10 @@ def _as_numbers(suite: Suite) -> bool:
 
 
 def make_samples(suite: Suite, rows: Rows) -> list[Sample]:
-    """Samples out of the rows of a suite's data or examples.
+    """Samples from the rows of a suite's data or examples.
 
-    What is wrong with a row goes to the complaints. Columns that are not there are left out: an
-    id is then the row's number, targets and choices are empty.
+    Problems of a row are added to the complaints. Missing columns are ignored: the id is then the
+    row's number, targets and choices are empty.
     """
     layout = _Layout.of(suite, rows.columns)
     ids = _ids(layout.id, rows)
@@ -236,7 +236,7 @@ def _ids(column: str | None, rows: Rows) -> list[str]:
             text = complaints.named(number)
         elif text in first:
             there = complaints.named(first[text])
-            message = f"the id '{text}' is there already, in {there}; ids are unique"
+            message = f"the id '{text}' is already used in {there}; ids must be unique"
             complaints.add("id twice", number, message)
         else:
             first[text] = number
@@ -247,7 +247,7 @@ def _ids(column: str | None, rows: Rows) -> list[str]:
 def _read_by_task(
     suite: Suite, rows: Rows, read: Callable[[Suite, Mapping[str, Any]], tuple[str, ...]]
 ) -> list[tuple[str, ...]]:
-    """The targets of each row as its task reads them; () with a complaint where it cannot."""
+    """The targets of each row, read by the task; () and a complaint if that fails."""
     found: list[tuple[str, ...]] = []
     for number, row in zip(rows.numbers, rows.fields, strict=True):
         try:
@@ -270,7 +270,7 @@ def _targets(layout: _Layout, rows: Rows) -> list[tuple[str, ...]]:
 
 
 def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -> tuple[str, ...]:
-    """The accepted answers of a row; empty ones are left out, and none at all is a complaint."""
+    """The accepted answers of a row without empty ones; a complaint if there are none."""
     complaints = rows.complaints
     texts: list[str] = []
     for column in layout.target:
@@ -278,7 +278,7 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
         for part in value if isinstance(value, list) else [value]:
             text = as_text(part)
             if text is None and part is not None:
-                complaints.add("target", number, f"the target ('{column}') is no text: {part!r}")
+                complaints.add("target", number, f"the target ('{column}') is not a text: {part!r}")
                 return ()
             if text and text.strip():
                 texts.append(text)
@@ -288,8 +288,8 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
             complaints.add("targets", number, message)
         if layout.number and all(one_of(text, layout.number) is None for text in texts):
             message = (
-                f"the target '{texts[0]}' has no clear number, but 'answer: {{number:"
-                f" {layout.number}}}' reads one from targets as it does from answers"
+                f"no unambiguous number in the target '{texts[0]}'; 'answer: {{number:"
+                f" {layout.number}}}' reads a number from targets as well as from answers"
             )
             complaints.add("number", number, message)
         return tuple(texts)
@@ -301,7 +301,7 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
 
 
 def _check_allowed(layout: _Layout, rows: Rows, targets: Sequence[tuple[str, ...]]) -> None:
-    """Targets that are no label: each once, with the first place and how often it occurs."""
+    """Targets that are not a label: each once, with its first place and its count."""
     if not layout.allowed or not layout.target:
         return
     allowed = set(layout.allowed)
@@ -314,5 +314,5 @@ def _check_allowed(layout: _Layout, rows: Rows, targets: Sequence[tuple[str, ...
         hint = f"; did you mean '{guess}'?" if guess else ""
         often = f", in {len(where):,} rows" if len(where) > 1 else ""
         listed = ", ".join(layout.allowed)
-        message = f"the target '{text}' is no label{often}{hint} (labels: {listed})"
+        message = f"the target '{text}' is not a label{often}{hint} (labels: {listed})"
         rows.complaints.add("label", where[0], message)

@@ -21,10 +21,10 @@ def derive(
 ) -> tuple[str, ...]:
     """Add the suite's computed columns to rows, in place; returns all columns.
 
-    Later ones may use earlier ones, and one may take the place of a column that is there. Rows
-    that bring the column themselves but nothing to compute it from (worked examples written into
-    the suite) keep theirs. A row in which an expression fails goes to the complaints. Raises
-    SpecError when an expression is none, or names a column that does not exist.
+    Later columns may use earlier ones, and a computed column may replace one of the data. Rows that
+    have the column but lack what it is computed from (worked examples written into the suite) keep
+    their value. A row whose expression fails is added to the complaints. Raises SpecError for an
+    invalid expression or an unknown column.
     """
     known = dict.fromkeys(columns)
     for name, text in suite.data.columns.items():

@@ -1,4 +1,4 @@
-"""A declaration being repaired: what is wrong is taken out, so that the rest can be checked."""
+"""A declaration under repair: invalid parts are removed so that the rest can be checked."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ Path = tuple[Any, ...]
 
 
 class Draft:
-    """Edits a Source's value and its places together, so that lines stay right.
+    """Edits the value of a Source together with its places, so that line numbers stay correct.
 
-    The Source must be the draft's own: it is changed in place.
+    The Source is changed in place, so it must belong to the draft.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
 
     def reach(self, path: Path) -> Path:
-        """As much of a path as exists in the value; short forms leave out steps."""
+        """The longest prefix of a path that exists in the value; short forms omit steps."""
         value: Any = self.source.value
         for i, step in enumerate(path):
             try:
@@ -29,14 +29,14 @@ class Draft:
         return path
 
     def remove(self, path: Path) -> None:
-        """Take out a key or list element (later elements move up)."""
+        """Remove a key or list element (later elements move up)."""
         value, places = self._parents(path)
         del value[path[-1]]
         if places is not None:
             del places[path[-1]]
 
     def rename(self, path: Path, key: str) -> None:
-        """Give a key another name; its place keeps the name as written."""
+        """Rename a key; its place keeps the name as written."""
         value, places = self._parents(path)
         value[key] = value.pop(path[-1])
         if places is not None:
@@ -61,7 +61,7 @@ class Draft:
             places["prompts"] = Place(place.line, "prompt", children={"default": inner})
 
     def spell_out_labels(self) -> None:
-        """Labels that YAML takes for numbers or booleans, as they were written."""
+        """Restore labels that YAML parses as numbers or booleans to the text as written."""
         labels = self.source.value.get("labels")
         if isinstance(labels, list):
             for i, label in enumerate(labels):

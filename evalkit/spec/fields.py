@@ -1,7 +1,7 @@
-"""The small parts of a suite, and the short ways to write them.
+"""The small parts of a suite, and their short forms.
 
-Every part is a frozen model with one form; what people may write instead (a bare word, a
-mapping with one key) is turned into it before it is validated.
+Every part is a frozen model with one form. A short form (a bare word, a mapping with one key) is
+expanded before validation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from evalkit.tasks import Task
 
 
 class Part(BaseModel):
-    """Base of everything declared: immutable, and no key it does not know."""
+    """Base of every declaration: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,7 +42,7 @@ def _not_blank(value: str) -> str:
 
 
 def _listed(value: Any) -> Any:
-    """A single word where a list may stand."""
+    """Accept a single word in place of a list."""
     return [value] if isinstance(value, str) else value
 
 
@@ -55,32 +55,33 @@ class GenerationSpec(Part):
     """How to generate. Greedy unless ``temperature`` is above 0."""
 
     max_new_tokens: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = Field(
-        default=256, description="Longest answer, in tokens of the model."
+        default=256, description="Maximum length of an answer, in tokens of the model."
     )
     temperature: Annotated[StrictFloat, Field(ge=0, le=10)] = Field(
-        default=0.0, description="0 is greedy; above it, answers are sampled."
+        default=0.0, description="0 decodes greedily; above 0, answers are sampled."
     )
     top_k: Annotated[StrictInt, Field(ge=1)] | None = Field(
-        default=None, description="Sample among the k most likely tokens."
+        default=None, description="Sample from the k most likely tokens."
     )
     top_p: Annotated[StrictFloat, Field(gt=0, le=1)] | None = Field(
-        default=None, description="Sample among the fewest tokens whose probability reaches p."
+        default=None,
+        description="Sample from the smallest set of tokens whose probability reaches p.",
     )
     num_beams: Annotated[StrictInt, Field(ge=1, le=128)] = Field(
-        default=1, description="Beams; 1 is no beam search."
+        default=1, description="Number of beams; 1 disables beam search."
     )
     repetition_penalty: Annotated[StrictFloat, Field(gt=0, le=10)] = Field(
-        default=1.0, description="Above 1, tokens already used become less likely."
+        default=1.0, description="Above 1, repeated tokens become less likely."
     )
     stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_listed)] = (
-        Field(default=(), description="The answer ends before the first of these texts.")
+        Field(default=(), description="Generation stops before the first of these texts.")
     )
     seed: Annotated[StrictInt, Field(ge=0)] = Field(
         default=0, description="Seed of sampled answers."
     )
 
     def settings(self) -> exchange.Generation:
-        """The same, as it travels with a request."""
+        """The settings that a request carries."""
         return exchange.Generation(**self.model_dump())
 
 
@@ -100,9 +101,11 @@ def metric_from(value: Any) -> Any:
     if isinstance(value, Mapping) and len(value) == 1:
         [(name, settings)] = value.items()
         if settings is not None and not isinstance(settings, Mapping):
-            raise ValueError(f"the settings of a metric are a mapping, found {shown(settings)}")
+            raise ValueError(
+                f"expected a mapping of settings for the metric, found {shown(settings)}"
+            )
         return {"name": name, "settings": dict(settings or {})}
-    raise ValueError(f"expected a metric's name or one 'name: {{settings}}', found {shown(value)}")
+    raise ValueError(f"expected the name of a metric or 'name: {{settings}}', found {shown(value)}")
 
 
 Method = Literal[
@@ -113,17 +116,18 @@ _PATH = re.compile(r"\$?(^[^.\[\]$]+)?(\.[^.\[\]]+|\[\d+\]|\['[^']+'\]|\[\"[^\"]
 
 
 class Answer(Part):
-    """How a prediction is taken from what a model returns.
+    """How a prediction is extracted from the output of a model.
 
-    method: ``choice`` compares log-likelihoods of given continuations; ``likelihood`` is that of
-    the prompt's own text; ``whole`` takes the whole text; ``label`` the label (or choice) that the
-    text mentions; ``regex``, ``json``, ``number`` and ``after`` take a piece of the text;
-    ``admission`` tells a reply that admits to having no answer from one that gives an answer.
-    form: for ``choice`` among a sample's choices, continue with their ``text`` or ``letter``.
-    pattern, group: of ``regex``. path: of ``json``. marker: of ``after``.
-    window, stride: of ``likelihood``, in tokens (see exchange.Reading).
-    which: the ``first`` or ``last`` match, for ``label`` the ``only`` label (several mentioned: no
-    answer), the ``first`` or the ``last``; "" where it means nothing.
+    method: ``choice`` compares the log-likelihoods of given continuations; ``likelihood`` measures
+    the log-likelihood of the prompt's own text; ``whole`` takes the whole text; ``label`` takes the
+    label (or choice) that the text mentions; ``regex``, ``json``, ``number`` and ``after`` take a
+    piece of the text; ``admission`` distinguishes replies that admit to having no answer from
+    replies that give one.
+    form: for ``choice`` among a sample's choices, compare their ``text`` or ``letter``.
+    pattern, group: for ``regex``. path: for ``json``. marker: for ``after``.
+    window, stride: for ``likelihood``, in tokens (see exchange.Reading).
+    which: the ``first`` or ``last`` match; for ``label`` also the ``only`` label (several labels
+    are no answer); "" for methods that have no such choice.
     """
 
     method: Method
@@ -147,11 +151,11 @@ _EXAMPLES = {
 
 
 def answer_from(value: Any, task: Task | None) -> Answer:
-    """An Answer from any of its written forms; None is the default of the task.
+    """An Answer from any of its written forms; None gives the default of the task.
 
-    task: None where the suite's is not known.
+    task: None if the task of the suite is unknown.
 
-    Raises ValueError that says what was expected.
+    Raises ValueError with a message that says what was expected.
     """
     choosing = task is not None and task.choosing
     if isinstance(value, Answer):
@@ -167,7 +171,7 @@ def answer_from(value: Any, task: Task | None) -> Answer:
     if value == "text":
         return Answer(method="label", which="only") if choosing else Answer(method="whole")
     if isinstance(value, str) and value in _EXAMPLES:
-        raise ValueError(f"'{value}' says not what to take; write {{{value}: {_EXAMPLES[value]}}}")
+        raise ValueError(f"'{value}' needs a value, e.g. {{{value}: {_EXAMPLES[value]}}}")
     if isinstance(value, str):
         raise ValueError(unknown("answer", value, ANSWER_FORMS))
     if not isinstance(value, Mapping) or not value:
@@ -186,13 +190,13 @@ def answer_from(value: Any, task: Task | None) -> Answer:
 
 def _one_of(value: Any, allowed: tuple[str, ...], key: str) -> Any:
     if value not in allowed:
-        raise ValueError(f"'{key}' takes {' or '.join(allowed)}, found {shown(value)}")
+        raise ValueError(f"'{key}' must be {' or '.join(allowed)}, found {shown(value)}")
     return value
 
 
 def _some_text(value: Any, key: str) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"'{key}' takes a text, found {shown(value)}")
+        raise ValueError(f"'{key}' must be a text, found {shown(value)}")
     return value
 
 
@@ -209,7 +213,9 @@ def _regex_answer(value: dict[str, Any]) -> Answer:
 def _json_answer(value: dict[str, Any]) -> Answer:
     path = _some_text(value["json"], "json")
     if not _PATH.match(path):
-        raise ValueError(f"'{path}' is no path; write it like $.answer or $.items[0].label")
+        raise ValueError(
+            f"'{path}' is not a valid path; write it like $.answer or $.items[0].label"
+        )
     return Answer(method="json", path=path)
 
 
@@ -233,10 +239,10 @@ def _choice_answer(value: dict[str, Any]) -> Answer:
 def _likelihood_answer(value: dict[str, Any]) -> Answer:
     for key, size in value.items():
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"'{key}' takes a number of tokens, found {shown(size)}")
+            raise ValueError(f"'{key}' must be a number of tokens, found {shown(size)}")
     window, stride = value.get("window"), value.get("stride")
     if window is not None and window <= (stride or 1):
-        raise ValueError(f"'window: {window}' must be longer than 'stride: {stride or 1}'")
+        raise ValueError(f"'window: {window}' must be larger than 'stride: {stride or 1}'")
     return Answer(method="likelihood", window=window, stride=stride)
 
 
@@ -268,7 +274,7 @@ CHECKS: dict[str, str] = {
     "max_chars": "count",
     "json": "flag",
 }
-"""Every rule on one response and what it takes. ``json: false`` is its own not-variant."""
+"""Every rule on one response and the kind of its value. ``json: false`` is its own negation."""
 
 
 class Check(Part):
@@ -288,7 +294,9 @@ class Check(Part):
             if name not in CHECKS:
                 raise ValueError(unknown("check", str(name), tuple(CHECKS)))
         if len(value) > 1:
-            raise ValueError(f"one rule per '-': found {', '.join(value)}; write them as a list")
+            raise ValueError(
+                f"one rule per list item, found {', '.join(value)}; give each its own '-'"
+            )
         [(name, setting)] = value.items()
         return {"name": name, "value": setting}
 
@@ -298,9 +306,9 @@ class Check(Part):
         name = info.data.get("name", "")
         kind = CHECKS.get(name, "text")
         if kind == "flag" and not isinstance(value, bool):
-            raise ValueError(f"'{name}' takes true or false, found {shown(value)}")
+            raise ValueError(f"'{name}' must be true or false, found {shown(value)}")
         if kind == "count" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            raise ValueError(f"'{name}' takes a whole number from 0, found {shown(value)}")
+            raise ValueError(f"'{name}' must be a whole number, 0 or more, found {shown(value)}")
         if kind in ("text", "regex"):
             _some_text(value, name)
         if kind == "regex":
@@ -309,7 +317,7 @@ class Check(Part):
 
     @property
     def rule(self) -> str:
-        """The rule as people write it: ``max_words: 30``."""
+        """The rule as it is written in a suite: ``max_words: 30``."""
         value = self.value
         if isinstance(value, str):
             plain = value == value.strip() and value.isprintable()
@@ -318,15 +326,15 @@ class Check(Part):
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A regular expression. Raises ValueError that says where it is wrong."""
+    """Compile a regular expression. Raises ValueError with the position of the error."""
     try:
         return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
+        raise ValueError(f"'{pattern}' is not a valid regular expression: {error}") from None
 
 
 def shown(value: Any) -> str:
-    """A value for an error message: what kind it is, and how it looks when that is short."""
+    """A value for an error message: its kind, and the value itself if it is short."""
     if value is None:
         return "nothing"
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The groups that samples are in, as suites, scores and reports write them."""
+"""Groups of samples, as suites, scores and reports write them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from evalkit.spec.data import Sample
 
 
 def group_text(value: Any) -> str:
-    """A value of a group's column as text; "" where a row has none, as in a csv file."""
+    """A value of a group column as text; "" if a row has none, as in a csv file."""
     if isinstance(value, bool):
         return "true" if value else "false"  # as suites write it
     return "" if value is None else str(value)

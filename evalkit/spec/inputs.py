@@ -1,4 +1,4 @@
-"""What a model with a task head reads of a sample: columns, in place of a prompt."""
+"""What a model with a task head reads of a sample: columns instead of a prompt."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from evalkit.spec.suite import Suite
 from evalkit.tasks import Head
 
 INPUT = "input"
-"""The name that stands where those of prompts stand."""
+"""The name of this variant where other models have the names of prompts."""
 
 
 class InputVariant:
-    """Stands where a prompt stands: ``render`` gives the text for people, ``inputs`` the columns.
+    """Takes the place of a prompt: ``render`` gives the text for people, ``inputs`` the columns.
 
-    Raises SpecError when nothing says which columns are meant.
+    Raises SpecError if the suite does not determine the columns.
     """
 
     name = INPUT
@@ -35,7 +35,7 @@ class InputVariant:
 
     @property
     def template_text(self) -> str:
-        """The columns, as a template would show them."""
+        """The columns, written as a template."""
         if len(self.columns) == 1:
             return f"{{{{ {self.columns[0]} }}}}"
         return "\n\n".join(f"{name}: {{{{ {name} }}}}" for name in self.columns)
@@ -46,7 +46,7 @@ class InputVariant:
         return hashlib.sha256("\0".join((INPUT, *self.columns)).encode()).hexdigest()
 
     def render(self, sample: Sample) -> str:
-        """The texts as people read them. Raises SpecError where one is missing."""
+        """The texts as people read them. Raises SpecError if one is missing."""
         texts = [self._text(sample, name) for name in self.columns]
         if len(texts) == 1:
             return texts[0]
@@ -54,7 +54,7 @@ class InputVariant:
         return "\n\n".join(f"{name}: {text}" for name, text in named)
 
     def inputs(self, sample: Sample) -> Inputs:
-        """The texts as the head reads them. Raises SpecError where one is missing."""
+        """The texts as the head reads them. Raises SpecError if one is missing."""
         if self._head.tokens:
             texts = tuple(tokens_of(sample.fields[self.columns[0]]) or ())
         else:
@@ -66,13 +66,13 @@ class InputVariant:
         tokens = tokens_of(value) if self._head.tokens else None
         text = " ".join(tokens) if isinstance(value, list) and tokens else as_text(value)
         if text is None or not text.strip():
-            told = f"sample '{sample.id}': there is nothing to read in column '{column}'"
-            raise SpecError([self._suite.problem(("data", "input"), told)])
+            message = f"sample '{sample.id}': column '{column}' is empty"
+            raise SpecError([self._suite.problem(("data", "input"), message)])
         return text
 
 
 class NoVariant:
-    """Stands where a prompt stands, for a model whose head cannot do the suite's task."""
+    """Takes the place of a prompt for a model whose head does not support the suite's task."""
 
     name = INPUT
     template_text = ""
@@ -88,9 +88,9 @@ class NoVariant:
 
 
 def input_columns(suite: Suite, dataset: Dataset) -> tuple[str, ...]:
-    """The columns that a head reads: ``data.input``, else what the task and the data leave.
+    """The columns that a head reads: ``data.input``, else the default or the one column left.
 
-    Raises SpecError: which key to add.
+    Raises SpecError that says which key to add.
     """
     head, data = _head_of(suite), suite.data
     if data.input:
@@ -119,7 +119,7 @@ def _head_of(suite: Suite) -> Head:
 
 
 def _left(suite: Suite, dataset: Dataset) -> list[str]:
-    """The columns that no other key says the meaning of."""
+    """The columns that no other key refers to."""
     data = suite.data
     taken = {*data.target, *data.group, data.id or "id", data.cluster}
     return [name for name in dataset.columns if name not in taken]
@@ -128,13 +128,13 @@ def _left(suite: Suite, dataset: Dataset) -> list[str]:
 def _which(suite: Suite, columns: Sequence[str]) -> Problem:
     listed = ", ".join(columns) if columns else "none"
     message = (
-        "a model with a task head reads the data's texts, not the prompts, and nothing says which"
-        f" columns these are (there are: {listed}); {_head_of(suite).hint}"
+        "a model with a task head reads columns instead of prompts, and the suite does not say"
+        f" which (columns: {listed}); {_head_of(suite).hint}"
     )
     return suite.problem(("data", "input"), message)
 
 
 _TAKEN = (
-    "a prompt cannot be called 'input' where a model with a task head takes part: that is the name"
-    " of what such a model reads; rename the prompt"
+    "a prompt cannot be named 'input' if a model with a task head is under test: the name is"
+    " reserved for the columns that such a model reads; rename the prompt"
 )

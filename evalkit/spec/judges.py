@@ -1,6 +1,6 @@
-"""The ``judges:`` of a suite: by which rubric its answers are graded, and by whom.
+"""The ``judges:`` of a suite: which rubrics grade its answers, and which models apply them.
 
-The rubrics themselves are known to ``evalkit.judging``; here an entry is what one key may hold.
+This module validates the entries; ``evalkit.judging`` reads the rubrics.
 """
 
 from __future__ import annotations
@@ -17,39 +17,43 @@ Aggregate = Literal["mean", "median", "majority"]
 
 
 class JudgeSpec(Part):
-    """One rubric that judges grade the answers by."""
+    """One rubric that judges apply to the answers."""
 
     rubric: Text | dict[str, Any] = Field(
-        description="A rubric by name (shipped, or in the project's judges folder), the path of a "
-        "*.judge.yaml file, or the rubric itself."
+        description="The name of a rubric (shipped, or in the project's judges folder), the path "
+        "of a *.judge.yaml file, or the rubric itself."
     )
     by: Texts = Field(
         default=(),
-        description="The judge, or several: a panel. Default: --eval-judge, else `judges: "
+        description="The judge, or several for a panel. Default: --eval-judge, else `judges: "
         "{default: …}` of evalkit.yaml.",
     )
     method: Method | None = Field(
         default=None,
-        description="How the grade is read: `choice` from the probabilities of the allowed "
-        "answers, `structured` from JSON, `text` from the last line. Default: the judge's own.",
+        description="How the grade is extracted: `choice` from the probabilities of the allowed "
+        "answers, `structured` from JSON, `text` from the last line. Default: the judge's method.",
     )
     reasoning: StrictBool | None = Field(
         default=None, description="Whether the judge reasons before it grades."
     )
-    aggregate: Aggregate = Field(default="mean", description="How the grades of a panel are one.")
+    aggregate: Aggregate = Field(
+        default="mean", description="How the grades of a panel are combined."
+    )
     name: Text | None = Field(
         default=None, description="Name of the score; default: the rubric's name."
     )
     criteria: tuple[Any, ...] | dict[str, Any] = Field(
-        default=(), description="Criteria in place of the rubric's own: texts, or texts by name."
+        default=(),
+        description="Criteria that replace those of the rubric: texts, or texts by name.",
     )
     against: Text | None = Field(
         default=None,
-        description="Pairwise: `target`, or the cell MODEL/PROMPT that all others are compared "
+        description="Pairwise rubrics: `target`, or the cell MODEL/PROMPT to compare all others "
         "with. Default: every cell of the suite with every other.",
     )
     limit: Count | None = Field(
-        default=None, description="Judge only so many samples, at random but always the same."
+        default=None,
+        description="Maximum number of samples to judge: a random subset, always the same.",
     )
 
     @model_validator(mode="before")
@@ -65,13 +69,14 @@ class JudgeSpec(Part):
 
 
 class JudgeDeclaration(Part):
-    """A judge as ``evalkit.yaml`` declares it: a model, and how it is asked."""
+    """A judge as ``evalkit.yaml`` declares it: a model and the method of grading."""
 
-    model: Text = Field(description="The model, by the name that --eval-model would take.")
-    method: Method | None = Field(default=None, description="How its grades are read.")
+    model: Text = Field(description="The model, as --eval-model takes it.")
+    method: Method | None = Field(default=None, description="How its grades are extracted.")
     reasoning: StrictBool = Field(default=False, description="Reason before grading.")
     generation: GenerationSpec | None = Field(
-        default=None, description="How it writes (methods `text` and `structured`, and reasoning)."
+        default=None,
+        description="Generation settings (methods `text` and `structured`, and reasoning).",
     )
 
     @model_validator(mode="before")

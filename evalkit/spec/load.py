@@ -1,7 +1,7 @@
-"""A suite file, checked whole: all that is wrong in it, in one error, before any model loads.
+"""Loads a suite file and reports every problem in one error, before any model loads.
 
-What is broken is taken out and the rest is checked all the same, so that a misspelt key does not
-hide a missing column.
+Invalid parts are removed and the rest is still checked, so that a misspelt key does not hide a
+missing column.
 """
 
 from __future__ import annotations
@@ -75,38 +75,38 @@ def _within_reach(
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What other rooms know, as questions. Checks return what is wrong, or None."""
+    """Checks that other packages provide. Each returns what is wrong, or None."""
 
     check_metric: Callable[[str, str, Sequence[str], Mapping[str, Any]], str | None] = (
         _accept_metric
     )
-    """Of a metric's name, the task, the labels and the metric's settings."""
+    """Checks a metric, given its name, the task, the labels and the metric's settings."""
     check_task: Callable[[Suite], str | None] = _accept_task
-    """What the suite's task needs that is missing."""
+    """Requirements of the suite's task that are not met."""
     check_columns: Callable[[Suite, Sequence[str]], Sequence[Problem]] = _accept_columns
-    """Columns that settings of metrics name, and that are not among those of the data."""
+    """Columns that the settings of metrics name and the data lacks."""
     read_judges: Callable[[Suite], tuple[Sequence[Judged], Sequence[Problem]]] = _read_no_judges
-    """What judges grade, with the rubrics; and what is wrong with the other entries."""
+    """The valid entries of ``judges:`` with their rubrics, and the problems of the others."""
     check_judges: Callable[[Sequence[Judged], Suite, Sequence[str]], Sequence[Problem]] = (
         _accept_judges
     )
-    """What is wrong with the entries for the columns of the data."""
+    """Problems of these entries with the columns of the data."""
     read_gate: Callable[[object, Sequence[Judged]], Gate | str | None] = _read_no_gate
-    """A rule, text or a mapping, as a gate; or what is wrong with it; None: not read at all."""
+    """Parses a rule (text or mapping) to a gate, or returns what is wrong; None skips it."""
     check_gate: Callable[[Gate, Suite, Sequence[Judged]], str | None] = _accept_gate
-    """Of a suite without the parts that are wrong themselves, misspelt metrics too;
-    ``suite.pruned`` names the keys they were under."""
+    """Checks a gate against a suite without its invalid parts (misspelt metrics included);
+    ``suite.pruned`` names the keys that lost one."""
     name_gates: Callable[
         [Sequence[Gate], Suite, Sequence[Judged], Dataset], Sequence[Gate | str]
     ] = _same_names
-    """Each gate with its scores by full name, or what is wrong: the data lack the group."""
+    """Each gate with its scores by full name, or what is wrong: the data lacks the group."""
     check_reach: Callable[[Gate, Suite, Sequence[Judged], Dataset], str | None] = _within_reach
-    """Why a valid gate cannot pass on so few samples."""
+    """Why a valid gate cannot pass with so few samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSuite:
-    """A valid suite with everything that its file refers to."""
+    """A valid suite with everything its file refers to."""
 
     suite: Suite
     dataset: Dataset
@@ -114,14 +114,14 @@ class LoadedSuite:
     variants: Mapping[str, Variant]
     """Its prompts by name."""
     gates: tuple[Gate, ...] = ()
-    """In its order, scores by their full names."""
+    """In the suite's order, with the full names of scores."""
     judged: tuple[Judged, ...] = ()
     """What judges grade: the entries of ``judges:`` with their rubrics, and refusals."""
     doubts: tuple[Problem, ...] = ()
-    """Warnings: what is valid but probably unintended."""
+    """Warnings: valid but probably unintended."""
 
     def selected(self, limit: int | None = None) -> Dataset:
-        """The samples to ask: as many as the suite's limits and ``limit`` leave."""
+        """The samples to evaluate, within the suite's limits and ``limit``."""
         limits = [n for n in (limit, self.suite.sample_limit) if n is not None]
         return self.dataset.take(min(limits) if limits else None)
 
@@ -133,10 +133,10 @@ def load_suite(
     root: Path | None = None,
     allow_outside: bool = False,
 ) -> Suite:
-    """A suite from its file (or from the same as a mapping), without its data.
+    """A suite from its file (or from a mapping), without its data.
 
-    root: the folder its files may not leave; default: the project that the suite is in. The files
-    of a mapping are looked for there (default: in the working directory).
+    root: the folder that contains all files of the suite; default: the suite's project. The paths
+    of a mapping are relative to it (default: the working directory).
     Raises SpecError with every problem of the file.
     """
     parsed = _parse(path, vocabulary or Vocabulary(), root, allow_outside)
@@ -152,7 +152,7 @@ def load_checked(
     root: Path | None = None,
     allow_outside: bool = False,
 ) -> LoadedSuite:
-    """A suite with its data and prompts. Raises SpecError with every problem of all of them."""
+    """A suite with its data and prompts. Raises SpecError with every problem of these."""
     vocabulary = vocabulary or Vocabulary()
     parsed = _parse(path, vocabulary, root, allow_outside)
     suite, problems = parsed.suite, list(parsed.problems)
@@ -186,7 +186,7 @@ check_suite = load_checked
 def _named_gates(
     suite: Suite, dataset: Dataset, parsed: _Parsed, vocabulary: Vocabulary
 ) -> tuple[list[Gate], list[Problem]]:
-    """The gates that can be read, with their scores by full name; and what is wrong with others."""
+    """The valid gates, with their scores by full name, and the problems of the others."""
     named = vocabulary.name_gates(list(parsed.gates.values()), suite, parsed.judged, dataset)
     found = dict(zip(parsed.gates, named, strict=True))
     problems = [
@@ -209,10 +209,11 @@ def _doubts(suite: Suite, dataset: Dataset, variants: Mapping[str, Variant]) -> 
     for name, variant in variants.items():
         if variant.short:
             many = len(variant.short)
+            are = "sample is itself an example and gets"
+            are = are if many == 1 else "samples are themselves examples and get"
             yield suite.problem(
                 ("prompts", name, "shots"),
-                f"{many:,} {'sample gets' if many == 1 else 'samples get'} fewer examples than"
-                f" asked for, being among them (first: '{variant.short[0].id}')",
+                f"{many:,} {are} fewer examples than the others (first: '{variant.short[0].id}')",
             )
     if len(dataset.samples) < 2:
         return
@@ -221,35 +222,35 @@ def _doubts(suite: Suite, dataset: Dataset, variants: Mapping[str, Variant]) -> 
             columns = ", ".join(f"{{{{ {column} }}}}" for column in dataset.columns[:6])
             yield suite.problem(
                 ("prompts", name),
-                "every sample gets the same prompt: it uses no column of the data"
+                "the prompt uses no column of the data, so every sample gets the same prompt"
                 f" (columns: {columns})",
             )
 
 
 def _lists_as_texts(suite: Suite, dataset: Dataset) -> Iterator[Problem]:
-    """Targets of typed data that are the text of a list: often a table that was a csv file once."""
+    """Targets in typed data that are the text of a list; often the file was converted from csv."""
     if suite.data.file is not None and is_textual(Path(suite.data.file)):
-        return  # its lists have been read: such a text was meant
+        return  # lists of csv files are parsed, so this text is intended
     found = [s for s in dataset.samples if any(map(looks_like_list, s.targets))]
     if found and suite.kind.target.read is None:
         often = f", in {len(found):,} samples" if len(found) > 1 else ""
         yield suite.problem(
             ("data", "target"),
-            f"the target of sample '{found[0].id}' is one text that looks like a list of several"
-            f" ({found[0].targets[0][:60]}){often}; where it is one, give a list",
+            f"the target of sample '{found[0].id}' is a text that looks like a list"
+            f" ({found[0].targets[0][:60]}){often}; if it is meant as one, write a list",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A suite as far as it could be made sense of."""
+    """The valid part of a suite, and its problems."""
 
     suite: Suite | None
     problems: tuple[Problem, ...]
     stand_ins: frozenset[str] = frozenset()
-    """Top-level keys that are not the file's own, but were needed to go on."""
+    """Top-level keys that the file lacks, filled in to continue checking."""
     gates: Mapping[int, Gate] = field(default_factory=dict)
-    """Those that can be read, by their place in the suite."""
+    """The valid ones, by their index in the suite."""
     judged: Sequence[Judged] = ()
     judge_problems: Sequence[Problem] = ()
 
@@ -282,7 +283,7 @@ def _parse(
     if repaired.suite is None:
         return _Parsed(None, tuple(problems))
     if root is None or not file.resolve().is_relative_to(root.resolve()):
-        root = project_root(file.parent)  # a suite from elsewhere brings its own project
+        root = project_root(file.parent)  # a suite outside the root has its own project
     suite = repaired.suite.placed(
         source, file, root.resolve(), allow_outside=allow_outside, pruned=repaired.pruned
     )
@@ -300,7 +301,7 @@ def _parse(
 
 
 def suite_name(file: Path) -> str:
-    """The name of a suite that does not say one: its file's, without the endings."""
+    """The default name of a suite: the file's name without its endings."""
     name = file.name
     for ending in (*SUFFIXES, ".yaml", ".yml"):
         if name.endswith(ending) and name != ending:
@@ -309,17 +310,17 @@ def suite_name(file: Path) -> str:
 
 
 def _named_by_file(problem: Problem, name: str) -> Problem:
-    """A problem with the name that a suite has of its file says so."""
-    if problem.where or not problem.message.startswith(f"'{name}' is no name"):
+    """Say in a problem with the suite's name that the name is the file's."""
+    if problem.where or not problem.message.startswith(f"'{name}' is not a valid name"):
         return problem
-    told = "; it comes from the file's name: rename the file, or write 'suite: NAME' in it"
-    return replace(problem, message=problem.message + told)
+    hint = "; it comes from the file's name: rename the file, or write 'suite: NAME' in it"
+    return replace(problem, message=problem.message + hint)
 
 
 def _check_names(
     suite: Suite, judged: Sequence[Judged], vocabulary: Vocabulary
 ) -> tuple[dict[int, Gate], list[Problem]]:
-    """The gates that can be read; and what is wrong with metrics and gates."""
+    """The gates that can be parsed, and the problems of metrics and gates."""
     problems = []
     good = []
     missing = vocabulary.check_task(suite)
@@ -337,8 +338,8 @@ def _check_names(
         return {}, problems
     views = [suite]
     if problems or "metrics" in suite.pruned:
-        # A gate on a score that a misspelt metric would give is not wrong for that: it may name
-        # what the remaining metrics give, or anything the task gives by default.
+        # A misspelt metric must not make a gate on its score an error as well: the gate is valid if
+        # the remaining metrics, or the task's default metrics, give its score.
         views = [suite.with_metrics(good), suite.with_metrics(())]
     gates: dict[int, Gate] = {}
     for i, rule in enumerate(suite.gates):

@@ -1,4 +1,4 @@
-"""pydantic's errors in the words of the person who wrote the file."""
+"""Translates pydantic's errors for the person who wrote the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Path = tuple[Any, ...]
 
 
 def sentence(error: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """What one of pydantic's errors (of ``model``) means and what to do about it."""
+    """A message for one of pydantic's errors (of ``model``): the cause and the fix."""
     kind, found, context = error["type"], error["input"], error.get("ctx", {})
     path: Path = error["loc"]
     if kind in ("extra_forbidden", "invalid_key"):
@@ -42,7 +42,7 @@ def sentence(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         if kind == "string_type" and isinstance(found, (bool, int, float)):
             advice = "; put it in quotes"
         if kind == "string_type" and isinstance(found, Mapping):
-            advice = "; a text that begins with { or holds ': ' needs quotes"
+            advice = "; a text that begins with { or contains ': ' needs quotes"
         return f"expected {_EXPECTED[kind]}, found {shown(found)}{advice}"
     return str(error["msg"])
 
@@ -70,12 +70,12 @@ _EXPECTED = {
 
 
 def _unknown_key(model: type[BaseModel], path: Path) -> str:
-    """What to do about a key that is not known here; it may belong under another."""
+    """A message for an unknown key, which may belong under another."""
     key = str(path[-1])
     here = known_keys(model, path[:-1])
     users = [task.name for task in tasks.every() if path[:-1] == ("data",) and task.column(key)]
     if users:
-        return f"'{key}' is for the task {' and '.join(users)}; remove it"
+        return f"'{key}' is only for the task {' and '.join(users)}; remove it"
     if nearest(key, here) is None:
         for name, field in model.model_fields.items():
             part = _model_in(field.annotation)
@@ -85,25 +85,25 @@ def _unknown_key(model: type[BaseModel], path: Path) -> str:
                     return f"unknown key '{key}' here; did you mean '{inner}' under '{name}'?"
         if len(path) > 1 and nearest(key, known_keys(model, ())):
             outer = nearest(key, known_keys(model, ()))
-            hint = f"; '{outer}' stands at the top of the file, not under '{path[-2]}'"
+            hint = f"; '{outer}' belongs at the top of the file, not under '{path[-2]}'"
             return f"unknown key '{key}' here{hint} (known here: {', '.join(here)})"
     return unknown("key", key, here)
 
 
 def guessed_key(path: Path, model: type[BaseModel]) -> str | None:
-    """The key that a misspelt one was meant to be, if one is near."""
+    """The known key nearest to a misspelt one, if any is near."""
     return nearest(str(path[-1]), known_keys(model, path[:-1]))
 
 
 def known_keys(model: type[BaseModel], path: Path) -> tuple[str, ...]:
-    """The keys that may stand at a path of a model."""
+    """The valid keys at a path of a model."""
     part = _model_at(model, path)
     keys = [field.alias or name for name, field in part.model_fields.items()]
     return tuple(keys)
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
-    """The model that validates what stands at a path; list indices and names stay inside one."""
+    """The model that validates the value at a path; list indices and names stay inside one."""
     named = False
     for step in path:
         field = None if named else model.model_fields.get(str(step))

@@ -18,13 +18,13 @@ from evalkit.spec.source import Source, scan_yaml
 FILE = "evalkit.yaml"
 MEANINGS = {
     "models": "models by name: `backend:` and its options, or `backend:name?key=value`",
-    "default": "the model, or models, of a run that names none",
-    "metrics": "metrics of your own by name: `module:function`, or a mapping with `function`, "
+    "default": "the model or models to use when none is given",
+    "metrics": "custom metrics by name: `module:function`, or a mapping with `function`, "
     "`better`, `low`, `high`, `needs`",
-    "judges": "judges by name: a model, or how one is asked; `default` grades where a suite names "
-    "no judge",
+    "judges": "judges by name: a model, or a mapping of its settings; `default` grades when a "
+    "suite names no judge",
 }
-"""What the keys of the file hold, for people."""
+"""The keys of the file and their descriptions."""
 _KEYS = tuple(MEANINGS)
 _COMMAND_LINE = "command line"
 _PATHS = ("model", "adapter")
@@ -35,8 +35,8 @@ _PATHS = ("model", "adapter")
 class ModelDeclaration:
     """A model as declared; its backend checks the options.
 
-    file, line: where (line 0: the command line). root: what relative paths in options meant; those
-    of ``model`` and ``adapter`` are absolute already.
+    file, line: the place of the declaration (line 0: the command line). root: the folder that
+    relative paths in options start from; those of ``model`` and ``adapter`` are already absolute.
     """
 
     name: str
@@ -49,10 +49,10 @@ class ModelDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What ``evalkit.yaml`` declares; all empty when there is none.
+    """What ``evalkit.yaml`` declares; empty if there is no such file.
 
     root: the project's folder. file: the project file, or None. default: the models to use when
-    none is named. metrics, judges: as written, for those who know them.
+    none is given. metrics, judges: as written; other packages validate them.
     """
 
     root: Path
@@ -64,9 +64,9 @@ class Project:
 
 
 def find_project(start: Path) -> Project:
-    """The project that a file or folder belongs to: that of the nearest ``evalkit.yaml`` upwards.
+    """The project of a file or folder: that of the nearest ``evalkit.yaml`` upwards.
 
-    Without one, a project that declares nothing. Raises SpecError with every problem of the file.
+    Without such a file, an empty project. Raises SpecError with every problem of the file.
     """
     folder = start.resolve()
     if not folder.is_dir():
@@ -78,7 +78,7 @@ def find_project(start: Path) -> Project:
 
 
 def read_project(file: Path) -> Project:
-    """A project file. Raises SpecError with every problem of it."""
+    """Read a project file. Raises SpecError with every problem of it."""
     source = scan_yaml(file)
     problems = list(source.problems)
     root = file.resolve().parent
@@ -105,25 +105,25 @@ def read_project(file: Path) -> Project:
 def parse_model(text: str, root: Path | None = None) -> ModelDeclaration:
     """A model written as ``backend:name?key=value&key2=value2``.
 
-    Values are YAML scalars (``4``, ``true``, ``nf4``), with ``%26`` for an ``&``; dots reach into
-    nested options (``quantization.bits=4``). ``name`` becomes the option ``model``. ``root`` is
-    what a relative path (``./folder``) starts from; default: the working directory.
+    Values are YAML scalars (``4``, ``true``, ``nf4``), with ``%26`` for an ``&``; dots set nested
+    options (``quantization.bits=4``). ``name`` becomes the option ``model``. Relative paths
+    (``./folder``) start from ``root``; default: the working directory.
     Raises UsageError.
     """
     root = (root or Path.cwd()).resolve()
     backend, colon, rest = text.partition(":")
     if not colon or not rest:
-        raise UsageError(f"'{text}' is no model: declare it in {FILE}, or write backend:name")
+        raise UsageError(f"unknown model '{text}': declare it in {FILE}, or write backend:name")
     if rest.startswith("//"):
-        raise UsageError(f"'{text}' names no backend; a server is openai:NAME?base_url={text}")
+        raise UsageError(f"no backend in '{text}'; for a server, write openai:NAME?base_url={text}")
     if re.match(r"[A-Za-z]:[\\/]", text) or not re.fullmatch(r"[A-Za-z][\w.-]*", backend):
-        raise UsageError(f"'{text}' names no backend; a folder is transformers:{text}")
+        raise UsageError(f"no backend in '{text}'; for a folder, write transformers:{text}")
     name, _, query = rest.partition("?")
     options: dict[str, Any] = {"model": name} if name else {}
     for pair in filter(None, query.split("&")):
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError(f"'{pair}' in '{text}' is no option; write key=value")
+            raise UsageError(f"'{pair}' in '{text}' is not an option; write key=value")
         _put(options, key, scalar(unquote(value)), text)
     for path in secrets(options):
         raise UsageError(_secret_message(path, backend))
@@ -131,7 +131,7 @@ def parse_model(text: str, root: Path | None = None) -> ModelDeclaration:
 
 
 def _put(options: dict[str, Any], key: str, value: Any, text: str) -> None:
-    """Set an option; dots in its key reach into nested ones."""
+    """Set an option; dots in its key denote nested options."""
     *outer, last = key.split(".")
     inner = options
     for step in outer:
@@ -157,11 +157,11 @@ def _mapping(source: Source, key: str, problems: list[Problem]) -> Mapping[str, 
 def _declared(
     source: Source, name: str, declared: Any, root: Path, problems: list[Problem]
 ) -> ModelDeclaration | None:
-    """One model of the file; what is wrong with it goes to ``problems``."""
+    """One model of the file, or None; its problems are added to ``problems``."""
     path = ("models", name)
     line = source.line(*path)
     if not re.fullmatch(r"\w[\w.+:@-]*", name):
-        message = f"'{name}' is no name: use letters, digits and . _ + - : @"
+        message = f"'{name}' is not a valid name: use letters, digits and . _ + - : @"
         problems.append(source.problem(path, message))
         return None
     if isinstance(declared, str):
@@ -177,7 +177,7 @@ def _declared(
         return None
     backend = declared.get("backend")
     if not isinstance(backend, str) or not backend.strip():
-        message = "needs 'backend:', how it is reached: transformers, callable, openai, ollama, …"
+        message = "no backend: add 'backend:' (transformers, callable, openai, ollama, …)"
         problems.append(source.problem((*path, "backend"), message))
         return None
     options = {str(key): value for key, value in declared.items() if key != "backend"}
@@ -228,7 +228,7 @@ _SECRET_VALUE = re.compile(
 def secrets(
     options: Mapping[Any, Any] | list[Any], path: tuple[Any, ...] = ()
 ) -> Iterator[tuple[Any, ...]]:
-    """Paths of options that hold a secret as a literal value."""
+    """Paths of options whose value is a literal secret."""
     for key, value in options.items() if isinstance(options, Mapping) else enumerate(options):
         here = (*path, key)
         if isinstance(value, Mapping | list):
@@ -241,9 +241,9 @@ def secrets(
 
 
 def _secret_message(path: tuple[Any, ...], backend: str) -> str:
-    """What to do about a secret in a declaration; never repeats it."""
+    """The message for a secret in a declaration, without the secret."""
     variable = re.sub(r"\W+", "_", backend).upper()
     return (
-        f"'{'.'.join(map(str, path))}' looks like a secret, and a secret has no place here: put it "
-        f"in an environment variable and name that, e.g. api_key_env: {variable}_API_KEY"
+        f"'{'.'.join(map(str, path))}' looks like a secret; do not write it here: put it in an "
+        f"environment variable and name that, e.g. api_key_env: {variable}_API_KEY"
     )

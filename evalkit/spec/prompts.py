@@ -1,4 +1,4 @@
-"""From a sample to the final prompt: templates filled in, worked examples put before it."""
+"""Renders the prompt of a sample: fills in the templates and prepends the worked examples."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from evalkit.spec.templates import BadTemplateError, Template, compiled
 
 _Path = tuple[Any, ...]
 EXTRAS = ("labels", "choices", "letters", "row")
-"""Names a template may use beside the columns."""
+"""Names that a template may use besides the columns."""
 _ONCE = ("system", "preamble")
-"""What stands before the examples, and is not repeated in them."""
+"""The parts that precede the examples and are not repeated in them."""
 
 
 class Variant:
     """One prompt of a suite, ready to render.
 
-    name: as in the suite. template_text: the prompt as written, for people. variables: the names
-    its templates take from the sample (and ``labels``, ``choices``, ``letters``, ``row``).
+    name: as in the suite. template_text: the prompt as written. variables: the names that its
+    templates use (columns, and ``labels``, ``choices``, ``letters``, ``row``).
     """
 
     def __init__(self, suite: Suite, name: str, shots: Shots | MatchedShots | None) -> None:
-        """``shots``: what ``read_shots`` made of the prompt's shots. Raises SpecError."""
+        """``shots``: the examples that ``read_shots`` returns. Raises SpecError."""
         self.name = name
         self._suite = suite
         self._spec = suite.prompts[name]
@@ -47,13 +47,13 @@ class Variant:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Every name the templates take from outside, sorted."""
+        """Every name that the templates use and do not define, sorted."""
         own = {name for template in self._templates.values() for name in template.variables}
         return tuple(sorted(own - {"target"} if self._shots else own))
 
     @property
     def template_text(self) -> str:
-        """The prompt as written, its parts under their names when there are several."""
+        """The prompt as written; several parts stand under their names."""
         spec = self._spec
         if spec.user is not None and spec.system is None and self._shots is None:
             return spec.user
@@ -67,7 +67,7 @@ class Variant:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the templates and of the examples as they are rendered."""
+        """SHA-256 of the templates and of the rendered examples."""
         examples = [self._example(shot) for shot in self._shots.fixed] if self._shots else []
         separator = self._spec.shots.separator if self._spec.shots else ""
         content = [self.template_text, repr(examples), separator]
@@ -75,19 +75,19 @@ class Variant:
 
     @property
     def short(self) -> Sequence[Sample]:
-        """Samples that get fewer worked examples than the others, being among them."""
+        """Samples that are examples themselves and so get fewer examples than the others."""
         return self._shots.short if self._shots else ()
 
     @property
     def constant(self) -> bool:
-        """Whether every sample gets the same prompt, because it takes nothing from a sample."""
+        """Whether every sample gets the same prompt, since it uses nothing of a sample."""
         variables = {name for _, path in self._turns for name in self._templates[path].variables}
         return variables <= {"labels"}
 
     def render(self, sample: Sample) -> Prompt:
         """The final prompt: a text for ``text:``, else the messages of a chat.
 
-        Raises SpecError that names the line of the template, the sample, and the names there are.
+        Raises SpecError with the line of the template, the sample, and the available names.
         """
         values = self._values(sample)
         rendered = [(role, self._fill(path, values, sample)) for role, path in self._turns]
@@ -108,7 +108,7 @@ class Variant:
         return tuple(part for shot in examples for part in self._example(shot))
 
     def _example(self, shot: Sample) -> tuple[Message, ...] | str:
-        """A shot as it stands in the prompt; rendered once, so that equal prefixes stay equal."""
+        """A rendered example; rendered once, so that equal prefixes stay equal."""
         key = id(shot)
         if key not in self._rendered:
             self._rendered[key] = self._make_example(shot)
@@ -125,7 +125,7 @@ class Variant:
         return (*(Message(role, text) for role, text in turns), Message("assistant", answer))
 
     def _values(self, sample: Sample) -> dict[str, Any]:
-        """The row, and beside it the extras; a column called like an extra wins."""
+        """The row and the extras; a column takes precedence over an extra of its name."""
         values = dict(sample.fields)
         if self._labels:
             values.setdefault("labels", self._labels)
@@ -155,7 +155,7 @@ def template_problem(suite: Suite, name: str, path: _Path, line: int, message: s
 
 
 def _turns(spec: PromptSpec) -> list[tuple[str, _Path]]:
-    """The turns of a prompt before examples are put in: role, and where the template is."""
+    """The turns of a prompt without its examples: the role and the path of the template."""
     if spec.text is not None:
         preamble: list[tuple[str, _Path]] = [("preamble", ("preamble",))] if spec.preamble else []
         return [*preamble, ("text", ("text",))]
@@ -179,7 +179,7 @@ def _template_texts(spec: PromptSpec) -> list[tuple[_Path, str]]:
 
 
 def ideal_answer(suite: Suite, sample: Sample) -> str:
-    """What a perfect model would write: the label's first form, the choice (or its letter)."""
+    """The answer of a perfect model: the label's first form, the choice (or its letter)."""
     if not sample.targets:
         return ""
     target = sample.targets[0]
@@ -195,7 +195,7 @@ def ideal_answer(suite: Suite, sample: Sample) -> str:
 def continuations(suite: Suite, sample: Sample) -> tuple[str, ...]:
     """What ``answer: choice`` compares for a sample, in the order of the labels or choices.
 
-    Empty when the suite lets the model write.
+    Empty if the model generates its answer.
     """
     if suite.answer.method != "choice":
         return ()
@@ -206,7 +206,7 @@ def continuations(suite: Suite, sample: Sample) -> tuple[str, ...]:
 
 
 def options(suite: Suite, sample: Sample) -> tuple[str, ...]:
-    """The predictions those continuations stand for: the labels, or the sample's choices."""
+    """The predictions of those continuations: the labels, or the sample's choices."""
     return sample.choices or suite.label_names
 
 
@@ -229,7 +229,7 @@ def check_variants(suite: Suite, dataset: Dataset) -> tuple[dict[str, Variant], 
 
 
 def _shot_variables(spec: PromptSpec) -> tuple[str, ...]:
-    """The names that the repeated part of the prompt takes from a sample."""
+    """The columns that the repeated part of the prompt uses."""
     texts = [text for path, text in _template_texts(spec) if path[0] not in _ONCE]
     names = {name for text in texts for name in compiled(text).variables}
     return tuple(sorted(names - {*EXTRAS, "target"}))
@@ -238,7 +238,7 @@ def _shot_variables(spec: PromptSpec) -> tuple[str, ...]:
 def _check_names(
     suite: Suite, name: str, spec: PromptSpec, columns: Sequence[str]
 ) -> list[Problem]:
-    """Template errors, and variables that no sample can have."""
+    """Template errors, and variables that no sample has."""
     extras = {"row"} | ({"labels"} if suite.labels else set())
     extras |= {"choices", "letters"} if suite.data.named("choices") else set()
     problems = []

@@ -1,8 +1,8 @@
-"""Rows out of files: csv, tsv, jsonl, json, parquet, and the Hugging Face hub.
+"""Reads rows from files (csv, tsv, jsonl, json, parquet) and from the Hugging Face hub.
 
-A reader yields ``(number, row)``: the line in the file where there are lines (csv, tsv, jsonl),
-else the row, both from 1. A broken row becomes a complaint and reading goes on; a broken file
-raises SpecError.
+A reader yields ``(number, row)``; the number counts from 1 and is the line for formats with lines
+(csv, tsv, jsonl), else the row. A broken row becomes a complaint and reading continues; a broken
+file raises SpecError.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from evalkit.spec.values import plain
 Row = tuple[int, dict[str, Any]]
 FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 _MOST = 10
-"""So many complaints of one kind are shown; the rest are counted."""
+"""Complaints of one kind that are shown; the rest are counted."""
 
 
 class Complaints:
-    """What is wrong in the rows of one file, at most ten of a kind."""
+    """The problems in the rows of one file, at most ten of a kind."""
 
     def __init__(self, file: str, lined: bool = True) -> None:
         """lined: whether the number of a row is its line in the file."""
@@ -37,7 +37,7 @@ class Complaints:
         self._more: dict[str, int] = {}
 
     def add(self, kind: str, number: int, message: str, where: str = "") -> None:
-        """Note something wrong at a line (or row); ``kind`` groups what is alike."""
+        """Add a problem at a line (or row); ``kind`` groups similar ones."""
         problems = self._kinds.setdefault(kind, [])
         if len(problems) >= _MOST:
             self._more[kind] = self._more.get(kind, 0) + 1
@@ -47,15 +47,15 @@ class Complaints:
         problems.append(Problem(self.file, line, place, message))
 
     def place(self, number: int) -> tuple[int, str]:
-        """The line in the file (0: unknown) of a row, and what else names it."""
+        """The line in the file (0: unknown) of a row, and its name if that is not the line."""
         return (number, "") if self.lined else (0, f"row {number}")
 
     def named(self, number: int) -> str:
-        """A row as a message speaks of it: ``line 3``."""
+        """The name of a row in a message: ``line 3``."""
         return f"line {number}" if self.lined else f"row {number}"
 
     def problems(self) -> list[Problem]:
-        """All of them; the last of a kind says how many more there are."""
+        """All problems; the last of a kind says how many more there are."""
         found: list[Problem] = []
         for kind, problems in self._kinds.items():
             more = self._more.get(kind, 0)
@@ -68,7 +68,7 @@ class Complaints:
 
 
 class Table:
-    """Rows still to be read. ``columns`` is whole once the rows have been read."""
+    """Rows read on iteration. ``columns`` is complete once all rows are read."""
 
     def __init__(self, rows: Iterator[Row], columns: Sequence[str] = ()) -> None:
         self._rows = rows
@@ -76,7 +76,7 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that some row has, in order of appearance."""
+        """Every column of any row, in order of appearance."""
         return tuple(self._columns)
 
     def __iter__(self) -> Iterator[Row]:
@@ -91,19 +91,18 @@ class Table:
 def open_table(path: Path, complaints: Complaints) -> Table:
     """The rows of a file.
 
-    Raises SpecError when its kind is unknown or it is broken as a whole, OSError when it cannot
-    be read.
+    Raises SpecError if the format is unknown or the file is broken, OSError if it cannot be read.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         ending = path.suffix or "no ending"
-        raise _broken(path, 0, f"unknown kind of file ({ending}); use {', '.join(FORMATS)}")
+        raise _broken(path, 0, f"unknown file format ({ending}); use {', '.join(FORMATS)}")
     complaints.lined = path.suffix.lower() not in (".json", ".parquet")
     return reader(path, complaints)
 
 
 def is_textual(path: Path) -> bool:
-    """True when every value in a file is text, so that lists have to be read from it."""
+    """True if every value in a file is text, so that lists must be parsed."""
     return path.suffix.lower() in (".csv", ".tsv")
 
 
@@ -116,14 +115,14 @@ def _open(path: Path, newline: str = "") -> TextIO:
 
 
 def _not_utf8(path: Path) -> SpecError:
-    """Where the first byte is that is not UTF-8 (decoders count from their own buffer)."""
+    """The line of the first byte that is not UTF-8 (decoders count from their own buffer)."""
     with open(path, "rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError:
-                return _broken(path, number, "is not UTF-8 text here; save the file as UTF-8")
-    return _broken(path, 0, "is not UTF-8 text; save the file as UTF-8")
+                return _broken(path, number, "this line is not UTF-8; save the file as UTF-8")
+    return _broken(path, 0, "not UTF-8; save the file as UTF-8")
 
 
 def _csv(path: Path, complaints: Complaints, delimiter: str = ",") -> Table:
@@ -136,7 +135,7 @@ def _csv(path: Path, complaints: Complaints, delimiter: str = ",") -> Table:
         raise _csv_failure(path, 1, error) from error
     if not header:
         stream.close()
-        raise _broken(path, 1, "has no header: the first line must name the columns")
+        raise _broken(path, 1, "no header: the first line must name the columns")
     try:
         _check_header(path, header, delimiter)
     except SpecError:
@@ -154,7 +153,7 @@ def _check_header(path: Path, header: list[str], delimiter: str) -> None:
     for mark, advice in ((other, "tabs: name it .tsv"), (";", "semicolons: save it with commas")):
         if len(header) == 1 and mark in header[0]:
             advice = "commas: name it .csv" if mark == "," else advice
-            raise _broken(path, 1, f"its columns seem to be separated by {advice}")
+            raise _broken(path, 1, f"the columns seem to be separated by {advice}")
 
 
 def _check_distinct(path: Path, line: int, names: Sequence[str]) -> None:
@@ -177,9 +176,10 @@ def _csv_rows(
             if len(record) == width:
                 yield number, dict(zip(header, record, strict=True))
             elif record:
-                message = f"has {len(record)} fields, the first line names {width} columns"
+                fields = "1 field" if len(record) == 1 else f"{len(record)} fields"
+                message = f"{fields}, but the first line names {width} columns"
                 if len(record) > width:
-                    message += "; a text that holds the separator needs double quotes around it"
+                    message += "; a text that contains the separator needs double quotes"
                 complaints.add("ragged", number, message)
     except (csv.Error, UnicodeDecodeError) as error:
         raise _csv_failure(path, number, error) from error
@@ -223,7 +223,9 @@ def _jsonl_rows(path: Path, complaints: Complaints) -> Iterator[Row]:
             try:
                 row = strict_json(line)
             except json.JSONDecodeError as error:
-                message = f"is not JSON: {error.msg} (column {error.colno}); one object a line"
+                message = (
+                    f"is not JSON: {error.msg} (column {error.colno}); write one object per line"
+                )
                 complaints.add("json", number, message)
             except TwiceError as error:
                 complaints.add("twice", number, str(error))
@@ -233,7 +235,9 @@ def _jsonl_rows(path: Path, complaints: Complaints) -> Iterator[Row]:
                 if isinstance(row, dict):
                     yield number, row
                 else:
-                    complaints.add("json", number, 'is no JSON object; one {"column": …} a line')
+                    complaints.add(
+                        "json", number, 'is not a JSON object; write {"column": …} on each line'
+                    )
 
 
 def _json(path: Path, complaints: Complaints) -> Table:
@@ -252,14 +256,16 @@ def _json(path: Path, complaints: Complaints) -> Table:
         ]  # fmt: skip
         raise SpecError(found) from error
     except json.JSONDecodeError as error:
-        hint = "; one object a line? name it .jsonl" if error.msg == "Extra data" else ""
+        hint = (
+            "; if it has one object per line, name it .jsonl" if error.msg == "Extra data" else ""
+        )
         message = f"is not JSON: {error.msg} (column {error.colno}){hint}"
         raise _broken(path, error.lineno, message) from error
     except (ValueError, RecursionError) as error:
         raise _broken(path, 0, f"is not JSON: {error}") from error
     rows = document.get("data") if isinstance(document, dict) else document
     if not isinstance(rows, list):
-        raise _broken(path, 0, 'must hold a list of rows, or {"data": [rows]}')
+        raise _broken(path, 0, 'must contain a list of rows, or {"data": [rows]}')
     return Table(_objects(rows, complaints))
 
 
@@ -268,7 +274,9 @@ def _objects(rows: list[Any], complaints: Complaints) -> Iterator[Row]:
         if isinstance(row, dict):
             yield number, row
         else:
-            complaints.add("json", number, 'is no JSON object; a row is {"column": value, …}')
+            complaints.add(
+                "json", number, 'is not a JSON object; write a row as {"column": value, …}'
+            )
 
 
 def _parquet(path: Path, complaints: Complaints) -> Table:
@@ -281,7 +289,7 @@ def _parquet(path: Path, complaints: Complaints) -> Table:
         file = pyarrow.parquet.ParquetFile(path)
         columns = [str(name) for name in file.schema_arrow.names]
     except ValueError as error:  # pyarrow's errors of content are
-        raise _broken(path, 0, f"is no parquet file: {error}") from error
+        raise _broken(path, 0, f"is not a parquet file: {error}") from error
     _check_distinct(path, 0, columns)
     return Table(_parquet_rows(path, file), columns)
 
@@ -301,7 +309,7 @@ def _parquet_rows(path: Path, file: Any) -> Iterator[Row]:
 def open_hub(name: str, config: str | None, split: str | None, revision: str | None) -> Table:
     """The rows of a dataset on the Hugging Face hub; class labels become their names.
 
-    Raises ValueError that says what to do.
+    Raises ValueError with a message that says what to do.
     """
     try:
         import datasets  # type: ignore[import-not-found,unused-ignore]
@@ -311,7 +319,7 @@ def open_hub(name: str, config: str | None, split: str | None, revision: str | N
         ) from error
     try:
         data = datasets.load_dataset(name, config, split=split, revision=revision)
-    except Exception as error:  # whatever the library and the network may raise
+    except Exception as error:  # the library and the network may raise anything
         raise ValueError(f"'{name}' cannot be loaded: {type(error).__name__}: {error}") from error
     if hasattr(data, "keys"):  # a dict of splits
         splits = ", ".join(map(str, data.keys()))

@@ -1,4 +1,4 @@
-"""A suite that is wrong: note each problem, mend or drop what has it, and go on with the rest."""
+"""Repairs an invalid suite: reports each problem, fixes or drops its cause, and checks the rest."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _STAND_INS: dict[str, Any] = {
     "data": {"rows": [{}]},
     "prompts": {"default": "-"},
 }
-"""What takes the place of a required key that is missing, so that the others can be checked."""
+"""Values for missing required keys, so that the others can be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A suite as far as it could be made sense of.
+    """The valid part of a suite, and its problems.
 
-    suite: None when nothing could. gone: the paths that were dropped. stand_ins: top-level keys
-    that are not the file's own.
+    suite: None if no part is valid. gone: the paths that were dropped. stand_ins: top-level keys
+    that the file lacks.
     """
 
     suite: Suite | None
@@ -41,16 +41,16 @@ class Repaired:
 
     @property
     def pruned(self) -> frozenset[str]:
-        """Top-level keys that lost something."""
+        """Top-level keys that lost an invalid part."""
         return frozenset(str(lost[0]) for lost in self.gone)
 
     def explains(self, path: Path) -> bool:
-        """True when something wrong at a path may only be so because of what was dropped."""
+        """True if a problem at a path may be a consequence of what was dropped."""
         return _touches(path, self.gone)
 
 
 def repair(draft: Draft) -> Repaired:
-    """Validate, mend what is wrong, and validate again until nothing is."""
+    """Validate and fix repeatedly until the draft is valid."""
     problems: list[Problem] = []
     gone: list[Path] = []
     stand_ins: set[str] = set()
@@ -82,13 +82,13 @@ def repair(draft: Draft) -> Repaired:
 
 
 def _task_in(value: Any) -> Task | None:
-    """The task that a file names, if there is such a task."""
+    """The task that a file names, if it exists."""
     name = value.get("task") if isinstance(value, Mapping) else None
     return find(name) if isinstance(name, str) and name in names() else None
 
 
 def _mend_keys(draft: Draft, errors: Iterable[_Error], model: type[Suite]) -> Iterator[Problem]:
-    """Every unknown key, after which it is read as the one it was meant to be, or not at all."""
+    """Report every unknown key; rename it to the nearest known key, or drop it."""
     for path, error in errors:
         if error["type"] != "extra_forbidden":
             continue
@@ -108,7 +108,7 @@ def _mend_keys(draft: Draft, errors: Iterable[_Error], model: type[Suite]) -> It
 
 
 def _not_mended(draft: Draft, errors: Iterable[_Error]) -> Iterator[_Error]:
-    """What is wrong besides unknown keys, and keys missing only because they were misspelt."""
+    """The errors other than unknown keys, and keys missing only because they are misspelt."""
     for path, error in errors:
         found = error["type"] == "missing" and draft.reach(path) == path
         if error["type"] != "extra_forbidden" and not found:
@@ -116,20 +116,20 @@ def _not_mended(draft: Draft, errors: Iterable[_Error]) -> Iterator[_Error]:
 
 
 def _culprit(draft: Draft, path: Path, error: Any) -> Path:
-    """What to drop for an error: the value; for a missing key, what lacks it."""
+    """What to drop for an error: the value, or the parent of a missing key."""
     return draft.reach(path[:-1] if error["type"] == "missing" else path)
 
 
 def _touches(path: Path, others: Iterable[Path]) -> bool:
-    """True when a path is one of the others, or lies above or below one."""
+    """True if a path is one of the others, or above or below one."""
     return any(other[: len(path)] == path or path[: len(other)] == other for other in others)
 
 
 def _cut(path: Path) -> Path:
-    """pydantic marks a bad key of a mapping by a last step of its own."""
+    """A path without the last step that pydantic adds for a bad key of a mapping."""
     return path[:-1] if path and path[-1] == "[key]" else path
 
 
 def _last_first(path: Path) -> tuple[int, list[tuple[int, str]]]:
-    """Order in which removals do not move what is still to be removed: deep and late ones first."""
+    """Sort key for removals, deep and late ones first, so that pending paths stay valid."""
     return -len(path), [(-s, "") if isinstance(s, int) else (0, str(s)) for s in path]

@@ -1,4 +1,4 @@
-"""Rules between the keys of a suite: what its task asks of them, what they ask of each other."""
+"""Rules between the keys of a suite: those of its task, and those of keys for each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalkit.written.numbers import numbers
 
 
 def task_rules(suite: Suite) -> Iterator[Finding]:
-    """What the task asks of the other keys."""
+    """What the task requires of the other keys."""
     yield from _label_rules(suite)
     yield from _column_rules(suite)
     yield from _answer_rules(suite)
@@ -29,11 +29,11 @@ def _label_rules(suite: Suite) -> Iterator[Finding]:
             f"the task {task.name} needs 'labels:', the list of labels to choose from",
         )
     if suite.labels and not task.labels:
-        yield ("labels",), f"the task {task.name} has no labels; remove them"
+        yield ("labels",), f"the task {task.name} has no labels; remove 'labels:'"
 
 
 def _column_rules(suite: Suite) -> Iterator[Finding]:
-    """Keys that a task needs, and keys that are another's."""
+    """Keys that a task requires, and keys that belong to other tasks."""
     task, data = suite.kind, suite.data
     for column in task.columns:
         if column.required and not data.named(column.key):
@@ -43,7 +43,7 @@ def _column_rules(suite: Suite) -> Iterator[Finding]:
     for key in dict.fromkeys(key for one in others for key in one.sections):
         if key not in task.sections and key in suite.model_fields_set:
             users = " and ".join(one.name for one in others if key in one.sections)
-            yield (key,), f"'{key}' is for the task {users}; remove it"
+            yield (key,), f"'{key}' is only for the task {users}; remove it"
 
 
 def _answer_rules(suite: Suite) -> Iterator[Finding]:
@@ -51,27 +51,25 @@ def _answer_rules(suite: Suite) -> Iterator[Finding]:
     if answer.method in ("choice", "label") and not task.choosing:
         yield (
             ("answer",),
-            f"'{answer.method}' needs labels or choices, which the task {task.name} does not have;"
+            f"'{answer.method}' needs labels or choices, and the task {task.name} has neither;"
             " use text",
         )
     elif answer.method == "admission" and sorted(suite.labels) != sorted(admissions.LABELS):
         yield (
             ("answer",),
-            "'admission' tells replies that admit to having no answer from those that give one: it "
-            "needs 'task: classification' and 'labels: [admits, answers]'",
+            "'admission' distinguishes replies that admit to having no answer from those that give "
+            "one: it needs 'task: classification' and 'labels: [admits, answers]'",
         )
     elif answer.method == "number" and suite.labels and not _numeric(suite):
         yield (
             ("answer",),
-            "'{number: …}' reads a number, but no label is written with one; use text or label",
+            "'{number: …}' reads a number, but no label contains one; use text or label",
         )
     elif answer.form == "letter" and not task.column("choices"):
-        yield ("answer",), "letters are for multiple choice; write 'answer: choice'"
+        yield ("answer",), "letters are for multiple choice only; write 'answer: choice'"
     if task.reading != (answer.method == "likelihood"):
-        advice = (
-            "it measures the text's likelihood: remove 'answer:'" if task.reading else "use text"
-        )
-        yield ("answer",), f"the task {task.name} takes no such answer; {advice}"
+        advice = "it measures likelihood: remove 'answer:'" if task.reading else "use text"
+        yield ("answer",), f"the task {task.name} does not support this answer; {advice}"
 
 
 def _numeric(suite: Suite) -> bool:
@@ -83,10 +81,10 @@ def _target_rules(suite: Suite) -> Iterator[Finding]:
     if not data.target and task.target.required:
         yield (
             ("data", "target"),
-            f"the task {task.name} needs 'target:', the column with the right answer",
+            f"the task {task.name} needs 'target:', the column with the gold answer",
         )
     if len(data.target) > 1 and not task.target.several:
-        yield ("data", "target"), f"the task {task.name} has one right answer: name one column"
+        yield ("data", "target"), f"the task {task.name} has one gold answer: name one column"
 
 
 def _shot_rules(suite: Suite) -> Iterator[Finding]:
@@ -96,32 +94,35 @@ def _shot_rules(suite: Suite) -> Iterator[Finding]:
             continue
         path = ("prompts", name, "shots")
         if not suite.data.target:
-            yield path, "examples need the answer: add 'target:' to 'data:'"
+            yield path, "examples need the gold answer: add 'target:' to 'data:'"
         if prompt.shots.balanced and not task.target.closed:
-            message = f"the task {task.name} has no labels to balance by; remove it"
+            message = f"the task {task.name} has no labels to balance by; remove 'balanced'"
             yield (*path, "balanced"), message
         count = prompt.shots.count or 0
         if prompt.shots.balanced and suite.labels and 0 < count < len(suite.labels):
-            yield (*path, "count"), f"balanced needs one for each of the {len(suite.labels)} labels"
+            yield (
+                (*path, "count"),
+                f"'balanced' needs at least one example for each of the {len(suite.labels)} labels",
+            )
 
 
 def key_rules(suite: Suite) -> Iterator[Finding]:
-    """What keys ask of each other, whatever the task."""
+    """What keys require of each other, for any task."""
     data = suite.data
     for key in ("split", "name", "revision"):
         if getattr(data, key) is not None and data.hf is None:
-            yield ("data", key), f"'{key}' goes with 'hf:' only"
+            yield ("data", key), f"'{key}' is only valid with 'hf:'"
     if suite.repeats > 1 and suite.answer.method in ("choice", "likelihood"):
         yield (
             ("repeats",),
-            f"'answer: {suite.answer.method}' is about likelihoods, which are the same every time;"
-            " remove 'repeats:', or let the model write with 'answer: text'",
+            f"'answer: {suite.answer.method}' compares likelihoods, equal in every repeat;"
+            " remove 'repeats:', or generate answers with 'answer: text'",
         )
     if suite.repeats > 1 and data.pair:
         yield (
             ("data", "pair"),
-            "a pair compares one answer with one, but each question is asked several times; remove "
-            "'pair:' or 'repeats:'",
+            "a pair compares single answers, but 'repeats:' asks for several; remove 'pair:' or "
+            "'repeats:'",
         )
     seen: dict[str, int] = {}
     for i, metric in enumerate(suite.metrics):

@@ -1,6 +1,6 @@
-"""What single words of YAML mean, and the loader that knows these and nothing else.
+"""The scalars of YAML, and a loader for these alone.
 
-Two surprises of YAML 1.1 are gone. ``yes``, ``no``, ``on``, ``off``, dates, times such as ``12:30``
+Differs from YAML 1.1 in two ways. ``yes``, ``no``, ``on``, ``off``, dates, times such as ``12:30``
 and numbers with leading zeros stay text, because labels and ids look like that; ``1e-3`` is a
 number.
 """
@@ -34,11 +34,11 @@ _WORDS = (
 
 
 class TooDeepError(Exception):
-    """Nesting beyond reason; ``args[0]`` is the line."""
+    """The nesting is too deep; ``args[0]`` is the line."""
 
 
 class _Composer(Composer):
-    """Composes in Python, where depth can be bounded; libyaml's composer overflows the stack."""
+    """Composes in Python to bound the depth; libyaml's composer overflows the stack."""
 
     _depth = 0
 
@@ -52,7 +52,7 @@ class _Composer(Composer):
 
 
 def core_schema(base: Any) -> Any:
-    """A loader class like ``base`` that knows the scalars above and no others."""
+    """A loader class based on ``base`` that resolves only the scalars above."""
 
     def start(self: Any, text: str) -> None:
         base.__init__(self, text)
@@ -77,7 +77,7 @@ def scalar(text: str) -> Any:
 
 
 def plain(kind: str, text: str) -> Any:
-    """The Python value of a scalar of a YAML kind. Raises ValueError, KeyError when it is none."""
+    """The Python value of a scalar of a YAML kind. Raises ValueError or KeyError if invalid."""
     if kind == "str":
         return text
     if kind == "null":

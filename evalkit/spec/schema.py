@@ -1,7 +1,7 @@
-"""The JSON Schema of a suite file, for editors: every key, and every short way to write it.
+"""The JSON Schema of a suite file, for editors: every key and every short form.
 
-Made from the models, so that keys, bounds and descriptions have one source; what the models turn
-into their one form before they validate (a bare string, a mapping with one key) is added here.
+Generated from the models, so that keys, bounds and descriptions have one source. Short forms (a
+bare string, a mapping with one key), which the models expand before validation, are added here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def suite_schema() -> Schema:
     parts["DataSpec"]["oneOf"] = [{"required": [key]} for key in ("file", "rows", "hf")]
     parts["ShotsSpec"]["oneOf"] = [{"required": [key]} for key in ("file", "rows", "from", "split")]
     parts["PromptSpec"]["oneOf"] = [{"required": [key]} for key in ("user", "messages", "text")]
-    parts["DataSpec"] = _or_text(parts["DataSpec"], "The file that holds the data.")
+    parts["DataSpec"] = _or_text(parts["DataSpec"], "The file with the data.")
     parts["PromptSpec"] = _or_text(parts["PromptSpec"], "Template of one user message.")
     several = [column.key for task in tasks.every() for column in task.columns if column.several]
     for key in ("target", "group", "input", *several):
@@ -63,7 +63,7 @@ def _or_text(part: Schema, description: str) -> Schema:
 
 
 def _one_or_many(field: Schema) -> None:
-    """Allow one element where the models take a list."""
+    """Allow one element in place of a list."""
     items = field["items"]
     many = {key: field.pop(key) for key in ("type", "items")}
     field["anyOf"] = [items, many]
@@ -125,25 +125,33 @@ def _answer() -> Schema:
     return {
         "anyOf": [
             {"const": "choice", "description": "The most likely of the labels or choices."},
-            {"const": "text", "description": "What the model writes (the label it mentions)."},
-            {"const": "admission", "description": "Whether it admits that it has no answer."},
+            {"const": "text", "description": "The text of the response (the label it mentions)."},
+            {
+                "const": "admission",
+                "description": "Whether the response admits to having no answer.",
+            },
             {"type": "null"},
             _form(
-                "The most likely choice, compared by its text or its letter.",
+                "The most likely choice, by the likelihood of its text or its letter.",
                 "choice",
                 choice={"enum": ["text", "letter"]},
             ),
             _form(
-                "The label the text mentions: the only one, the first or the last.",
+                "The label that the text mentions: the only one, the first or the last.",
                 "label",
                 label={"enum": ["only", "first", "last"]},
             ),
-            _form("A match of a regular expression.", "regex", regex=_TEXT, group=group),
+            _form("The first match of a regular expression.", "regex", regex=_TEXT, group=group),
             _form("A value inside JSON: $.a.b or $.items[0].", "json", json=_TEXT),
             _form("The first or last number.", "number", number=ends),
-            _form("What follows a marker.", "after", after=_TEXT, which=ends),
-            _form("Language modelling: tokens read at once.", "window", window=size, stride=size),
-            _form("Language modelling: how far windows move.", "stride", window=size, stride=size),
+            _form("The text after a marker.", "after", after=_TEXT, which=ends),
+            _form("Language modelling: tokens per window.", "window", window=size, stride=size),
+            _form(
+                "Language modelling: tokens by which the window moves.",
+                "stride",
+                window=size,
+                stride=size,
+            ),
         ]
     }
 
@@ -167,7 +175,7 @@ def _check() -> Schema:
 
 
 def _tidy(schema: Any) -> None:
-    """Drop what tells an author nothing: titles of keys, and null as the default of a key."""
+    """Drop what does not help an author: titles of keys, and null as a default."""
     if isinstance(schema, dict):
         if isinstance(schema.get("title"), str) and "properties" not in schema:
             del schema["title"]

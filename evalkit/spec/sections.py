@@ -10,14 +10,14 @@ from evalkit.spec.fields import Count, Part, Text, Texts
 
 
 class DataSpec(Part):
-    """Where the samples come from, and which column is what.
+    """The source of the samples, and the meaning of its columns.
 
-    A task adds keys of its own; see ``suite_of``.
+    A task adds its own keys; see ``suite_of``.
     """
 
     file: Text | None = Field(
         default=None,
-        description="csv, tsv, jsonl, json or parquet, relative to the suite's folder.",
+        description="A csv, tsv, jsonl, json or parquet file, relative to the suite's folder.",
     )
     rows: tuple[dict[str, Any], ...] | None = Field(
         default=None, description="The rows themselves, as a list of mappings."
@@ -33,8 +33,8 @@ class DataSpec(Part):
     )
     columns: dict[Text, Text] = Field(
         default_factory=dict,
-        description="Columns to compute for each row: a name and a Jinja2 expression of the others "
-        "(`options: choices.text`).",
+        description="Columns to compute for each row: names and Jinja2 expressions over the other "
+        "columns (`options: choices.text`).",
     )
     target: Texts = Field(
         default=(),
@@ -42,29 +42,27 @@ class DataSpec(Part):
     )
     id: Text | None = Field(
         default=None,
-        description="Column that names a sample; default: the column `id`, else its number.",
+        description="Column with the sample's id; default: the column `id`, else the row number.",
     )
-    group: Texts = Field(default=(), description="Columns to show scores by, e.g. topic.")
+    group: Texts = Field(default=(), description="Columns to group scores by, e.g. topic.")
     cluster: Text | None = Field(
         default=None,
-        description="Column that says which samples belong together (questions about one "
-        "passage): standard errors are over its values.",
+        description="Column whose value is shared by dependent samples (questions about one "
+        "passage): standard errors are clustered by it.",
     )
     pair: Text | None = Field(
         default=None,
-        description="Column that two samples share which differ in one thing: the first of them is "
-        "compared with the second.",
+        description="Column whose value the two samples of a pair share; the first is compared "
+        "with the second.",
     )
-    source: Text | None = Field(
-        default=None, description="Column with the text that is summarised."
-    )
+    source: Text | None = Field(default=None, description="Column with the text to summarise.")
     input: Texts = Field(
         default=(),
-        description="What a model with a task head reads instead of a prompt: a column, or "
+        description="What a model with a task head reads instead of a prompt: one column or "
         "several ([premise, hypothesis]; [question, context]).",
     )
     limit: Count | None = Field(
-        default=None, description="Take only so many samples, at random but always the same."
+        default=None, description="Maximum number of samples: a random subset, always the same."
     )
 
     @model_validator(mode="before")
@@ -76,33 +74,34 @@ class DataSpec(Part):
     def _one_origin(self) -> DataSpec:
         origins = [key for key in ("file", "rows", "hf") if getattr(self, key) is not None]
         if not origins:
-            raise ValueError("says not where the samples are: add 'file:', 'rows:' or 'hf:'")
+            raise ValueError("no data source: add 'file:', 'rows:' or 'hf:'")
         if len(origins) > 1:
-            raise ValueError(f"takes one of {' and '.join(origins)}, not both")
+            raise ValueError(f"{', '.join(origins)} exclude each other; keep one")
         return self
 
     def named(self, key: str) -> tuple[str, ...]:
-        """The columns that a key names; () where it names none."""
+        """The columns that a key names; () if it names none."""
         value = getattr(self, key, None) or ()
         return (value,) if isinstance(value, str) else tuple(value)
 
     def one(self, key: str) -> str | None:
-        """The column that a key of the task names, if it names one."""
+        """The column that a key of the task names, or None."""
         return next(iter(self.named(key)), None)
 
 
 class RefusalsSpec(Part):
-    """Who tells a refusal from an answer: evalkit's rules, a judge, or the rules where sure."""
+    """What detects refusals: evalkit's rules, a judge, or rules and a judge for unsure cases."""
 
     method: Literal["rules", "judge", "both"] = Field(
         default="rules",
-        description="`rules`: by the form of the answer. `judge`: a judge grades every answer by "
-        "the rubric `refusal`. `both`: it grades those of which the rules are not sure.",
+        description="`rules`: by the wording of the answer. `judge`: a judge grades every answer "
+        "by the rubric `refusal`. `both`: the judge grades only answers of which the rules are "
+        "unsure.",
     )
     by: Texts = Field(
         default=(),
-        description="The judge, or several: a panel, whose majority counts. Default: --eval-judge, "
-        "else `judges: {default: …}` of evalkit.yaml.",
+        description="The judge, or several for a panel that decides by majority. Default: "
+        "--eval-judge, else `judges: {default: …}` of evalkit.yaml.",
     )
 
     @model_validator(mode="before")
@@ -114,57 +113,58 @@ class RefusalsSpec(Part):
     def _asks(self) -> RefusalsSpec:
         if self.by and self.method == "rules":
             raise ValueError(
-                "'by' names a judge, and 'method: rules' asks none; write 'method: judge' or "
+                "'by' names a judge, but 'method: rules' uses none; write 'method: judge' or "
                 "'method: both'"
             )
         return self
 
 
 class SandboxSpec(Part):
-    """What the code of one answer may use while its tests run."""
+    """Limits on the code of one answer while its tests run."""
 
     seconds: Annotated[StrictInt, Field(ge=1, le=3600)] = Field(
-        default=10, description="Seconds of computing; waiting may take three times as long."
+        default=10, description="CPU time in seconds; the wall-clock limit is three times as long."
     )
     memory_mb: Annotated[StrictInt, Field(ge=64)] = Field(
-        default=1024, description="Memory, in megabytes."
+        default=1024, description="Memory in megabytes."
     )
 
 
 class ShotsSpec(Part):
-    """Worked examples put before the question."""
+    """Worked examples before the question."""
 
     file: Text | None = Field(
-        default=None, description="File with the examples; same columns as the data."
+        default=None, description="File with the examples; the same columns as the data."
     )
     rows: tuple[dict[str, Any], ...] | None = Field(
         default=None, description="The examples themselves."
     )
     from_: Literal["data"] | None = Field(
-        default=None, alias="from", description="`data`: take examples from the suite's own data."
+        default=None, alias="from", description="`data`: choose examples from the suite's own data."
     )
     split: Text | None = Field(
-        default=None, description="Take examples from this split of the suite's `hf` dataset."
+        default=None, description="Choose examples from this split of the suite's `hf` dataset."
     )
     count: Count | None = Field(
-        default=None, description="How many; default: all `rows`, required for all else."
+        default=None,
+        description="Number of examples; default: all `rows`; required for other sources.",
     )
     match: Text | None = Field(
         default=None,
-        description="Column whose value a sample and its examples share (`subject`); `count` is "
-        "then that of each value.",
+        description="Column whose value a sample and its examples share (`subject`); `count` then "
+        "applies to each value.",
     )
     balanced: StrictBool = Field(
         default=False,
-        description="The same number for each label, in turns (classification, safety).",
+        description="Equally many examples per label, in turns (classification, safety).",
     )
     seed: Annotated[StrictInt, Field(ge=0)] | None = Field(
         default=None,
-        description="Choose at random by this seed; default: the first (`from: data`: seed 0).",
+        description="Seed of a random choice; default: the first rows (`from: data`: seed 0).",
     )
     assistant: Text = Field(default="{{ target }}", description="Template of the example's answer.")
     separator: str = Field(
-        default="\n\n", description="Between the examples of a raw `text` prompt."
+        default="\n\n", description="Text between the examples of a raw `text` prompt."
     )
 
     @model_validator(mode="after")
@@ -173,21 +173,21 @@ class ShotsSpec(Part):
         origins = [key for key, value in given.items() if value is not None]
         if not origins:
             raise ValueError(
-                "say not where the examples are: add 'file:', 'rows:', 'from: data' or 'split:'"
+                "no source of examples: add 'file:', 'rows:', 'from: data' or 'split:'"
             )
         if len(origins) > 1:
-            raise ValueError(f"take one of {' and '.join(origins)}, not both")
+            raise ValueError(f"{', '.join(origins)} exclude each other; keep one")
         if self.rows is None and self.count is None:
-            raise ValueError("say not how many examples: add 'count: 5'")
+            raise ValueError("no number of examples: add 'count:', e.g. 'count: 5'")
         if self.rows == ():
-            raise ValueError("hold no rows")
+            raise ValueError("'rows' is empty; add an example")
         if self.rows is not None and (self.count or 1) > len(self.rows):
-            raise ValueError(f"'count: {self.count}' asks for more than the {len(self.rows)} rows")
+            raise ValueError(f"'count: {self.count}' is more than the {len(self.rows)} rows")
         return self
 
     @property
     def origin(self) -> str:
-        """The key that says where the examples are."""
+        """The key that names the source of the examples."""
         given = {"file": self.file, "rows": self.rows, "split": self.split, "from": self.from_}
         return next(key for key, value in given.items() if value is not None)
 
@@ -195,24 +195,25 @@ class ShotsSpec(Part):
 class MessageSpec(Part):
     """One turn of a conversation."""
 
-    role: Literal["system", "user", "assistant"] = Field(description="Whose turn it is.")
-    content: str = Field(description="A template.")
+    role: Literal["system", "user", "assistant"] = Field(description="Who speaks.")
+    content: str = Field(description="Template of the message.")
 
 
 class PromptSpec(Part):
-    """One prompt variant: ``user`` (perhaps with ``system``), ``messages`` or ``text`` (perhaps
-    with ``preamble``)."""
+    """One prompt variant: ``user`` (optionally with ``system``), ``messages``, or ``text``
+    (optionally with ``preamble``)."""
 
     user: Text | None = Field(default=None, description="Template of the user's message.")
     system: Text | None = Field(default=None, description="Template of the system message.")
     messages: tuple[MessageSpec, ...] | None = Field(
-        default=None, description="A whole conversation; the last message is the user's."
+        default=None, description="A conversation; the last message is the user's."
     )
     text: Text | None = Field(
-        default=None, description="Template of a raw text to complete, without a chat template."
+        default=None, description="Template of raw text to complete, without a chat template."
     )
     preamble: Text | None = Field(
-        default=None, description="Template of what stands once before a raw `text` and its shots."
+        default=None,
+        description="Template of what precedes a raw `text` prompt and its shots, once.",
     )
     shots: ShotsSpec | None = Field(
         default=None, description="Worked examples before the question."
@@ -231,16 +232,16 @@ class PromptSpec(Part):
     def _one_form(self) -> PromptSpec:
         forms = [key for key in ("user", "messages", "text") if getattr(self, key) is not None]
         if not forms:
-            raise ValueError("asks nothing: add 'user:', 'messages:' or 'text:'")
+            raise ValueError("no prompt: add 'user:', 'messages:' or 'text:'")
         if len(forms) > 1:
-            raise ValueError(f"takes one of {' and '.join(forms)}, not both")
+            raise ValueError(f"{', '.join(forms)} exclude each other; keep one")
         if self.system is not None and forms != ["user"]:
-            raise ValueError(f"'system' goes with 'user', not with '{forms[0]}'")
+            raise ValueError(f"'system' is only valid with 'user', not with '{forms[0]}'")
         if self.preamble is not None and forms != ["text"]:
-            raise ValueError(f"'preamble' goes with 'text', not with '{forms[0]}'")
+            raise ValueError(f"'preamble' is only valid with 'text', not with '{forms[0]}'")
         if self.messages is not None:
             if not self.messages or self.messages[-1].role != "user":
-                raise ValueError("the last of 'messages' must be the user's")
+                raise ValueError("the last message of 'messages' must be the user's")
             if any(m.role == "system" for m in self.messages[1:]):
-                raise ValueError("a system message comes first in 'messages'")
+                raise ValueError("a system message must come first in 'messages'")
         return self

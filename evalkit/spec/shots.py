@@ -1,6 +1,6 @@
-"""Worked examples: chosen once, the same for every sample that is not one of them.
+"""Worked examples: chosen once, and the same for every sample that is not itself an example.
 
-Where they are matched by a column, that holds of the samples with one value in it.
+With ``match:``, this holds for the samples with the same value in that column.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Content = tuple[str, ...]
 class Shots:
     """The examples of a prompt.
 
-    fixed: those every sample gets that is not among them. A sample that is one of them (same id,
-    or the same content) gets the next spare one in its place, so that the count stays.
+    fixed: the examples of every sample that is not itself one. A sample that is an example (same
+    id or same content) gets the next spare one in its place, so that the count is the same.
     """
 
     short: Sequence[Sample] = ()
-    """Samples that get fewer examples than the others: they are among them, and none is spare."""
+    """Samples that get fewer examples: they are examples themselves and no spare one is left."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class Shots:
         content: Callable[[Sample], Content | None],
         same_ids: bool,
     ) -> None:
-        """content: what makes two samples the same. same_ids: ids name the same things as the
-        data's do."""
+        """content: what makes two samples equal. same_ids: whether ids of examples and of the data
+        refer to the same samples."""
         self.fixed = tuple(fixed)
         self.summary = summary
         self._spare = tuple(spare)
@@ -51,7 +51,7 @@ class Shots:
         self._fixed_ids = {shot.id for shot in fixed} if same_ids else set()
 
     def holds(self, sample: Sample) -> bool:
-        """True when the sample is one of the fixed examples."""
+        """True if the sample is one of the fixed examples."""
         return sample.id in self._fixed_ids or self._content(sample) in self._fixed_contents
 
     def for_sample(self, sample: Sample) -> tuple[Sample, ...]:
@@ -76,7 +76,7 @@ class Shots:
         return tuple(shots)
 
     def _first(self, spare: Iterable[Sample], shot: Sample) -> Sample | None:
-        """The first spare example; when balanced, the first of the same label if there is one."""
+        """The first spare example; if balanced, preferably the first of the same label."""
         fallback = None
         for other in spare:
             if not self._balanced or other.targets == shot.targets:
@@ -86,7 +86,7 @@ class Shots:
 
 
 class MatchedShots:
-    """The examples of a prompt, by the value that a sample has in a column."""
+    """The examples of a prompt by the sample's value in a column."""
 
     def __init__(self, column: str, groups: Mapping[str, Shots], *, summary: str) -> None:
         """groups: for each value that occurs in the data."""
@@ -112,9 +112,9 @@ class MatchedShots:
 def read_shots(
     suite: Suite, name: str, dataset: Dataset, uses: Sequence[str]
 ) -> tuple[Shots | MatchedShots | None, list[Problem]]:
-    """The examples of the prompt ``name``, and what is wrong with them.
+    """The examples of the prompt ``name``, and their problems.
 
-    uses: the columns that the repeated part of the prompt needs.
+    uses: the columns that the repeated part of the prompt uses.
     """
     spec = suite.prompts[name].shots
     assert spec is not None
@@ -148,7 +148,7 @@ def read_shots(
 
 
 class _TooFewError(Exception):
-    """There are not the examples that are asked for. key: of the shots, which asks for them."""
+    """There are too few examples. key: the key of the shots that requires more."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -165,22 +165,22 @@ class _Choosing:
     same_ids: bool
 
     def choose(self, pool: Sequence[Sample], samples: Sequence[Sample], where: str = "") -> Shots:
-        """The examples out of a pool (in its order) for these samples; ``where`` says which."""
+        """The examples of a pool (in its order) for these samples; ``where`` describes the pool."""
         spec, labels = self.spec, self.suite.label_names
         offered = len(pool)
         if spec.count:
             pool = self._distinct(pool)
         count = spec.count or offered
         if count > len(pool):
-            there = f"there {'is' if len(pool) == 1 else 'are'} {len(pool)}{where}"
+            there = f"there {'is' if len(pool) == 1 else 'are'} only {len(pool)}{where}"
             if offered > len(pool):
-                there += f" without repetitions ({offered} with them)"
-            raise _TooFewError("count", f"asks for {count} examples, {there}")
+                there += f" without duplicates ({offered} with them)"
+            raise _TooFewError("count", f"asks for {count} examples, but {there}")
         shown = {sample.targets[0] for sample in pool}
         lacking = [label for label in labels if label not in shown]
         if spec.balanced and lacking:
-            listed = " nor of ".join(map(repr, lacking))
-            raise _TooFewError("balanced", f"there is no example of the label {listed}{where}")
+            listed = " or ".join(map(repr, lacking))
+            raise _TooFewError("balanced", f"no example has the label {listed}{where}")
         ordered = _in_turns(pool, labels) if spec.balanced else pool
         shots = Shots(
             ordered[:count],
@@ -191,18 +191,18 @@ class _Choosing:
             same_ids=self.same_ids,
         )
         shots.short = [sample for sample in samples if len(shots.for_sample(sample)) < count]
-        # Another split is as its authors made it: a sample that is in it has one example less.
+        # The suite cannot change another split: a sample that is in it gets one example less.
         if shots.short and spec.split is None:
             raise _TooFewError(
                 "count" if spec.count else spec.origin,
-                f"sample '{shots.short[0].id}' is itself one of the {count} examples{where} and no"
-                " spare one can take its place; add an example, ask for fewer, or take it out of"
-                " the data",
+                f"sample '{shots.short[0].id}' is itself one of the {count} examples{where}, and no"
+                " spare example can replace it; add an example, lower 'count:', or remove the"
+                " sample from the data",
             )
         return shots
 
     def _distinct(self, pool: Sequence[Sample]) -> Sequence[Sample]:
-        """The first of all samples with one content and one answer."""
+        """The samples without duplicates (same content and same answer)."""
         found: dict[Any, Sample] = {}
         for sample in pool:
             content = self.content(sample)
@@ -212,14 +212,13 @@ class _Choosing:
     def choose_matching(
         self, column: str, pool: Sequence[Sample], samples: Sequence[Sample]
     ) -> MatchedShots:
-        """The examples out of a pool for the samples of each value in a column."""
+        """The examples of a pool for the samples of each value in a column."""
         offered, asked = _by_value(column, pool), _by_value(column, samples)
         for value, of_value in asked.items():
             if value not in offered:
                 raise _TooFewError(
                     "match",
-                    f"there is no example with {column} '{value}', which {len(of_value)} of the"
-                    " samples have",
+                    f"no example has {column} '{value}', but {len(of_value)} of the samples do",
                 )
         groups = {
             value: self.choose(offered[value], of_value, f" with {column} '{value}'")
@@ -239,12 +238,12 @@ def _by_value(column: str, samples: Iterable[Sample]) -> dict[str, list[Sample]]
 def _pool(
     suite: Suite, name: str, spec: ShotsSpec, dataset: Dataset
 ) -> tuple[list[Sample], tuple[str, ...], list[Problem]]:
-    """All examples there are to choose from, their columns, and what is wrong with them."""
+    """All candidates for examples, their columns, and their problems."""
     if spec.from_ == "data":
         return [s for s in dataset.samples if s.targets], dataset.columns, []
     path = ("prompts", name, "shots")
     if spec.split is not None and suite.data.hf is None:
-        message = "'split' is one of the suite's 'hf:' dataset; use 'file:' or 'rows:'"
+        message = "'split' needs a suite with an 'hf:' dataset; use 'file:' or 'rows:'"
         return [], (), [suite.problem((*path, "split"), message)]
     try:
         if spec.rows is not None:
@@ -260,7 +259,7 @@ def _pool(
 
 
 def _in_turns(pool: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
-    """The same samples so that the labels take turns, each label's in their order."""
+    """The samples reordered so that labels alternate; each label keeps its order."""
     by_label: dict[str, list[Sample]] = {label: [] for label in labels}
     for sample in pool:
         by_label.setdefault(sample.targets[0], []).append(sample)
@@ -277,7 +276,7 @@ def _in_turns(pool: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
 
 
 def _content_of(suite: Suite, uses: Sequence[str]) -> Callable[[Sample], Content | None]:
-    """What makes two samples the same question: the columns that the prompt shows, normalised."""
+    """The content that identifies a question: the columns that the prompt shows, normalised."""
     not_content = {suite.data.id or "id", *suite.data.target}
     columns = [column for column in uses if column not in not_content]
 
@@ -290,7 +289,7 @@ def _content_of(suite: Suite, uses: Sequence[str]) -> Callable[[Sample], Content
 
 
 def _normalised(value: Any) -> str:
-    """Text without the differences that make no other question: case and white space."""
+    """Text without differences in case and white space, which do not change a question."""
     return " ".join(str(value).casefold().split())
 
 

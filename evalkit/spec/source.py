@@ -1,7 +1,7 @@
-"""YAML as plain data that remembers its lines.
+"""YAML as plain data with line numbers.
 
-Safe by construction: only mappings, lists, text, numbers, true/false and null come out, whatever
-the file says (``scalars``). A key written twice is an error instead of a silent loss.
+Safe by construction: a file yields only mappings, lists, text, numbers, true/false and null
+(``scalars``). A duplicate key is an error.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from evalkit.spec.scalars import LOADER, MAX_DEPTH, TAG, TooDeepError, plain
 from evalkit.spec.values import is_frame, rows_of_frame
 
 _MAX_FROM_ALIASES = 200_000
-"""How many values anchors may add to those written out; a bomb of anchors wants billions."""
+"""How many values anchors may add to those written out; an anchor bomb adds billions."""
 
 
 @dataclass(slots=True)
 class Place:
-    """Where a value stands.
+    """The place of a value in a file.
 
-    line: of its key or list element. step: its key or index as written (None: not written, a
-    short form leaves it out). text: a number, boolean or null as written. content: the line where
-    its text begins; literal: whether every line of the text has a line of its own (``|``).
+    line: of its key or list element. step: its key or index as written (None: omitted in a short
+    form). text: a number, boolean or null as written. content: the line where its text begins;
+    literal: whether the text is a block that keeps its lines (``|``).
     """
 
     line: int
@@ -42,11 +42,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A declaration read from a file (or handed over as a value: then no line is known).
+    """A declaration read from a file, or passed as a value (without lines).
 
-    value: plain Python. file: the name to show. problems: what is wrong with the YAML itself
-    but still leaves something to check (a key written twice). labels: of rows that came as a
-    DataFrame its index, by the path of the rows.
+    value: plain Python. file: the name to show. problems: problems of the YAML that do not prevent
+    further checks (duplicate keys). labels: the index of rows passed as a DataFrame, by the path of
+    the rows.
     """
 
     value: Any
@@ -56,7 +56,7 @@ class Source:
     labels: Mapping[tuple[Any, ...], Sequence[str]] = field(default_factory=dict, repr=False)
 
     def places(self, path: tuple[Any, ...]) -> list[Place]:
-        """The places along a path, the root first; fewer than its steps where it is not there."""
+        """The places along a path, from the root; fewer if the path does not exist."""
         found = [self.root]
         for step in path:
             children = found[-1].children
@@ -67,7 +67,7 @@ class Source:
         return found
 
     def line(self, *path: Any) -> int:
-        """The line (from 1) of a key or list element; of its nearest parent if it is not there."""
+        """The line (from 1) of a key or list element; of its nearest parent if it is missing."""
         return self.places(path)[-1].line
 
     def text_line(self, path: tuple[Any, ...], line: int) -> int:
@@ -83,19 +83,19 @@ class Source:
         return places[-1].text if len(places) == len(path) + 1 else None
 
     def where(self, *path: Any) -> str:
-        """A path as it is in the file, for a Problem: ``prompts.few-shot.shots.count``."""
+        """A path as written in the file, for a Problem: ``prompts.few-shot.shots.count``."""
         if not self.root.line:
             return dotted(path)
         steps = [place.step for place in self.places(path)[1:]]
         return dotted(tuple(step for step in steps if step is not None))
 
     def problem(self, path: tuple[Any, ...], message: str) -> Problem:
-        """Something wrong at a path, with its place in the file."""
+        """A Problem at a path, with its place in the file."""
         return Problem(self.file, self.line(*path), self.where(*path), message)
 
 
 def display(path: Path) -> str:
-    """A path as people want to read it: relative to the working directory when inside it."""
+    """A path for display: relative to the working directory if inside it."""
     absolute = Path(os.path.abspath(path))
     try:
         return absolute.relative_to(Path.cwd()).as_posix()
@@ -104,10 +104,10 @@ def display(path: Path) -> str:
 
 
 def scan_yaml(path: Path | str) -> Source:
-    """Read a YAML file. Keys written twice are in its ``problems``; the first one counts.
+    """Read a YAML file. Duplicate keys are in its ``problems``; the first one counts.
 
     Raises SpecError (with file, line and what to do) if it cannot be read, is not YAML, or contains
-    a tag or a bomb of anchors.
+    a tag or an anchor bomb.
     """
     path = Path(path)
     file = display(path)
@@ -119,7 +119,7 @@ def scan_yaml(path: Path | str) -> Source:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _failure(file, line, "is not UTF-8 text here; save the file as UTF-8") from error
+        raise _failure(file, line, "this line is not UTF-8; save the file as UTF-8") from error
     return parse_yaml(text, file)
 
 
@@ -138,7 +138,10 @@ def parse_yaml(text: str, file: str) -> Source:
     except yaml.YAMLError as error:
         position = getattr(error, "position", 0)
         line = text.count("\n", 0, position) + 1
-        reason = str(getattr(error, "reason", error)) or "it holds a character YAML does not allow"
+        reason = (
+            str(getattr(error, "reason", error))
+            or "it contains a character that YAML does not allow"
+        )
         raise _failure(file, line, f"not valid YAML: {reason}; remove the character") from error
     except TooDeepError as error:
         raise _failure(file, error.args[0], f"nested deeper than {MAX_DEPTH} levels") from error
@@ -154,7 +157,7 @@ def _failure(file: str, line: int, message: str) -> SpecError:
 
 
 class _Builder:
-    """Turns YAML nodes into plain values and their places, within bounds."""
+    """Builds plain values and their places from YAML nodes, within bounds."""
 
     def __init__(self, file: str, budget: int) -> None:
         self.file = file
@@ -166,9 +169,9 @@ class _Builder:
         line = node.start_mark.line + 1
         self.budget -= 1
         if self.budget < 0:
-            raise _failure(self.file, line, "its anchors (&, *) unfold into far too many values")
+            raise _failure(self.file, line, "its anchors (&, *) expand to too many values")
         if id(node) in self._open:
-            raise _failure(self.file, line, "an anchor (&) holds a reference (*) to itself")
+            raise _failure(self.file, line, "an anchor (&) contains a reference (*) to itself")
         if len(self._open) > MAX_DEPTH:
             raise _failure(self.file, line, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(node, yaml.ScalarNode):
@@ -198,7 +201,7 @@ class _Builder:
         except KeyError:
             raise self._bad_tag(node, path) from None
         except ValueError:
-            raise _failure(self.file, line, f"'{node.value}' is no {kind}") from None
+            raise _failure(self.file, line, f"'{node.value}' is not a valid {kind}") from None
         literal = node.style == "|"
         written = None if isinstance(value, str) else node.value
         content = line + 1 if literal else line
@@ -207,7 +210,7 @@ class _Builder:
     def _mapping(
         self, node: yaml.MappingNode, path: tuple[Any, ...]
     ) -> tuple[dict[Any, Any], dict[Any, Place]]:
-        """Values and places of a mapping; merged keys (``<<``) come first and yield to own ones."""
+        """Values and places of a mapping; its own keys override merged ones (``<<``)."""
         values: dict[Any, Any] = {}
         places: dict[Any, Place] = {}
         own: dict[Any, int] = {}
@@ -239,7 +242,7 @@ class _Builder:
         for part in parts:
             value, place = self.build(part, path)
             if not isinstance(value, dict) or not isinstance(place.children, dict):
-                message = "'<<' takes a mapping or a list of mappings"
+                message = "'<<' must be a mapping or a list of mappings"
                 raise _failure(self.file, part.start_mark.line + 1, message)
             values = {**value, **values}
             places = {**place.children, **places}
@@ -249,8 +252,7 @@ class _Builder:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)[0]
         message = (
-            "a key must be a single word or text; a value that begins with {{ needs quotes: "
-            '"{{ text }}"'
+            'a key must be a word or a text; a value that begins with {{ needs quotes: "{{ text }}"'
         )
         raise SpecError([Problem(self.file, node.start_mark.line + 1, dotted(path), message)])
 
@@ -265,7 +267,7 @@ class _Builder:
 
 
 def dotted(path: tuple[Any, ...]) -> str:
-    """A path as people write it: ``prompts.few-shot.shots.rows[2]``."""
+    """A path in dotted form: ``prompts.few-shot.shots.rows[2]``."""
     text = ""
     for step in path:
         text += f"[{step}]" if type(step) is int else f".{step}" if text else str(step)
@@ -273,21 +275,21 @@ def dotted(path: tuple[Any, ...]) -> str:
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
-    """What a YAML syntax error means and what to do about it."""
+    """A message for a YAML syntax error: the cause and the fix."""
     problem = error.problem or "syntax error"
     lines = text.splitlines()
     here = lines[line - 1] if 0 < line <= len(lines) else ""
     around = " ".join(lines[max(0, line - 2) : line])
     if "\t" in here[: len(here) - len(here.lstrip())] or "'\\t'" in problem or "tab" in problem:
-        advice = "indent with spaces; YAML allows no tabs there"
+        advice = "indent with spaces; YAML does not allow tabs"
     elif "expected a single document" in str(error):
-        advice = "keep one document per file: '---' starts a second one"
+        advice = "keep one document per file; '---' starts another"
     elif "undefined alias" in problem:
-        advice = "a text that begins with * needs quotes, or define the anchor first"
+        advice = "a text that begins with * needs quotes; or define the anchor first"
     elif "mapping values are not allowed" in problem:
-        advice = "a text that holds ': ' needs quotes; otherwise check the indentation"
+        advice = "a text that contains ': ' needs quotes; otherwise check the indentation"
     elif "escape" in problem:
-        advice = r"in double quotes a \ begins an escape; in single quotes it does not: '\d+'"
+        advice = r"a \ begins an escape in double quotes; use single quotes: '\d+'"
     elif re.search(r"[:\-]\s*\{\{", around):
         advice = 'a value that begins with {{ needs quotes: "{{ text }}"'
     elif "unexpected end of stream" in problem or "quoted scalar" in str(error.context):
@@ -303,16 +305,16 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
 
 
 def as_source(value: Mapping[str, Any], file: str = "<suite>") -> Source:
-    """A Source of a value that was never in a file; its own copy, DataFrames as lists of rows.
+    """A Source of a value that does not come from a file: a copy, with DataFrames as lists of rows.
 
-    Raises SpecError when a DataFrame has two columns of one name.
+    Raises SpecError if two columns of a DataFrame have the same name.
     """
     labels: dict[tuple[Any, ...], list[str]] = {}
     return Source(_copied(value, file, (), labels), file, labels=labels)
 
 
 def _copied(value: Any, file: str, path: tuple[Any, ...], labels: dict[Any, list[str]]) -> Any:
-    """The same in mappings and lists of its own; labels: takes those of rows, by their path."""
+    """A deep copy in plain mappings and lists; ``labels`` receives the index of DataFrames."""
     if isinstance(value, Mapping):
         return {key: _copied(item, file, (*path, key), labels) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Where rows come from: the suite itself, a file of the project, or the hub."""
+"""Sources of rows: the suite itself, a file of the project, or the hub."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from evalkit.spec.values import plain
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows as read, nothing made of them yet.
+    """Rows as read from a source.
 
-    fields: the rows. numbers: beside each, its line in the file (or its number). columns: of all
-    rows, those that the suite computes among them. digest: SHA-256 of the file or rows.
-    complaints: what is wrong with single rows; more can be added.
+    fields: the rows. numbers: the line of each in the file (or its number). columns: of all rows,
+    computed ones included. digest: SHA-256 of the file or rows. complaints: problems of single
+    rows; more can be added.
     """
 
     fields: list[dict[str, Any]]
@@ -38,7 +38,7 @@ class Rows:
 
 
 class _OfSuite(Complaints):
-    """What is wrong in rows that stand in the suite itself; a row's number counts from 0."""
+    """Problems of rows written in the suite itself; a row's number counts from 0."""
 
     def __init__(self, suite: Suite, path: tuple[Any, ...]) -> None:
         super().__init__(suite.source.file)
@@ -46,19 +46,19 @@ class _OfSuite(Complaints):
         self._labels = suite.source.labels.get(path, ())
 
     def place(self, number: int) -> tuple[int, str]:
-        """The line, and the path with the label of the row where that is another number."""
+        """The line, and the path with the label of the row if it differs from the number."""
         path = (*self._path, number)
         where = self._suite.source.where(*path)
         label = self._labels[number] if self._labels else str(number)
         return self._suite.line(*path), where if label == str(number) else f"{where} ({label})"
 
     def named(self, number: int) -> str:
-        """A row as a message speaks of it: ``data.rows[2]``."""
+        """The name of a row in a message: ``data.rows[2]``."""
         return self.place(number)[1]
 
 
 def rows_of_suite(suite: Suite, path: tuple[Any, ...], rows: Sequence[Mapping[str, Any]]) -> Rows:
-    """Rows written in the suite, at a path of it."""
+    """Rows written in the suite, at a path."""
     numbered = ((i, plain(row)) for i, row in enumerate(rows))
     return _gather(suite, Table(numbered), _OfSuite(suite, path))
 
@@ -66,7 +66,7 @@ def rows_of_suite(suite: Suite, path: tuple[Any, ...], rows: Sequence[Mapping[st
 def rows_of_file(suite: Suite, path: tuple[Any, ...], name: str) -> Rows:
     """Rows of a file named at a path of the suite.
 
-    Raises SpecError when it lies outside the project, is not there, or is broken as a whole.
+    Raises SpecError if the file is outside the project, does not exist, or is broken.
     """
     try:
         file = locate(name, suite.path.parent, suite.root, allow_outside=suite.allow_outside)
@@ -82,9 +82,9 @@ def rows_of_file(suite: Suite, path: tuple[Any, ...], name: str) -> Rows:
 
 
 def rows_of_hub(suite: Suite, path: tuple[Any, ...], data: DataSpec, split: str | None) -> Rows:
-    """Rows of a split of the suite's dataset on the hub, which a path of the suite asks for.
+    """Rows of a split of the suite's dataset on the hub, named at a path of the suite.
 
-    Raises SpecError when it cannot be loaded.
+    Raises SpecError if it cannot be loaded.
     """
     assert data.hf is not None
     complaints = Complaints(f"hf:{data.hf}", lined=False)
@@ -100,7 +100,7 @@ def _gather(
 ) -> Rows:
     """Read a table and compute the suite's own columns.
 
-    Raises SpecError, with the complaints so far, when the table breaks off.
+    Raises SpecError, with the complaints so far, if the table breaks off.
     """
     numbers = array("q")
     fields: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""JSON without what its readers pass over in silence: keys written twice, NaN and Infinity."""
+"""Strict JSON: duplicate keys, NaN and Infinity are errors."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
 
 
 class TwiceError(ValueError):
-    """An object has a key twice, so that one of the two values would be lost."""
+    """An object has a duplicate key, so one of its two values would be lost."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"'{key}' is written twice; keep one")
 
 
 class Twice(NamedTuple):
-    """A key that an object has twice, and the lines (from 1) in which it is written."""
+    """A duplicate key of an object, and the lines (from 1) where it is written."""
 
     key: str
     first: int
@@ -28,7 +28,7 @@ class Twice(NamedTuple):
 def strict_json(text: str) -> Any:
     """The value of a JSON text.
 
-    Raises JSONDecodeError, TwiceError, ValueError (a number that is none), RecursionError.
+    Raises JSONDecodeError, TwiceError, ValueError (NaN, Infinity), RecursionError.
     """
     return _DECODER.decode(text)
 

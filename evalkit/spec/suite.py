@@ -1,8 +1,8 @@
-"""What a suite is: frozen models with the names of the YAML keys.
+"""The model of a suite: frozen classes whose fields are the YAML keys.
 
-These say what one key may hold. Rules between keys (a classification needs labels) are in
-``evalkit.spec.rules``; names that other rooms define (metrics, gates) are checked
-through callbacks by ``evalkit.spec.load``.
+They validate single keys. Rules between keys (a classification needs labels) are in
+``evalkit.spec.rules``; ``evalkit.spec.load`` checks names that other packages define (metrics,
+gates) through callbacks.
 """
 
 from __future__ import annotations
@@ -48,23 +48,24 @@ from evalkit.spec.source import Source
 from evalkit.written.forms import form
 
 _WORDS = ("suite", "description", "licence", "tags", "gates", "max_errors")
-"""Keys that decide no score."""
+"""Keys that do not affect scores."""
 _PYTEST_MARKS = ("skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings")
 
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"\w[\w.+ -]*", value) or value != value.strip():
         raise ValueError(
-            f"'{value}' is no name: use letters, digits, spaces and . _ + - (tests are named by it)"
+            f"'{value}' is not a valid name: use letters, digits, spaces and . _ + - (tests are"
+            " named after it)"
         )
     return value
 
 
 def _tag(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z][\w.-]*", value) or value in ("and", "or", "not"):
-        raise ValueError(f"'{value}' is no tag: begin with a letter, then letters, digits, . _ -")
+        raise ValueError(f"'{value}' is not a valid tag: use a letter, then letters, digits, . _ -")
     if value in _PYTEST_MARKS:
-        raise ValueError(f"'{value}' means something else to pytest; choose another tag")
+        raise ValueError(f"'{value}' is a marker of pytest itself; choose another tag")
     return value
 
 
@@ -79,11 +80,11 @@ Name = Annotated[str, AfterValidator(_name)]
 
 
 def _labels(value: Any) -> Any:
-    """Labels as a mapping of each label to the ways it may be written."""
+    """Labels as a mapping of each label to its written forms."""
     if isinstance(value, (list, tuple)):
         twice = sorted({str(v) for v in value if list(value).count(v) > 1})
         if twice:
-            raise ValueError(f"named twice: {', '.join(twice)}")
+            raise ValueError(f"duplicate labels: {', '.join(twice)}; keep one")
         return {_word(label): (_word(label),) for label in value}
     if isinstance(value, Mapping):
         return {_word(k): _ways(k, v) for k, v in value.items()}
@@ -95,7 +96,7 @@ def _ways(label: Any, value: Any) -> tuple[str, ...]:
         return (_word(label),)
     ways = tuple(_word(v) for v in (value if isinstance(value, (list, tuple)) else [value]))
     if not ways:
-        raise ValueError(f"label '{label}' needs at least one way to be written")
+        raise ValueError(f"label '{label}' needs at least one written form")
     return ways
 
 
@@ -104,22 +105,22 @@ def _word(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (str, int, float)) and str(value).strip():
         return str(value)
-    raise ValueError(f"a label is a word, found {shown(value)}")
+    raise ValueError(f"a label must be a word or a number, found {shown(value)}")
 
 
 def _distinct(value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     if len(value) < 2:
-        raise ValueError("a choice needs at least two labels")
+        raise ValueError("at least two labels are needed")
     owner: dict[str, tuple[str, str]] = {}
     for label, ways in value.items():
         for way in ways:
             other, first = owner.setdefault(form(way), (label, way))
             if other != label and way.casefold() == first.casefold():
-                raise ValueError(f"'{way}' is written for both '{other}' and '{label}'")
+                raise ValueError(f"'{way}' is a written form of both '{other}' and '{label}'")
             if other != label:
                 raise ValueError(
-                    f"'{first}' ({other}) and '{way}' ({label}) cannot be told apart in an answer:"
-                    " case, width, spaces, dashes and underscores between words do not count"
+                    f"'{first}' ({other}) and '{way}' ({label}) are the same in an answer: case,"
+                    " width, and spaces, dashes and underscores between words are ignored"
                 )
     return value
 
@@ -128,7 +129,7 @@ def _prompts(value: Any) -> Any:
     if isinstance(value, Mapping) and value:
         return value
     if isinstance(value, str):
-        raise ValueError("expected prompts by name; a single prompt stands under 'prompt:'")
+        raise ValueError("expected prompts by name; write a single prompt under 'prompt:'")
     raise ValueError(f'expected prompts by name (plain: "…"), found {shown(value)}')
 
 
@@ -149,13 +150,13 @@ Metric = Annotated[MetricSpec, BeforeValidator(metric_from)]
 
 
 class Suite(Part):
-    """A suite, parsed. Keys are those of the file; every short form has become its long one."""
+    """A parsed suite. Keys are those of the file, with every short form expanded."""
 
     suite: Name = Field(default="suite", description="Name of the suite; default: the file's name.")
-    description: str = Field(default="", description="What it measures, for people.")
+    description: str = Field(default="", description="What the suite measures.")
     licence: str = Field(default="", description="Licence of the suite and its data.")
     task: Annotated[str, AfterValidator(_task)] = Field(
-        description="What the model predicts; decides the default metrics."
+        description="What the model predicts; determines the default metrics."
     )
     tags: Annotated[
         tuple[Annotated[str, AfterValidator(_tag)], ...], BeforeValidator(_one_or_many)
@@ -165,50 +166,50 @@ class Suite(Part):
         dict[str, tuple[str, ...]], BeforeValidator(_labels), AfterValidator(_distinct)
     ] = Field(
         default_factory=dict,
-        description="The labels, or each label with the ways it may be written (the first is the "
-        "continuation that `answer: choice` compares).",
+        description="The labels, or each label with its written forms (`answer: choice` compares "
+        "the first).",
     )
     prompts: Annotated[dict[Name, PromptSpec], BeforeValidator(_prompts)] = Field(
         description="Prompt variants by name."
     )
     answer: Answer = Field(
-        default=None,  # the validator below makes it the task's own
+        default=None,  # the validator below replaces it with the task's default
         validate_default=True,
-        description="How the prediction is taken from what the model returns.",
+        description="How the prediction is extracted from the response.",
     )
     generation: GenerationSpec = Field(
-        default_factory=GenerationSpec, description="How to generate."
+        default_factory=GenerationSpec, description="Generation settings."
     )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(_one_or_many)] = Field(
         default=(), description="Metrics; default: those of the task."
     )
     gates: Annotated[tuple[Gate, ...], BeforeValidator(_one_or_many)] = Field(
-        default=(), description="Rules that scores must meet; each is a test."
+        default=(), description="Rules that scores must satisfy; each is a test."
     )
     checks: Annotated[tuple[Check, ...], BeforeValidator(_one_or_many)] = Field(
-        default=(), description="Rules that every single response must meet; each sample is a test."
+        default=(), description="Rules that every response must satisfy; each sample is a test."
     )
     judges: Annotated[tuple[JudgeSpec, ...], BeforeValidator(_one_or_many)] = Field(
-        default=(), description="Rubrics that judges (other models) grade the answers by."
+        default=(), description="Rubrics by which judges (other models) grade the answers."
     )
     refusals: RefusalsSpec = Field(
-        default_factory=RefusalsSpec, description="Who tells a refusal from an answer (safety)."
+        default_factory=RefusalsSpec, description="What detects refusals (safety)."
     )
     sandbox: SandboxSpec = Field(
-        default_factory=SandboxSpec, description="What generated code may use (code)."
+        default_factory=SandboxSpec, description="Limits on generated code (code)."
     )
     repeats: Annotated[StrictInt, Field(ge=1)] = Field(
         default=1,
-        description="Ask each question so many times; its scores are averaged first.",
+        description="Responses per sample; the scores of a sample are averaged first.",
     )
     on_unparsed: Literal["wrong", "exclude"] = Field(
-        default="wrong", description="What a response without an answer counts as."
+        default="wrong", description="How a response without an answer counts."
     )
     max_errors: Annotated[StrictInt, Field(ge=0)] = Field(
-        default=0, description="With more errors than this, a cell fails its gates."
+        default=0, description="A cell with more errors than this fails its gates."
     )
     limit: Count | None = Field(
-        default=None, description="Take only so many samples, at random but always the same."
+        default=None, description="Maximum number of samples: a random subset, always the same."
     )
 
     _path: Path = PrivateAttr(default=Path("suite.eval.yaml"))
@@ -226,14 +227,14 @@ class Suite(Part):
         allow_outside: bool = False,
         pruned: frozenset[str] = frozenset(),
     ) -> Suite:
-        """The same suite, knowing where it comes from."""
+        """A copy of the suite that knows its source."""
         copy = self.model_copy()
         copy._source, copy._path, copy._root = source, path, root
         copy._allow_outside, copy._pruned = allow_outside, pruned
         return copy
 
     def with_metrics(self, metrics: Sequence[MetricSpec]) -> Suite:
-        """The same suite with other metrics; the key counts as pruned."""
+        """A copy of the suite with other metrics; the key counts as pruned."""
         copy = self.model_copy(update={"metrics": tuple(metrics)})
         copy._pruned = self._pruned | {"metrics"}
         return copy
@@ -241,7 +242,7 @@ class Suite(Part):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        """A suite with one unnamed prompt may say ``prompt:``."""
+        """Expand ``prompt:``, the short form of a single unnamed prompt."""
         if isinstance(value, Mapping) and "prompt" in value and "prompts" not in value:
             rest = {k: v for k, v in value.items() if k != "prompt"}
             return {**rest, "prompts": {"default": value["prompt"]}}
@@ -260,22 +261,22 @@ class Suite(Part):
 
     @property
     def kind(self) -> tasks.Task:
-        """The suite's task, with all that evalkit knows of it."""
+        """The suite's task."""
         return tasks.find(self.task)
 
     @property
     def path(self) -> Path:
-        """The suite's file (for a suite that came as a value: where it would be)."""
+        """The suite's file (for a suite passed as a value: the path it would have)."""
         return self._path
 
     @property
     def root(self) -> Path:
-        """The project's folder, which the suite's files may not leave."""
+        """The project's folder, which must contain the suite's files."""
         return self._root
 
     @property
     def allow_outside(self) -> bool:
-        """True when files outside the project may be read."""
+        """True if the suite may read files outside the project."""
         return self._allow_outside
 
     @property
@@ -285,7 +286,7 @@ class Suite(Part):
 
     @property
     def pruned(self) -> frozenset[str]:
-        """Top-level keys that lost something wrong so that the rest could be checked."""
+        """Top-level keys that lost an invalid part so that the rest could be checked."""
         return self._pruned
 
     @property
@@ -295,7 +296,7 @@ class Suite(Part):
 
     @property
     def sample_limit(self) -> int | None:
-        """How many samples the suite asks for: the smaller of ``limit`` and ``data.limit``."""
+        """The maximum number of samples: the smaller of ``limit`` and ``data.limit``."""
         given = [n for n in (self.limit, self.data.limit) if n is not None]
         return min(given) if given else None
 
@@ -304,23 +305,23 @@ class Suite(Part):
         return self._source.line(*path)
 
     def problem(self, path: tuple[Any, ...], message: str) -> Problem:
-        """Something wrong at a path of the suite, with its place in the file."""
+        """A Problem at a path of the suite, with its place in the file."""
         return self._source.problem(path, message)
 
     @property
     def declaration(self) -> dict[str, Any]:
-        """Every key in its long form, defaults included, as JSON values; without inline rows."""
+        """Every key in its long form, with defaults, as JSON values; without inline rows."""
         without: dict[str, Any] = {"data": {"rows"}, "prompts": {"__all__": {"shots": {"rows"}}}}
         return self.model_dump(mode="json", by_alias=True, exclude=without)
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything the suite declares, whatever its layout and comments."""
+        """SHA-256 of everything the suite declares; layout and comments do not matter."""
         return _digest(self.model_dump(mode="json", exclude_defaults=True, by_alias=True))
 
     @property
     def settings_hash(self) -> str:
-        """SHA-256 of what decides the scores besides the prompts and which samples there are."""
+        """SHA-256 of what affects scores, other than the prompts and the samples."""
         without: dict[str, Any] = dict.fromkeys((*_WORDS, "prompts", "limit"), True)
         without["data"] = {"rows", "limit", "input"}
         return _digest(
@@ -330,9 +331,9 @@ class Suite(Part):
 
 @lru_cache(maxsize=64)
 def suite_of(task: tasks.Task | None) -> type[Suite]:
-    """The model of a task's suites: with the keys that the task adds to ``data:``.
+    """The model of a task's suites, with the keys that the task adds to ``data:``.
 
-    None: with those of all tasks, for suites whose task is not known.
+    None: with the keys of all tasks, for suites whose task is unknown.
     """
     kinds = tasks.every() if task is None else (task,)
     columns = {column.key: (one, column) for one in kinds for column in one.columns}

@@ -1,4 +1,4 @@
-"""Jinja2 for prompts: sandboxed, strict about names, and the same text every time."""
+"""Jinja2 for prompts: sandboxed, strict about names, and deterministic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_TEXT = 10_000_000
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """No attribute of Python's insides, nothing random, and no text out of all proportion."""
+    """No access to Python's internals, no randomness, and no excessively long text."""
 
     intercepted_binops = frozenset(["*", "**"])
 
@@ -35,7 +35,7 @@ def _present(value: Any) -> Any:
     """A missing value must not reach a model as the word "None"."""
     if value is None:
         raise jinja2.TemplateRuntimeError(
-            "a value is null here; where it may be, write {{ column or '' }} or {% if column %}"
+            "a value is null; if it may be, write {{ column or '' }} or {% if column %}"
         )
     return value
 
@@ -55,7 +55,7 @@ _ENVIRONMENT = _environment()
 
 
 class BadTemplateError(Exception):
-    """A template that cannot be used: what is wrong, and in which of its lines (from 1)."""
+    """An invalid template: what is wrong, and in which of its lines (from 1)."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -65,17 +65,17 @@ class BadTemplateError(Exception):
 class Template:
     """One compiled template.
 
-    variables: the names it takes from outside, each with the first line it is used in.
+    variables: the names that it uses and does not define, each with the first line of its use.
     """
 
     def __init__(self, text: str) -> None:
-        """Raises BadTemplateError when the text is no template, or wants other files."""
+        """Raises BadTemplateError if the template is invalid or includes other files."""
         self.text = text
         try:
             tree = _ENVIRONMENT.parse(text)
             self._template = _ENVIRONMENT.from_string(text)
         except jinja2.TemplateSyntaxError as error:
-            message = f"is no valid template: {error.message}"
+            message = f"not a valid template: {error.message}"
             raise BadTemplateError(message, error.lineno) from error
         for kind in (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends):
             for node in tree.find_all(kind):
@@ -88,9 +88,9 @@ class Template:
         self._constant: str | None = None
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """The text with values filled in; values are never templates themselves.
+        """The text with values filled in; values are never treated as templates.
 
-        Raises BadTemplateError with the line when a name is missing or an expression fails.
+        Raises BadTemplateError with the line if a name is missing or an expression fails.
         """
         if self._constant is not None:
             return self._constant
@@ -104,22 +104,22 @@ class Template:
 
 
 class Expression:
-    """One compiled Jinja2 expression, such as ``choices.text[0]``: it has a value, not a text.
+    """One compiled Jinja2 expression, such as ``choices.text[0]``; its value may be of any type.
 
-    variables: the names it takes from outside.
+    variables: the names that it uses and does not define.
     """
 
     def __init__(self, text: str) -> None:
-        """Raises BadTemplateError when the text is no expression."""
+        """Raises BadTemplateError if the expression is invalid."""
         try:
             tree = _ENVIRONMENT.parse("{{ (" + text + ") }}")
             self._compiled = _ENVIRONMENT.compile_expression(text, undefined_to_none=False)
         except jinja2.TemplateSyntaxError as error:
-            raise BadTemplateError(f"is no valid expression: {error.message}", 1) from error
+            raise BadTemplateError(f"not a valid expression: {error.message}", 1) from error
         self.variables = meta.find_undeclared_variables(tree) - _ENVIRONMENT.globals.keys()
 
     def value(self, values: Mapping[str, Any]) -> Any:
-        """Its value with names filled in. Raises BadTemplateError when it has none."""
+        """Evaluate it. Raises BadTemplateError if that fails."""
         try:
             value = self._compiled(values)
             if isinstance(value, jinja2.Undefined):
@@ -131,7 +131,7 @@ class Expression:
 
 @functools.lru_cache(maxsize=1024)
 def compiled(text: str) -> Template:
-    """A template, compiled once however many suites use it."""
+    """A compiled template, cached across suites."""
     return Template(text)
 
 

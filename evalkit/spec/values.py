@@ -1,4 +1,4 @@
-"""Values of other libraries as those that YAML and JSON have; a DataFrame as a list of rows."""
+"""Converts values of other libraries to those of YAML and JSON; a DataFrame to a list of rows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from evalkit.errors import Problem, SpecError, repeated
 
 
 def is_frame(value: Any) -> bool:
-    """True for a DataFrame (told without importing pandas)."""
+    """True for a DataFrame (checked without importing pandas)."""
     return hasattr(value, "to_dict") and hasattr(value, "columns") and hasattr(value, "index")
 
 
 def rows_of_frame(frame: Any, file: str, where: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """The rows of a DataFrame as YAML has them, and the labels of its index.
+    """The rows of a DataFrame as plain values, and the labels of its index.
 
-    file, where: what a problem names. Raises SpecError when two columns have one name.
+    file, where: the place of a problem. Raises SpecError if two columns have the same name.
     """
     names = [str(name) for name in frame.columns]
     if twice := repeated(names):
@@ -35,7 +35,7 @@ def _cell(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Any value as a JSON value; not-a-number is how tables say that one is missing."""
+    """Any value as a JSON value; NaN, which marks missing values in tables, becomes None."""
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):

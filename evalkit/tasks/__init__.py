@@ -1,10 +1,9 @@
-"""Tasks: what a model is asked to predict, and all that follows from it.
+"""Tasks: what a model predicts, and everything that depends on it.
 
-A task is one module of this package: its constant ``TASK`` says which columns of the data it
-needs, how the answer is found in a response, what makes it right, which metrics fit, and which
-models with a task head can take part. Other packages add tasks through the entry point group
-``evalkit.tasks``: an entry ``name = module`` (whose ``TASK`` is meant) or ``name = module:object``.
-See docs/howto/own-task.md.
+A task is one module of this package. Its constant ``TASK`` declares the columns it needs, how the
+answer is extracted from a response, when it is correct, which metrics apply, and which task heads
+are supported. Other packages add tasks through the entry point group ``evalkit.tasks``: an entry
+``name = module`` (which defines ``TASK``) or ``name = module:object``. See docs/howto/own-task.md.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ __all__ = [
 
 GROUP = "evalkit.tasks"
 PLAINEST = "generation"
-"""The task that asks nothing of a suite: it stands in for one that is missing."""
+"""The task without requirements, used in place of a missing one."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -43,8 +42,7 @@ def names() -> tuple[str, ...]:
 def find(name: str) -> Task:
     """The task of this name.
 
-    Raises UsageError for a name that no task has, and for a task of another package that cannot be
-    loaded.
+    Raises UsageError for an unknown name, and for a task of another package that cannot be loaded.
     """
     if _NAME.fullmatch(name):
         module = f"{__name__}.{name.replace('-', '_')}"
@@ -84,5 +82,5 @@ def _load(point: EntryPoint) -> Task:
     if not isinstance(task, Task):
         raise UsageError(f"{where} is not a Task; see docs/howto/own-task.md")
     if task.name != point.name:
-        raise UsageError(f"{where} calls itself '{task.name}'; give both the same name")
+        raise UsageError(f"{where} has the name '{task.name}'; give both the same name")
     return task

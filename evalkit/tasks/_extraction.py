@@ -20,10 +20,9 @@ def piece(
     choices: Sequence[str] | None = None,
     method: str = "",
 ) -> Extracted:
-    """What ``answer:`` cuts out of a text.
+    """The piece of a text that ``answer:`` extracts.
 
-    labels, choices: what the piece must be one of, where the task has either. method: in place of
-    the suite's own.
+    labels, choices: if given, the piece must be one of them. method: overrides the suite's method.
     """
     answer = suite.answer
     return take(
@@ -40,6 +39,6 @@ def piece(
 
 
 def text_in(fields: Mapping[str, Any], column: str | None) -> str:
-    """The text in a column of a row; "" where there is none."""
+    """The text in a column of a row; "" if there is none."""
     value = fields.get(column) if column else None
     return "" if value is None else str(value)

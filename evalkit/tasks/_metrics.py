@@ -8,5 +8,5 @@ ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 TRANSLATED = ("bleu", "chrf", "ter", "meteor")
 MEANING = ("bertscore", "bertscore_precision", "bertscore_recall", "embedding_similarity")
 READ = ("perplexity", "bits_per_byte")
-"""Of answers, these need another model that reads them."""
+"""For answers, these need a reference model that reads them."""
 VARIETY = ("distinct_1", "distinct_2")

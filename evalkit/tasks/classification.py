@@ -1,4 +1,4 @@
-"""One of the suite's labels for each text."""
+"""Classification: one of the suite's labels for each text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _label(suite: Suite, sample: Sample, request: Request, response: Response) -
 
 
 def _from_head(suite: Suite, request: Request, response: Response) -> Extracted:
-    """The label that a head finds likeliest."""
+    """The most likely label of a head."""
     from evalkit.answers.labels import match
 
     how = str(response.details.get("how", ""))

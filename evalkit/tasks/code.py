@@ -1,4 +1,4 @@
-"""Programs that must pass their tests."""
+"""Code generation: programs that must pass their tests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run_tests(
 ) -> None:
     """Run every answer of the samples with its tests, and record the outcome as its ``tests``.
 
-    mode: ``sandbox`` or ``unsafe``. progress: is called with how many are done, of how many.
+    mode: ``sandbox`` or ``unsafe``. progress: called with the numbers of finished and of all runs.
     """
     from evalkit.sandbox import Limits, run_all
 
@@ -66,7 +66,7 @@ def run_tests(
 def program(suite: Suite, fields: Mapping[str, Any], code: str) -> Program:
     """An answer with the tests of its sample, as the suite's ``data:`` names them.
 
-    Tests that define ``check(candidate)`` are called with the entry point, as HumanEval's are.
+    Tests that define ``check(candidate)`` are called with the entry point, as in HumanEval.
     """
     from evalkit.answers.code import assembled
     from evalkit.sandbox import Program
@@ -88,8 +88,8 @@ TASK = Task(
         Column(
             "tests", "the column with the code that tests an answer", required=True, lists="quoted"
         ),
-        Column("entry_point", "the column with the name of the function that is asked for"),
-        Column("prefix", "the column with code that comes before the answer"),
+        Column("entry_point", "the column with the name of the requested function"),
+        Column("prefix", "the column with the code that precedes the answer"),
     ),
     sections=("sandbox",),
     extract=_code,

@@ -1,4 +1,4 @@
-"""Questions whose answer is a span of a given context, or that have no answer there."""
+"""Extractive question answering: the answer is a span of a context, or there is none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalkit.spec.suite import Suite
 
 NO_ANSWER = ("unanswerable", "not answerable", "no answer")
-"""What says that the context has no answer; an empty response does, too."""
+"""Predictions that mean that the context has no answer; so does an empty response."""
 _READ = ("question", "context")
 _NO_WORDS = re.compile(r"[^\w\s]|_|\b(?:a|an|the)\b")
 

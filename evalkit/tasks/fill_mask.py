@@ -1,4 +1,4 @@
-"""The word that belongs where a text has a mask."""
+"""Masked language modelling: the word behind the mask in a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Free text: there may be references, or only checks and judges."""
+"""Free text, with references or only with checks and judges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How likely a model finds a text: nothing is written."""
+"""Language modelling: the likelihood of a text; nothing is generated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _rules(suite: Suite) -> Iterator[Finding]:
         if prompt.text is None:
             yield (
                 ("prompts", name),
-                "the likelihood is that of a raw text, not of a chat: write it under 'text:'",
+                "the task scores raw text, not a chat: write the prompt under 'text:'",
             )
 
 

@@ -1,4 +1,4 @@
-"""Problems whose final answer is a number or a formula, at the end of a solution."""
+"""Mathematics: the final answer of a solution is a number or a formula."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _final(suite: Suite, sample: Sample, request: Request, response: Response) -> Extracted:
-    """The final answer in a solution, or in the piece of it that ``answer:`` names."""
+    """The final answer in a solution, or in the piece of it that ``answer:`` extracts."""
     from evalkit.answers.mathematics import final_answer
 
     found = piece(suite, response.text)

@@ -1,4 +1,4 @@
-"""One of the choices that come with each question."""
+"""Multiple choice: one of the choices of each question."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TASK = Task(
     columns=(
         Column(
             "choices",
-            "a column that holds a list of choices, or one column per choice",
+            "a column with a list of choices, or one column per choice",
             required=True,
             several=True,
             lists="bracketed",

@@ -1,4 +1,4 @@
-"""Questions with a short answer in the model's own words."""
+"""Question answering: a short answer in the model's own words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summaries, compared with reference summaries, with their source, or both."""
+"""Summarisation: summaries compared with references, with their source, or both."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def _rules(suite: Suite) -> Iterator[Finding]:
     if not suite.data.target and not suite.data.source:
         yield (
             ("data", "target"),
-            "a summarisation needs 'target:' (the reference summaries), 'source:' (the text to"
-            " summarise) or both",
+            "the task summarisation needs 'target:' (the reference summaries), 'source:' (the text"
+            " to summarise) or both",
         )
 
 

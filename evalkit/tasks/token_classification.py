@@ -1,4 +1,4 @@
-"""Entities in a text: a tag for each of its tokens."""
+"""Token classification: entities in a text, as a tag for each token."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _read(suite: Suite, row: Mapping[str, Any]) -> tuple[str, ...]:
     cell = row[column]
     tokens = tagging.tokens_of(cell)
     if not tokens:
-        raise ValueError(f"column '{column}' holds neither a text nor a list of tokens")
+        raise ValueError(f"column '{column}' is neither a text nor a list of tokens")
     text = cell if isinstance(cell, str) else " ".join(tokens)
     tags = tagging.tags_of(row[data.target[0]], tokens, text)
     for entity in tagging.entities(tags):
@@ -65,7 +65,7 @@ def _from_head(suite: Suite, request: Request, response: Response) -> Extracted:
 
 
 def _all_found(sample: SampleRecord, answer: Answer) -> bool:
-    """Whether all entities of a sample, and no others, were found."""
+    """Whether exactly the entities of a sample were found."""
     if answer.prediction is None:
         return False
     predicted, expected = tagging.split(answer.prediction), tagging.split(sample.targets[0])

@@ -1,4 +1,4 @@
-"""Translation into another language, compared with one or several references."""
+"""Translation, compared with one or several references."""
 
 from __future__ import annotations
 

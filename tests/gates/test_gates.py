@@ -80,7 +80,7 @@ def test_long_form() -> None:
         ({"metric": "f1"}, "needs 'min:'"),
         ({"min": 0.5}, "needs 'metric:'"),
         ({"metric": "f1", "min": "0.5"}, "'min' must be a number"),
-        ({"metric": "f1", "min": 0.5, "confidence": 95}, "between 0.5 and 1"),
+        ({"metric": "f1", "min": 0.5, "confidence": 95}, "at least 0.5 and below 1"),
         (0.8, "expected a rule"),
     ],
 )
@@ -133,7 +133,9 @@ def test_verdict_on_the_interval(successes: int, n: int, threshold: float, verdi
     gate = parse({"metric": "accuracy", "min": threshold, "confidence": 0.95})
     record = decide(gate, score("accuracy", successes, n))
     assert record.verdict == verdict
-    assert ("samples decide it with 80 % chance" in record.reason) == (verdict == "inconclusive")
+    assert ("samples decide it with 80 % probability" in record.reason) == (
+        verdict == "inconclusive"
+    )
 
 
 def advised(reason: str) -> int:
@@ -177,7 +179,9 @@ def test_no_advice_where_no_number_decides() -> None:
     even = decide(parse("accuracy >= 0.8 at 95%"), score("accuracy", 80, 100))
     assert even.reason.endswith("the score equals the threshold; more samples will not decide it")
     equal = decide(parse("accuracy == 0.8 at 95%"), score("accuracy", 85, 100))
-    assert equal.reason.endswith("no number of samples shows that a score equals a value")
+    assert equal.reason.endswith(
+        "an interval cannot show that a score equals a value; more samples will not decide it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,7 +264,7 @@ def test_confidence_and_references_in_both_forms() -> None:
     assert short.rule == "accuracy >= baseline - 0.02 at 95%"
     rises = parse({"metric": "log_loss", "max_drop": 0.1})
     assert rises.terms == (Term("log_loss", "<=", Reference(0.1, "baseline")),)
-    with pytest.raises(GateSyntaxError, match=r"between 0\.5 and 1"):
+    with pytest.raises(GateSyntaxError, match=r"at least 0\.5 and below 1"):
         parse("accuracy >= 0.8 at 95")
 
 

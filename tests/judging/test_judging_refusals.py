@@ -203,7 +203,7 @@ def test_what_is_wrong_is_told_with_its_line(
 
 
 def test_refusals_are_for_safety_suites(project: Path) -> None:
-    with pytest.raises(SpecError, match="'refusals' is for the task safety"):
+    with pytest.raises(SpecError, match="'refusals' is only for the task safety"):
         evaluate({**SUITE, "task": "qa", "data": {"rows": ROWS, "target": "do"},
                   "refusals": "rules"}, ["model"], root=project)  # fmt: skip
 

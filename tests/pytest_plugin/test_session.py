@@ -411,7 +411,7 @@ def test_files_outside_the_project_are_read_only_on_request(project: pytest.Pyte
     )
     refused = project.runpytest_inprocess("suites")
     assert refused.ret == 2
-    refused.stdout.fnmatch_lines(["*lies outside the project*--eval-allow-outside*"])
+    refused.stdout.fnmatch_lines(["*is outside the project*--eval-allow-outside*"])
     project.runpytest_inprocess("suites", "--eval-allow-outside").assert_outcomes(passed=1)
 
 

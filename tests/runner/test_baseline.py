@@ -71,7 +71,7 @@ def test_non_inferiority_is_judged_by_the_paired_difference(
     assert gate.verdict == "fail", gate.reason
     (gate,) = run(wrong_on(*range(46)), gated, baseline=baseline).record.cells[0].gates
     assert gate.verdict == "inconclusive", gate.reason
-    assert "samples decide it with 80 % chance" in gate.reason
+    assert "samples decide it with 80 % probability" in gate.reason
 
 
 def test_the_numbers_of_a_paired_gate(run: Callable[..., Run]) -> None:

@@ -137,9 +137,9 @@ def test_a_question_without_an_answer(write: Write) -> None:
             "d.csv",
             "q,a\n1,1\n2,2,3\n4\n",
             [
-                "d.csv:3: has 3 fields, the first line names 2 columns; a text that holds the "
-                "separator needs double quotes around it",
-                "d.csv:4: has 1 fields, the first line names 2 columns",
+                "d.csv:3: 3 fields, but the first line names 2 columns; a text that contains the "
+                "separator needs double quotes",
+                "d.csv:4: 1 field, but the first line names 2 columns",
             ],
         ),
         ("d.csv", 'q,a\n1,1\n"open,2\n3,3\n', ['d.csv:3: a quote (") opened here is never closed']),
@@ -148,19 +148,19 @@ def test_a_question_without_an_answer(write: Write) -> None:
             'q,a\n"two\nlines",1\n"bad" x,2\n',
             ['d.csv:4: text follows a closing quote; write a quote inside a text twice ("")'],
         ),
-        ("d.csv", "q;a\n1;2\n", ["d.csv:1: its columns seem to be separated by semicolons: save"]),
-        ("d.csv", "q\ta\n1\t2\n", ["d.csv:1: its columns seem to be separated by tabs: name it"]),
-        ("d.tsv", "q,a\n1,2\n", ["d.tsv:1: its columns seem to be separated by commas: name it"]),
+        ("d.csv", "q;a\n1;2\n", ["d.csv:1: the columns seem to be separated by semicolons: save"]),
+        ("d.csv", "q\ta\n1\t2\n", ["d.csv:1: the columns seem to be separated by tabs: name it"]),
+        ("d.tsv", "q,a\n1,2\n", ["d.tsv:1: the columns seem to be separated by commas: name it"]),
         ("d.csv", "q,a,q\n1,2,3\n", ["d.csv:1: two columns are called 'q'; rename one"]),
         ("d.csv", "q,,a\n1,2,3\n", ["d.csv:1: column 2 has no name in the first line"]),
-        ("d.csv", "", ["d.csv:1: has no header"]),
-        ("d.csv", "q,a\n", ["<suite>: data.file: 'd.csv' holds no rows"]),
+        ("d.csv", "", ["d.csv:1: no header"]),
+        ("d.csv", "q,a\n", ["<suite>: data.file: 'd.csv' has no rows"]),
         ("d.csv", "q,a\n1,\n2,  \n", ["d.csv:2: the target is missing (column 'a')", "d.csv:3: "]),
         (
             "d.csv",
             "id,q,a\nx,1,1\ny,2,2\nx,3,3\n,4,4\n",
             [
-                "d.csv:4: the id 'x' is there already, in line 2; ids are unique",
+                "d.csv:4: the id 'x' is already used in line 2; ids must be unique",
                 "d.csv:5: the id is missing (column 'id')",
             ],
         ),
@@ -169,16 +169,16 @@ def test_a_question_without_an_answer(write: Write) -> None:
             '{"q": 1, "a": 1}\n{"q": 2,}\n\n[1]\n{"q": NaN, "a": 1}\n',
             [
                 "d.jsonl:2: is not JSON: ",
-                'd.jsonl:4: is no JSON object; one {"column": …} a line',
+                'd.jsonl:4: is not a JSON object; write {"column": …} on each line',
                 "d.jsonl:5: is not JSON: NaN is not JSON; use null",
             ],
         ),
-        ("d.jsonl", '{"q": 1, "a": {"x": 1}}', ["d.jsonl:1: the target ('a') is no text: {'x'"]),
-        ("d.json", '[{"q": 1, "a": 1}, 5]', ["d.json: row 2: is no JSON object"]),
+        ("d.jsonl", '{"q": 1, "a": {"x": 1}}', ["d.jsonl:1: the target ('a') is not a text: {'x'"]),
+        ("d.json", '[{"q": 1, "a": 1}, 5]', ["d.json: row 2: is not a JSON object"]),
         ("d.json", '[{"q": 1, "a": 1}, {"q": 2}]', ["d.json: row 2: the target is missing"]),
-        ("d.json", '{"q": 1}', ['d.json: must hold a list of rows, or {"data": [rows]}']),
+        ("d.json", '{"q": 1}', ['d.json: must contain a list of rows, or {"data": [rows]}']),
         ("d.json", "[\n{,\n]", ["d.json:2: is not JSON: "]),
-        ("d.json", '{"q": 1}\n{"q": 2}\n', ["d.json:2: is not JSON: Extra data (column 1); one o"]),
+        ("d.json", '{"q": 1}\n{"q": 2}\n', ["d.json:2: is not JSON: Extra data (column 1); if"]),
         (
             "d.jsonl",
             '{"q": 1, "a": 1}\n{"q": 2, "a": 1, "a": 2}\n{"q": {"x": 1, "x": 1}, "a": 3}\n'
@@ -186,7 +186,7 @@ def test_a_question_without_an_answer(write: Write) -> None:
             [
                 "d.jsonl:2: 'a' is written twice; keep one",
                 "d.jsonl:3: 'x' is written twice; keep one",
-                "d.jsonl:4: the target ('a') is no text: {'b': 'b'}",
+                "d.jsonl:4: the target ('a') is not a text: {'b': 'b'}",
             ],
         ),
         (
@@ -203,7 +203,7 @@ def test_a_question_without_an_answer(write: Write) -> None:
             '{"data": [{"q": 1, "a": 1}],\n "data": [{"q": 2, "a": 2}]}',
             ["d.json:2: 'data' is written twice, here and in line 1; keep one"],
         ),
-        ("d.xlsx", "PK", ["d.xlsx: unknown kind of file (.xlsx); use .csv, .tsv, .jsonl, .json,"]),
+        ("d.xlsx", "PK", ["d.xlsx: unknown file format (.xlsx); use .csv, .tsv, .jsonl, .json,"]),
     ],
 )
 def test_broken_files(write: Write, name: str, text: str, expected: list[str]) -> None:
@@ -219,7 +219,7 @@ def test_files_that_are_not_utf8(project: Path, name: str) -> None:
     lines = {"d.csv": "q,a\n1,caf\xe9\n", "d.jsonl": '{"q": 1, "a": 1}\n{"a": "\xe9"}\n'}
     text = lines.get(name, '[\n{"a": "\xe9"}]')
     (project / name).write_bytes(text.encode("latin-1"))
-    assert problems({"file": name}) == [f"{name}:2: is not UTF-8 text here; save the file as UTF-8"]
+    assert problems({"file": name}) == [f"{name}:2: this line is not UTF-8; save the file as UTF-8"]
 
 
 def test_at_most_ten_problems_of_a_kind(write: Write) -> None:
@@ -227,7 +227,7 @@ def test_at_most_ten_problems_of_a_kind(write: Write) -> None:
     found = problems({"file": "d.csv"})
     assert len(found) == 11
     assert found[9].endswith("(column 'a') (and 490 more of this kind)")
-    assert "has 3 fields" in found[10]
+    assert "3 fields" in found[10]
 
 
 def test_columns_that_are_not_there(write: Write) -> None:
@@ -258,9 +258,9 @@ def test_targets_must_be_labels() -> None:
     with pytest.raises(SpecError) as caught:
         classify(rows, ["good", "bad"])
     assert sorted(problem.message for problem in caught.value.problems) == [
-        "the target '?' is no label (labels: good, bad)",
-        "the target 'Bad' is no label; did you mean 'bad'? (labels: good, bad)",
-        "the target 'god' is no label, in 2 rows; did you mean 'good'? (labels: good, bad)",
+        "the target '?' is not a label (labels: good, bad)",
+        "the target 'Bad' is not a label; did you mean 'bad'? (labels: good, bad)",
+        "the target 'god' is not a label, in 2 rows; did you mean 'good'? (labels: good, bad)",
     ]
 
 
@@ -280,7 +280,7 @@ def test_a_classification_has_one_target() -> None:
 
 
 def test_safety_wants_refuse_or_comply() -> None:
-    with pytest.raises(SpecError, match=r"'refused' is no label; did you mean 'refuse'\?"):
+    with pytest.raises(SpecError, match=r"'refused' is not a label; did you mean 'refuse'\?"):
         read({"rows": [{"q": 1, "a": "refused"}]}, task="safety")
 
 
@@ -329,15 +329,18 @@ def test_one_reading_for_the_whole_data() -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({"c": COLOURS, "t": "gren"}, "'gren' is none of the choices; did you mean 'green'? (choi"),
-        ({"c": COLOURS, "t": 3}, "'3' is none of the choices; numbers count from 0"),
-        ({"c": COLOURS, "t": "D"}, "'D' is none of the choices"),
-        ({"c": COLOURS, "t": "B"}, "'B' is a letter, those of other rows are a number"),
-        ({"c": "red", "t": 0}, "the choices (column 'c') are no list"),
+        (
+            {"c": COLOURS, "t": "gren"},
+            "'gren' is not one of the choices; did you mean 'green'? (choi",
+        ),
+        ({"c": COLOURS, "t": 3}, "'3' is not one of the choices; numbers count from 0"),
+        ({"c": COLOURS, "t": "D"}, "'D' is not one of the choices"),
+        ({"c": COLOURS, "t": "B"}, "'B' is a letter, but other rows give a number"),
+        ({"c": "red", "t": 0}, "the choices (column 'c') are not a list"),
         ({"c": ["red"], "t": 0}, "has 1 choices; at least two are needed"),
         ({"c": [str(i) for i in range(703)], "t": 0}, "has 703 choices; at most 702"),
-        ({"c": ["red", "red"], "t": 0}, "the choice 'red' is there twice"),
-        ({"c": COLOURS, "t": ["red", 1]}, "'red' is a choice's text, those of other rows are a nu"),
+        ({"c": ["red", "red"], "t": 0}, "the choice 'red' appears twice"),
+        ({"c": COLOURS, "t": ["red", 1]}, "'red' is a choice's text, but other rows give a nu"),
     ],
 )
 def test_choices_that_do_not_fit(row: dict[str, Any], reason: str) -> None:
@@ -388,10 +391,10 @@ def test_a_project_keeps_its_suites_inside(project: Path, tmp_path: Path) -> Non
     (project / "link.csv").symlink_to(outside)
     for name in ("../secret.csv", str(outside), "link.csv", "x/../../secret.csv"):
         [message] = problems({"file": name})
-        assert "lies outside the project" in message
+        assert "is outside the project" in message
     suite = {"task": "qa", "data": {"file": "../secret.csv", "target": "a"}, "prompt": "{{ q }}"}
     assert len(load_data(load_suite(suite, allow_outside=True))) == 1
-    with pytest.raises(SpecError, match=r"there is no file 'd\.csv' in "):
+    with pytest.raises(SpecError, match=r"no such file 'd\.csv' in "):
         read({"file": "d.csv"}, root=tmp_path)
     assert len(read({"file": "secret.csv"}, root=tmp_path)) == 1
 
@@ -417,7 +420,7 @@ def test_a_file_that_cannot_be_read(write: Write, monkeypatch: pytest.MonkeyPatc
 def test_what_is_no_parquet_file(write: Write) -> None:
     pytest.importorskip("pyarrow")
     write("d.parquet", "PAR")
-    assert problems({"file": "d.parquet"})[0].startswith("d.parquet: is no parquet file: ")
+    assert problems({"file": "d.parquet"})[0].startswith("d.parquet: is not a parquet file: ")
 
 
 def test_parquet_without_pyarrow(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -537,7 +540,7 @@ BROKEN_ROWS = [
 def test_a_problem_of_a_row_in_a_dict_names_the_row() -> None:
     assert problems({"rows": BROKEN_ROWS}) == [
         "<suite>: data.rows[1]: the target is missing (column 'a')",
-        "<suite>: data.rows[2]: the id 'x' is there already, in data.rows[0]; ids are unique",
+        "<suite>: data.rows[2]: the id 'x' is already used in data.rows[0]; ids must be unique",
     ]
     many = problems({"rows": [{"q": i, "a": ""} for i in range(20)]})
     assert [line.split(":")[1] for line in many] == [f" data.rows[{i}]" for i in range(10)]
@@ -566,7 +569,8 @@ def test_a_problem_of_an_inline_row_names_its_line_and_the_row(write: Write) -> 
         load_checked("s.eval.yaml")
     assert [str(problem) for problem in caught.value.problems] == [
         "s.eval.yaml:6: data.rows[1]: the target is missing (column 'a')",
-        "s.eval.yaml:7: data.rows[2]: the id 'x' is there already, in data.rows[0]; ids are unique",
+        "s.eval.yaml:7: data.rows[2]: the id 'x' is already used in data.rows[0]; ids must be "
+        "unique",
         "s.eval.yaml:13: prompts.p.shots.rows[1]: the target is missing (column 'a')",
     ]
 
@@ -577,8 +581,8 @@ def test_a_problem_of_a_row_of_a_dataframe_names_its_index() -> None:
     frame.index = pandas.Index(["first", "second", "third"])
     assert problems({"rows": frame}) == [
         "<suite>: data.rows[1] (second): the target is missing (column 'a')",
-        "<suite>: data.rows[2] (third): the id 'x' is there already, in data.rows[0] (first); ids "
-        "are unique",
+        "<suite>: data.rows[2] (third): the id 'x' is already used in data.rows[0] (first); ids "
+        "must be unique",
     ]
     kept = pandas.DataFrame(BROKEN_ROWS).iloc[1:]
     assert problems({"rows": kept}) == [

@@ -87,8 +87,8 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path) -> None:
     data = {"rows": [ARC], "target": "question"}
     misspelt = problems({**data, "columns": {"x": "chioces.text"}})[0]
     assert "unknown column 'chioces'; did you mean 'choices'?" in misspelt
-    assert "is no valid expression" in problems({**data, "columns": {"x": "choices.("}})[0]
-    assert "is no valid expression" in problems({**data, "columns": {"x": "id }} {{ id"}})[0]
+    assert "not a valid expression" in problems({**data, "columns": {"x": "choices.("}})[0]
+    assert "not a valid expression" in problems({**data, "columns": {"x": "id }} {{ id"}})[0]
     (tmp_path / "rows.jsonl").write_text(
         "\n".join(json.dumps(row) for row in (ARC, {**ARC, "id": "Q2", "answerKey": "7"}))
     )

@@ -200,23 +200,23 @@ def test_wrong_values_do_not_hide_others_nor_cause_echoes(write: Write) -> None:
     assert lines(path) == [
         "film.eval.yaml:1: suite: expected a text, found the number 2026; put it in quotes",
         "film.eval.yaml:2: task: unknown task 'clasification'; did you mean 'classification'?",
-        "film.eval.yaml:3: tags[1]: 'skip' means something else to pytest; choose another tag",
-        "film.eval.yaml:3: tags[2]: 'two words' is no tag: begin with a letter, then letters, "
+        "film.eval.yaml:3: tags[1]: 'skip' is a marker of pytest itself; choose another tag",
+        "film.eval.yaml:3: tags[2]: 'two words' is not a valid tag: use a letter, then letters, "
         "digits, . _ -",
         "film.eval.yaml:7: data.limit: must be at least 1, found 0",
-        "film.eval.yaml:8: data.split: 'split' goes with 'hf:' only",
+        "film.eval.yaml:8: data.split: 'split' is only valid with 'hf:'",
         "film.eval.yaml:9: labels: expected a list of labels, found the text 'positive'",
         "film.eval.yaml:11: prompts.plain: unknown variable 'txt'; did you mean 'text'?",
         "film.eval.yaml:12: prompts.other.usr: unknown key 'usr'; did you mean 'user'?",
-        "film.eval.yaml:13: prompts.a/b: 'a/b' is no name: use letters, digits, spaces and "
-        ". _ + - (tests are named by it)",
-        "film.eval.yaml:14: answer: 'number' takes first or last, found the text 'middle'",
+        "film.eval.yaml:13: prompts.a/b: 'a/b' is not a valid name: use letters, digits, spaces "
+        "and . _ + - (tests are named after it)",
+        "film.eval.yaml:14: answer: 'number' must be first or last, found the text 'middle'",
         "film.eval.yaml:15: generation.temperature: expected a number, found the text 'hot'",
         "film.eval.yaml:15: generation.top_k: must be at least 1, found -1",
-        "film.eval.yaml:16: metrics[0]: expected a metric's name or one 'name: {settings}', "
+        "film.eval.yaml:16: metrics[0]: expected the name of a metric or 'name: {settings}', "
         "found the number 3",
-        "film.eval.yaml:17: checks[0]: 'max_words' takes a whole number from 0, found the text "
-        "'many'",
+        "film.eval.yaml:17: checks[0]: 'max_words' must be a whole number, 0 or more, found the "
+        "text 'many'",
         "film.eval.yaml:17: checks[1]: unknown check 'max_word'; did you mean 'max_words'?",
         "film.eval.yaml:18: on_unparsed: unknown value 'ignore'",
         "film.eval.yaml:19: max_errors: expected a whole number, found the number 1.5",
@@ -269,9 +269,12 @@ BASE: dict[str, Any] = {
         ({"task": "multiple-choice"}, "data.choices: the task multiple-choice needs 'choices:'"),
         (
             {"data": {**BASE["data"], "choices": "c"}},
-            "data.choices: 'choices' is for the task multiple-choice",
+            "data.choices: 'choices' is only for the task multiple-choice",
         ),
-        ({"answer": "choice"}, "answer: 'choice' needs labels or choices, which the task qa does"),
+        (
+            {"answer": "choice"},
+            "answer: 'choice' needs labels or choices, and the task qa has neither",
+        ),
         (
             {"task": "classification", "labels": ["y", "n"], "answer": {"choice": "letter"}},
             "answer: letters are for multiple choice",
@@ -279,28 +282,31 @@ BASE: dict[str, Any] = {
         ({"data": {"rows": BASE["data"]["rows"]}}, "data.target: the task qa needs 'target:'"),
         (
             {"task": "summarisation", "data": {"rows": BASE["data"]["rows"]}},
-            "data.target: a summarisation needs 'target:'",
+            "data.target: the task summarisation needs 'target:'",
         ),
-        ({"data": {"target": "a"}}, "data: says not where the samples are"),
-        ({"data": {"rows": [], "file": "x"}}, "data: takes one of file and rows, not both"),
-        ({"data": {"rows": [], "target": "a"}}, "data.rows: holds no rows"),
+        ({"data": {"target": "a"}}, "data: no data source: add 'file:', 'rows:' or 'hf:'"),
+        ({"data": {"rows": [], "file": "x"}}, "data: file, rows exclude each other; keep one"),
+        ({"data": {"rows": [], "target": "a"}}, "data.rows: is empty"),
         ({"data": {"rows": [3], "target": "a"}}, "data.rows[0]: expected a mapping, found the num"),
         ({"data": 5}, "data: expected a mapping, found the number 5"),
-        ({"prompts": "{{ q }}"}, "prompts: expected prompts by name; a single prompt stands under"),
+        ({"prompts": "{{ q }}"}, "prompts: expected prompts by name; write a single prompt under"),
         ({"prompts": {}}, "prompts: expected prompts by name"),
         ({"prompts": {"p": None}}, "prompts.p: is empty; write the text of the message"),
         ({"prompts": {"p": " "}}, "prompts.p.user: must not be empty"),
-        ({"prompts": {"p": {}}}, "prompts.p: asks nothing: add 'user:', 'messages:' or 'text:'"),
-        ({"prompts": {"p": {"user": "a", "text": "b"}}}, "takes one of user and text, not both"),
-        ({"prompts": {"p": {"system": "a", "text": "b"}}}, "'system' goes with 'user', not with"),
-        ({"prompts": {"p": {"messages": []}}}, "the last of 'messages' must be the user's"),
+        ({"prompts": {"p": {}}}, "prompts.p: no prompt: add 'user:', 'messages:' or 'text:'"),
+        ({"prompts": {"p": {"user": "a", "text": "b"}}}, "user, text exclude each other; keep one"),
+        (
+            {"prompts": {"p": {"system": "a", "text": "b"}}},
+            "'system' is only valid with 'user', not with",
+        ),
+        ({"prompts": {"p": {"messages": []}}}, "the last message of 'messages' must be the user's"),
         (
             {"prompts": {"p": {"messages": [{"role": "usr", "content": "a"}]}}},
             "prompts.p.messages[0].role: unknown value 'usr'; did you mean 'user'?",
         ),
         (
             {"prompts": {"p": {"messages": [{"role": "user"}]}}},
-            "the key 'content' is missing: A template.",
+            "the key 'content' is missing: Template of the message.",
         ),
         ({"prompt": "x"}, "prompt: write either 'prompt' or 'prompts', not both"),
         (
@@ -309,36 +315,37 @@ BASE: dict[str, Any] = {
         ),
         (
             {"data": {**BASE["data"], "metrics": []}},
-            "unknown key 'metrics' here; 'metrics' stands at the top of the file, not under 'data'",
+            "unknown key 'metrics' here; 'metrics' belongs at the top of the file, not under "
+            "'data'",
         ),
         ({"gates": [3]}, "gates[0]: expected a rule such as 'accuracy >= 0.8', found the number 3"),
         ({"metrics": ["accuracy", "accuracy"]}, "metrics[1]: 'accuracy' is listed twice"),
         (
             {"task": "classification", "labels": ["y", "y"]},
-            "labels: named twice: y",
+            "labels: duplicate labels: y; keep one",
         ),
-        ({"task": "classification", "labels": ["y"]}, "labels: a choice needs at least two labels"),
+        ({"task": "classification", "labels": ["y"]}, "labels: at least two labels are needed"),
         (
             {"task": "classification", "labels": {"y": ["yes", "Ja"], "n": ["no", "ja"]}},
-            "labels: 'ja' is written for both 'y' and 'n'",
+            "labels: 'ja' is a written form of both 'y' and 'n'",
         ),
         (
             {"task": "classification", "labels": ["A-B", "A B"]},
-            "labels: 'A-B' (A-B) and 'A B' (A B) cannot be told apart in an answer",
+            "labels: 'A-B' (A-B) and 'A B' (A B) are the same in an answer",
         ),
         (
             {"task": "classification", "labels": {"mail": "e_mail", "other": ["x", "E–mail"]}},
-            "labels: 'e_mail' (mail) and 'E–mail' (other) cannot be told apart in an answer",
+            "labels: 'e_mail' (mail) and 'E–mail' (other) are the same in an answer",
         ),
         (
             {"task": "classification", "labels": ["1", "１"]},
-            "labels: '1' (1) and '１' (１) cannot be told apart in an answer",
+            "labels: '1' (1) and '１' (１) are the same in an answer",
         ),
         (
             {"task": "classification", "labels": {"y": [], "n": "no"}},
-            "labels: label 'y' needs at least one way to be written",
+            "labels: label 'y' needs at least one written form",
         ),
-        ({"tags": ["not"]}, "'not' is no tag"),
+        ({"tags": ["not"]}, "'not' is not a valid tag"),
     ],
 )
 def test_what_a_suite_may_not_say(change: dict[str, Any], expected: str) -> None:
@@ -529,11 +536,11 @@ def test_whatever_is_written_ends_in_a_suite_or_in_problems(
         assert all(messages)
 
 
-def test_a_file_whose_name_is_no_name_is_told_so(write: Write) -> None:
+def test_an_invalid_name_from_the_file_is_explained(write: Write) -> None:
     body = "task: generation\ndata: {rows: [{q: a}]}\nprompt: '{{ q }}'\n"
     assert lines(write("a(1).eval.yaml", body)) == [
-        "a(1).eval.yaml:1: 'a(1)' is no name: use letters, digits, spaces and . _ + - (tests"
-        " are named by it); it comes from the file's name: rename the file, or write 'suite: NAME'"
-        " in it"
+        "a(1).eval.yaml:1: 'a(1)' is not a valid name: use letters, digits, spaces and . _ + -"
+        " (tests are named after it); it comes from the file's name: rename the file, or write"
+        " 'suite: NAME' in it"
     ]
     assert load_checked(write("b(1).eval.yaml", "suite: b\n" + body)).suite.suite == "b"

@@ -45,7 +45,7 @@ def test_a_pair_has_two_samples() -> None:
 
 
 def test_what_does_not_go_with_pairs_is_told() -> None:
-    with pytest.raises(SpecError, match="asked several times"):
+    with pytest.raises(SpecError, match="asks for several"):
         load_suite(suite("a", "a", repeats=2))
     with pytest.raises(SpecError, match="unknown column 'pairs'; did you mean 'pair'"):
         load_data(load_suite(suite("a", "a", data={"pair": "pairs"})))

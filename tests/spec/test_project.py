@@ -111,7 +111,7 @@ def test_everything_wrong_at_once(write: Write) -> None:
         "evalkit.yaml:12: models.g.headers.Authorization",
     ]
     assert "did you mean 'models'?" in found[0]
-    assert "needs 'backend:'" in found[3]
+    assert "no backend: add 'backend:'" in found[3]
     assert found[7].endswith("e.g. api_key_env: OPENAI_API_KEY")
     assert not any("sk-abc" in message or "abcdefghijk" in message for message in found)
 
@@ -172,12 +172,12 @@ def test_a_relative_path_starts_where_the_command_does(project: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("smollm", "'smollm' is no model: declare it in evalkit.yaml, or write backend:name"),
-        ("transformers:", "is no model"),
-        ("http://localhost:8000", "a server is openai:NAME?base_url=http://localhost:8000"),
-        (r"C:\models\x", r"a folder is transformers:C:\models\x"),
-        ("./models:x", "names no backend"),
-        ("a:b?c", "'c' in 'a:b?c' is no option; write key=value"),
+        ("smollm", "unknown model 'smollm': declare it in evalkit.yaml, or write backend:name"),
+        ("transformers:", "unknown model"),
+        ("http://localhost:8000", "for a server, write openai:NAME?base_url=http://localhost:8000"),
+        (r"C:\models\x", r"for a folder, write transformers:C:\models\x"),
+        ("./models:x", "no backend in"),
+        ("a:b?c", "'c' in 'a:b?c' is not an option; write key=value"),
         ("a:b?c=1&c=2", "'c' is given twice"),
         ("a:b?c=1&c.d=2", "'c' already has the value 1"),
         ("a:b?model=c", "'model' is given twice"),

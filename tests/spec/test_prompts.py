@@ -150,8 +150,8 @@ def test_a_value_missing_in_one_sample_names_it(write: Write) -> None:
 @pytest.mark.parametrize(
     ("template", "expected"),
     [
-        ("{{ text", "is no valid template: unexpected end of template"),
-        ("{% if text %}", "is no valid template"),
+        ("{{ text", "not a valid template: unexpected end of template"),
+        ("{% if text %}", "not a valid template"),
         ("{{ text | shout }}", "No filter named 'shout'"),
         ("{% include '/etc/passwd' %}", "a template cannot include other files"),
         ("{% import 'x' as y %}", "a template cannot include other files"),
@@ -340,22 +340,25 @@ def test_the_same_explicit_id_is_the_same_sample(write: Write) -> None:
 @pytest.mark.parametrize(
     ("shots", "expected"),
     [
-        ({"rows": SHOT_ROWS[:2], "count": 3}, "'count: 3' asks for more than the 2 rows"),
-        ({"from": "data", "count": 7}, "asks for 7 examples, there are 6"),
+        ({"rows": SHOT_ROWS[:2], "count": 3}, "'count: 3' is more than the 2 rows"),
+        ({"from": "data", "count": 7}, "asks for 7 examples, but there are only 6"),
         ({"from": "data", "count": 6}, "is itself one of the 6 examples"),
         ({"rows": [ROWS[3]]}, "sample '4' is itself one of the 1 examples"),
         ({"rows": [{"txt": 1, "label": "good"}]}, "unknown column 'text'; did you mean 'txt'?"),
-        ({"rows": [{"text": 1, "label": "fine"}]}, "the target 'fine' is no label"),
+        ({"rows": [{"text": 1, "label": "fine"}]}, "the target 'fine' is not a label"),
         ({"rows": [{"text": 1}]}, "unknown column 'label' (known: text)"),
         ({"rows": [{"text": 1, "label": ""}]}, "the target is missing"),
-        ({"file": "none.csv", "count": 1}, "there is no file 'none.csv'"),
-        ({"file": "none.csv"}, "say not how many examples: add 'count: 5'"),
-        ({"rows": SHOT_ROWS, "file": "x.csv"}, "take one of file and rows, not both"),
-        ({"rows": []}, "hold no rows"),
-        ({"count": 3}, "say not where the examples are"),
-        ({"split": "dev", "count": 1}, "'split' is one of the suite's 'hf:' dataset"),
-        ({"rows": SHOT_ROWS[:3], "balanced": True}, "there is no example of the label 'bad'"),
-        ({"rows": SHOT_ROWS, "count": 1, "balanced": True}, "balanced needs one for each of the 2"),
+        ({"file": "none.csv", "count": 1}, "no such file 'none.csv'"),
+        ({"file": "none.csv"}, "no number of examples: add 'count:', e.g. 'count: 5'"),
+        ({"rows": SHOT_ROWS, "file": "x.csv"}, "file, rows exclude each other; keep one"),
+        ({"rows": []}, "'rows' is empty"),
+        ({"count": 3}, "no source of examples"),
+        ({"split": "dev", "count": 1}, "'split' needs a suite with an 'hf:' dataset"),
+        ({"rows": SHOT_ROWS[:3], "balanced": True}, "no example has the label 'bad'"),
+        (
+            {"rows": SHOT_ROWS, "count": 1, "balanced": True},
+            "'balanced' needs at least one example for each of the 2",
+        ),
         ({"rows": SHOT_ROWS, "assistant": "{{ answer }}"}, "unknown variable 'answer'"),
     ],
 )
@@ -400,12 +403,11 @@ def test_matched_shots_of_the_data_never_hold_the_sample_itself() -> None:
     [
         (
             {"rows": SUBJECTS[:3]},
-            "prompts.p.shots.match: there is no example with subject 'law', which 2 of the samples"
-            " have",
+            "prompts.p.shots.match: no example has subject 'law', but 2 of the samples do",
         ),
         (
             {"rows": SUBJECTS[:4], "count": 2},
-            "shots.count: asks for 2 examples, there is 1 with subject 'law'",
+            "shots.count: asks for 2 examples, but there is only 1 with subject 'law'",
         ),
         ({"rows": SUBJECTS, "match": "subjct"}, "unknown column 'subjct'; did you mean 'subject'?"),
         ({"rows": [{"q": "x", "a": "y"}]}, "unknown column 'subject' (known: q, a)"),
@@ -449,7 +451,9 @@ def test_shots_of_another_split(monkeypatch: pytest.MonkeyPatch) -> None:
         ["dev7"],
     ]
     (doubt,) = found.doubts
-    assert str(doubt).startswith("<suite>: prompts.p.shots: 1 sample gets fewer examples than")
+    assert str(doubt).startswith(
+        "<suite>: prompts.p.shots: 1 sample is itself an example and gets fewer examples than"
+    )
     assert "(first: '1')" in doubt.message
 
 
@@ -473,7 +477,7 @@ def test_a_preamble_stands_once_before_the_shots_of_a_raw_text() -> None:
     assert [shown.index(f"[{part}]") for part in ("preamble", "shots", "text")] == sorted(
         shown.index(f"[{part}]") for part in ("preamble", "shots", "text")
     )
-    with pytest.raises(SpecError, match="'preamble' goes with 'text', not with 'user'"):
+    with pytest.raises(SpecError, match="'preamble' is only valid with 'text', not with 'user'"):
         load_checked({**suite, "prompts": {"p": {"preamble": "x", "user": "{{ q }}"}}})
 
 
@@ -533,11 +537,15 @@ TAKEN = "is itself one of the 2 examples"
 @pytest.mark.parametrize(
     ("rows", "shots", "expected"),
     [
-        ([A], {"from": "data", "count": 2}, "asks for 2 examples, there is 1"),
+        ([A], {"from": "data", "count": 2}, "asks for 2 examples, but there is only 1"),
         ([A, B, A_AGAIN], {"from": "data", "count": 2}, TAKEN),
-        ([A, A_AGAIN, A], {"from": "data", "count": 2}, "there is 1 without repetitions (3 with"),
+        (
+            [A, A_AGAIN, A],
+            {"from": "data", "count": 2},
+            "there is only 1 without duplicates (3 with",
+        ),
         ([A, B], {"rows": [C, A, A_AGAIN], "count": 2}, TAKEN),
-        ([A, B], {"rows": [C, C], "count": 2}, "there is 1 without repetitions (2 with them)"),
+        ([A, B], {"rows": [C, C], "count": 2}, "there is only 1 without duplicates (2 with them)"),
     ],
 )
 def test_a_count_that_a_sample_cannot_get_is_refused(

@@ -96,8 +96,8 @@ def test_what_a_suite_of_code_needs(tmp_path: Path) -> None:
     other = suite(task="generation", sandbox={"seconds": 3}, metrics=["length"], gates=[])
     with pytest.raises(SpecError) as caught:
         evaluate(other, {"m": str}, root=tmp_path)
-    assert "'tests' is for the task code" in str(caught.value)
-    assert "'sandbox' is for the task code" in str(caught.value)
+    assert "'tests' is only for the task code" in str(caught.value)
+    assert "'sandbox' is only for the task code" in str(caught.value)
 
 
 def test_pass_at_k_counts_the_draws_in_which_one_passes() -> None:

@@ -135,7 +135,7 @@ def test_default_metrics_are_those_of_the_task() -> None:
         ({"labels": ["a", "b"]}, "the task backwards has no labels"),
         (
             {"task": "qa", "data": {"rows": ROWS, "word": "w", "target": "answer"}},
-            "'word' is for the task backwards",
+            "'word' is only for the task backwards",
         ),
         ({"task": "backwrds"}, "unknown task 'backwrds'; did you mean 'backwards'?"),
     ],

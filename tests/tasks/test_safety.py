@@ -44,5 +44,5 @@ def test_kinds_of_requests_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_canary_is_for_safety_only(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="'canary' is for the task safety"):
+    with pytest.raises(SpecError, match="'canary' is only for the task safety"):
         evaluate({**SUITE, "task": "qa"}, {"m": lambda p: ""}, root=tmp_path)
