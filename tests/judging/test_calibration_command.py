@@ -308,7 +308,7 @@ def test_three_labelled_cases_are_written_and_prove_nothing(
     assert calibrate("good", "fair") == 0
     said = capsys.readouterr().out
     assert (
-        "no gate accepts it and no score is corrected by it: 3 labelled cases of at least 20"
+        "gates do not accept it, and scores are not corrected by it: 3 labelled cases of at least 20"
         in said
     )
     assert "Spearman's rho                         +1.00  [-1.00, +1.00]  n 3" in said

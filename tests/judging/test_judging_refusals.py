@@ -293,4 +293,4 @@ def test_the_rules_are_calibrated_by_the_rubric_refusal_alone(
 ) -> None:
     (project / "own.csv").write_text("prompt,output,rating\na,b,1\nc,d,2\n")
     assert main(["judge", "calibrate", "helpfulness", "--labels", "own.csv", "--judge", "rules"])
-    assert "the rules grade refusals, not 'helpfulness'" in capsys.readouterr().err
+    assert "the rules grade only the rubric refusal, not 'helpfulness'" in capsys.readouterr().err

@@ -96,7 +96,7 @@ def test_flake_rate_and_its_gate(run: Callable[..., Run]) -> None:
     assert (flaky.value, flaky.n, flaky.better) == (0.5, 6, "lower")  # b, d, f
     assert (flaky.low, flaky.high) == pytest.approx(wilson(3, 6)[:2])
     assert [gate.verdict for gate in cell.gates] == ["fail", "pass"]
-    with pytest.raises(SpecError, match="no score is called 'flake_rate'"):
+    with pytest.raises(SpecError, match="unknown score 'flake_rate'"):
         run(suite(repeats=1, gates=["flake_rate <= 0.4"]))
 
 

@@ -540,7 +540,7 @@ def test_an_invalid_name_from_the_file_is_explained(write: Write) -> None:
     body = "task: generation\ndata: {rows: [{q: a}]}\nprompt: '{{ q }}'\n"
     assert lines(write("a(1).eval.yaml", body)) == [
         "a(1).eval.yaml:1: 'a(1)' is not a valid name: use letters, digits, spaces and . _ + -"
-        " (tests are named after it); it comes from the file's name: rename the file, or write 'suite: NAME'"
-        " in it"
+        " (tests are named after it); it comes from the file's name: rename the file, or write"
+        " 'suite: NAME' in it"
     ]
     assert load_checked(write("b(1).eval.yaml", "suite: b\n" + body)).suite.suite == "b"
