@@ -139,7 +139,7 @@ def test_fit(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [row.split()[0] for row in rows[1:]] == ["float32", "bfloat16", "8-bit", "4-bit"]
     assert all(row.split()[-1] in ("yes", "unknown") for row in rows[1:])
     assert main(["fit", "callable:app:answer"]) == 2
-    assert "only models of the transformers backend" in capsys.readouterr().err
+    assert "estimates memory only for the transformers backend" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["report"], ["export"]])
