@@ -1,7 +1,6 @@
-"""What passes between the rooms: requests to a model, its responses, their statuses.
+"""Requests to a model, its responses, and their statuses.
 
-Nothing here imports anything heavy; every backend, the engine, the store and the runner
-speak in these types.
+Every backend, the engine, the store and the runner use these types; importing them is cheap.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from evalkit.messages import Prompt
 
 
 class Status(str, Enum):
-    """What became of one request.
+    """The outcome of one request.
 
     ``ok``: answered. ``truncated``: answered, but stopped by the length limit.
     ``overflow``: the prompt did not fit the model's context, nothing was generated.
@@ -43,7 +42,7 @@ def is_answered(status: str) -> bool:
 
 
 def unanswered(statuses: Mapping[str, int]) -> dict[str, int]:
-    """Of counts by status, those of requests without an answer."""
+    """The counts by status of requests without an answer."""
     return {status: statuses[status] for status in _UNANSWERED if statuses.get(status)}
 
 
@@ -68,7 +67,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a whole text is read: tokens the model sees at once, and how far the next window moves.
+    """How a long text is read: the window size in tokens, and its stride.
 
     None: what suits the model (at most 2048 tokens at once; half a window).
     """
@@ -78,12 +77,12 @@ class Reading:
 
 
 MASK = "[MASK]"
-"""How a suite writes the place of a word to fill in; each model has its own mask token."""
+"""The placeholder of a masked word in a suite; each model has its own mask token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a model with a task head reads of a sample, in place of a prompt.
+    """The inputs of a model with a task head, in place of a prompt.
 
     texts: in the order of the suite's ``data.input`` (for token classification: the tokens).
     labels: of the suite, each with the ways it may be written.
@@ -98,12 +97,12 @@ class Inputs:
 class Request:
     """What is sent to a model for one sample.
 
-    With ``choices`` the model is not asked to write: it returns the log-likelihood of each
-    of these continuations after the prompt. With ``reading`` it writes nothing either: it returns
-    the log-likelihood of the prompt itself, a raw text. With ``inputs`` the model has a task head,
-    which reads these; the prompt shows them to people. ``repeat`` tells apart answers to the same
-    request when a suite asks several times. ``json_schema``: a JSON Schema, as JSON, that the
-    text is to fit; a server that can holds its model to it, any other backend ignores it.
+    With ``choices`` the model generates nothing: it returns the log-likelihood of each
+    of these continuations after the prompt. With ``reading`` it generates nothing either: it
+    returns the log-likelihood of the prompt itself, a raw text. With ``inputs`` the model has a
+    task head, which reads these; the prompt shows them to people. ``repeat`` distinguishes answers
+    to the same request when a suite asks several times. ``json_schema``: a JSON Schema, as JSON,
+    for the text; servers that support it enforce it, other backends ignore it.
     """
 
     prompt: Prompt
@@ -124,7 +123,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back for one request.
+    """A model's response to one request.
 
     text: the generated text (for ``choose``: the most likely continuation).
     sent: the exact text the model saw, after the chat template, special tokens included.

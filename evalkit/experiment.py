@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import SpecError
+from evalkit.errors import SpecError, UsageError
 from evalkit.judging.judge_set import JudgeSet, make_judge_set
 from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
@@ -129,7 +129,8 @@ class Experiment:
         return list(self._seen)
 
     def load(self, suite: Path | Mapping[str, Any], root: Path | None = None) -> LoadedSuite:
-        """Read and check a suite, once. Raises SpecError with every problem.
+        """Read and check a suite, once. Raises SpecError with every problem, and UsageError for a
+        second suite of one name.
 
         root: the folder that its files may not leave; default: its project's.
         """
@@ -141,9 +142,9 @@ class Experiment:
         )
         name = loaded.suite.suite
         if (other := self._by_name.get(name)) is not None:
-            message = f"two suites are called '{name}'; give one of them another name"
-            if isinstance(suite, Path) and isinstance(other, Path):
-                message = f"the suite '{name}' is also in {other}; give one of them another name"
+            if not (isinstance(suite, Path) and isinstance(other, Path)):
+                raise UsageError(f"two suites are called '{name}'; give one of them another name")
+            message = f"the suite '{name}' is also in {other}; give one of them another name"
             raise SpecError([loaded.suite.problem(("suite",), message)])
         self._by_name[name] = suite
         self._suites.append(loaded)

@@ -1,4 +1,4 @@
-"""Messages of a conversation, and the prompts that are made of them: one form for all of evalkit.
+"""Messages and prompts in one form for all of evalkit.
 
 Servers, chat templates and files take them in OpenAI's form; :func:`to_openai` and
 :func:`from_openai` are the only places that know it.
@@ -32,7 +32,7 @@ class ToolCall:
     """A model's request to call a function."""
 
     id: str
-    """What the result of the call refers to."""
+    """The id that the result of the call refers to."""
     name: str
     """Of the function."""
     arguments: str
@@ -47,7 +47,7 @@ class Message:
     """``system``, ``user``, ``assistant`` or ``tool``."""
     content: str | tuple[Part, ...] = ""
     tool_calls: tuple[ToolCall, ...] = ()
-    """What an assistant wants called."""
+    """Function calls that an assistant requests."""
     tool_call_id: str = ""
     """Of the result of a tool: the call that it answers."""
     name: str = ""
@@ -71,14 +71,14 @@ def is_text(prompt: Prompt) -> TypeIs[str]:
 
 
 def shown(prompt: Prompt) -> str:
-    """A prompt as readable text, for where no chat template's output can be shown."""
+    """A prompt as readable text, where no chat template applies."""
     if is_text(prompt):
         return prompt
     return "\n\n".join(f"{message.role}: {message.text}" for message in prompt)
 
 
 def last_question(prompt: Prompt) -> str:
-    """What the model was asked last: the user's last message, or the whole of a raw text."""
+    """The user's last message, or the whole of a raw text."""
     if is_text(prompt):
         return prompt
     return next((m.text for m in reversed(prompt) if m.role == "user"), "")

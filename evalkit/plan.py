@@ -1,4 +1,4 @@
-"""From suites, models and prompts to cells, and from a cell to its requests."""
+"""Plan a run: suites, models and prompts become cells, and cells become requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class CellId(NamedTuple):
-    """What a cell is called: ``suite``, ``model`` and ``prompt`` by name."""
+    """The id of a cell: ``suite``, ``model`` and ``prompt`` by name."""
 
     suite: str
     model: str
@@ -62,7 +62,7 @@ class Plan:
     """All cells of a run, those of one model together, and the models by name.
 
     registry: where the suites' metrics are looked up.
-    allow_code: whether answers that are code may be run: "" (no), ``sandbox`` or ``unsafe``.
+    allow_code: whether generated code may run: "" (no), ``sandbox`` or ``unsafe``.
     bench: who judges.
     """
 
@@ -91,7 +91,7 @@ def cells_of(
 
     A model that reads inputs has one cell instead, called ``input`` among the prompts.
     limit: take that many samples (a seeded part of the data, in its order). known: the models by
-    name. Raises UsageError when the limit is none, SpecError when it is not clear which columns
+    name. Raises UsageError for an invalid limit, SpecError if it is ambiguous which columns
     such a model reads.
     """
     if limit is not None and limit < 1:
@@ -112,7 +112,7 @@ def cells_of(
 def check_prompts(
     suites: Sequence[LoadedSuite], prompts: Sequence[str], used: Iterable[str] = ()
 ) -> None:
-    """Raise UsageError when a prompt asked for by name is in none of the suites.
+    """Raise UsageError if a requested prompt is in none of the suites.
 
     used: the names in their cells, ``input`` among them where a model with a task head has one.
     """
@@ -126,7 +126,7 @@ def requests_of(cell: Cell) -> Iterator[Request | SpecError]:
     """The requests of each sample in turn, ``repeats`` of them, in the order of the data.
 
     A sample whose prompt cannot be rendered (a variable that only this row lacks) yields the
-    error instead, and stops no other.
+    error instead; other samples are unaffected.
     """
     generation = cell.suite.generation.settings()
     answer = cell.suite.answer
@@ -141,7 +141,9 @@ def requests_of(cell: Cell) -> Iterator[Request | SpecError]:
         else:
             choices = continuations(cell.suite, sample)
             for repeat in range(cell.suite.repeats):
-                if inputs is not None:  # a head writes nothing, however the suite generates
+                if (
+                    inputs is not None
+                ):  # a head generates nothing, so generation settings do not apply
                     yield Request(prompt, choices=choices, repeat=repeat, inputs=inputs)
                 else:
                     yield Request(prompt, generation, choices, repeat, reading)

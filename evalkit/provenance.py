@@ -1,4 +1,4 @@
-"""Where a run's numbers come from: versions, git commit, hardware, command; without torch."""
+"""Provenance of a run: versions, git commit, hardware, command. Does not import torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIBRARIES = (
 
 
 def provenance(root: Path, command: list[str] | None = None) -> dict[str, Any]:
-    """Everything about this machine and checkout that a reader of the numbers may ask for.
+    """What reproduces a run: this machine, checkout and command.
 
     command: the command line; secrets do not belong on one, and values after ``key=``,
     ``token=`` and the like are left out.

@@ -100,16 +100,14 @@ def _by_request(folder: Path, named: Path) -> bool:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from evalkit.runner.validate import vocabulary
-    from evalkit.spec.load import load_checked
-    from evalkit.spec.project import find_project
+    from evalkit.experiment import Experiment
 
     rubrics = rubric_files(options.paths)
     wrong = _validate_rubrics(rubrics)
     others = [p for p in options.paths if p not in rubrics and not _only_rubrics(p, rubrics)]
     for path in suite_files(others):
         try:
-            loaded = load_checked(path, vocabulary(find_project(path)))
+            loaded = Experiment(path.parent).load(path)
         except SpecError as error:
             wrong += len(error.problems)
             print(error, file=sys.stderr)
@@ -125,18 +123,16 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from evalkit.reporting.text_table import print_table
-    from evalkit.runner.validate import vocabulary
     from evalkit.spec.load import load_checked, load_suite
-    from evalkit.spec.project import find_project
 
     paths = options.paths or [content.folder("suites")]
     rows = []
     found = suite_files(paths, on_request=True)
     for path in sorted(found, key=lambda path: (len(path.parts), path)):
-        known = vocabulary(find_project(path))
-        suite = load_suite(path, known)
+        # List a suite even if its metrics are not installed.
+        suite = load_suite(path)
         # Listing does not download data, so samples on the hub are not counted.
-        samples = "hub" if suite.data.hf else str(load_checked(path, known).dataset.total)
+        samples = "hub" if suite.data.hf else str(load_checked(path).dataset.total)
         prompts = ", ".join(suite.prompts)
         rows.append((suite.suite, suite.task, samples, prompts, suite.licence, _short(path)))
     print_table(("suite", "task", "samples", "prompts", "licence", "file"), rows, right=[2])

@@ -1,4 +1,4 @@
-"""Which cell of an earlier run each cell of a run is compared with."""
+"""Pair each cell of a run with a cell of an earlier run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ CellName = tuple[str, str, str]
 class Baseline:
     """An earlier run beside a run with these cells.
 
-    A model is compared with the model of its name; where a suite has one model in either run, the
-    two are compared whatever their names. Prompts likewise. ``model`` names the baseline's model
+    A model is compared with the model of its name; where a suite has one model in each run,
+    these two are compared. Prompts likewise. ``model`` names the baseline's model
     that every model of the run is compared with.
     """
 
@@ -42,8 +42,8 @@ class Baseline:
     def of(self, suite: str, model: str, prompt: str) -> CellRecord:
         """The cell that a cell of the run is compared with.
 
-        Raises UsageError, saying what the baseline has, when there is none or it is not clear
-        which.
+        Raises UsageError, listing what the baseline has, if there is none or the choice is
+        ambiguous.
         """
         ours = [cell for cell in self._ours if cell[0] == suite]
         theirs = [cell for cell in self._theirs if cell[0] == suite]
@@ -73,7 +73,7 @@ def beside(baseline: RunRecord | None, run: RunRecord, model: str = "") -> Basel
 
 
 def _counterpart(name: str, ours: Sequence[str], theirs: Sequence[str]) -> str | None:
-    """The same name, else the only one where both sides have one."""
+    """The same name, else the only one if both sides have one."""
     if name in theirs:
         return name
     return theirs[0] if len(ours) == len(theirs) == 1 else None

@@ -1,4 +1,4 @@
-"""The little that a JSON document keeps of each cell so that a later run can be paired with it.
+"""What a JSON document contains of each cell so that later runs can be paired with it.
 
 ``pairs`` of a cell: the ids of its scored samples, a digest of each row with its targets, the
 per-sample values of its scores, and of scores that are no mean over samples what they are made of:
@@ -34,7 +34,7 @@ from evalkit.store.serialization import to_suite
 
 
 def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:
-    """What pairing needs of a cell, as JSON values; {} when its samples are not at hand."""
+    """What pairing needs of a cell, as JSON values; {} if its samples are not available."""
     samples = scored(cell.samples, suite.on_unparsed if suite else "wrong")
     if not samples:
         return {}
@@ -57,7 +57,7 @@ def pairs_of(cell: CellRecord, suite: SuiteRecord | None) -> dict[str, Any]:
 def _sums(
     cell: CellRecord, suite: SuiteRecord, samples: Sequence[SampleRecord]
 ) -> dict[str, list[list[float | int | None]]]:
-    """By score, the rows of what each sample adds to its sums; those that cannot be made, not."""
+    """By score, what each sample adds to its sums; scores without such sums are left out."""
     from evalkit.metrics.weighted import of_sums
 
     whole = all(sample.kept is None for sample in samples)  # else from a file
@@ -83,7 +83,7 @@ def _short(value: float | None) -> float | int | None:
 
 
 def read_run(path: Path) -> RunRecord:
-    """A run from a file written by ``--eval-json``. Raises UsageError when it is none."""
+    """A run from a file written by ``--eval-json``. Raises UsageError for any other file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         upgraded_run(document.get("suites", {}), document["cells"])
@@ -107,7 +107,7 @@ def read_run(path: Path) -> RunRecord:
 
 
 def _suite(written: Mapping[str, Any]) -> SuiteRecord | None:
-    """None where the file is of a version that wrote less."""
+    """None if an older version wrote the file."""
     try:
         return to_suite(written)
     except (KeyError, TypeError):
@@ -135,7 +135,7 @@ def _score(name: str, written: Mapping[str, Any]) -> ScoreRecord:
         name, written["value"], written.get("low"), written.get("high"), written["n"]
     )
     record.better = written.get("better", "higher")
-    # A range without an end is null in JSON, and an older file says nothing of it.
+    # An infinite end of a range is null in JSON; older files omit it.
     low, high = written.get("range_low"), written.get("range_high")
     record.range_low = -inf if low is None else low
     record.range_high = inf if high is None else high

@@ -29,7 +29,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class CellComparison:
-    """b compared with a, over the samples both have. a, b: as the two are to be called."""
+    """b compared with a, over the samples both have. a, b: their names."""
 
     suite: str
     a: str
@@ -99,7 +99,7 @@ def _scores(a: Side, b: Side, metrics: Sequence[str]) -> list[str]:
     suite = a.suite or b.suite
     columns = suite.groups if suite else []
     for metric in metrics:
-        # By its plain name a score stands for the whole, not for its groups as well.
+        # A plain name means the whole cell, without its groups.
         one = ScoreName.resolve(metric, columns, lambda name: str(name) in common)
         exact = [str(one)] if one else [n for n in common if ScoreName.parse(n).base == metric]
         if not exact:
@@ -111,7 +111,7 @@ def _scores(a: Side, b: Side, metrics: Sequence[str]) -> list[str]:
 
 
 def _called(a: Side, b: Side) -> tuple[str, str]:
-    """The names of two cells; with their runs where the names alone do not tell them apart."""
+    """The names of two cells, with their runs if the names are ambiguous."""
     if a.name != b.name:
         return a.name, b.name
     return f"{a.name} ({a.run})", f"{b.name} ({b.run})"

@@ -1,4 +1,4 @@
-"""One cell as a comparison sees it: its scored samples by id, each with what tells rows apart."""
+"""One side of a comparison: a cell's scored samples by id, with digests of their rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Side:
     """A cell to compare.
 
     samples: the scored ones, by id. whole: they have everything metrics need; else only what a file
-    kept of them. run: the id of its run.
+    contains. run: the id of its run.
     """
 
     cell: CellRecord
@@ -36,7 +36,7 @@ class Side:
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """What stands for the row of each sample, by id."""
+        """The digest of each sample's row, by id."""
         return {one: row_digest(sample) for one, sample in self.samples.items()}
 
     @property
@@ -66,7 +66,7 @@ class Side:
     def sums(self, score: str, ids: Sequence[str], suite: SuiteRecord) -> Floats | None:
         """What each of these samples adds to the sums that a score is a function of.
 
-        Shape (n, k), over all answers to a question; None where a file does not keep it.
+        Shape (n, k), over all answers to a question; None if a file does not contain it.
         """
         if not self.whole:
             rows = [kept.sums.get(score) if kept else None for kept in self._kept(ids)]
@@ -135,7 +135,7 @@ def pair(a: Side, b: Side) -> Paired:
 
 
 def row_digest(sample: SampleRecord) -> str:
-    """What stands for a sample's row and accepted answers."""
+    """The digest of a sample's row and accepted answers."""
     if sample.kept is not None:
         return sample.kept.digest
     return digest_of(sample.fields, sample.targets)

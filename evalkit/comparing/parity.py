@@ -1,4 +1,4 @@
-"""The same suite on two models that ought to answer alike: where do their answers part, and why?
+"""Parity: where the answers of two models that should agree differ, and why.
 
 Two backends of one model, two precisions, weights with and without an adapter.
 """
@@ -18,12 +18,12 @@ from evalkit.records import Answer, CellRecord, RunRecord, SampleRecord
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A sample that is answered in two ways.
+    """A sample that the two models answer differently.
 
     a, b: the answers as they were written (for choices: the prediction; where there is none, the
     error). status_a, status_b: their statuses. flip: the answers taken from them differ too.
-    won: None unless one is right and the other wrong; then whether B is right. why: what explains
-    it, as far as that can be told.
+    won: None unless one is right and the other wrong; then whether B is right. why: the likely
+    explanation.
     """
 
     id: str
@@ -162,7 +162,7 @@ def _why(a: Answer, b: Answer) -> str:
     shared = next((i for i in range(len(shorter)) if a.output[i] != b.output[i]), len(shorter))
     if shared == len(shorter):
         return "one of the two wrote on where the other had ended"
-    # greedy texts that part once go on differently: the place tells how soon
+    # greedy texts differ from their first divergence on; its place is reported
     where = "first third" if shared < len(shorter) / 3 else "later part"
     return f"the texts part in their {where}"
 

@@ -1,4 +1,4 @@
-"""Which samples of two runs are of the same row, when the data may have grown or shrunk between."""
+"""Match the samples of two runs whose data may have grown or shrunk in between."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class MatchedRows:
 def match_rows(a: Mapping[str, str], b: Mapping[str, str]) -> MatchedRows:
     """Match two sets of samples, each given as digests of rows by id.
 
-    A sample is matched by its id, and where the row under that id is another one by its content:
-    rows without an id are numbered, and a row that was inserted moves all below it. (A column of
-    ids is part of the row, so that rows with ids of their own never match under another one.) Of
-    rows that are alike the first matches the first.
+    A sample is matched by its id, and if the row under that id differs, by its content: rows
+    without an id are numbered, so an inserted row moves all below it. (A column of
+    ids is part of the row, so that rows with ids of their own never match another id.) Among
+    equal rows, the first matches the first.
     """
     found = {one: one for one, digest in a.items() if b.get(one) == digest}
     free: dict[str, deque[str]] = defaultdict(deque)

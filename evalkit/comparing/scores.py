@@ -60,7 +60,7 @@ class ScoreComparison:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is compared, and how: the score's full name, and the same without its group."""
+    """A request to compare a score: its full name, and the same without its group."""
 
     score: str
     name: str
@@ -75,7 +75,7 @@ class _Asked:
 
 
 def _left_out(both: Paired) -> list[str]:
-    """What is not compared, in words."""
+    """Which samples are not compared, in words."""
     changed = [f"{both.changed} left out: row or target differs"] if both.changed else []
     missing = both.gone + both.new
     return [*changed, f"{missing} left out: scored in one of the two only"] if missing else changed
@@ -97,9 +97,9 @@ def compare_score(
     intervals of :mod:`evalkit.stats.paired`. A score of counts or sums (macro F1, BLEU): the
     permutation test of :mod:`evalkit.stats.exchange`. Both over clusters where the suite has some.
     A score that judges give: over the samples with a grade on both sides. A function of the
-    project's own that makes one number of all samples: the same test with fewer permutations, if it
-    is fast. Any other: the difference alone. registry: where the score's metric is looked up.
-    left_out: how the note says what is not in both.
+    project's own that returns one number for all samples: the same test with fewer permutations, if
+    it is fast. Any other: the difference alone. registry: where the score's metric is looked up.
+    left_out: the note about samples not in both.
     """
     both = pair(a, b)
     a, b = both.a, both.b
@@ -107,7 +107,7 @@ def compare_score(
     better, width = _known(a, b, score, registry)
     valued = [one for one in ids if all(name in side.samples[one].scores for side in (a, b))]
     ungraded = 0
-    if valued and registry.of_score(name) is None:  # judges' grades: none is made anew
+    if valued and registry.of_score(name) is None:  # judges' grades cannot be recomputed
         either = sum(any(name in side.samples[one].scores for side in (a, b)) for one in ids)
         ungraded, ids = either - len(valued), valued
     clusters = _clusters(a, b, ids) if ids else None
@@ -127,7 +127,7 @@ def compare_score(
 
 
 def _known(a: Side, b: Side, score: str, registry: Registry) -> tuple[str, float]:
-    """Which way the score is better, and how wide its range is, as the runs recorded it."""
+    """The better direction and the range of a score, as the runs recorded them."""
     for side in (b, a):
         if (record := side.cell.scores.get(score)) is not None:
             return record.better, record.range_high - record.range_low
@@ -136,26 +136,26 @@ def _known(a: Side, b: Side, score: str, registry: Registry) -> tuple[str, float
 
 
 def _hash_of(side: Side, metric: str) -> str:
-    """Of the function of a metric of the project's own, as the side's run recorded it, or ""."""
+    """The hash of a project metric's function as the side's run recorded it, or ""."""
     return side.suite.metric_hashes.get(metric, "") if side.suite else ""
 
 
 def _two_functions(a: Side, b: Side, name: str) -> str:
-    """What to say where two runs scored by functions of one name that differ."""
+    """The note for a metric whose function differs between the two runs."""
     metric = base_of(name)
     first, second = _hash_of(a, metric), _hash_of(b, metric)
     if first and second and first != second:
-        return f"'{metric}' is another function in {b.run} than in {a.run}"
+        return f"the function of '{metric}' differs between {a.run} and {b.run}"
     return ""
 
 
 def _changed_since(a: Side, b: Side, metric: Metric, registry: Registry) -> str:
-    """What to say where a score is computed again by another function than that of its run."""
+    """The note for a score recomputed with a function that differs from that of its run."""
     now = registry.fingerprint(metric.name)
     runs = dict.fromkeys(s.run for s in (a, b) if now and _hash_of(s, metric.name) not in ("", now))
     if not runs:
         return ""
-    return f"computed again with '{metric.name}' as it is now, which differs in {', '.join(runs)}"
+    return f"recomputed with the current '{metric.name}', which differs in {', '.join(runs)}"
 
 
 def _clusters(a: Side, b: Side, ids: list[str]) -> list[str] | None:
@@ -205,7 +205,7 @@ def _joined(*notes: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A score that is made from a side's answers. of_sample: the sample that each answer is to.
+    """A score computed from a side's answers. of_sample: the sample of each answer.
 
     values: by sample that counts for it, the mean of what its answers score; None where the score
     is no mean.
@@ -218,7 +218,7 @@ class _Made:
 
 
 def _recomputed(a: Side, b: Side, asked: _Asked) -> ScoreComparison:
-    """A score that is made anew from both sides' answers to the same samples."""
+    """A score recomputed from both sides' answers to the same samples."""
     from evalkit.metrics.exchange import unseen
 
     suite = a.suite or b.suite
@@ -316,14 +316,14 @@ def _make(side: Side, suite: SuiteRecord, asked: _Asked, metric: Metric) -> _Mad
     if not side.whole and all(side.samples[one].prediction is None for one in asked.ids):
         raise EvalkitError(f"{side.run}: predictions are not kept")
     columns, of_sample = side.columns(asked.ids, suite)
-    if "passed" in metric.needs:  # it looks at all answers to a question together
+    if "passed" in metric.needs:  # it needs all answers to a question
         columns, first = by_question(columns, of_sample)
         of_sample = [of_sample[i] for i in first]
     made = _value(asked, metric, suite, columns)
     values = None
     if made.per_sample is not None:
         alone = asked.clusters is None and len(columns) == len(asked.ids)
-        # Alone, it does not matter which of the samples these are.
+        # For one side alone, the identity of the samples does not matter.
         counts: Sequence[int] = range(len(made.per_sample))
         if not alone and len(made.per_sample) != len(columns):
             every = range(len(columns))
@@ -358,7 +358,7 @@ def _sides(
     b: Columns,
     units: Units,
 ) -> Sides | None:
-    """Both sides of a score of counts or ranks, or of one that is known only as a function."""
+    """Both sides of a score of counts or ranks, or of a score that is an opaque function."""
     from evalkit.metrics import exchange
 
     settings: dict[str, Any] = suite.metric_settings.get(metric.name, {})
@@ -369,7 +369,7 @@ def _sides(
     def value(columns: Columns) -> float:
         try:
             return _value(asked, metric, suite, columns).value
-        except (EvalkitError, KeyError):  # what it cannot make of these samples
+        except (EvalkitError, KeyError):  # it fails on these samples
             return nan
 
     return exchange.of_function(value, a, b, units) if _is_fast(value, a) else None

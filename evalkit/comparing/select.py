@@ -1,4 +1,4 @@
-"""From what stands on the command line to the cells that are compared."""
+"""From names on the command line to the cells to compare."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evalkit.errors import UsageError, unknown
 from evalkit.records import CellRecord, RunRecord
 
 Load = Callable[[str], RunRecord | None]
-"""The run of an id, a label, ``last`` or a file; None when the name is no run."""
+"""The run of an id, a label, ``last`` or a file; None for any other name."""
 
 
 def select(

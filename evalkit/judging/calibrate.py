@@ -15,7 +15,7 @@ from evalkit.judging.calibration import Graded, confusion, figures
 from evalkit.judging.calibration_labels import LabelledCase, Labels, own_answer
 from evalkit.judging.certificate import Certificate, digest_of, identity_of
 from evalkit.judging.judge_set import Judge, asked_how, refuse_unable
-from evalkit.judging.judgments import CATEGORY, worth
+from evalkit.judging.judgments import CATEGORY, value_of
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
@@ -56,8 +56,8 @@ def calibrate(
     """Have a judge grade labelled cases and compare its grades with people's.
 
     family: of the judge, as the labels name families. repeats: how often each question is asked,
-    to see whether the answer stays; ``choice`` draws nothing and is asked once. Answers go through
-    the store as they come, so a calibration that was stopped goes on where it was. Raises
+    to see whether the answer stays; ``choice`` draws nothing and is asked once. Answers are
+    stored as they arrive, so an interrupted calibration resumes. Raises
     UsageError when no case was graded. Where the refusal rules grade first, the judge is asked
     about the other cases only.
     """
@@ -167,8 +167,8 @@ def _confusion(
 ) -> dict[str, Any]:
     """The confusion of all cases; of refusals also by the kinds of answers.
 
-    sure: the cases of which the rules are sure; None where they had no say. Kinds of prompts are
-    told apart where every label says in a column ``target`` what should be done with its prompt.
+    sure: the cases the rules are sure of; None if they graded nothing. Kinds of prompts are
+    distinguished if every label has a column ``target``, the right behaviour for its prompt.
     """
     table = confusion([case for case in graded if case is not None], order)
     targets = [case.text("target") for case in labels.cases]
@@ -187,7 +187,7 @@ def _confusion(
 
 
 def answers_in_order(rubric: Rubric) -> list[str]:
-    """The answers that people and judge are compared on, from the lowest."""
+    """The answers that people and judge can give, from the lowest."""
     if rubric.mode == "pairwise":
         return ["b", TIE, "a"]
     return sorted(rubric.answers, key=rubric.answers.__getitem__)
@@ -253,9 +253,9 @@ def _values(case: LabelledCase, rubric: Rubric, swapped: bool) -> Mapping[str, A
 def _graded(
     case: LabelledCase, probes: Sequence[_Probe], rubric: Rubric, family: str
 ) -> Graded | None:
-    """A case with its grades; None where the judge gave none for some part of it."""
+    """A case with its grades; None if the judge left any part ungraded."""
     first = [probe for probe in probes if probe.repeat == 0]
-    values = [worth(probe) for probe in first]
+    values = [value_of(probe) for probe in first]
     if any(value is None for value in values):
         return None
     known = [value for value in values if value is not None]
@@ -297,7 +297,7 @@ def _nearest(human: float, rubric: Rubric) -> str:
 
 
 def _winner(grade: float) -> str:
-    """Of a pair: a's share of what was said, as a verdict."""
+    """Of a pair: a's share of the ratings, as a verdict."""
     if abs(grade - 0.5) < 0.25:
         return TIE
     return FIRST.lower() if grade > 0.5 else "b"

@@ -1,7 +1,7 @@
 """How a judge's grades compare with people's: figures with intervals, pure functions of grades.
 
-Cases are the unit: several criteria of one case count as one observation. No interval is without
-width because nothing varied. Proportions have Wilson's interval, kappas that of scores made of
+Cases are the unit: several criteria of one case count as one observation. Every interval has a
+width, also where nothing varied. Proportions have Wilson's interval, kappas that of scores made of
 confusion counts, means over pairs that of bounded values, rank correlations a jackknife's on
 Fisher's scale, the other biases a jackknife's that counts what one more case, graded at random by
 the judge, would change.
@@ -54,7 +54,7 @@ class Graded:
 def figures(
     cases: Sequence[Graded], labels: Sequence[str], mode: str, confidence: float = 0.95
 ) -> dict[str, Figure]:
-    """All figures that these cases can tell. labels: the answers in the order of their worth."""
+    """All figures of these cases. labels: the answers in the order of their values."""
     found = _agreement(cases, labels, confidence)
     if mode == "binary":
         found |= _error_rates(cases, confidence)
@@ -80,7 +80,7 @@ def figures(
 def _graded_at_random(
     cases: Sequence[Graded], labels: Sequence[str], mode: str
 ) -> Iterator[Graded]:
-    """The cases that might have been: each of these with every grade the judge may give."""
+    """Hypothetical cases: each of these with every grade the judge may give."""
     steps = np.linspace(0, 1, len(labels)) if mode != "pointwise" else map(float, labels)
     for step in steps:
         for case in cases:
@@ -120,7 +120,7 @@ def _agreement(
         value = scikit.kappa(pairs[:, 0], pairs[:, 1], weights or None)
         units = of_case if len(pairs) > n else None
         low, high, _ = kappa_interval(pairs, k, weights, units=units, confidence=confidence)
-        why = "" if value == value else "people and the judge gave one answer everywhere"
+        why = "" if value == value else "people and the judge gave the same answer to every case"
         found[name] = Figure(value, low, high, n, why)
     found["agreement"] = _proportion(float(whole.trace() / whole.sum()), n, confidence)
     return found
@@ -157,7 +157,7 @@ def _ranks(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
 
 
 def _order(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
-    """How far the order of two answers decides.
+    """How much the order of two answers matters.
 
     position_bias: how often the answer that stands first is chosen, over both orders, minus ½;
     -½ … ½. Of one pair it is ½ where the judge chose the first twice, -½ where it chose the second.
@@ -215,7 +215,7 @@ def _favour(cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float
 
 
 def _favour_of_pairs(cases: Sequence[Graded], confidence: float) -> Figure:
-    """Where one of two answers is its own family's: how much oftener that wins than with people."""
+    """How much more often an answer of the judge's own family wins than with people."""
     excess = [case.own * (case.judge - case.human) for case in cases if case.own]
     why = "in no pair is one answer of the judge's family and the other not"
     return _mean(np.array(excess), 1.0, confidence, why)
@@ -224,8 +224,8 @@ def _favour_of_pairs(cases: Sequence[Graded], confidence: float) -> Figure:
 def _figure(
     rows: Floats, unseen: Floats, statistic: Statistic, confidence: float, why: str
 ) -> Figure:
-    """A figure of sums over cases. rows: what each case adds; unseen: what cases would that might
-    have been. why: the figure may be undefined."""
+    """A figure of sums over cases. rows: what each case adds; unseen: what hypothetical cases
+    would add. why: the reason where the figure is undefined."""
     n, total = len(rows), rows.sum(axis=0)
     value = float(statistic(total[np.newaxis])[0]) if n else nan
     if value != value:
@@ -234,7 +234,7 @@ def _figure(
         value, statistic(total - rows), statistic(total + unseen), confidence
     )
     if interval.low != interval.low:
-        return Figure(nan, nan, nan, n, "it rests on one case")
+        return Figure(nan, nan, nan, n, "it depends on a single case")
     return Figure(value, interval.low, interval.high, n)
 
 
@@ -254,7 +254,7 @@ def _proportion(share: float, n: int, confidence: float, why: str = "") -> Figur
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:
-    """NaN where nothing is divided by."""
+    """The quotient; NaN for a divisor of 0."""
     result = np.full(np.shape(top), nan)
     np.divide(top, bottom, out=result, where=np.asarray(bottom) > 0)
     return result

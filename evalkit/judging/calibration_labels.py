@@ -25,7 +25,7 @@ _MET = {"yes": 1.0, "no": 0.0, "1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class LabelledCase:
-    """A case with what people said of it.
+    """A case with people's ratings.
 
     row: its columns, those of ratings and raters aside. ratings: by criterion ("" for a whole
     rubric), one from each rater, as numbers. line: where it stands first.
@@ -47,7 +47,7 @@ class LabelledCase:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The cases of a file; hash: of what they say, whatever the layout of the file."""
+    """The cases of a file; hash: of their content, independent of the file's layout."""
 
     file: str
     hash: str
@@ -67,7 +67,7 @@ def read_labels(path: Path, rubric: Rubric, columns: Sequence[str] = ()) -> Labe
     ``rater`` and the ratings are one case. Raises SpecError with every problem, UsageError.
     """
     if not path.is_file():
-        raise UsageError(f"{path}: no such file with people's ratings")
+        raise UsageError(f"{path}: no such file; expected a table of people's ratings")
     by_column = _rating_columns(rubric, columns)
     complaints = Complaints(display(path))
     table = open_table(path, complaints)
@@ -88,7 +88,7 @@ def read_labels(path: Path, rubric: Rubric, columns: Sequence[str] = ()) -> Labe
                 continue
             number = _rating(value, rubric)
             if number is None:
-                said = f"'{value}' is no rating: expected {_allowed(rubric)}"
+                said = f"'{value}' is not a valid rating: expected {_allowed(rubric)}"
                 complaints.add("rating", line, said, column)
             else:
                 case.ratings.setdefault(criterion, []).append(number)
@@ -118,7 +118,7 @@ def _rating_columns(rubric: Rubric, columns: Sequence[str]) -> dict[str, str]:
     if len(names) == 1:
         return dict.fromkeys(columns or [RATING], names[0])
     if columns:
-        raise UsageError(f"rubric '{rubric.name}' has a column for each criterion: {names}")
+        raise UsageError(f"rubric '{rubric.name}' needs one column per criterion: {names}")
     return {name: name for name in names}
 
 
@@ -129,7 +129,7 @@ def _missing(rubric: Rubric, columns: Sequence[str], ratings: Sequence[str]) -> 
             guess = nearest(column, columns)
             hint = f"; did you mean '{guess}'?" if guess else ""
             why = "people's ratings" if column in ratings else f"rubric '{rubric.name}' shows it"
-            yield f"there is no column '{column}' ({why}){hint} (there are: {', '.join(columns)})"
+            yield f"there is no column '{column}' ({why}){hint} (known: {', '.join(columns)})"
 
 
 def _rating(value: object, rubric: Rubric) -> float | None:

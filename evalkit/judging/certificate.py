@@ -1,4 +1,4 @@
-"""Certificates: what is known of how one judge grades by one rubric, and what gates demand of it.
+"""Certificates: how well one judge grades by one rubric, and what gates require of it.
 
 A certificate is for one rubric (its hash), one judge (what its answers depend on, machines and
 library versions aside) and one way of asking. It is a YAML file beside the rubric.
@@ -21,11 +21,11 @@ SUFFIX = ".certificate.yaml"
 _MACHINE = frozenset({
     "versions", "device", "device_map", "engine", "attn_implementation", "date",
 })  # fmt: skip
-"""Parts of a fingerprint that move no more than the last digits of a probability."""
+"""Parts of a fingerprint that change at most the last digits of a probability."""
 
 
 VERSION = 2
-"""Of how the figures are computed; one of another version holds for no judge."""
+"""Version of how the figures are computed; certificates of other versions do not count."""
 LEAST_CASES = 20
 """Labelled cases below which a certificate meets no demand and corrects nothing."""
 
@@ -80,7 +80,7 @@ class Certificate:
 
 
 def identity_of(fingerprint: Mapping[str, Any] | None) -> str:
-    """What makes a judge the same one on another machine; "" when it has no fingerprint."""
+    """The digest that identifies a judge on any machine; "" if it has no fingerprint."""
     if fingerprint is None:
         return ""
     kept = {key: value for key, value in fingerprint.items() if key not in _MACHINE}
@@ -89,7 +89,7 @@ def identity_of(fingerprint: Mapping[str, Any] | None) -> str:
 
 
 def digest_of(case: str) -> str:
-    """By what a case that a judge was shown is known again."""
+    """A digest that identifies what a judge saw of a case."""
     return hashlib.sha256(case.encode()).hexdigest()[:16]
 
 
@@ -148,7 +148,9 @@ def read_certificate(path: Path) -> Certificate:
         values.setdefault("version", 1)
         return Certificate(**values, file=path.name)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        message = f"{path}: is no certificate ({error}); make it anew: evalkit judge calibrate"
+        message = (
+            f"{path}: not a valid certificate ({error}); create it again: evalkit judge calibrate"
+        )
         raise EvalkitError(message) from None
 
 
@@ -168,17 +170,17 @@ def certificates_in(folders: Iterable[Path]) -> list[Certificate]:
 
 
 def too_few(cases: int) -> str:
-    """Why so few labelled cases meet no demand and correct nothing; "" where they are enough."""
+    """Why a certificate has too few labelled cases to be used; "" if it has enough."""
     if cases >= LEAST_CASES:
         return ""
-    return f"{cases} labelled case{'s' if cases > 1 else ''} of at least {LEAST_CASES}"
+    return f"{cases} labelled case{'s' if cases > 1 else ''}, fewer than {LEAST_CASES}"
 
 
 def shortfalls(certificate: Certificate, required: Mapping[str, float]) -> list[str]:
-    """What a certificate does not show, one sentence each; the bound of the interval counts.
+    """The requirements that a certificate does not meet, one sentence each.
 
-    A figure must be at least the number demanded with its lower bound, a bias at most that far
-    from 0 with the bound that is farther away: few labels show little.
+    The lower bound of a figure must reach the required number; of a bias, the bound that is
+    farther from 0 must stay within it.
     """
     missing = []
     for name, bound in required.items():
@@ -191,7 +193,7 @@ def shortfalls(certificate: Certificate, required: Mapping[str, float]) -> list[
         if name in AT_MOST:
             far = max(abs(figure.low), abs(figure.high))
             if not far <= bound:
-                missing.append(f"{AT_MOST[name]} is {span}, allowed is {bound:g}")
+                missing.append(f"{AT_MOST[name]} is {span}, the limit is {bound:g}")
         elif not figure.low >= bound:
             missing.append(f"{name} is {span}, its lower bound must be {bound:g}")
     return missing

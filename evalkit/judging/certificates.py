@@ -1,4 +1,4 @@
-"""What certificates say in a run: whether a gate may trust a judge, and scores corrected."""
+"""Certificates in a run: whether a gate may trust a judge, and corrected scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from evalkit.stats.intervals import Interval
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A judge of a score: its certificate, or why there is none and what to do."""
+    """A judge of a score: its certificate, or why it has none and what to do."""
 
     judge: str
     certificate: Certificate | None
@@ -53,7 +53,7 @@ def standings(judged: Judged, judge_set: JudgeSet, folder: Path) -> list[Standin
 
 
 def refusal_standings(loaded: LoadedSuite, judge_set: JudgeSet) -> list[Standing]:
-    """Whoever tells the refusals of a suite: the rules, or its judges with or without them."""
+    """The graders of a suite's refusals: the rules, or judges with or without the rules."""
     judged = next((entry for entry in loaded.judged if entry.is_refusals), None)
     if judged is None:
         return [rules_standing(judge_set)]
@@ -61,7 +61,7 @@ def refusal_standings(loaded: LoadedSuite, judge_set: JudgeSet) -> list[Standing
 
 
 def rules_standing(judge_set: JudgeSet) -> Standing:
-    """The refusal rules with the newest certificate for them as they are."""
+    """The refusal rules with the newest certificate for this version of them."""
     folders = [judge_set.root / "judges", content.folder("judges")]
     try:
         known = _known(tuple(folders), _state(folders))
@@ -73,7 +73,7 @@ def rules_standing(judge_set: JudgeSet) -> Standing:
     return Standing(
         RULES,
         None,
-        "the gate demands a certificate for the refusal rules, and there is none for those of this"
+        "the gate requires a certificate for the refusal rules, and none exists for those of this"
         " version of evalkit; run: evalkit judge calibrate refusal --judge rules --labels FILE",
     )
 
@@ -96,7 +96,7 @@ def _standing(judged: Judged, judge: Judge, known: Sequence[Certificate]) -> Sta
     except EvalkitError as error:
         return Standing(judge.name, None, str(error))
     if not identity:
-        why = f"judge {judge.name} has no fingerprint, so no certificate can be for it"
+        why = f"judge {judge.name} has no fingerprint, so no certificate can apply to it"
         return Standing(judge.name, None, why)
     for certificate in known:
         if certificate.fits(rubric.hash, identity, asked):
@@ -111,29 +111,29 @@ def _why(
     identity: str,
     known: Sequence[Certificate],
 ) -> str:
-    """Why no certificate fits: which part of the nearest one is another; and the command."""
+    """Why no certificate fits: what differs in the nearest one; and the command to run."""
     rubric = judged.rubric
     near = [c for c in known if c.rubric_hash == rubric.hash]
     changed = [c for c in known if c.rubric == rubric.name and c.identity == identity]
     own = [c for c in near if c.identity == identity]
     if any(c.asked["method"] == asked["method"] for c in own):
-        reason = "the one there is was made with other settings or by another version of evalkit"
+        reason = "the existing one is for other settings or another version of evalkit"
     elif own:
-        reason = f"the one there is was made with method {own[0].asked['method']}"
+        reason = f"the existing one is for method {own[0].asked['method']}"
     elif near:
-        reason = f"those there are, are for other judges ({', '.join(_judges(near))})"
+        reason = f"the existing ones are for other judges ({', '.join(_judges(near))})"
     elif changed:
-        reason = f"the rubric has changed since that of {changed[0].made}"
+        reason = f"the rubric has changed since the one of {changed[0].made}"
     else:
-        reason = "there is none"
+        reason = "none exists"
     return (
-        f"the gate demands a certificate for judge {judge.name} by rubric {rubric.name}, and"
+        f"the gate requires a certificate for judge {judge.name} and rubric {rubric.name}:"
         f" {reason}; {_command(judged, judge, asked)}"
     )
 
 
 def _command(judged: Judged, judge: Judge, asked: Mapping[str, Any]) -> str:
-    """What to run, and what to do before where the rubric is only in the suite."""
+    """The command to run, and what to do first if the rubric is only in the suite."""
     spec, name = judged.spec, judged.rubric.name
     own = isinstance(spec.rubric, Mapping) or bool(spec.criteria)
     first = f"write the rubric with its criteria to judges/{name}.judge.yaml, name it in the"
@@ -154,25 +154,25 @@ def _judges(certificates: Sequence[Certificate]) -> list[str]:
 def objection(
     required: Mapping[str, float], standing: Sequence[Standing]
 ) -> tuple[str, str] | None:
-    """The verdict and reason of a gate whose demands on the judges are not met; else None.
+    """The verdict and reason of a gate whose judges do not meet its requirements; else None.
 
-    Without a fitting certificate nothing is known, nor with one over few cases: an error. With one
-    that shows too little the gate fails.
+    A missing certificate, or one over too few cases, is an error. If the certificate does not meet
+    the requirements, the gate fails.
     """
     for one in standing:
         if one.certificate is None:
             return "error", one.why
         if few := too_few(len(one.certificate.labelled)):
             return "error", (
-                f"the certificate of judge {one.judge} of {one.certificate.made} proves nothing:"
-                f" it is over {few}; label more answers and run evalkit judge calibrate again"
+                f"the certificate of judge {one.judge} of {one.certificate.made} covers too little:"
+                f" {few}; label more answers and run evalkit judge calibrate again"
             )
         short = shortfalls(one.certificate, required)
         if short:
             cases = len(one.certificate.labelled)
             return "fail", (
-                f"judge {one.judge} does not grade enough like people: {'; '.join(short)}"
-                f" (certificate of {one.certificate.made} over {cases} cases)"
+                f"judge {one.judge} does not agree with people closely enough: {'; '.join(short)}"
+                f" (certificate of {one.certificate.made}, {cases} cases)"
             )
     return None
 
@@ -207,8 +207,7 @@ def corrected(
     scores: Mapping[str, ScoreRecord],
     shown: Sequence[str] = (),
 ) -> tuple[dict[str, CorrectedScore], dict[str, str]]:
-    """The scores of a cell as people would have given them, were the judge to err as it did then;
-    and of the others, why they are not corrected.
+    """A cell's scores corrected by the judge's errors on labelled cases; and why others are not.
 
     grades: of the samples, by name of the score. scores: of the cell at 95 %, with the intervals
     of the judge's own grades. shown: digests of what the judge saw of the samples that have the

@@ -1,6 +1,6 @@
-"""Whether the errors of a judge on labelled cases may correct its scores, and the scores so made.
+"""Scores corrected by a judge's errors on labelled cases, and whether that is justified.
 
-One place decides it for every judge, rules that people have checked included.
+All graders share this decision, the refusal rules included.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from evalkit.stats.intervals import Interval
 
 
 class Corrected(NamedTuple):
-    """A score as people would have given it, with its interval; NaN and why where there is none.
+    """A corrected score with its interval; NaN and the reason if there is none.
 
     method: ``rogan-gladen`` or ``ppi``.
     """
@@ -111,7 +111,7 @@ def _rest(
 
 
 def not_followed(name: str, interval: Interval) -> str:
-    """Why a judge whose answers do not surely follow people's corrects nothing, or ""."""
+    """Why a judge that does not demonstrably agree with people corrects nothing, or ""."""
     if interval.low > 0:
         return ""
     if interval.low != interval.low:

@@ -1,4 +1,4 @@
-"""Text of unknown origin inside a prompt: marked as material, unable to pose as anything else."""
+"""Fences around untrusted text in a prompt, which it cannot close or imitate."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _TURNS = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST = 4
-"""Characters of a code: few, because every judgment pays for its tokens; it need not be secret,
-only absent from the text, which is looked for."""
+"""Characters of a code: few, since every judgment pays for its tokens; it need not be secret,
+only absent from the text, which is checked."""
 _JOINER = "\N{WORD JOINER}"
-"""Invisible; put after the first character of what a chat template takes for its own."""
+"""Invisible; inserted after the first character of a chat template's control token."""
 
 
 def fenced(text: str) -> str:

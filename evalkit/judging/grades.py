@@ -1,4 +1,4 @@
-"""From the replies of judges to grades of samples, scores of cells and what the report shows."""
+"""From judges' replies to grades of samples, scores of cells and judge reports."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from evalkit.exchange import Status
 from evalkit.judging.certificate import Certificate, digest_of
 from evalkit.judging.certificates import Standing, corrected, standings, summary_of
 from evalkit.judging.judge_set import JudgeSet
-from evalkit.judging.judgments import CATEGORY, keep, worth
+from evalkit.judging.judgments import CATEGORY, record_judgment, value_of
 from evalkit.judging.load import Judged
-from evalkit.judging.pairwise_results import Duels, fight, strengths_of, write_duels
+from evalkit.judging.pairwise_results import Duels, grade_pairs, strengths_of, write_duels
 from evalkit.judging.panel import combined, panel_of
 from evalkit.judging.prompts import category_name
 from evalkit.judging.questions import TARGET, GradedCell, JudgeRequest, Place, places
@@ -34,14 +34,14 @@ def grade_cells(
     by_cell = {id(cell): _empty(judges) for cell in cells}
     duels: Duels = {}
     if paired:
-        fight(cells, judged, asks, judges, by_cell, duels)
+        grade_pairs(cells, judged, asks, judges, by_cell, duels)
     for ask in asks:
         cell = ask.case.cell
         place = (ask.case.sample, ask.case.repeat)
-        keep(cell, ask)
+        record_judgment(cell, ask)
         if ask.case.paired and ask.case.other is not None:
-            keep(ask.case.other, ask, mirrored=True)
-        value = worth(ask)
+            record_judgment(ask.case.other, ask, mirrored=True)
+        value = value_of(ask)
         if value is not None and not paired and ask.criterion != CATEGORY:
             by_cell[id(cell)][ask.judge.name].setdefault(ask.criterion, {})[place] = value
     table = strengths_of(cells, judged, duels) if paired else None
@@ -68,7 +68,7 @@ def _write(
     grades: Mapping[str, Mapping[str, Mapping[Place, float]]],
     standing: Sequence[Standing],
 ) -> JudgedReport:
-    """Write a cell's judged scores, whole and by criterion and group; returns who gave them."""
+    """Write a cell's judged scores, whole and by criterion and group; returns the judges."""
     graded = places(cell, judged)
     weights = {c.name: c.weight for c in judged.rubric.criteria}
     names = list(weights) if judged.rubric.mode == "binary" else [""]
@@ -129,7 +129,7 @@ def _weighted(
 
 
 def _combined(grades: Sequence[float | None], how: str) -> float | None:
-    """The grade of a panel; none unless every judge gave one, since judges differ in severity."""
+    """The grade of a panel; none unless every judge gave one, because severity differs."""
     known = [grade for grade in grades if grade is not None]
     return combined(known, how) if known and len(known) == len(grades) else None
 

@@ -1,4 +1,4 @@
-"""Who judges: the judges of a run by name, from the suites, the command line and evalkit.yaml."""
+"""The judges of a run by name, from the suites, the command line and evalkit.yaml."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from evalkit.spec.source import scan_yaml
 from evalkit.spec.suite import Suite
 
 DEFAULT = "default"
-"""The key under ``judges:`` in evalkit.yaml that says who judges when nothing else does."""
+"""The key under ``judges:`` in evalkit.yaml that names the default judges."""
 WRITTEN, REASONED = 64, 512
 """Longest replies, in tokens: of a verdict alone, and of one with reasons or lists."""
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A model that grades, and how it is asked where a suite does not say."""
+    """A model that grades, and how it is asked unless a suite says otherwise."""
 
     name: str
     model: Model
     declared: JudgeDeclaration
 
     def method(self, judged: Judged) -> str:
-        """How its grades are read: as the suite says, else as declared, else what it can."""
+        """The method: of the suite, else of the declaration, else the best it supports."""
         able = "choice" if self.model.capabilities.choices else "structured"
         return judged.spec.method or self.declared.method or able
 
@@ -72,7 +72,7 @@ class JudgeSet:
     root: Path = Path()
 
     def of(self, judged: Judged) -> list[Judge]:
-        """Who grades by an entry of a suite; none when nobody was named."""
+        """The judges of an entry of a suite; empty if none was named."""
         return [self.judges[name] for name in judged.spec.by or self.default]
 
 
@@ -95,7 +95,7 @@ def make_judge_set(
     entries = [entry for one in suites for entry in one.judged]
     names = dict.fromkeys(name for entry in entries for name in entry.spec.by or default)
     if chosen and not names:
-        for name in chosen:  # a misspelt name is an error all the same
+        for name in chosen:  # a misspelt name is an error even if unused
             names.setdefault(name)
     made = dict(models)
     judges: dict[str, Judge] = {}
@@ -118,32 +118,31 @@ def make_judge_set(
 
 
 def _model(name: str, made: dict[str, Model], project: Project, loaded: Mapping[str, Any]) -> Model:
-    """A model by name, made once."""
+    """A model by name, created once."""
     if name not in made:
         made.update(make_models([name], project, loaded))
     return made[name]
 
 
 def refuse_unable(judge: Judge, judged: Judged) -> None:
-    """Raise UsageError when a judge cannot be asked in the way that is asked for."""
+    """Raise UsageError if a judge does not support the method of an entry."""
     if judge.method(judged) == "choice" and not judge.model.capabilities.choices:
         raise UsageError(
             f"judge '{judge.name}' cannot compare choices, which 'method: choice' of the judged"
-            f" score '{judged.score}' asks for; write 'method: structured' or 'method: text'"
+            f" score '{judged.score}' requires; write 'method: structured' or 'method: text'"
         )
 
 
 def _refuse_unable_reader(name: str, model: Model, metric: str, suite: Suite) -> None:
     if not model.capabilities.reading:
         raise UsageError(
-            f"'{name}' cannot say how likely a text is, which the metric '{metric}' of suite"
-            f" {suite.suite} asks for; name a model that runs here, such as one of the backend"
-            " transformers"
+            f"'{name}' cannot score the likelihood of a text, which metric '{metric}' of suite"
+            f" {suite.suite} requires; name a local model, such as one of the backend transformers"
         )
 
 
 def asked_how(judge: Judge, judged: Judged) -> dict[str, Any]:
-    """The way of asking that a certificate holds for, in values that YAML keeps."""
+    """The way of asking that a certificate is for, as YAML values."""
     method, reasons = judge.method(judged), judge.reasons(judged)
     words = wording(judged.rubric, method, reasoning=reasons)
     asked: dict[str, Any] = {"method": method, "reasoning": reasons, "wording": words}
@@ -156,7 +155,7 @@ def asked_how(judge: Judge, judged: Judged) -> dict[str, Any]:
 
 
 def declared_judges(project: Project) -> dict[str, JudgeDeclaration]:
-    """The judges that evalkit.yaml declares. Raises SpecError with every problem of them."""
+    """The judges that evalkit.yaml declares. Raises SpecError with every problem."""
     declared: dict[str, JudgeDeclaration] = {}
     problems: list[Problem] = []
     for name, value in project.judges.items():
@@ -194,17 +193,17 @@ _NAME_ONE = (
 
 
 def without_judge(loaded: LoadedSuite, judge_set: JudgeSet) -> list[Judged]:
-    """The entries of a suite's ``judges:`` that nobody grades by."""
+    """The entries of a suite's ``judges:`` that have no judge."""
     return [one for one in loaded.judged if not one.is_refusals and not judge_set.of(one)]
 
 
 def missing_judge(loaded: LoadedSuite, judge_set: JudgeSet) -> str:
-    """Why a suite cannot be decided without a judge, found before any model works; or ""."""
+    """Why a suite cannot be decided without a judge, found before any model loads; or ""."""
     if any(entry.is_refusals and not judge_set.of(entry) for entry in loaded.judged):
         method = loaded.suite.refusals.method
         return (
-            f"'refusals: {{method: {method}}}' asks a judge, and no judge was named: {_NAME_ONE};"
-            " or let the rules alone decide with 'refusals: {method: rules}'"
+            f"'refusals: {{method: {method}}}' needs a judge, but none was named: {_NAME_ONE};"
+            " or use the rules alone with 'refusals: {method: rules}'"
         )
     ungraded = {entry.score for entry in without_judge(loaded, judge_set)}
     for gate in loaded.gates:
@@ -212,8 +211,7 @@ def missing_judge(loaded: LoadedSuite, judge_set: JudgeSet) -> str:
             name = base_of(term.score)
             if name in ungraded:
                 return (
-                    f"a gate is on '{name}', which a judge gives, and no judge was named:"
-                    f" {_NAME_ONE}"
+                    f"a gate is on '{name}', which needs a judge, but none was named: {_NAME_ONE}"
                 )
     return ""
 
@@ -221,7 +219,7 @@ def missing_judge(loaded: LoadedSuite, judge_set: JudgeSet) -> str:
 def notices(
     pairs: Sequence[tuple[LoadedSuite, str]], judge_set: JudgeSet, models: Mapping[str, Model]
 ) -> Iterator[str]:
-    """What a reader must know of the judges. pairs: every suite with each model it is for."""
+    """Notices about the judges. pairs: every suite with each of its models."""
     suites = {loaded.suite.suite: loaded for loaded, _ in pairs}
     ungraded = {
         name: [entry.score for entry in without_judge(loaded, judge_set)]
@@ -246,7 +244,7 @@ def notices(
 
 
 def _same(a: Model, b: Model) -> bool:
-    """Whether two models answer alike: one object, or the same fingerprint."""
+    """Whether two models are the same: one object, or one fingerprint."""
     if a is b:
         return True
     try:

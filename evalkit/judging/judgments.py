@@ -1,4 +1,4 @@
-"""One judgment: what it is worth, and how it is kept beside the answer it is about."""
+"""One judgment: its value, and its record beside the answer it grades."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from evalkit.judging.questions import TARGET, GradedCell, JudgeRequest, RubricRe
 from evalkit.messages import plain
 
 CATEGORY = "category"
-"""The criterion under which a rubric with categories asks for one."""
+"""The criterion under which a rubric with categories asks for the category."""
 
 
-def worth(ask: RubricRequest) -> float | None:
-    """A grade: the expected value on a scale, where a majority is asked for what was said."""
+def value_of(ask: RubricRequest) -> float | None:
+    """A grade: the expected value on a scale; for a majority, the value of the answer given."""
     reply = ask.reply
     if reply.status is not Status.OK or reply.answer is None or ask.question is None:
         return None
@@ -24,8 +24,8 @@ def worth(ask: RubricRequest) -> float | None:
     return reply.value if on_scale else said
 
 
-def keep(cell: GradedCell, ask: JudgeRequest, *, mirrored: bool = False) -> None:
-    """Put a judgment beside the answer it is about, for the record."""
+def record_judgment(cell: GradedCell, ask: JudgeRequest, *, mirrored: bool = False) -> None:
+    """Record a judgment beside the answer it grades."""
     reply, response, case = ask.reply, ask.response, ask.case
     judgment: dict[str, Any] = {
         "score": ask.judged.score,
@@ -34,7 +34,7 @@ def keep(cell: GradedCell, ask: JudgeRequest, *, mirrored: bool = False) -> None
         "method": ask.method,
         "status": reply.status.value,
         "answer": reply.answer,
-        "value": worth(ask),
+        "value": value_of(ask),
         "prompt": plain(ask.request.prompt) if ask.request else "",
         "reply": response.text if response and ask.method != "choice" else "",
         "cached": ask.cached,
@@ -59,8 +59,10 @@ def keep(cell: GradedCell, ask: JudgeRequest, *, mirrored: bool = False) -> None
         judgment["against"] = other
         judgment["stands"] = "A" if case.swapped == mirrored else "B"
         if judgment["value"] is not None and judgment["stands"] == "B":
-            judgment["value"] = 1.0 - judgment["value"]  # as the answer it stands beside sees it
+            judgment["value"] = (
+                1.0 - judgment["value"]
+            )  # from the side of the answer it is recorded with
     answers = cell.samples[case.sample].answers
-    place = min(case.repeat, len(answers) - 1)  # the other cell may have answered less often
+    place = min(case.repeat, len(answers) - 1)  # the other cell may have fewer answers
     answer = answers[place]
     answers[place] = replace(answer, judgments=(*answer.judgments, judgment))

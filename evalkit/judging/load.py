@@ -1,4 +1,4 @@
-"""Rubrics found and checked: by name, by path, or as written in a suite; errors with their line."""
+"""Find and check rubrics: by name, by path, or written in a suite; errors give the line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Judged:
     position: int
     """Its place in ``judges:``; -1 for refusals, which ``refusals:`` declares."""
     after_rules: bool = False
-    """Whether the refusal rules grade first, and judges only what these are not sure of."""
+    """Whether judges grade only answers that the refusal rules are not sure of."""
 
     @property
     def is_refusals(self) -> bool:
@@ -48,7 +48,7 @@ class Judged:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Between what the score lies."""
+        """The range of the score."""
         return self.rubric.low, self.rubric.high
 
     @property
@@ -118,17 +118,17 @@ def _template_problems(source: Source, at: tuple[Any, ...], rubric: Rubric) -> I
             judged = ("a", "b") if rubric.mode == "pairwise" else ("output",)
             for name in judged:
                 if name not in variables:
-                    message = f"shows not what is judged: add {{{{ {name} }}}}"
+                    message = f"the template must include {{{{ {name} }}}}"
                     yield source.problem(path, message)
 
 
 def known_rubrics(root: Path) -> dict[str, Path]:
-    """The rubrics there are by name: the shipped ones, and over them the project's own."""
+    """Available rubrics by name; the project's own override the shipped ones."""
     return {**named_files(content.folder("judges")), **named_files(root / "judges")}
 
 
 def read_judges(suite: Suite) -> tuple[list[Judged], list[Problem]]:
-    """What judges grade of a suite's answers: its entries, and refusals.
+    """What judges grade in a suite: the entries of ``judges:``, and refusals.
 
     Entries with a problem are left out; the problems come second.
     """
@@ -155,7 +155,7 @@ def _entries(suite: Suite) -> tuple[list[Judged], list[Problem]]:
             problems.append(suite.problem(("judges", i), message))
             continue
         if "[" in score or "]" in score:
-            message = f"'{score}' has brackets, which stand around labels and groups of a score"
+            message = f"'{score}' has brackets, which are reserved for labels and groups of a score"
             problems.append(suite.problem(("judges", i, "name"), message))
             continue
         wrong = list(_misfits(suite, spec, rubric))
@@ -166,12 +166,12 @@ def _entries(suite: Suite) -> tuple[list[Judged], list[Problem]]:
 
 
 REFUSALS = "refusals"
-"""What the judgments of a safety suite's answers are called, whoever makes them."""
+"""The name of the judgments of a safety suite's answers, for any grader."""
 _REFUSAL_RUBRIC = "refusal"
 
 
 def _refusal_judge(suite: Suite) -> Judged | None:
-    """The entry by which judges tell the refusals of a suite; None where the rules alone do.
+    """The entry by which judges grade the refusals of a suite; None if only the rules do.
 
     Raises SpecError where the project has a rubric ``refusal`` of another scale.
     """
@@ -220,7 +220,7 @@ def _file(suite: Suite, name: str, path: tuple[Any, ...]) -> Path:
 def _misfits(
     suite: Suite, spec: JudgeSpec, rubric: Rubric
 ) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """What a suite lacks for a rubric, and keys that mean nothing for its mode."""
+    """What a suite lacks for a rubric, and keys without effect in its mode."""
     if suite.kind.reading:
         yield (), f"the task {suite.task} has no answers to judge; remove it"
     for need in rubric.needs:
@@ -233,11 +233,14 @@ def _misfits(
             yield (), f"rubric '{rubric.name}' needs {message}"
     if spec.against is not None:
         if rubric.mode != "pairwise":
-            yield ("against",), f"'against' is for pairwise rubrics; '{rubric.name}' is none"
+            yield (
+                ("against",),
+                f"'against' is for pairwise rubrics; '{rubric.name}' is {rubric.mode}",
+            )
         elif spec.against == "target" and not suite.data.target:
             yield ("against",), "there is no target to compare with: add 'target:' to 'data:'"
         elif spec.against != "target" and "/" not in spec.against:
-            yield ("against",), f"'{spec.against}' is no cell; write 'target' or MODEL/PROMPT"
+            yield ("against",), f"'{spec.against}' is not a cell; write 'target' or MODEL/PROMPT"
 
 
 def missing_columns(judged: Judged, columns: Collection[str]) -> list[str]:

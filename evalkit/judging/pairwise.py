@@ -1,4 +1,4 @@
-"""Which of two is better, asked both ways round; and what many such verdicts say together."""
+"""Pairwise verdicts from both orders, and Bradley-Terry strengths from many verdicts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ candidate that never lost has a finite one."""
 
 
 def verdict(first_wins: float, first_wins_swapped: float) -> float:
-    """What the one that stood first in the first order gets: 1, 0, or ½ for a tie.
+    """The result of the text that stood first in the first order: 1, 0, or ½ for a tie.
 
     first_wins: 1 when the judge preferred the text that stood first, in the first order;
-    first_wins_swapped: the same with the two swapped. A judge that prefers a place and not a text
+    first_wins_swapped: the same with the two swapped. A judge that prefers a position, not a text,
     contradicts itself, which is a tie. Swapping the two gives 1 minus the same.
 
     >>> verdict(1, 0), verdict(0, 1), verdict(1, 1)
@@ -65,7 +65,7 @@ def bradley_terry(wins: ArrayLike) -> Floats:
         curve = played * chance * (1 - chance)
         hessian = -curve
         hessian[..., np.arange(k), np.arange(k)] += curve.sum(axis=-1)
-        # The strengths are known up to a constant: one for their mean makes it a system.
+        # Strengths are determined up to a constant; fixing their mean makes the system regular.
         step = np.linalg.solve(hessian + 1.0 / k + 1e-12 * np.eye(k), gradient[..., None])[..., 0]
         theta = theta + np.clip(step, -1, 1)
         theta = theta - theta.mean(axis=-1, keepdims=True)

@@ -1,11 +1,11 @@
-"""Pairs of cells: who wins each, how strong that makes them, and how often the order decided."""
+"""Pairwise results of cells: wins, strengths, and how often the order decided."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from evalkit.judging.judgments import worth
+from evalkit.judging.judgments import value_of
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import strengths, verdict
 from evalkit.judging.panel import combined
@@ -23,12 +23,12 @@ from evalkit.judging.questions import (
 from evalkit.records.analyses import OpponentRow, PairwiseReport
 
 Duels = dict[tuple[int, int], dict[Place, float]]
-"""By pair of cells (their ids), what the first gets for each answer: 1, ½ or 0."""
+"""By pair of cells (their ids), the result of the first for each answer: 1, ½ or 0."""
 Grades = Mapping[int, Mapping[str, dict[str, dict[Place, float]]]]
 """By cell (its id), judge and criterion ("" for the whole), the grade of each answer."""
 
 
-def fight(
+def grade_pairs(
     cells: Sequence[GradedCell],
     judged: Judged,
     asks: Sequence[JudgeRequest],
@@ -36,13 +36,13 @@ def fight(
     by_cell: Grades,
     duels: Duels,
 ) -> None:
-    """Verdicts on pairs, from both orders; each cell's grade of an answer is over its opponents."""
+    """Write the verdicts on pairs, from both orders; a grade is the mean over opponents."""
     first: dict[tuple[int, int, Place, str, bool], float | None] = {}
     for ask in asks:
         case = ask.case
         answered = (case.sample, case.repeat)
         asked = (id(case.cell), id(case.other), answered, ask.judge.name, case.swapped)
-        first[asked] = worth(ask)
+        first[asked] = value_of(ask)
     met: dict[tuple[int, str, Place], list[float | None]] = {}
     for one, other in opponents(cells, judged.spec.against):
         mine = dict.fromkeys(places(one, judged))
@@ -147,6 +147,6 @@ def _contradictions(asks: Sequence[JudgeRequest]) -> tuple[int, int]:
     for ask in asks:
         case = ask.case
         key = (id(case.cell), id(case.other), case.sample, case.repeat, ask.judge.name)
-        said.setdefault(key, []).append(worth(ask))
+        said.setdefault(key, []).append(value_of(ask))
     both = [v for v in said.values() if len(v) == 2 and None not in v]
     return len(both), sum(first == second for first, second in both)

@@ -1,4 +1,4 @@
-"""Several judges of one thing: their grades as one, and how far they agree."""
+"""Panels of judges: their combined grade, and how well they agree."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LEVELS = {"pointwise": "interval", "binary": "nominal", "pairwise": "nominal"}
 
 
 def combined(grades: Sequence[float], how: str) -> float:
-    """The grades of a panel as one: their ``mean``, ``median``, or what the ``majority`` said.
+    """The combined grade of a panel: the ``mean``, ``median`` or ``majority``.
 
-    Where several grades are given equally often, the majority is the mean of those.
+    If several grades are equally frequent, the majority is their mean.
 
     >>> combined([1, 1, 5], "majority"), combined([1, 2, 5], "median")
     (1, 2)
@@ -33,7 +33,7 @@ def combined(grades: Sequence[float], how: str) -> float:
 
 
 def panel_of(mode: str, grades: Sequence[Sequence[float | None]]) -> Panel:
-    """How far the judges of a score agree.
+    """How well the judges of a score agree.
 
     mode: of the rubric. grades: by judge, one for each item in the same order, None where the judge
     gave none.
@@ -58,4 +58,4 @@ def _finite(value: float) -> float | None:
 
 
 _APART = {"pointwise": 1.0, "binary": 1.0, "pairwise": 1.0}
-"""From how far apart the highest and the lowest grade count as a disagreement."""
+"""The distance of the highest and lowest grade that counts as a disagreement."""

@@ -1,4 +1,4 @@
-"""Answers that another model reads: how likely a reference model finds what was written."""
+"""Perplexity of answers under a reference model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from evalkit.scoring.reference_models import reference_models
 
 @dataclass(slots=True)
 class ReadText:
-    """An answer's text, the sample it is of, and what came back for it (None: it was not sent)."""
+    """An answer's text, its sample, and the response (None if it was not sent)."""
 
     sample: SampleRecord
     text: str
@@ -45,7 +45,7 @@ class PerplexityScorer:
         ]
 
     def ask(self, errand: OneOffClient) -> None:
-        """Have the answers read; empty ones have no tokens to predict."""
+        """Request the likelihoods of the answers; empty ones have no tokens to predict."""
         asked = [one for one in self._read if one.text.strip()]
         if asked:
             sent = errand.send([Request(one.text, reading=Reading()) for one in asked])

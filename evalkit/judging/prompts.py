@@ -1,7 +1,7 @@
 """From a rubric and a case to the messages that a judge reads.
 
-What is the same for all cases comes first, so that the engine computes it once; the case comes
-last, its texts fenced; after it only the line that says how to answer.
+What all cases share comes first, so that the engine computes it once; the case comes last, its
+texts fenced, followed only by the line that says how to answer.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _MATERIAL = (
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing that a judge is asked, whatever the method.
+    """One question to a judge, independent of the method.
 
-    before: what all cases share; case: what is shown. answers: those allowed, each with what it is
-    worth. word: what the answer is called in the last line. ask: the closing words. lists: what
+    before: what all cases share; case: what is shown. answers: those allowed, each with its
+    value. word: what the answer is called in the last line. ask: the closing words. lists: what
     else a judge that writes is to list, by name.
     """
 
@@ -66,7 +66,7 @@ def material(
 
 
 def questions(rubric: Rubric, values: Mapping[str, Any]) -> dict[str, Question]:
-    """What a judge is asked about a case, by the name of the criterion ("" for a whole rubric).
+    """The questions about a case, by the name of the criterion ("" for a whole rubric).
 
     A binary rubric asks about each criterion alone. Categories, where a rubric has some, are a
     question of their own under ``category``. Raises EvalkitError when the case cannot be shown.
@@ -134,7 +134,7 @@ def instructions(
 
 
 def _standard(values: Mapping[str, Any]) -> Iterator[str]:
-    """The paragraphs of the standard instructions; a rubric without a scale has no such one."""
+    """The paragraphs of the standard instructions, without those the rubric has no part for."""
     yield _ROLE
     yield f"The question: {values['description']}"
     yield _list("What to look at:", (f"- {c['text']}" for c in values["criteria"]))

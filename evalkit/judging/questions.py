@@ -1,4 +1,4 @@
-"""What judges are asked about the answers of a run: every case, every judge, every question."""
+"""The questions to judges about a run's answers: every case, judge and criterion."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Case:
 
 @dataclass(eq=False, kw_only=True)
 class RubricRequest:
-    """A question to one judge, and what came of it. repeat: which of several such draws it is."""
+    """A question to one judge, with its reply. repeat: which of several draws it is."""
 
     judged: Judged
     judge: Judge
@@ -87,7 +87,7 @@ class JudgeRequest(RubricRequest):
 def asks_of(
     suite_cells: Sequence[GradedCell], judged: Judged, judge_set: JudgeSet
 ) -> Iterator[JudgeRequest]:
-    """All questions that an entry of a suite asks about the suite's cells."""
+    """All questions of one ``judges:`` entry about the suite's cells."""
     cases = list(_pairs(suite_cells, judged) if _paired(judged) else _single(suite_cells, judged))
     asked = [(case, *_shown(case, judged)) for case in cases]
     for judge in judge_set.of(judged):
@@ -118,7 +118,7 @@ def _single(cells: Sequence[GradedCell], judged: Judged) -> Iterator[Case]:
 
 
 def _pairs(cells: Sequence[GradedCell], judged: Judged) -> Iterator[Case]:
-    """Every pair in both orders; equal texts are a tie that nobody needs to be asked about."""
+    """Every pair in both orders; equal texts are a tie without a question."""
     for one, other in opponents(cells, judged.spec.against):
         for i, sample in enumerate(one.samples):
             if sample.id not in one.chosen[judged.score]:
@@ -159,7 +159,7 @@ def other_text(case: Case) -> str | None:
 
 
 def _shown(case: Case, judged: Judged) -> tuple[Mapping[str, Question | None], str]:
-    """The questions about a case; where it cannot be shown, one without text, and why."""
+    """The questions about a case; if it cannot be rendered, one that holds the error."""
     sample = case.cell.samples[case.sample]
     suite = case.cell.done.cell.suite
     source = suite.data.source

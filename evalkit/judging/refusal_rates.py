@@ -1,7 +1,7 @@
-"""Rates of compliance and refusal, corrected for the errors of whatever grades the answers.
+"""Rates of compliance and refusal, corrected for the errors of the grader.
 
-What is known of a grader is its confusion with people's grades: over all labelled cases, and apart
-for answers of which the rules are sure and not sure, and for prompts to refuse and harmless ones.
+A certificate holds the grader's confusion with people's grades: over all labelled cases, and
+separately for answers the rules are and are not sure of, and for unsafe and harmless prompts.
 Models differ in how often they answer in a way that is hard to grade, and less in how often such an
 answer is graded wrongly.
 """
@@ -20,9 +20,9 @@ from evalkit.stats.intervals import Interval, proportion
 WHOLE = "grade"
 """The name of the confusion over all cases."""
 SURE, UNSURE = "sure", "unsure"
-"""The names of those over what the rules are sure of, and over the rest."""
+"""The names of the confusions over answers the rules are sure of, and over the others."""
 ENOUGH = 10
-"""How often people say yes and say no in a table that stands for one kind of answers."""
+"""Least number of yes and of no by people in the table of one kind of answers."""
 Counts = tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -46,8 +46,8 @@ def tables_of(confusion: Mapping[str, Any], rate: str) -> dict[tuple[bool, str],
     """How often people and the grader count an answer in a rate, by the kind of the answer.
 
     confusion: of a certificate. The kind: whether the rules are sure of the answer, and the target
-    of its prompt. Kinds have tables of their own as far as the certificate has them, and people
-    said yes and no ``ENOUGH`` times in each.
+    of its prompt. A kind has a table of its own if the certificate has one in which people
+    said yes and no ``ENOUGH`` times each.
     """
     event, targets = RATES[rate]
     outcome = [OUTCOMES[int(label) - 1] in event for label in confusion["labels"]]

@@ -1,8 +1,8 @@
-"""Who tells the refusals of a safety suite: rules, judges, or both; and what is known of them.
+"""Graders of refusals in a safety suite: rules, judges, or both; and their certificates.
 
-The rules grade every answer as it is taken. Where the suite has a judge grade as well, its grades
-take the place of theirs once all models have answered, and the cell is scored again. Either way
-the rates carry what a certificate knows of the grader's errors.
+The rules grade every answer when it is extracted. If the suite has a judge, its grades replace
+theirs after all models have answered, and the cell is scored again. The rates are then corrected
+by the grader's certificate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from evalkit.judging.certificates import Standing, refusal_standings, rules_stan
 from evalkit.judging.correction import Corrected
 from evalkit.judging.grades import judged_report
 from evalkit.judging.judge_set import JudgeSet
-from evalkit.judging.judgments import keep, worth
+from evalkit.judging.judgments import record_judgment, value_of
 from evalkit.judging.load import REFUSALS, Judged, load_rubric
 from evalkit.judging.panel import combined
 from evalkit.judging.questions import GradedCell, JudgeRequest, Place
@@ -77,11 +77,11 @@ def regrade(
     judge_set: JudgeSet,
     registry: Registry,
 ) -> None:
-    """Put the grades of judges in the place of the rules', and score the cell again."""
+    """Replace the rules' grades by those of judges, and score the cell again."""
     suite, done = cell.done.cell.suite, cell.done
     grades: dict[Place, dict[str, JudgeRequest]] = {}
     for ask in asks:
-        keep(cell, ask)
+        record_judgment(cell, ask)
         grades.setdefault((ask.case.sample, ask.case.repeat), {})[ask.judge.name] = ask
     computed = set(computed_metrics(suite))
     for sample in cell.samples:
@@ -103,11 +103,11 @@ def regrade(
 
 def _graded(answer: Answer, of_judges: Mapping[str, JudgeRequest]) -> Answer:
     """An answer as the judges, or most of them, grade it; ungraded where one gave no grade."""
-    grades = [worth(ask) for ask in of_judges.values()]
+    grades = [value_of(ask) for ask in of_judges.values()]
     known = [value for value in grades if value is not None]
     who = ", ".join(of_judges)
     if len(known) < len(grades):
-        said = next(ask.reply.error for ask in of_judges.values() if worth(ask) is None)
+        said = next(ask.reply.error for ask in of_judges.values() if value_of(ask) is None)
         why = f"judge {who}: no grade ({said})"
         status = Status.UNPARSED.value
         return replace(answer, prediction=None, explanation=why, status=status, error=why)
@@ -122,7 +122,7 @@ def _distrust(suite: Suite, grades: Grades) -> str:
         place: ask
         for place, of_judges in grades.items()
         for ask in of_judges.values()
-        if worth(ask) is None
+        if value_of(ask) is None
     }
     samples = {sample for sample, _ in lost}
     if len(samples) <= suite.max_errors:
@@ -130,12 +130,12 @@ def _distrust(suite: Suite, grades: Grades) -> str:
     first = next(iter(lost.values()))
     said = " ".join(first.reply.error.split())[:120]
     return (
-        f"{len(samples)} of the samples that judges were asked about have no grade, more than"
+        f"{len(samples)} of the samples sent to judges have no grade, more than"
         f" max_errors: {suite.max_errors}; first: judge {first.judge.name}: {said}"
     )
 
 
-# --- what a certificate tells of the rates ---------------------------------------------------
+# --- rates corrected by a certificate --------------------------------------------------------
 
 
 def certify(
@@ -145,7 +145,7 @@ def certify(
     judged: Judged | None = None,
     asks: Sequence[JudgeRequest] = (),
 ) -> None:
-    """Correct the rates of a cell by what is known of their grader, and tell of the grader.
+    """Correct the rates of a cell by their grader's certificate, and report the grader.
 
     judged, asks: the entry of the judges, where some grade; else the rules do.
     """
@@ -183,7 +183,7 @@ def _corrected(
     confusion: Mapping[str, Any],
     scores: Mapping[str, ScoreRecord],
 ) -> Iterator[tuple[str, Corrected]]:
-    """Write into the rates what they are when corrected; and what came of each, by its name."""
+    """Write the corrected rates; returns the corrections by name."""
     counts = [any(a.counts(suite.on_unparsed) for a in sample.answers) for sample in samples]
     kept = [sample for sample, there in zip(samples, counts, strict=True) if there]
     for part in parts_of(samples, counts, suite.data.group):
@@ -221,7 +221,7 @@ def _strata(
 
 @lru_cache(maxsize=4096)
 def _is_sure(output: str, prompt: str) -> bool:
-    from evalkit.answers.refusals import grade  # a hundred patterns, which few suites need
+    from evalkit.answers.refusals import grade  # a hundred patterns that few suites need
 
     return grade(output, prompt).sure
 
@@ -251,7 +251,7 @@ def _report(
     ]
     by_judge: dict[str, dict[Place, float | None]] = {name: {} for name in names}
     for ask in asks:
-        by_judge[ask.judge.name][ask.case.sample, ask.case.repeat] = worth(ask)
+        by_judge[ask.judge.name][ask.case.sample, ask.case.repeat] = value_of(ask)
     grades = {name: [given.get(place) for place in asked] for name, given in by_judge.items()}
     report = judged_report(judged, grades, asks, standing)
     rows = report.judges

@@ -1,6 +1,6 @@
 """How a judge is asked and how its reply is read: ``choice``, ``structured`` or ``text``.
 
-A reply that cannot be read to the letter is ``unparsed`` and never a grade.
+A reply that does not match the expected form exactly is ``unparsed``, never a grade.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def request(
 
 
 def reasoning_request(question: Question, generation: Generation) -> Request:
-    """With ``choice`` and reasoning: the request for the reasoning, before that for the answer."""
+    """With ``choice`` and reasoning: the request for the reasoning, sent first."""
     return Request(question.messages(_WEIGH), generation)
 
 
 def wording(rubric: Rubric, method: str, *, reasoning: bool) -> str:
-    """A digest of all that a judge reads beside the case, evalkit's own words included."""
+    """A digest of everything a judge reads beside the case, evalkit's own wording included."""
     nothing = Generation()
     said = []
     for question in asked_about(rubric, fenced("")).values():
@@ -175,7 +175,7 @@ def _listed(name: str, lines: Sequence[str]) -> list[str]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object whose keys are all different; a second verdict must not replace a first."""
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key occurs twice")
     return dict(pairs)
 
 
@@ -191,7 +191,7 @@ def _read_json(question: Question, text: str) -> Reply:
     answer = str(said) if isinstance(said, str | int) and not isinstance(said, bool) else ""
     if answer not in question.answers:
         allowed = ", ".join(question.answers)
-        return Reply(Status.UNPARSED, error=f"'{key}' in the JSON is none of {allowed}")
+        return Reply(Status.UNPARSED, error=f"'{key}' in the JSON is not one of {allowed}")
     lists = {
         name: [str(item) for item in value.get(name, []) if isinstance(item, str)]
         for name in question.lists

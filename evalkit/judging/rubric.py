@@ -1,8 +1,8 @@
-"""What a judge grades by: a rubric, from a ``NAME.judge.yaml`` file or written in a suite.
+"""Rubrics: what a judge grades by, from a ``NAME.judge.yaml`` file or written in a suite.
 
 A rubric is content: what is judged, the criteria one by one, the scale step by step, and the
-template that shows a case. How a judge is asked and how its answer is read is the business of
-other files.
+template that shows a case. How a judge is asked and how its reply is parsed is defined
+elsewhere.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ MATERIAL = ("output", "a", "b", "prompt", "target", "targets", "source", "row")
 def _name(value: str) -> str:
     if not re.fullmatch(r"[^\W\d][\w.-]*", value):
         raise ValueError(
-            f"'{value}' is no name: begin with a letter, then letters, digits, . _ - (gates use it)"
+            f"'{value}' is not a valid name: begin with a letter, then letters, digits, . _ -"
+            " (gates use it)"
         )
     return value
 
@@ -62,21 +63,21 @@ def _criterion(value: Any) -> dict[str, Any]:
 
 def _scale(value: Any) -> Any:
     if not isinstance(value, Mapping) or len(value) < 2:
-        raise ValueError(f"expected at least two steps, each with what it means: {shown(value)}")
+        raise ValueError(f"expected at least two steps with their meanings, found {shown(value)}")
     steps = list(value)
     if not all(isinstance(step, int) and not isinstance(step, bool) for step in steps):
-        raise ValueError("the steps of a scale are whole numbers, such as 1 to 5")
+        raise ValueError("the steps of a scale must be whole numbers, such as 1 to 5")
     words = [str(step) for step in steps]
     if any(a != b and b.startswith(a) for a in words for b in words):
         raise ValueError(
-            "no step may begin like another (10 begins like 1): the probability of one could not"
-            " be told from that of the other; use a scale to 9"
+            "no step may begin with another (10 begins with 1): their probabilities cannot be told"
+            " apart; use a scale up to 9"
         )
     return dict(sorted(value.items()))
 
 
 class Example(Part):
-    """A case that was graded by hand: the text, its grade, and why."""
+    """A case graded by hand: the text, its grade, and the reason."""
 
     output: Text
     answer: Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
@@ -102,32 +103,32 @@ class Rubric(Part):
     )
     categories: dict[str, Text] = Field(
         default_factory=dict,
-        description="Kinds of which one is named beside the grade, such as hazards.",
+        description="Categories, such as hazards: the judge names one beside the grade.",
     )
     lists: dict[str, Text] = Field(
         default_factory=dict,
-        description="What a judge that writes lists beside the grade, such as omissions.",
+        description="Lists that a writing judge gives beside the grade, such as omissions.",
     )
     examples: tuple[Example, ...] = Field(default=(), description="Cases graded by hand.")
     needs: Texts = Field(
         default=(),
-        description="What a suite must have: `target`, `source`, `criteria`, or a column.",
+        description="What a suite must provide: `target`, `source`, `criteria`, or a column.",
     )
     better: Literal["higher", "lower"] = Field(
-        default="higher", description="Which end of the scale is the good one."
+        default="higher", description="Which end of the scale is better."
     )
     instructions: Text | None = Field(
         default=None,
-        description="Template of what stands before every case; default: made from the other keys.",
+        description="Template of the text before every case; default: built from the other keys.",
     )
-    prompt: Text = Field(description="Template that shows a case; the judged text stands last.")
+    prompt: Text = Field(description="Template that shows a case; the judged text comes last.")
 
     @model_validator(mode="after")
     def _fits_mode(self) -> Rubric:
         if self.mode == "pointwise" and self.scale is None:
-            raise ValueError("a pointwise rubric needs 'scale:', what each step means")
+            raise ValueError("a pointwise rubric needs 'scale:', the meaning of each step")
         if self.mode != "pointwise" and self.scale is not None:
-            raise ValueError(f"'scale' means nothing in a {self.mode} rubric; remove it")
+            raise ValueError(f"'scale' has no effect in a {self.mode} rubric; remove it")
         if self.mode == "binary" and not self.criteria and "criteria" not in self.needs:
             raise ValueError("a binary rubric needs 'criteria:', or 'needs: criteria' of the suite")
         names = [criterion.name for criterion in self.criteria]
@@ -137,33 +138,35 @@ class Rubric(Part):
         for example in self.examples:
             if example.answer not in self.answers:
                 raise ValueError(
-                    f"an example's answer is one of {', '.join(self.answers)}, not"
+                    f"an example's answer must be one of {', '.join(self.answers)}, not"
                     f" '{example.answer}'"
                 )
         if len(self.categories) > len(LETTERS):
-            raise ValueError(f"at most {len(LETTERS)} categories can be told apart")
+            raise ValueError(
+                f"expected at most {len(LETTERS)} categories, found {len(self.categories)}"
+            )
         return self
 
     @property
     def answers(self) -> dict[str, float]:
-        """The answers a judge may give, each with what it is worth."""
+        """The answers a judge may give, each with its value."""
         if self.mode == "pointwise":
             return {str(step): float(step) for step in self.scale or ()}
         return {YES: 1.0, NO: 0.0} if self.mode == "binary" else {FIRST: 1.0, SECOND: 0.0}
 
     @property
     def low(self) -> float:
-        """The lowest score there can be."""
+        """The lowest possible score."""
         return min(self.answers.values())
 
     @property
     def high(self) -> float:
-        """The highest score there can be."""
+        """The highest possible score."""
         return max(self.answers.values())
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of all that a judge is told, whatever the layout of the file."""
+        """SHA-256 of the rubric's content, independent of the layout of its file."""
         content = self.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
         content["scale"] = list((self.scale or {}).items())
         content["categories"] = list(self.categories.items())

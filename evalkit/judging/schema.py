@@ -1,4 +1,4 @@
-"""The JSON Schema of a rubric file, for editors: every key, and every short way to write it."""
+"""The JSON Schema of a rubric file, for editors: every key and every shorthand."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""After all models have answered, others are asked about the answers: judges, and readers.
+"""Judging: after all models have answered, judges and reference models get the answers.
 
-Each is loaded once, and all its questions of all suites go out together, so that the engine
-computes what they share once.
+Each is loaded once and gets all its requests of all suites together, so that the engine computes
+their common prefixes once.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def judge(
     record_of: RecordOf,
     loaded: LoadedModels,
 ) -> None:
-    """Have the answers of a run judged and read, and write what comes of it to the store.
+    """Judge and read the answers of a run, and write the results to the store.
 
     Adds scores, analyses and judgments to the cells, models to the run, and notices. record_of:
-    what a run remembers of a model, its load time and its error. loaded: the models in memory; one
-    that is still loaded is asked first.
+    creates the record of a model from its load time and error. loaded: the models in memory; those
+    still loaded come first.
     """
     judge_set = plan.judge_set
     pairs = [(done.cell.loaded, done.cell.model) for done in decided]
@@ -97,13 +97,13 @@ def _entries(decided: Sequence[ScoredCell]) -> Iterator[tuple[str, Judged]]:
 
 
 def is_graded(cell: Cell, judge_set: JudgeSet) -> bool:
-    """Whether another model is asked about the answers of a cell."""
+    """Whether a cell's answers go to another model."""
     graded = any(judge_set.of(entry) for entry in cell.loaded.judged)
     return graded or bool(reference_models(cell.suite))
 
 
 def _cells(decided: Sequence[ScoredCell], judge_set: JudgeSet) -> list[GradedCell]:
-    """The cells that somebody is asked about, and which of their samples are graded."""
+    """The cells with questions, and which of their samples are graded."""
     cells = []
     for done in decided:
         suite = done.cell.suite
@@ -122,7 +122,7 @@ def _cells(decided: Sequence[ScoredCell], judge_set: JudgeSet) -> list[GradedCel
 def _in_order(
     asks: Sequence[JudgeRequest], readers: Sequence[PerplexityScorer], judge_set: JudgeSet
 ) -> list[tuple[str, Model]]:
-    """The models that are asked something, each once, with the name it is asked under."""
+    """The models that get requests, each once, by name."""
     found: dict[int, tuple[str, Model]] = {}
     for ask in asks:
         found.setdefault(id(ask.judge.model), (ask.judge.name, ask.judge.model))
@@ -133,7 +133,7 @@ def _in_order(
 
 
 def inquire(errand: OneOffClient, asks: Sequence[RubricRequest]) -> None:
-    """Ask one judge all there is; first for the reasons, where these come first."""
+    """Send all requests of one judge; those for reasoning first."""
     open_asks = [ask for ask in asks if ask.question is not None]
     first = [ask for ask in open_asks if ask.reasons and ask.method == "choice"]
     if first:
@@ -179,16 +179,16 @@ def _request(ask: RubricRequest) -> Request:
 
 
 def _numbered(ask: RubricRequest, asked: Request) -> Request:
-    """The request of one draw; between two draws is room for one that is asked for once more."""
+    """The request of one draw; numbers between draws are left for retries."""
     return replace(asked, repeat=2 * ask.repeat)
 
 
 def _again(request: Request) -> Request:
-    """The same request, sampled anew."""
+    """The same request with another random draw."""
     return replace(request, repeat=request.repeat + 1)
 
 
 def _may_retry(ask: RubricRequest) -> bool:
-    """Whether another draw may bring a reply that can be read: it was sampled."""
+    """Whether another draw may give a parseable reply: the first was sampled."""
     sampled = ask.method != "choice" and _generation(ask).temperature > 0
     return sampled and ask.reply.status is Status.UNPARSED

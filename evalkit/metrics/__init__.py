@@ -1,7 +1,7 @@
 """Metrics: one file per family, pure functions of columns.
 
 Importing this package imports none of them: ``catalogue`` knows their names, ``run`` loads
-the one that is asked for.
+the requested one.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ NONE: Settings = MappingProxyType({})
 def confusion_matrix(columns: Columns, settings: Settings = NONE) -> ConfusionMatrix:
     """Counts of targets (rows) by predictions (columns), in the order of the labels.
 
-    A last row and column "(none)" are there only when some answer was no label; its row is
-    all zeros, so the matrix is square.
+    A last row and column "(none)" exist only if some answer has no label; the row is all zeros,
+    so the matrix is square.
     """
     counts = confusion(columns)
     labels = list(columns.labels)
@@ -66,7 +66,7 @@ def classification_report(columns: Columns, settings: Settings = NONE) -> Classi
 
 
 def reliability(columns: Columns, settings: Settings = NONE) -> ReliabilityDiagram | None:
-    """How far confidence can be believed: accuracy in bins of the highest probability.
+    """Calibration of confidence: accuracy in bins of the highest probability.
 
     None where the suite's answers have no probabilities.
     """

@@ -1,4 +1,4 @@
-"""The words metrics are written in: columns in, scores out.
+"""The interface of metrics: columns in, scores out.
 
 A metric is a plain function ``metric(columns, *, confidence=0.95, seed=0) -> Result`` over
 whole columns. It knows no model, no file and no report.
@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What a metric sees of a cell: columns of equal length, one entry per scored sample.
+    """The data a metric gets: columns of equal length, one entry per scored sample.
 
     Predictions, targets, sources and candidates are in Unicode's composed form (NFC), whatever
     form they are given in; labels, choices and rows are as given.
@@ -60,7 +60,7 @@ class Columns:
     pairs: Sequence[tuple[Hashable, int]] = ()
 
     def __post_init__(self) -> None:
-        # Here, so that no metric can take two forms of one text for different texts.
+        # Done here, so that no metric treats two forms of one text as different.
         texts: dict[str, Sequence[Any]] = {
             "predictions": [p if p is None else composed(p) for p in self.predictions],
             "targets": [tuple(map(composed, accepted)) for accepted in self.targets],
@@ -121,15 +121,15 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One number, its interval and what it is over.
+    """One number, its interval and its number of samples.
 
     value: the score; NaN where it is undefined (say, recall of a label that never occurs).
     low, high: the confidence interval at ``confidence``; NaN where there is none.
     n: how many samples it is over.
     interval: how it was made (``wilson``, ``bounded``, ``posterior``, ``t``), "" if there is none.
     per_sample: shape (n,) values whose mean is the score, where that makes sense; else None.
-    note: anything a reader must know ("undefined: label never predicted").
-    failed: the metric could not be computed, whatever the samples; the note says why.
+    note: remarks for readers ("undefined: label never predicted").
+    failed: the metric raised an error; the note says which.
     standard_error: of the value, from its spread over the samples; NaN where it is not known.
     """
 
@@ -146,7 +146,7 @@ class Score:
 
 
 ROUNDING = 1e-5
-"""How far rounding alone can take a score beyond its range, in float32 and after rescaling."""
+"""How far rounding can move a score beyond its range, in float32 and after rescaling."""
 
 
 def rounded(values: FloatArray, low: float, high: float) -> FloatArray:

@@ -1,8 +1,8 @@
-"""Which of two answers a model leans to, where the data names them for each sample.
+"""Which of two answers a model prefers, if the data names both for each sample.
 
 One is the answer that a stereotype suggests, the other the one that goes against it; the settings
-``toward`` and ``away`` are the columns that hold them. Any other answer (that one cannot know)
-leans to no side. Samples without both are left out, and a note counts them.
+``toward`` and ``away`` are the columns that hold them. Any other answer ("cannot be known")
+leans to neither side. Samples without both are left out, and a note counts them.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _told(columns: Columns, toward: str, away: str) -> tuple[list[int], str]:
 
 
 def _sides(columns: Columns, toward: str, away: str) -> list[int | None]:
-    """1, -1 or 0 for each sample; None for one that has not both answers."""
+    """1, -1 or 0 for each sample; None for one without both answers."""
     sides: list[int | None] = []
     for prediction, row in zip(columns.predictions, columns.fields, strict=True):
         for column in (toward, away):

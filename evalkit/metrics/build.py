@@ -1,4 +1,4 @@
-"""From per-sample values or counts to a Score with its interval: what every family shares."""
+"""From per-sample values or counts to a Score with its interval, for all families."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ NOTHING = "undefined: no samples"
 
 
 def undefined(n: int, confidence: float, note: str) -> Score:
-    """A score that the samples do not tell, and why."""
+    """A score that is undefined for these samples, with the reason."""
     return Score(nan, nan, nan, n, confidence, note=note)
 
 
 def failed(n: int, confidence: float, note: str) -> Score:
-    """A score that could not be computed, and why."""
+    """A score that could not be computed, with the reason."""
     return Score(nan, nan, nan, n, confidence, note=note, failed=True)
 
 
@@ -84,7 +84,7 @@ def mean(
     low, high = limits or limits_of(name)
     sums = Ratio(x, np.ones(len(x)), low if bounded else -inf, high)
     made = of_ratio(sums, len(x), confidence=confidence, note=note, units=units)
-    value = float(x[0]) if np.all(x == x[0]) else float(x.mean())  # of equal values, not rounded
+    value = float(x[0]) if np.all(x == x[0]) else float(x.mean())  # exact for equal values
     return replace(made, value=value, per_sample=x)
 
 
@@ -92,8 +92,8 @@ def mean(
 class Ratio:
     """A score that is a sum over samples over another sum: a mean, a recall, a perplexity.
 
-    parts, wholes: shape (n,), wholes ≥ 0. low, high: between which a part over its whole lies;
-    infinite where there is no such bound. made: from the ratio to the score, increasing.
+    parts, wholes: shape (n,), wholes ≥ 0. low, high: the range of a part over its whole;
+    infinite where it is unbounded. made: from the ratio to the score, increasing.
     """
 
     parts: Floats
@@ -177,7 +177,7 @@ def from_counts(
 
 
 def _around(value: float, interval: Interval, n: int, confidence: float, note: str) -> Score:
-    """A score whose interval holds it, though the two were computed by different code."""
+    """A score within its interval, although different code computed the two."""
     low, high, method = interval
     if method:
         low, high = min(low, value), max(high, value)

@@ -29,7 +29,7 @@ RETIRED: Mapping[str, str] = MappingProxyType(
         )
     }
 )
-"""What became of names that metrics no longer have."""
+"""Former names of metrics, with their replacements."""
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -43,7 +43,7 @@ def default_metrics(task: Task, has: Collection[str]) -> tuple[str, ...]:
 
 
 def wrong_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:
-    """What is wrong with the names and values of a metric's settings, or None."""
+    """The problem with a metric's settings, or None."""
     for key, value in settings.items():
         if key not in metric.settings and not metric.any_settings:
             return unknown(f"setting of metric '{metric.name}'", key, list(metric.settings))
@@ -54,7 +54,7 @@ def wrong_setting(metric: Metric, settings: Mapping[str, Any]) -> str | None:
 
 
 def missing_package(metric: Metric, settings: Mapping[str, Any] = _NONE) -> str | None:
-    """What to install before a metric can be computed so, or None. Imports nothing."""
+    """What to install for a metric with these settings, or None. Imports nothing."""
     if (lacking := tokenizers.missing(tokenizer(metric, settings))) is not None:
         return f"metric '{metric.name}': {lacking}"
     if not metric.package or find_spec(metric.package) is not None:

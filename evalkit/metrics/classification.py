@@ -2,7 +2,7 @@
 
 Intervals are made from the confusion counts (:mod:`evalkit.metrics.label_counts`,
 :mod:`evalkit.stats.confusion`). A prediction of None, or one outside the labels, is a wrong
-answer that is no label: it is a miss for the target's label and a false alarm for none. As in
+answer without a label: it is a miss for the target's label and a false alarm for none. As in
 scikit-learn, ``zero_division`` (default 0) stands in for a quotient 0/0 wherever labels are
 averaged; a label's own score that has no denominator is NaN unless a suite sets ``zero_division``.
 """

@@ -1,4 +1,4 @@
-"""Whether a model says the same to several wordings of one question."""
+"""Whether a model gives the same answer to several wordings of one question."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def consistency(
     groups = _groups(columns, by, normal_form(tokenize))
     shares = [_agreement(answers) for answers in groups if len(answers) > 1]
     score = build.mean("consistency", shares, confidence=confidence)
-    return build.single("consistency", replace(score, per_sample=None))  # they are of questions
+    return build.single("consistency", replace(score, per_sample=None))  # they belong to questions
 
 
 def ready(settings: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ def _groups(columns: Columns, by: str, form: Callable[[str], str]) -> list[list[
 
 
 def _answer(prediction: str | None, form: Callable[[str], str]) -> str | None:
-    """An answer as it is compared with others."""
+    """The form of an answer that is compared."""
     if prediction is None:
         return None
     return normalise(prediction, by_value=True) if is_number(prediction) else form(prediction)

@@ -22,10 +22,10 @@ _NEEDS = ("labels", "probabilities", "sources", "choices")
 
 
 def project_metrics(project: Project, handed: Mapping[str, Any] | None = None) -> Registry:
-    """evalkit's metrics, those that a project declares, and those handed over, which win.
+    """evalkit's metrics, those that a project declares, and those passed in, which take priority.
 
     Functions named in ``evalkit.yaml`` are imported, with the project's folder first on the path.
-    Raises SpecError with every problem of the file, UsageError for what was handed over.
+    Raises SpecError with every problem of the file, UsageError for metrics passed in.
     """
     made: dict[str, Metric] = {}
     problems: list[tuple[str, str]] = []
@@ -53,10 +53,12 @@ def _placed(project: Project, problems: list[tuple[str, str]]) -> list[Problem]:
 def entry(name: str, declared: Any, root: Path) -> Metric:
     """One metric as declared: ``module:function`` or a function, or a mapping with more about it.
 
-    Raises UsageError, ModelError: what is wrong with it.
+    Raises UsageError or ModelError for a wrong declaration.
     """
     if not re.fullmatch(r"[^\W\d][\w.-]*", name):
-        raise UsageError(f"'{name}' is no name: begin with a letter, then letters, digits, _ . -")
+        raise UsageError(
+            f"'{name}' is not a valid name: begin with a letter, then letters, digits, _ . -"
+        )
     if name in METRICS:
         raise UsageError("evalkit has a metric of this name; choose another")
     if isinstance(declared, Metric):
@@ -68,7 +70,7 @@ def entry(name: str, declared: Any, root: Path) -> Metric:
     function = _function(about.get("function"), root)
     low, high = _bound(about, "low", -math.inf), _bound(about, "high", math.inf)
     if low >= high:
-        raise UsageError(f"'low: {low:g}' is not below 'high: {high:g}'")
+        raise UsageError(f"'low: {low:g}' must be below 'high: {high:g}'")
     from evalkit.metrics.custom_function import OwnMetric, settings_of  # imports numpy
 
     return Metric(
@@ -96,13 +98,15 @@ def _function(declared: Any, root: Path) -> Callable[..., Any]:
 def _bound(about: Mapping[str, Any], key: str, default: float) -> float:
     value = about.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise UsageError(f"'{key}' is a number, found {value!r}")
+        raise UsageError(f"'{key}' must be a number, found {value!r}")
     return float(value)
 
 
 def _one_of(value: Any, known: tuple[str, ...], key: str) -> str:
     if value not in known:
-        raise UsageError(f"'{key}' is {', '.join(filter(None, known))} or empty, found {value!r}")
+        raise UsageError(
+            f"'{key}' must be {', '.join(filter(None, known))} or empty, found {value!r}"
+        )
     return str(value)
 
 

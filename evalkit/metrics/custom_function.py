@@ -29,7 +29,7 @@ Limits = tuple[float, float]
 
 
 def settings_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The settings of a function with their defaults. Raises UsageError: it asks for too much."""
+    """The settings of a function with their defaults. Raises UsageError for unknown parameters."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -40,7 +40,7 @@ def settings_of(function: Callable[..., Any]) -> dict[str, Any]:
             continue
         if parameter.default is parameter.empty:
             raise UsageError(
-                f"its parameter '{name}' is none of {', '.join(GIVEN)}, and has no default value"
+                f"its parameter '{name}' is not one of {', '.join(GIVEN)} and has no default value"
             )
         settings[name] = parameter.default
     if not {"columns", *COLUMNS} & set(parameters):
@@ -63,7 +63,7 @@ class OwnMetric:
     ) -> Result:
         """The scores that the function makes of the columns.
 
-        Whatever it raises leaves its score undefined, with a note, and no other score.
+        If it raises, its score is undefined, with the error in a note; other scores are unaffected.
         """
         given = {"columns": columns, "confidence": confidence, "seed": seed}
         given |= {column: getattr(columns, column) for column in COLUMNS}
@@ -80,7 +80,7 @@ class OwnMetric:
 def scores(
     name: str, returned: Any, n: int, confidence: float, seed: int, limits: Limits
 ) -> Result:
-    """What a function returned, as scores. Raises UsageError when it is nothing of the kind."""
+    """A function's result as scores. Raises UsageError for other types."""
     if isinstance(returned, Mapping):
         named = {score_name(name, str(key)): value for key, value in returned.items()}
     else:
@@ -114,7 +114,7 @@ def _of_samples(
     try:
         x = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise UsageError("it returned a list with something else than numbers in it") from None
+        raise UsageError("it returned a list with values that are not numbers") from None
     if x.shape != (n,):
         raise UsageError(
             f"it returned values of shape {x.shape}, expected one for each of {n} samples"

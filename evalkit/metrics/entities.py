@@ -33,7 +33,7 @@ def entity_precision(columns: Columns, *, confidence: float = 0.95, seed: int = 
 
 
 def entity_recall(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
-    """Of the entities there are, the share that were found; overall and of each label.
+    """Of the target entities, the share that were found; overall and of each label.
 
     Range 0 … 1; interval over the texts that have one.
     """
@@ -81,7 +81,7 @@ OF_ENTITIES: dict[str, _Statistic] = {
 
 
 def _pairs(columns: Columns) -> list[tuple[set[Entity], set[Entity]]]:
-    """For each sample, the entities predicted and those there are."""
+    """For each sample, the predicted and the target entities."""
     return [
         (set(entities(split(said or ""))), set(entities(split(wanted[0] if wanted else ""))))
         for said, wanted in zip(columns.predictions, columns.targets, strict=True)

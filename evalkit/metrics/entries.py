@@ -379,10 +379,10 @@ ENTRIES: tuple[Metric, ...] = (
             settings={"label": None},
         )
         for name, summary, needs in (
-            ("pair_gap", "how much oftener the second of a pair gets a label", ()),
+            ("pair_gap", "how much more often the second of a pair gets a label", ()),
             (
                 "pair_shift",
-                "how much likelier a label is for the second of a pair",
+                "how much more likely a label is for the second of a pair",
                 ("probabilities",),
             ),
         )

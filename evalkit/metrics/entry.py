@@ -1,4 +1,4 @@
-"""What is known of a metric without importing its code."""
+"""Metadata of a metric, available without importing its code."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ INF = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A catalogue entry: what is known of a metric without importing its code.
+    """A catalogue entry: metadata of a metric, available without importing its code.
 
     name: as written in a suite. function: ``module:function``, or the function itself.
-    any_task: whether it makes sense for every task; else tasks list it. family: the name they list
-    it by, where that is another. needs: columns it cannot do without
+    any_task: whether it fits every task; else tasks list it. family: the name they list it by, if
+    different. needs: required columns
     (``probabilities``, ``sources``, ``labels``, ``choices``, ``passed``, ``pairs`` …).
     keyed: True when it yields one score per label (``recall[x]``).
     better: ``higher``, ``lower`` or ``""``. low, high: the range of values.
     settings: what a suite may set, with the defaults.
     overall: a keyed metric that also yields the score over all labels, under its own name.
-    open_keys: True when only computing it tells which scores it yields (``name``, ``name[x]``).
+    open_keys: True when its scores (``name``, ``name[x]``) are known only after computing it.
     any_settings: True when every setting is passed on. fixed: arguments beside the settings.
     package, extra: a package it needs beyond the core, and the extra that brings it.
-    ready: ``module:function`` of the settings as a mapping, which raises EvalkitError when data or
-    weights that the metric needs are not there.
+    ready: ``module:function`` of the settings as a mapping, which raises EvalkitError if data or
+    weights that the metric needs are missing.
     unbounded_by: settings that take the lower end of the range away when they are set.
     columns: settings that name a column of the data.
     choices: the values that a setting can have, by its name; one that is not here takes any.
@@ -56,7 +56,7 @@ class Metric:
     family: str = ""
 
     def fits(self, task: Task) -> bool:
-        """Whether it makes sense for a task."""
+        """Whether it fits a task."""
         return self.any_task or (self.family or self.name) in task.metrics
 
     def lowest(self, settings: Mapping[str, Any]) -> float:

@@ -1,7 +1,7 @@
-"""Two sides of a score that is no mean over samples, with answers that can be exchanged.
+"""Two sides of a score that is not a mean over samples, with exchangeable answers.
 
-For the permutation tests of :mod:`evalkit.stats.exchange`. What is counted or summed per answer is
-taken once; an exchange is then a matrix product.
+For the permutation tests of :mod:`evalkit.stats.exchange`. Counts and sums per answer are
+computed once; an exchange is then a matrix product.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def of_columns(
 
 
 def unseen(score: str, columns: Columns) -> str:
-    """What to say of labels without a sample, where a score weighs all labels alike; else ""."""
+    """The note on labels without a sample, if a score weighs all labels alike; else ""."""
     name = base_of(score)
     if not (name.startswith("macro_") or name == "balanced_accuracy"):
         return ""
@@ -56,7 +56,7 @@ def unseen(score: str, columns: Columns) -> str:
 
 
 def of_function(value: Callable[[Columns], float], a: Columns, b: Columns, units: Units) -> Sides:
-    """The sides of a score that is known only as a function of columns."""
+    """The sides of a score that is an opaque function of columns."""
     both = a.followed_by(b)
     # A function may look at the order of samples: answers of one side come as those of the other.
     order = np.argsort(np.r_[np.arange(len(a)), np.arange(len(b))], kind="stable")
@@ -76,7 +76,7 @@ def of_sums(score: str, a: Floats, b: Floats, statistic: Statistic, units: Units
 
 
 def _no_translation(rows: Floats) -> Floats:
-    """Of BLEU: nothing was said; what was wanted stays."""
+    """Of BLEU: an empty answer; the reference lengths stay."""
     empty = np.zeros_like(rows)
     empty[:, 1] = rows[:, 1]
     return empty
@@ -135,8 +135,8 @@ def _misreadings(
 ) -> tuple[Any, Any]:
     """Counts before and after one answer of each kind becomes one of another, as changes of them.
 
-    A label without a sample takes part with one that is added and read rightly: nothing that was
-    seen tells of it. With many labels an answer becomes none or the label that is least predicted.
+    A label without a sample takes part with one added, correct sample, because nothing is observed
+    of it. With many labels an answer becomes none or the label that is least predicted.
     """
     from scipy.sparse import csr_array
 
@@ -186,7 +186,7 @@ def _one_rank(columns: Columns) -> float:
 
 
 def _differing(a: Columns, b: Columns, units: Units) -> NDArray[np.int64]:
-    """The units that have not the same answers on both sides."""
+    """The units whose answers differ between the sides."""
     if len(a) != len(b) or not np.array_equal(units.a, units.b):
         return np.arange(len(units.sizes))
     same = np.ones(len(a), dtype=bool)

@@ -17,7 +17,7 @@ def top(
     name: of the score. k: 1 or more.
     """
     if k < 1:
-        raise UsageError(f"{name}: k is 1 or more, not {k}")
+        raise UsageError(f"{name}: k must be 1 or more, not {k}")
     listed = columns.ranked or [() if p is None else (p,) for p in columns.predictions]
     flags = [
         not {_word(text) for text in candidates[:k]}.isdisjoint(map(_word, accepted))

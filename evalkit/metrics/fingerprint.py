@@ -1,4 +1,4 @@
-"""What a function does, as far as that can be seen: to notice that two of one name differ."""
+"""A fingerprint of a function's source, to notice that two functions of one name differ."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _parts(function: Callable[..., Any]) -> Iterator[str]:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether its repr is the value: no address in memory, nothing that differs by process."""
+    """Whether its repr is its value, without memory addresses or anything process-specific."""
     if isinstance(value, tuple | list):
         return all(map(_is_plain, value))
     return isinstance(value, _PLAIN)

@@ -32,8 +32,8 @@ def hugging_face(
 
     name: as on the hub (fetched once, then cached), or the path of a script below ``root``.
     Settings go to its ``compute``. A list with a value for each sample gives a mean with a
-    bootstrap interval; a single number has no interval. Whatever the metric raises leaves its
-    score undefined, with a note that says what.
+    bootstrap interval; a single number has no interval. If the metric raises, its score is
+    undefined, with the error in a note.
     """
     full = f"evaluate:{name}"
     try:
@@ -57,7 +57,7 @@ def _load(name: str, root: Path) -> Any:
 
 
 def _inputs(module: Any, columns: Columns) -> dict[str, Any]:
-    """The columns that a metric asks for, in the types it asks for."""
+    """The columns that a metric needs, in the types it declares."""
     features = module.features[0] if isinstance(module.features, list) else module.features
     if isinstance(module.features, list) and any(len(t) > 1 for t in columns.targets):
         several = [f for f in module.features if _is_list(f.get("references"))]
@@ -76,7 +76,7 @@ def _inputs(module: Any, columns: Columns) -> dict[str, Any]:
         elif all(name in row for row in columns.fields) and columns.fields:
             inputs[name] = [row[name] for row in columns.fields]
         else:
-            raise UsageError(f"it needs '{name}', and the data have no column of that name")
+            raise UsageError(f"it needs a column '{name}', which the data lack")
     return inputs
 
 
@@ -85,7 +85,7 @@ def _is_list(feature: Any) -> bool:
 
 
 def _typed(feature: Any, labels: Sequence[str]) -> Callable[[str], Any]:
-    """How an answer becomes what a feature holds: text, a number, or the number of a label."""
+    """Converts an answer to the type of a feature: text, a number, or a label's number."""
     inner = getattr(feature, "feature", feature)
     inner = inner[0] if isinstance(inner, list) else inner
     dtype = str(getattr(inner, "dtype", "string"))

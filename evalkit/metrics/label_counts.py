@@ -36,7 +36,7 @@ def true_labels(columns: Columns) -> list[int]:
     for predicted, accepted in zip(columns.predictions, columns.targets, strict=True):
         target = predicted if predicted in accepted else accepted[0] if accepted else None
         if target not in index:
-            raise UsageError(f"target {target!r} is none of the labels {list(columns.labels)}")
+            raise UsageError(f"target {target!r} is not one of the labels {list(columns.labels)}")
         found.append(index[target])
     return found
 

@@ -1,7 +1,7 @@
-"""Pairs of samples that differ in one thing: does it change what a model says?
+"""Pairs of samples that differ in one thing: does it change the answer?
 
 ``data.pair`` names the column that two samples share; the first of them in the data is compared
-with the second. A difference that should not be there is a bias, whichever answer is right. Every
+with the second. An unwanted difference is a bias, whichever answer is right. Every
 score is over whole pairs: one with a missing answer is left out, and the note counts them.
 """
 
@@ -54,7 +54,7 @@ def pair_difference(columns: Columns, *, confidence: float = 0.95, seed: int = 0
 def pair_gap(
     columns: Columns, *, confidence: float = 0.95, seed: int = 0, label: str | None = None
 ) -> Result:
-    """How much oftener the second of a pair gets a label than the first. 0 is best; -1 … 1.
+    """How much more often the second of a pair gets a label than the first. 0 is best; -1 … 1.
 
     label: the label counted; default: the suite's first. The difference of the two shares, with the
     interval of :func:`evalkit.stats.paired.paired_proportions`; the note has McNemar's exact
@@ -76,7 +76,7 @@ def pair_gap(
 def pair_shift(
     columns: Columns, *, confidence: float = 0.95, seed: int = 0, label: str | None = None
 ) -> Result:
-    """How much likelier a label is for the second of a pair than for the first. 0 is best; -1 … 1.
+    """How much more likely a label is for the second of a pair. 0 is best; -1 … 1.
 
     label: as in ``pair_gap``. The mean of the paired differences of its probability, with a
     bootstrap interval over pairs; the note has the exact p-value of the sign test.
@@ -181,7 +181,7 @@ def _mean(name: str, values: Floats, confidence: float, seed: int, note: str) ->
 
 
 def _of_pairs(score: Score) -> Score:
-    """The same score without per-sample values: those it has are of pairs."""
+    """The same score without per-sample values, which belong to pairs."""
     return Score(
         score.value, score.low, score.high, score.n, score.confidence, score.interval,
         note=score.note,

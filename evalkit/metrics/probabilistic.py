@@ -31,7 +31,7 @@ def log_loss(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Re
     # scikit-learn's bounds: one rounding step of a float64 from either end.
     eps = np.finfo(np.float64).eps
     losses = -np.log(np.clip(probabilities[np.arange(len(truth)), truth], eps, 1 - eps))
-    # The loss had the unlikeliest label been the target: the worst that these answers risk.
+    # The loss if the least likely label were the target: the worst possible for these answers.
     risked = -np.log(np.clip(probabilities.min(axis=1), eps, 1 - eps))
     highest = max(float(np.mean(risked)), float(losses.max())) if len(losses) else 0.0
     score = build.mean("log_loss", losses, confidence=confidence, limits=(0.0, highest))
@@ -132,7 +132,7 @@ def _gains(a: Floats, b: Floats, positive: NDArray[np.bool_]) -> Floats:
 
 
 def _below(x: Floats, others: Floats) -> Floats:
-    """How many of the others each is above; equal ones count half."""
+    """How many of the others each exceeds; ties count half."""
     others = np.sort(others)
     twice = np.searchsorted(others, x, "left") + np.searchsorted(others, x, "right")
     return np.asarray(twice, dtype=np.float64) / 2

@@ -1,8 +1,8 @@
 """Question answering by the rules of SQuAD's official evaluation.
 
 Normalisation: lower case, ASCII punctuation removed, the words a, an, the removed, white
-space collapsed. With several references a sample gets its best. An answer that could not be
-taken scores 0, even where the reference is empty (the question has no answer).
+space collapsed. With several references a sample gets its best. An unparsed answer scores
+0, even if the reference is empty (the question has no answer).
 
 With ``tokenize`` other than ``default`` texts of any script are brought to the form that
 :func:`plain` makes, and words are found as it says (see :mod:`evalkit.metrics.tokenizers`).
@@ -64,7 +64,7 @@ def _written(number: Number, by_value: bool) -> str:
 
 
 def _coded(number: Number) -> bool:
-    """Whether it is rather a code, of which every digit counts: 007."""
+    """Whether it is an identifier, in which every digit counts: 007."""
     return bool(re.fullmatch(r"0\d+", number.plain))
 
 
@@ -89,7 +89,7 @@ def plain(text: str) -> str:
 
 @cache
 def _not_of_words() -> tuple[tuple[Any, str], ...]:
-    """What is replaced in turn by what: thousands, signs of numbers, punctuation."""
+    """Replacements, in order: thousands, signs of numbers, punctuation."""
     mark = rf"[\p{{P}}{re.escape(string.punctuation)}]"
     return (
         (pattern(r"(?<=\d),(?=\d{3}(?!\d))"), ""),
@@ -179,7 +179,7 @@ Compare = Callable[[str, str], float]
 
 
 def _best(columns: Columns, compare: Compare, tokenize: str) -> tuple[list[float], str]:
-    """The value of each answer with its best reference, and what a reader must know."""
+    """The value of each answer with its best reference, and a note."""
     form = _for_parts(tokenize) if compare is _within else normal_form(tokenize)
     values = [
         0.0 if prediction is None else _of_best(prediction, references, form, compare)

@@ -1,6 +1,6 @@
 """The metrics that a run may use: evalkit's own and, on top, those of a project.
 
-A registry never changes. Whoever needs to know a metric by its name is given one.
+A registry is immutable; code that looks metrics up takes one as an argument.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Registry:
         return self.find(base_of(score))
 
     def fingerprint(self, name: str) -> str:
-        """What tells apart two metrics of the project's of one name; "" for any other, and where
-        the source of its function cannot be read."""
+        """Distinguishes project metrics of one name; "" for any other metric, and if the source of
+        its function is unavailable."""
         metric = self.own.get(name)
         if metric is None or not callable(metric.function):
             return ""
@@ -98,7 +98,7 @@ class Registry:
         labels: Sequence[str] = (),
         settings: Mapping[str, Any] | None = None,
     ) -> str | None:
-        """What is wrong with asking for a metric on a task, or None when nothing is.
+        """Why a metric cannot be used on a task, or None.
 
         The message names the nearest metric, or says which tasks the metric is for.
         """
@@ -122,7 +122,7 @@ class Registry:
         )
 
     def _fits(self, metric: Metric, task: str) -> bool:
-        """The project's own metrics are for whatever it uses them on."""
+        """The project's own metrics fit every task."""
         return metric.name in self.own or metric.fits(tasks.find(task))
 
     def _missing_script(self, name: str) -> str | None:
@@ -137,7 +137,7 @@ class Registry:
 
 
 BUILT_IN = Registry()
-"""evalkit's metrics alone, for whoever has no project."""
+"""evalkit's metrics alone, without a project."""
 
 
 def _either(names: Sequence[str]) -> str:

@@ -2,8 +2,8 @@
 
 Whole columns go through ``rouge-score-rs``, which computes the same in Rust, where there is a wheel
 for the machine: rouge_score takes a third of a second for one ROUGE-L of two texts of 600 words. It
-first computes texts known to be difficult, and is not used if it differs from rouge_score in a
-single digit; then, and where it is not installed, rouge_score computes.
+is first checked on difficult texts and not used if any digit differs from rouge_score; then, and
+if it is not installed, rouge_score computes.
 
 Source: C.-Y. Lin, ROUGE: A Package for Automatic Evaluation of Summaries, ACL 2004.
 """

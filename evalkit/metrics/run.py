@@ -46,7 +46,7 @@ def run_metric(
 
 
 def why_not(name: str, settings: Mapping[str, Any], registry: Registry = BUILT_IN) -> str:
-    """What keeps a metric from being computed here (data or weights that are not there), or ""."""
+    """Why a metric is unavailable in this environment (missing data or weights), or ""."""
     metric = registry.find(name)
     if metric is None:
         return ""
@@ -115,7 +115,7 @@ def _refuse_call(
     confidence: float,
     columns: Mapping[str, Any],
 ) -> None:
-    """Raise UsageError for what would be scored as something else than was meant."""
+    """Raise UsageError for arguments that would be misinterpreted."""
     known = [f.name for f in fields(Columns) if f.name not in ("predictions", "targets")]
     for name, value in columns.items():
         if name in known:
@@ -125,10 +125,10 @@ def _refuse_call(
             raise UsageError(f"'{name}' is a setting of metric '{metric.name}': write {write}")
         raise UsageError(unknown("column", name, known))
     if not 0 < confidence < 1:
-        raise UsageError(f"confidence lies between 0 and 1, such as 0.95; found {confidence!r}")
+        raise UsageError(f"confidence must be between 0 and 1, such as 0.95; found {confidence!r}")
     for name, given in (("predictions", predictions), ("targets", targets)):
         if isinstance(given, str):
-            raise UsageError(f"{name} is a list with one entry per sample, not a text: [{given!r}]")
+            raise UsageError(f"{name} must be a list with one entry per sample: [{given!r}]")
     if len(predictions) != len(targets):
         raise UsageError(f"{len(predictions)} predictions but {len(targets)} targets")
     for i, prediction in enumerate(predictions):
@@ -143,8 +143,8 @@ def _refuse_call(
 def _no_text(where: str, value: object, expected: str) -> UsageError:
     kind = type(value).__name__
     return UsageError(
-        f"{where} is {value!r} ({kind}); expected {expected}. Labels that are numbers are passed"
-        " as text: [str(x) for x in values]"
+        f"{where} is {value!r} ({kind}); expected {expected}. Pass labels that are numbers as"
+        " text: [str(x) for x in values]"
     )
 
 

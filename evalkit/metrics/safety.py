@@ -49,9 +49,9 @@ def _grades(columns: Columns, target: str | None = None) -> list[str | None]:
     grades = []
     for grade, targets in zip(columns.predictions, columns.targets, strict=True):
         if grade is not None and grade not in GRADES:
-            raise UsageError(f"{grade!r} is no grade of compliance (known: {', '.join(GRADES)})")
+            raise UsageError(f"unknown grade of compliance {grade!r} (known: {', '.join(GRADES)})")
         if len(targets) != 1 or targets[0] not in TARGETS:
-            raise UsageError(f"a safety target is 'refuse' or 'comply', not {list(targets)}")
+            raise UsageError(f"a safety target must be 'refuse' or 'comply', not {list(targets)}")
         if target is None or targets[0] == target:
             grades.append(grade)
     return grades

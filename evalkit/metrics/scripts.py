@@ -1,4 +1,4 @@
-"""Scripts of Hugging Face's ``evaluate`` in a project: which names mean one, and where it is."""
+"""Find scripts of Hugging Face's ``evaluate`` in a project."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from evalkit.errors import UsageError
 
 
 def is_path(name: str) -> bool:
-    """True for what is a path and not a name on the hub."""
+    """True for a path, False for a name on the hub."""
     return name.endswith(".py") or name.startswith((".", "/", "~"))
 
 
 def script_of(name: str, root: Path) -> Path:
-    """The script at a path. Raises UsageError: not there, or outside the project."""
+    """The script at a path. Raises UsageError if missing or outside the project."""
     script = (root / name).resolve()
     if not script.is_relative_to(root.resolve()):
         raise UsageError(f"the script '{name}' is outside the project ({root})")

@@ -28,7 +28,7 @@ def length(
 
 
 def _words(tokenize: str, columns: Columns) -> tuple[Tokenizer, str]:
-    """How words are found, and a note where they cannot be."""
+    """The function that splits words, and a note if it misses some."""
     split = str.split if tokenize == tokenizers.DEFAULT else tokenizers.words(tokenize)
     answers = ((text,) for text in build.texts(columns.predictions))
     return split, tokenizers.unseen(tokenize, answers)

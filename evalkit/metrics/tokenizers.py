@@ -1,6 +1,6 @@
 """How a text becomes words: the setting ``tokenize`` of metrics that count words.
 
-``default`` is the way of the metric's own definition. ``characters`` takes each character (see
+``default`` is the metric's own definition. ``characters`` takes each character (see
 :mod:`evalkit.metrics.writing`) as a word. All others are sacrebleu's, by its names. Nothing here
 imports sacrebleu before a text is split: collecting suites checks the names.
 """
@@ -23,7 +23,7 @@ CHARACTERS = "characters"
 _SENTENCE_PIECES = ("flores101", "flores200", "spBLEU-1K", "spm")
 SACREBLEU = ("13a", "char", "intl", "ja-mecab", "ko-mecab", "none", "zh", *_SENTENCE_PIECES)
 NAMES = (DEFAULT, CHARACTERS, *SACREBLEU)
-"""What the setting may be."""
+"""Values of the setting."""
 
 _NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
     {
@@ -43,13 +43,13 @@ def missing(name: str) -> str | None:
     lacking = [module for module in modules if find_spec(module) is None]
     if not lacking:
         return None
-    return f"tokenizer '{name}' needs {' and '.join(lacking)}, not installed here: {install}"
+    return f"tokenizer '{name}' needs {' and '.join(lacking)}: {install}"
 
 
 def require(name: str) -> None:
     """Raise UsageError, naming the step, when a tokenizer cannot be used here.
 
-    Downloads nothing: sacrebleu alone would fetch the model of a tokenizer in the midst of scoring.
+    Downloads nothing: sacrebleu itself would fetch a tokenizer's model during scoring.
     """
     if name in (DEFAULT, CHARACTERS):
         return
@@ -62,8 +62,8 @@ def require(name: str) -> None:
     if name in _SENTENCE_PIECES and not _model_file(name).exists():
         command = f"python -c \"import sacrebleu; sacrebleu.BLEU(tokenize='{name}')\""
         raise UsageError(
-            f"tokenizer '{name}' needs its model, which is not here: run `{command}` once, which"
-            " downloads it"
+            f"tokenizer '{name}' needs its model, which is not installed: run `{command}` once to"
+            " download it"
         )
 
 
@@ -101,7 +101,7 @@ def words(name: str) -> Tokenizer:
 
 
 class Reach(NamedTuple):
-    """How far a tokenizer finds words.
+    """Which scripts' words a tokenizer finds.
 
     misses: a set of letters, for ``regex``, whose words it does not find. advised: the tokenizer
     for those of them that are of scripts with spaces.
@@ -190,7 +190,7 @@ def _advised(missed: Counter[str], reach: Reach) -> tuple[str, str]:
     for character, count in missed.items():
         scripts[unicodedata.name(character, "?").partition(" ")[0].partition("-")[0]] += count
     kana = scripts["HIRAGANA"] + scripts["KATAKANA"]
-    if scripts["CJK"] and kana:  # the two are one language's, but for a word of the other
+    if scripts["CJK"] and kana:  # both occur in one language, apart from foreign words
         japanese = 10 * kana > scripts["CJK"]
         scripts["HIRAGANA" if japanese else "CJK"] += scripts["CJK"] if japanese else kana
     script = scripts.most_common(1)[0][0]

@@ -124,7 +124,7 @@ def _unseen(tokenize: str, columns: Columns) -> str:
 def _metric(
     name: str, tokenize: str = tokenizers.DEFAULT, lowercase: bool = False, word_order: int = 0
 ) -> Any:
-    """sacrebleu's metric of a name, under these settings as far as it has them."""
+    """sacrebleu's metric of a name, with those of these settings that it has."""
     from sacrebleu.metrics import BLEU, CHRF, TER
 
     if name == "chrf":
@@ -186,7 +186,7 @@ def sums_of(name: str, columns: Columns, **settings: Any) -> tuple[Floats, Stati
 
 
 def _streams(columns: Columns) -> tuple[list[str], list[list[str | None]]]:
-    """Answers, and one stream per reference, as sacrebleu wants them.
+    """Answers, and one stream per reference, as sacrebleu expects them.
 
     A sample with fewer references leaves the later streams None.
     """

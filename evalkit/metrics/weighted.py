@@ -1,6 +1,6 @@
-"""Scores that are no mean over samples, as functions of how often each sample is drawn.
+"""Scores that are not means over samples, as functions of the samples' weights.
 
-What is counted or summed per sample is taken once; a resample is then a matrix product.
+Counts and sums per sample are computed once; a resample is then a matrix product.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def weighted(score: str, columns: Columns, settings: Mapping[str, Any]) -> Weigh
 
 
 def _in_range(name: str, statistic: Statistic) -> Statistic:
-    """The statistic without what rounding puts beyond the ends of the metric's range."""
+    """The statistic, clipped where rounding exceeds the metric's range."""
     metric = METRICS[name]
     return lambda counts: rounded(statistic(counts), metric.low, metric.high)
 

@@ -1,4 +1,4 @@
-"""Forms of one text that count as the same, and what a character is, in any script.
+"""Equivalent forms of a text, and what a character is, in any script.
 
 Canonically equivalent texts (``é`` as one code point, or as ``e`` with a combining accent) are
 equal: metrics see every text in Unicode's composed form, NFC. A character is an extended grapheme

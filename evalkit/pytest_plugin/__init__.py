@@ -1,4 +1,4 @@
-"""evalkit under pytest: the hooks, and nothing but the hooks.
+"""evalkit under pytest: the hooks only.
 
 Importing this module imports nothing else of evalkit, and none of the libraries it uses; a session
 without suites never does.
@@ -32,12 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="model to evaluate: declared in evalkit.yaml, built in (smollm2), or"
         " backend:name?key=value; may be given several times")  # fmt: skip
     add("--eval-judge", action="append", default=[], metavar="NAME",
-        help="who grades where a suite names rubrics and no judge: as --eval-model, or a judge"
-        " of evalkit.yaml; several, with commas or given several times, are a panel")  # fmt: skip
+        help="judge for suites that name rubrics but no judge: as --eval-model, or a judge of"
+        " evalkit.yaml; several (comma-separated or repeated) form a panel")  # fmt: skip
     add("--eval-prompt", action="append", default=[], metavar="NAME",
-        help="only this prompt variant; may be given several times")  # fmt: skip
+        help="run only this prompt variant; may be given several times")  # fmt: skip
     add("--eval-limit", type=int, metavar="N",
-        help="only N samples of each suite: a seeded part, stated in the report")  # fmt: skip
+        help="use only N samples of each suite: a seeded subset, stated in the report")  # fmt: skip
     add("--eval-report", metavar="FILE.html", help="write the HTML report to a file")
     add("--eval-json", metavar="FILE.json", help="write scores and verdicts as JSON to a file")
     add("--eval-markdown", metavar="FILE", help="write a short summary in Markdown to a file")
@@ -45,34 +45,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="folder of the run store and the cache (default: .evalkit in rootdir)")  # fmt: skip
     add("--eval-allow-outside", action="store_true",
         help="let suites read files outside the project")  # fmt: skip
-    add("--eval-no-cache", action="store_true", help="ask every request again")
+    add("--eval-no-cache", action="store_true", help="send every request again")
     add("--eval-stored", action="store_true",
-        help="where a model's server is down, its stored answers count, as it was when the server"
-        " was up; the report says so")  # fmt: skip
-    add("--eval-save", metavar="NAME", help="give this run a name, to be a baseline later")
+        help="if a model server is unreachable, fall back to cached responses; the report says"
+        " so")  # fmt: skip
+    add(
+        "--eval-save",
+        metavar="NAME",
+        help="name this run, so that later runs can use it as a baseline",
+    )
     add("--eval-baseline", metavar="NAME|FILE",
-        help="what gates such as 'f1 >= baseline - 0.02' compare with: the name or id of a run"
-        " in the store, or a file written by --eval-json")  # fmt: skip
+        help="baseline of gates such as 'f1 >= baseline - 0.02': the name or id of a run in the"
+        " store, or a file written by --eval-json")  # fmt: skip
     add("--eval-baseline-model", default="", metavar="NAME",
-        help="the baseline's model that every model is compared with (default: the one of the same"
+        help="compare every model with this model of the baseline (default: the one of the same"
         " name, or the only one)")  # fmt: skip
     add("--eval-baseline-missing", choices=("error", "skip"), default="error",
-        help="what gates against a baseline are where there is none yet: an error, or skipped"
+        help="outcome of gates against a baseline that does not exist yet"
         " (default: error)")  # fmt: skip
     add("--eval-baseline-changed", choices=("refuse", "allow"), default="refuse",
-        help="what to do with a baseline whose suite, rows or prompts were others (default:"
-        " refuse it, saying what changed; rows that only came or went do not matter)")  # fmt: skip
+        help="whether to compare with a baseline whose suite, rows or prompts differ (default:"
+        " refuse, and list the changes; added and removed rows are always allowed)")  # fmt: skip
     add("--eval-allow-code", nargs="?", const="sandbox", type=_code_mode, metavar="unsafe",
-        help="run answers that are code (task: code) in a sandbox without network and files of"
-        " yours; =unsafe runs them without it, under limits on time and memory only")  # fmt: skip
+        help="run generated code (task: code) in a sandbox without network or access to your"
+        " files; =unsafe runs it without the sandbox, limited in time and memory only")  # fmt: skip
     add("--eval-inconclusive", choices=("fail", "warn"), default="fail",
-        help="what an inconclusive gate does (default: fail)")  # fmt: skip
+        help="outcome of an inconclusive gate (default: fail)")  # fmt: skip
 
 
 def _code_mode(value: str) -> str:
     if value not in ("sandbox", "unsafe"):
         raise argparse.ArgumentTypeError(
-            f"takes no value but 'unsafe', found '{value}'; put --eval-allow-code after the paths,"
+            f"the only value is 'unsafe', found '{value}'; put --eval-allow-code after the paths,"
             " or write --eval-allow-code=sandbox"
         )
     return value
@@ -86,12 +90,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line("markers", "eval: an evaluation of a model by evalkit")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Pass by folders whose suites run on request; pytest does not ask about paths it is given."""
+    """Skip folders whose suites run on request only; explicit paths are always collected."""
     return True if (collection_path / ON_REQUEST).is_file() else None
 
 
@@ -114,7 +118,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What was selected is what is planned: everything is known before the first item runs."""
+    """Plan the selected items, before the first of them runs."""
     evals = session.config.stash.get(SESSION, None)
     if evals is None:
         return
@@ -129,7 +133,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Under xdist, all workers work on the same run."""
+    """Share one run among all xdist workers."""
     from evalkit.pytest_plugin.session import share_run
 
     share_run(node)
@@ -160,7 +164,7 @@ def evaluate(request: pytest.FixtureRequest) -> Callable[..., Run]:
 
 @pytest.fixture(scope="session")
 def eval_model(request: pytest.FixtureRequest) -> Iterator[AskedModel]:
-    """A model of the session, to be asked: ``eval_model.generate("…")``, ``.choose(…)``."""
+    """A model of the session, to call directly: ``eval_model.generate("…")``, ``.choose(…)``."""
     from evalkit.pytest_plugin.session import session_of
 
     with session_of(request.config).asked_model(request.param) as model:

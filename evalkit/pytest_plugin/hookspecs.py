@@ -9,7 +9,7 @@ import pytest
 
 @pytest.hookspec
 def pytest_evalkit_models(config: pytest.Config) -> dict[str, Any]:  # type: ignore[empty-body]
-    """Hand over models that are already loaded, by name.
+    """Provide loaded models, by name.
 
     A value is a pair ``(transformers model, tokenizer)``, a text-generation pipeline, a
     function from the final prompt to an answer, or anything with the methods of
@@ -19,7 +19,7 @@ def pytest_evalkit_models(config: pytest.Config) -> dict[str, Any]:  # type: ign
 
 @pytest.hookspec
 def pytest_evalkit_metrics(config: pytest.Config) -> dict[str, Any]:  # type: ignore[empty-body]
-    """Hand over metrics of the project's own, by name.
+    """Provide the project's own metrics, by name.
 
     A value is what may stand under ``metrics:`` in ``evalkit.yaml``, with the function itself in
     place of its name: a function, or a dict with ``function`` and ``better``, ``low``, ``high``,

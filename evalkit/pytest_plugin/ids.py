@@ -16,12 +16,12 @@ from evalkit.spec.files import SUFFIXES
 
 
 def item_id(cell: pytest.Collector, name: str) -> str:
-    """The id of an item as text, which pytest reads as it does that of an earlier session."""
+    """The id of an item as plain text, which pytest parses like the id of an earlier session."""
     return f"{cell.nodeid}::{name}"
 
 
 class WholeNames:
-    """A plugin for the process that reports: items are called what they are called."""
+    """A plugin for the reporting process: reports show the ids that items have."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -38,7 +38,7 @@ class WholeNames:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Make the ids that the short summary puts together those that pytest takes."""
+        """Make the short summary print ids that pytest accepts on the command line."""
         for report in (one for some in terminalreporter.stats.values() for one in some):
             if isinstance(report, pytest.TestReport) and hasattr(report, "id") and _is_item(report):
                 report._id = replace(report.id, names=_names(report), params=None)

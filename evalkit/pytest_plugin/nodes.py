@@ -28,14 +28,14 @@ class InconclusiveGate(UserWarning):
 
 
 class SuiteWarning(pytest.PytestWarning):
-    """A suite says what it hardly means; it runs all the same."""
+    """A suite contains something valid but probably unintended; it still runs."""
 
 
 class SuiteFile(pytest.File):
     """A ``*.eval.yaml`` file."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """One collector per cell. Raises SpecError with everything that is wrong."""
+        """One collector per cell. Raises SpecError with every problem."""
         evals = session_of(self.config)
         loaded = evals.load(self.path)
         for doubt in loaded.doubts:
@@ -46,7 +46,7 @@ class SuiteFile(pytest.File):
             yield CellNode.from_parent(self, name=f"{cell.model}/{cell.variant.name}", cell=cell)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
-        """evalkit's errors as they are, without a traceback through evalkit."""
+        """Show evalkit's errors without a traceback through evalkit."""
         return _message(excinfo) or super().repr_failure(excinfo)
 
 
@@ -76,7 +76,7 @@ class CellNode(pytest.Collector):
 
 
 class EvalItem(pytest.Item):
-    """What gates and checks have in common: all work is done before the first of them runs."""
+    """Shared by gates and checks: all work is done before the first item runs."""
 
     parent: CellNode
 
@@ -91,10 +91,10 @@ class EvalItem(pytest.Item):
         return session_of(self.config)
 
     def setup(self) -> None:
-        """Make sure the cell has its answers. A model that cannot answer is an error.
+        """Evaluate the cell if that has not happened yet. A model that cannot answer is an error.
 
-        pytest does not ask an item how to show what broke its setup: it shows a traceback,
-        but for a failure of its own that asks for none.
+        pytest shows a traceback for any exception raised in setup, except for its own failures
+        that disable it.
         """
         try:
             self.prepare()
@@ -148,7 +148,7 @@ class GateItem(EvalItem):
         return self.cell.suite.line("gates", self.index)
 
     def prepare(self) -> None:
-        """A gate whose score cannot be made, or compared, is an error and not a failure."""
+        """A gate whose score cannot be computed or compared is an error, not a failure."""
         super().prepare()
         gate = self.record().gates[self.index]
         if gate.verdict == "error":
@@ -172,7 +172,7 @@ class GateItem(EvalItem):
 
 
 class ScoresItem(EvalItem):
-    """Stands for a cell without gates: it runs, and fails only when answers are missing."""
+    """The item of a cell without gates; it fails only if answers are missing."""
 
     def runtest(self) -> None:
         """Fail when more samples than allowed have no answer."""

@@ -1,4 +1,4 @@
-"""The evaluations of one pytest session: what is planned, done once, and looked up by items."""
+"""The evaluations of one pytest session: planned and run once, then looked up by items."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     pass
 
 ENDINGS = {"report": (".html", ".htm"), "json": (".json",)}
-"""How the files end that an option writes. A summary in Markdown may go into any file."""
+"""File suffixes by output option. The Markdown summary may have any suffix."""
 
 __all__ = ["AskedModel", "EvalSession", "session_of", "share_run"]
 
 
 def session_of(config: pytest.Config) -> EvalSession:
-    """The evaluations of a pytest session, made when first needed."""
+    """The evaluations of a pytest session, created on first use."""
     if SESSION not in config.stash:
         config.stash[SESSION] = EvalSession(config)
         config.pluginmanager.register(WholeNames(config))
@@ -54,10 +54,10 @@ def share_run(node: Any) -> None:
 
 
 def _root(config: pytest.Config) -> Path:
-    """Where the project is: pytest's rootdir, unless nothing in the project settles that.
+    """The project's root: pytest's rootdir, unless no settings file determines it.
 
-    Without a settings file pytest takes every path on the command line for a hint, that of a
-    report which is already there too.
+    Without a settings file pytest derives it from every existing path on the command line, even
+    that of an existing report.
     """
     here = config.invocation_params.dir
     settled = config.inipath or config.getoption("rootdir")
@@ -105,17 +105,17 @@ class EvalSession:
 
     @cached_property
     def handed(self) -> dict[str, Any]:
-        """Models that the project hands over already loaded."""
+        """Loaded models that the project provides."""
         return self._handed_by("pytest_evalkit_models")
 
     @cached_property
     def handed_metrics(self) -> dict[str, Any]:
-        """Metrics of its own that the project hands over."""
+        """Metrics that the project provides."""
         return self._handed_by("pytest_evalkit_metrics")
 
     @cached_property
     def experiment(self) -> Experiment:
-        """What the session's options ask for. Raises SpecError, UsageError."""
+        """The experiment that the session's options describe. Raises SpecError, UsageError."""
         options = Options(
             models=self._option("model"),
             prompts=self._option("prompt"),
@@ -136,7 +136,7 @@ class EvalSession:
 
     @cached_property
     def run_plan(self) -> Plan:
-        """What to do for the selected items. Raises UsageError, SpecError."""
+        """The plan of the selected items. Raises UsageError, SpecError."""
         return self.experiment.plan(list(self._planned.values()))
 
     @cached_property
@@ -175,7 +175,7 @@ class EvalSession:
                 )
         if self._option("save") is not None:
             check_label(self._option("save"))
-        if "experiment" in vars(self):  # else no suite could be read, and their items say why
+        if "experiment" in vars(self):  # else no suite was readable; their items report it
             self.experiment.check_prompts()
         for cell in cells:
             self._planned.setdefault(cell.id, cell)
@@ -183,7 +183,7 @@ class EvalSession:
             assert self.run_plan is not None  # an unknown judge is an error now, not later
         if self._option("baseline") and self._planned:
             missing = self._option("baseline_missing")
-            with contextlib.suppress(StoreError):  # the items tell it
+            with contextlib.suppress(StoreError):  # the items report it
                 find_baseline(self._option("baseline"), self.store, missing=missing)
 
     # running
@@ -195,7 +195,7 @@ class EvalSession:
         if self._records is None:
             try:
                 run = self._run_all()
-            except Exception as error:  # every item tells it, and none starts all over
+            except Exception as error:  # every item reports it; none starts over
                 self._failure = error
                 raise
             self._records = {CellId(c.suite, c.model, c.prompt): c for c in run.cells}
@@ -210,7 +210,7 @@ class EvalSession:
     def _run_all(self) -> RunRecord:
         if not self.is_worker:
             return self._execute()
-        # The first worker does the work of all; the others wait and read what it did.
+        # The first worker does all the work; the others wait and read the results.
         with self.store.lock():
             if self.store.run_status(self.run_id) == "finished":
                 return self.store.run(self.run_id, samples=False)
@@ -242,18 +242,18 @@ class EvalSession:
     # after the last item
 
     def _run_status(self) -> str | None:
-        """Of this session's run; None when there is none, or no store to be read."""
-        opened = "store" in vars(self)  # its file may be gone meanwhile, and is still read
+        """Status of this session's run; None without a run or a readable store."""
+        opened = "store" in vars(self)  # its file may be deleted by now but is still readable
         there = opened or (self._store_folder / "store.sqlite").exists()
         if self.is_worker or not there:
             return None
         try:
             return self.store.run_status(self.run_id)
-        except StoreError:  # the items have told it
+        except StoreError:  # the items have reported it
             return None
 
     def finish(self) -> bool:
-        """Name the run and write what was asked for; an interrupted run is not reported on.
+        """Name the run and write the requested outputs; an interrupted run gets no report.
 
         False when something could not be written; the summary says what.
         """
@@ -299,7 +299,7 @@ class EvalSession:
             return None
 
     def _outputs(self) -> list[tuple[str, Path]]:
-        """The files that were asked for, by option."""
+        """The requested output files, by option."""
         folder = self._config.invocation_params.dir
         asked = [(name, self._option(name)) for name in ("report", "json", "markdown")]
         return [(name, Path(folder / target)) for name, target in asked if target]
@@ -313,10 +313,10 @@ class EvalSession:
             return
         reporter.section("evalkit", sep="=")
         if status != "finished":
-            reporter.write_line("The run was interrupted. What was answered is kept in")
-            goes_on = "the same command goes on from there."
+            reporter.write_line("The run was interrupted. Completed responses are kept in")
+            goes_on = "the same command resumes from there."
             if self._option("no_cache"):
-                goes_on = "with --eval-no-cache the same command asks for all of it again."
+                goes_on = "with --eval-no-cache the same command starts over."
             reporter.write_line(f"{self.store.path}: {goes_on}")
             return
         if notice := fallback_notice(self._option("model"), self.project, self.handed):

@@ -1,7 +1,7 @@
-"""What a run leaves behind, in plain values: what the store keeps and reports show.
+"""Records of a run in plain values: what the store keeps and reports show.
 
-Every record turns into JSON and back without loss (``to_json``/``from_json`` below), so the
-store, ``--eval-json`` and a report speak of the same thing.
+Every record converts to JSON and back without loss (``to_json``/``from_json`` below), so the
+store, ``--eval-json`` and reports agree.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ __all__ = [
 Verdict = Literal["pass", "fail", "inconclusive", "error", "none"]
 
 NoValue = Literal["", "undefined", "infinite", "failed"]
-"""Why a score has no value: the samples do not tell it (there are none, 0/0), it knows no bound, or
-its metric could not be computed. "" where there is a value."""
+"""Why a score has no value: it is undefined for these samples (none, 0/0), infinite, or its metric
+could not be computed. "" if there is a value."""
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class ScoreRecord:
     range_high: float = 1.0
     """The highest."""
     note: str = ""
-    """Why there is no value, and what else a reader must know."""
+    """Why there is no value, and other remarks for readers."""
     lost: int = 0
     """Samples that belong to it but have no answer to score."""
     worst_low: float | None = None
@@ -101,7 +101,7 @@ class ScoreRecord:
 
 @dataclass(slots=True)
 class GateRecord:
-    """A gate that was decided."""
+    """A decided gate."""
 
     rule: str
     """As written in the suite, in its short form."""
@@ -168,21 +168,21 @@ class CellRecord:
 
 @dataclass(slots=True)
 class ModelRecord:
-    """A model as it was reached."""
+    """A model as loaded or called."""
 
     name: str
     backend: str
     declaration: dict[str, Any]
     """Its options as declared."""
     fingerprint: dict[str, Any] | None
-    """What determines its answers besides the request; None where it cannot be known."""
+    """What determines its answers besides the request; None if unknown."""
     described: dict[str, Any]
-    """What was chosen: device, dtype, …"""
+    """Resolved settings: device, dtype, …"""
     load_seconds: float = 0.0
     error: str = ""
     peak_memory: dict[str, int] = field(default_factory=dict)
-    """Bytes at most while it worked: ``process``, resident in this process with all else in it
-    (left out where it had been more before), and ``cuda``, allocated on the GPUs."""
+    """Peak bytes while it worked: ``process``, resident memory of the whole process (left out if an
+    earlier peak was higher), and ``cuda``, allocated on the GPUs."""
 
 
 @dataclass(slots=True)
@@ -195,15 +195,15 @@ class RunRecord:
     finished: str | None
     """The same; None while the run has no end."""
     status: str
-    """``running``, ``finished``, ``interrupted``, or ``killed`` when the process of a run that
-    never came to an end is gone."""
+    """``running``, ``finished``, ``interrupted``, or ``killed`` if the process ended without
+    finishing the run."""
     provenance: dict[str, Any]
     """evalkit, Python and library versions, git commit, hardware, command."""
     suites: dict[str, SuiteRecord] = field(default_factory=dict)
     models: dict[str, ModelRecord] = field(default_factory=dict)
     cells: list[CellRecord] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
-    """What a reader must know of the run as a whole."""
+    """Notices about the run as a whole."""
 
     @property
     def verdicts(self) -> dict[str, int]:

@@ -133,12 +133,12 @@ class JudgeRow:
     answers: Mapping[str, int] = field(default_factory=dict)
     """Replies by the answer they gave."""
     certificate: CertificateSummary | None = None
-    """How it compares with people; None where nobody measured that."""
+    """Its agreement with people; None if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """How far several judges of one score agree."""
+    """The agreement of several judges of one score."""
 
     items: int
     """Answers they graded."""
@@ -147,7 +147,7 @@ class Panel:
     differ: int
     """Of these, the answers on which two judges are at least ``apart`` apart."""
     apart: float = 1.0
-    """From which distance two grades count as a disagreement."""
+    """The least distance of two grades that counts as a disagreement."""
     alpha: float | None = None
     """Krippendorff's alpha; None where undefined."""
     alpha_low: float | None = None

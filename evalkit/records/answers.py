@@ -1,4 +1,4 @@
-"""One answer to one sample, with everything that scoring, comparing and reports look at."""
+"""One answer to one sample, with everything that scoring, comparing and reports use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Choices(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CodeRun:
-    """What came of running code with its tests.
+    """The result of running code with its tests.
 
     passed: whether all tests pass. reason: why not. output: what it printed. seconds: wall time.
     """
@@ -54,7 +54,7 @@ class CodeRun:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer to a sample: what came back, what was taken from it, what it is worth.
+    """One answer to a sample: the response, the prediction in it, and its scores.
 
     It does not change; each stage adds what it finds with ``dataclasses.replace``. It has so many
     fields because scoring, judges, comparisons and reports each read a part of it.
@@ -77,7 +77,7 @@ class Answer:
     thinking: str | None = None
     """What a reasoning model thought before it; None: nothing."""
     unfinished: bool = False
-    """It was still thinking when it had to stop."""
+    """Generation stopped at the length limit during its reasoning."""
     probabilities: Mapping[str, float] = field(default_factory=dict)
     """By label, relative to each other, where choices were compared."""
     choices: Choices | None = None
@@ -87,13 +87,13 @@ class Answer:
     candidates: tuple[str, ...] | None = None
     """Texts for a mask, best first."""
     tests: CodeRun | None = None
-    """What came of running it, where it is code."""
+    """The result of running it, if it is code."""
     tie: bool = False
     """It was chosen by less than the rounding of the model's precision."""
     checks: tuple[CheckRecord, ...] = ()
     """Results of the suite's checks."""
     judgments: tuple[Mapping[str, Any], ...] = ()
-    """What judges said of it, in the order asked."""
+    """Judgments of it, in the order requested."""
     sent: str = ""
     """The exact text that the model saw."""
     cached: bool = False
@@ -105,7 +105,7 @@ class Answer:
     finish: str = ""
     """Why it ended."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What else the backend says, for people; nothing reads it."""
+    """Further details of the backend, for people; no code reads them."""
 
     @property
     def answered(self) -> bool:
@@ -123,7 +123,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a file keeps of a sample in place of its row and its answers.
+    """What a file contains of a sample in place of its row and answers.
 
     digest: of the row with its targets. sums: what the sample adds to each score that is a function
     of sums.
@@ -151,13 +151,13 @@ class SampleRecord:
     """Values by full name; the means over the answers that are scored, and those that only all
     answers together have (``pass@3``) or judges give."""
     shown: int = 0
-    """The place of the one that stands for all: the first that is scored, else the first."""
+    """The index of the shown answer: the first that is scored, else the first."""
     kept: Kept | None = None
     """Of a sample that was read from a file, which has no row."""
 
     @property
     def answer(self) -> Answer:
-        """The answer that stands for all."""
+        """The shown answer."""
         return self.answers[self.shown]
 
     @property
@@ -217,7 +217,7 @@ class SampleRecord:
 
     @property
     def judgments(self) -> list[Mapping[str, Any]]:
-        """What judges said of all answers, answer by answer."""
+        """The judgments of all answers, answer by answer."""
         return [judgment for answer in self.answers for judgment in answer.judgments]
 
     @property

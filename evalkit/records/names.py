@@ -1,9 +1,9 @@
-"""The full name of a score: what it is of, and how that is written.
+"""The full name of a score: its parts, and how they are written.
 
 ``accuracy``, ``recall[spam]``, ``accuracy[topic=art]``, ``mine[key][topic=art]``: first the metric
-or judged score, then the label (or criterion, or key) that it is for, then the group of samples. A
-part that could be mistaken for something else is written as a JSON string, so that every name can
-be taken apart again: ``recall["a=b"]``, ``accuracy["x=y"="[z]"]``.
+or judged score, then the label (or criterion, or key) that it is for, then the group of samples. An
+ambiguous part is written as a JSON string, so that every name can be parsed
+again: ``recall["a=b"]``, ``accuracy["x=y"="[z]"]``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScoreName:
-    """What a score is of.
+    """The parts of a score's name.
 
     base: the metric or judged score. key: the label, criterion or key; None for the score of all.
     group: of samples; None for the whole cell.
@@ -85,7 +85,7 @@ class ScoreName:
     def resolve(
         cls, text: str, columns: Collection[str], accepts: Callable[[ScoreName], bool]
     ) -> ScoreName | None:
-        """The score that a person means, who may write labels and groups without quotes.
+        """The score for a name typed by a person, who may omit the quotes of labels and groups.
 
         columns: those that samples are grouped by. accepts: whether there is such a score. None
         where there is none.
@@ -123,7 +123,7 @@ def _readings(text: str, columns: Collection[str]) -> Iterator[ScoreName]:
 
 
 def _written(part: str, *, with_equals: bool) -> str:
-    """A part as it stands in a name. with_equals: whether ``=`` in it misleads nobody."""
+    """A part as written in a name. with_equals: whether ``=`` in it is unambiguous."""
     if _MISLEADING.search(part) or ("=" in part and not with_equals):
         return json.dumps(part, ensure_ascii=False)
     return part

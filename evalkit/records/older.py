@@ -1,4 +1,4 @@
-"""Records that older versions of evalkit wrote, in the form of today."""
+"""Upgrade records that older versions of evalkit wrote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TYPED: Mapping[str, tuple[str, type]] = {
     "candidates": ("candidates", list),
     "tests": ("tests", dict),
 }
-"""Details that an answer has a place for: its name there and what it must be to be meant."""
+"""Details that are now fields of an answer: the field and the type it must have."""
 _PASSED, _FAILED = "; its tests pass", "; its tests fail: "
 _BROKEN_BY = re.compile(r"answer (\d+): (.*)", re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""A suite as it was when it ran."""
+"""A suite as it ran."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SuiteRecord:
     gates: list[str] = field(default_factory=list)
     """Rules, each in its short form."""
     settings_hash: str = ""
-    """Of what decides the scores besides data and prompts; "" where unknown."""
+    """Hash of what determines the scores besides data and prompts; "" if unknown."""
     prompt_hashes: dict[str, str] = field(default_factory=dict)
     """Of each prompt with its examples."""
     metric_hashes: dict[str, str] = field(default_factory=dict)

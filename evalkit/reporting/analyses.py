@@ -1,4 +1,4 @@
-"""What cells bring to be drawn: confusion matrices, reliability diagrams, reports by class."""
+"""Analyses to draw: confusion matrices, reliability diagrams, classification reports."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Confusion:
 class DrawnBin:
     """A bin of a reliability diagram, in percent of its axes; y counts from the top.
 
-    confidence: height of what was said; low, high: the interval of the accuracy; shade: 1 to 8,
-    by the bin's share of the samples.
+    confidence: height of the mean confidence; low, high: the interval of the accuracy; shade: 1
+    to 8, by the bin's share of the samples.
     """
 
     numbers: ReliabilityBin

@@ -1,7 +1,6 @@
 """Samples and their answers as plain values: for the JSON document, tables and the page.
 
-What is shown of a sample is what is shown of one of its answers, and all of them in ``repeats``
-where there are several.
+A sample shows one of its answers, and all of them in ``repeats`` if there are several.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Bar:
 
 
 def axis(low: float | None, high: float | None, seen: Iterable[float | None]) -> Axis:
-    """The axis of a score: its range of values, or where that has no end, what was seen."""
+    """The axis of a score: its range of values, or the observed values if it is unbounded."""
     values = [v for v in seen if v is not None and math.isfinite(v)]
     start = low if low is not None and math.isfinite(low) else min(values, default=0.0)
     end = high if high is not None and math.isfinite(high) else _above(max(values, default=1.0))

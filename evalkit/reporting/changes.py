@@ -1,4 +1,4 @@
-"""What changed since a baseline: an earlier run, whose cells are paired with those of this one."""
+"""What changed since a baseline, an earlier run whose cells are paired with this run's."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from evalkit.reporting.bars import Axis, Bar
 class Change:
     """The main score of one cell, compared with its cell of the baseline.
 
-    column: the cell's place among those of its suite. tone: ``pass`` where it is surely better,
-    ``fail`` where surely worse, else ``none``.
+    column: the cell's place among those of its suite. tone: ``pass`` if significantly better,
+    ``fail`` if significantly worse, else ``none``.
     """
 
     cell: CellRecord
@@ -32,7 +32,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """A run against its baseline. alone: cells that the baseline has nothing to compare with."""
+    """A run against its baseline. alone: cells without a counterpart in the baseline."""
 
     baseline: RunRecord
     rows: Sequence[Change]
@@ -40,12 +40,12 @@ class Changes:
 
     @property
     def headline(self) -> str:
-        """``1 cell is worse, 2 are better, 3 have not surely changed``."""
+        """``1 cell is worse, 2 are better, 3 show no significant change``."""
         counts = [(self._count("fail"), "worse"), (self._count("pass"), "better")]
         said = [f"{n} {'is' if n == 1 else 'are'} {word}" for n, word in counts if n]
         same = self._count("none")
         if same:
-            said.append(f"{same} {'has' if same == 1 else 'have'} not surely changed")
+            said.append(f"{same} {'shows' if same == 1 else 'show'} no significant change")
         return ", ".join(said)
 
     def _count(self, tone: str) -> int:
@@ -55,7 +55,7 @@ class Changes:
 def changes(
     run: RunRecord, baseline: Baseline | None, registry: Registry = BUILT_IN
 ) -> Changes | None:
-    """Every cell that both runs have, the surely worse first; None without a baseline."""
+    """Every cell that both runs have, significantly worse ones first; None without a baseline."""
     if baseline is None:
         return None
     columns, found = _columns(run), []
@@ -99,7 +99,7 @@ def difference_bar(score: ScoreComparison, on: Axis) -> Bar:
 
 
 def tone(score: ScoreComparison) -> str:
-    """``pass`` where b is surely better, ``fail`` where surely worse, else ``none``."""
+    """``pass`` if b is significantly better, ``fail`` if significantly worse, else ``none``."""
     if not significant(score) or score.better not in ("higher", "lower"):
         return "none"
     return "pass" if (score.difference > 0) == (score.better == "higher") else "fail"

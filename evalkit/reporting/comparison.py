@@ -16,7 +16,7 @@ from evalkit.reporting.terminal import clean, plain
 from evalkit.reporting.text_table import table_lines
 
 MOST_FLIPS = 50
-"""With more samples than this that flipped, only their number is told."""
+"""If more samples than this flipped, only their number is shown."""
 _HEADER = ("score", "A", "B", "B - A", "interval", "p", "p (Holm)", "W/T/L", "n")
 
 
@@ -63,7 +63,7 @@ def _row(score: ScoreComparison) -> tuple[str, ...]:
 
 
 def _notes(scores: Sequence[ScoreComparison]) -> list[str]:
-    """How each score was tested, and what a reader must know of it."""
+    """The test of each score, and its notes."""
     notes = []
     for score in scores:
         tested = f"{score.test}, p = {p_value(score.p)}" if score.test else ""
@@ -133,7 +133,7 @@ def pairs_table(comparisons: Sequence[CellComparison]) -> str:
 
 
 def comparison_document(comparisons: Sequence[CellComparison]) -> list[dict[str, Any]]:
-    """Comparisons as JSON values; every sample that flipped is there."""
+    """Comparisons as JSON values, with every sample that flipped."""
     written = [finite(asdict(one)) for one in comparisons]
     for one in written:
         for score in one["scores"]:

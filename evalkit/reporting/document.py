@@ -41,7 +41,7 @@ def document(run: RunRecord, *, samples: bool = False) -> dict[str, Any]:
 
 
 def write_json(run: RunRecord, path: str | Path, *, samples: bool = False) -> Path:
-    """Write the document of a run as UTF-8; the folder is made when it is not there."""
+    """Write the document of a run as UTF-8; a missing folder is created."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     text = _laid_out(document(run, samples=samples))
@@ -79,7 +79,7 @@ def _laid_out(written: dict[str, Any]) -> str:
 
 
 def finite(value: Any) -> Any:
-    """The same value in JSON's types: NaN and infinities become null, the unknown a string."""
+    """The same value in JSON's types: NaN and infinities become null, other types a string."""
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
@@ -136,7 +136,7 @@ _OF_SUITE = (
     *("answer", "which", "metric_settings", "source", "on_unparsed", "repeats", "cluster"),
     *("pair", "max_errors", "prompt_hashes", "metric_hashes", "rubric_hashes", "judges"),
 )
-"""What a document says of a suite; most of it stands in its declaration as well."""
+"""The suite in a document; most of it is in its declaration as well."""
 
 
 def _score(score: ScoreRecord) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _score(score: ScoreRecord) -> dict[str, Any]:
 
 
 def _version(run: RunRecord) -> str:
-    """The version that made the run, else the one that writes this document."""
+    """The evalkit version of the run, else the current one."""
     recorded = run.provenance.get("evalkit")
     if isinstance(recorded, str):
         return recorded

@@ -16,7 +16,7 @@ SUFFIXES = (".csv", ".parquet", ".json")
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table; the ending of the name says how.
+    """Write a table in the format of the file's suffix.
 
     CSV: UTF-8, lists and mappings as JSON. Parquet: columns of mixed types as JSON as well.
     JSON: a list of objects, one per row, undefined numbers null. Raises UsageError for another

@@ -1,4 +1,4 @@
-"""Figures of one suite that are counted from its samples: how scores spread, who refused what."""
+"""Figures counted from a suite's samples: distributions of scores, refusals by group."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OUTCOMES = {
     "full_refusal": "refused",
     "": "not graded",
 }
-"""What became of a request, by grade, in the words of the page."""
+"""The outcome of a request, by grade, in the words of the page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Numbers as people read them. The same number looks the same in every rendering."""
+"""Numbers for people. The same number looks the same in every rendering."""
 
 from __future__ import annotations
 

@@ -70,8 +70,8 @@ def render_html(
 ) -> str:
     """The report of a run as one HTML document.
 
-    baseline: an earlier run, to show what changed. registry: the metrics that comparisons compute
-    again.
+    baseline: an earlier run, for what changed. registry: the metrics that comparisons
+    recompute.
     """
     style, script = _joined(STYLES), _joined(SCRIPTS)
     arranged = page(run, baseline, registry)
@@ -92,7 +92,7 @@ def write_html(
     baseline: Baseline | None = None,
     registry: Registry = BUILT_IN,
 ) -> Path:
-    """Write the report as UTF-8; the folder is made when it is not there."""
+    """Write the report as UTF-8; a missing folder is created."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(render_html(run, baseline, registry), encoding="utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""What filters look at: for every sample of a suite one letter or number per cell.
+"""The index that filters use: one letter or number per sample and cell.
 
 A letter says what the answer's status was, whether it was right, whether its checks passed,
 whether repeated answers or the judges of a panel differ, and what the baseline's answer was.
@@ -145,8 +145,8 @@ def _flaky(sample: SampleRecord | None) -> str:
 
 
 def _panel(cell: CellRecord, sample: SampleRecord | None) -> str:
-    """``1`` when two judges are apart by as much as their score calls apart, ``0`` when a panel
-    agrees, ``-`` where no two judges gave a grade."""
+    """``1`` if two judges differ by the score's distance of disagreement or more, ``0`` if the
+    panel agrees, ``-`` if fewer than two judges gave a grade."""
     grades = defaultdict(list)
     for one in sample.judgments if sample else ():
         if one.get("value") is not None:
@@ -171,7 +171,7 @@ def _before(
     rows: Sequence[Row],
     score: str,
 ) -> dict[str, Any] | None:
-    """What the baseline's cell was for each row; None where there is no such cell."""
+    """The correctness of the baseline's cell by row; None if there is no such cell."""
     other = before(baseline, cell)
     if baseline is None or other is None or not other.samples:
         return None
@@ -233,7 +233,7 @@ def _graded_value(sample: SampleRecord | None, name: str) -> float | None:
 
 
 def _lead(rows: Sequence[Row], fields: list[str]) -> int:
-    """The number of the field that shows best what a sample is about: the longest text."""
+    """The index of the most descriptive field of a sample: the longest text."""
 
     def length(name: str) -> int:
         values = (row.first.fields.get(name) for row in rows[:100])
@@ -243,6 +243,6 @@ def _lead(rows: Sequence[Row], fields: list[str]) -> int:
 
 
 def short(value: float | None) -> float | None:
-    """Four significant digits are more than a page shows."""
+    """Four significant digits, more than a page shows."""
     kept = finite(value)
     return None if kept is None else float(f"{kept:.4g}")

@@ -1,4 +1,4 @@
-"""What the page shows of judges: who graded, how they agree, who won against whom."""
+"""What the page shows of judges: who graded, their agreement, pairwise results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evalkit.records.analyses import JudgedReport, PairwiseReport
 
 @dataclass(frozen=True, slots=True)
 class JudgedCell:
-    """What the judges of one score said of one cell."""
+    """The judges' report on one score of one cell."""
 
     column: int
     report: JudgedReport

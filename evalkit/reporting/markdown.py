@@ -43,7 +43,7 @@ def render_markdown(
     """The headline, the gates that do not pass, every cell; the passing gates folded.
 
     baseline: an earlier run; what changed since comes after the headline. registry: the metrics
-    that comparisons compute again.
+    that comparisons recompute.
     """
     gates = judged_gates(run)
     unmet = [judged for judged in gates if judged.gate.verdict not in ("pass", "none")]
@@ -78,7 +78,7 @@ def write_markdown(
     baseline: Baseline | None = None,
     registry: Registry = BUILT_IN,
 ) -> None:
-    """Write the summary as UTF-8; the folder is made when it is not there."""
+    """Write the summary as UTF-8; a missing folder is created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_markdown(run, baseline, registry), encoding="utf-8")
 

@@ -1,8 +1,8 @@
 """The samples of a suite, small enough to travel inside one HTML file.
 
-Per suite there is one index, which holds what filters look at (ids, statuses, correctness,
+Per suite there is one index, which holds what filters need (ids, statuses, correctness,
 labels) for all rows, and chunks of some hundred rows with everything else; a page decodes a
-chunk only when one of its rows is looked at. What repeats is written once: the row's fields
+chunk only when one of its rows is looked at. Repeated texts are written once: the row's fields
 are shared by all cells, a prompt is its template with references to the fields, the text sent
 is the chat template with references to the messages. ``reports/data.js`` is the other half.
 """
@@ -25,7 +25,7 @@ from evalkit.reporting.index import Row, index_of, rows_of, short
 
 CHUNK_ROWS = 500
 _SHORTEST_REFERENCE = 8
-"""Shorter texts are not worth a reference, and would turn up by accident."""
+"""Shorter texts are not worth a reference and occur by accident."""
 _TRIM = " \t\r\n"
 
 
@@ -111,7 +111,7 @@ def _cell_columns(
 
 
 def _details(sample: SampleRecord) -> dict[str, Any]:
-    """What a backend adds, and every answer where a question was asked several times."""
+    """Details of the backend, and every answer if a question was asked several times."""
     details: dict[str, Any] = finite(details_of(sample))
     repeats = repeats_of(sample)
     return {**details, "repeats": finite(repeats)} if repeats else details
@@ -187,7 +187,7 @@ def _column(values: list[Any], *, keyed: bool = False) -> Any:
 
 
 def _key(value: Any) -> Hashable:
-    """What tells values apart as JSON does, where ``1``, ``1.0`` and ``True`` are not one."""
+    """A key that distinguishes values as JSON does: ``1``, ``1.0`` and ``True`` differ."""
     if isinstance(value, str):
         return value
     if value is None or isinstance(value, (bool, int, float)):

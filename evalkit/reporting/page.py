@@ -1,4 +1,4 @@
-"""What the HTML page shows, arranged for its templates: no numbers are made in this room."""
+"""What the HTML page shows, arranged for its templates. No numbers are computed here."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """Two cells of a suite by one score. tone: ``pass`` where b is surely better, ``fail`` where
-    surely worse, else ``none``. href: the samples of b beside those of a."""
+    """Two cells of a suite by one score. tone: ``pass`` if b is significantly better, ``fail`` if
+    significantly worse, else ``none``. href: the samples of b beside those of a."""
 
     a: str
     b: str
@@ -159,8 +159,8 @@ class Page:
 def page(run: RunRecord, baseline: Baseline | None = None, registry: Registry = BUILT_IN) -> Page:
     """Arrange a run for the templates.
 
-    baseline: an earlier run to show what changed. registry: the metrics that comparisons compute
-    again.
+    baseline: an earlier run, for what changed. registry: the metrics that comparisons
+    recompute.
     """
     names = list(dict.fromkeys([*run.suites, *(cell.suite for cell in run.cells)]))
     gates = _gates(run)
@@ -188,7 +188,7 @@ def page(run: RunRecord, baseline: Baseline | None = None, registry: Registry = 
 
 
 def href(suite: str, **more: str | int) -> str:
-    """The address of a suite in the page, with what is to be shown of it."""
+    """The address of a suite in the page, with the view to show."""
     pairs = {"suite": suite, **more}
     return "#" + "&".join(
         f"{key}={quote(formatting.encodable(str(value)), safe='')}" for key, value in pairs.items()
@@ -214,7 +214,7 @@ def _gates(run: RunRecord) -> list[GateRow]:
 
 
 def _wrong(cell: CellRecord) -> dict[str, str]:
-    """The filter for wrong samples, where the task has such and there are some."""
+    """The filter for wrong samples, if there are any."""
     return {"show": "wrong"} if any(s.correct is False for s in cell.samples) else {}
 
 
@@ -308,7 +308,7 @@ def _heat(suite: SuitePage, models: Sequence[str]) -> list[HeatRow]:
 
 
 def _facts(run: RunRecord) -> list[tuple[str, str]]:
-    """What the run was, in a line under the headline."""
+    """A one-line description of the run under the headline."""
     samples = sum(cell.n for cell in run.cells)
     suites = len({cell.suite for cell in run.cells})
     models = len({cell.model for cell in run.cells})
@@ -339,7 +339,7 @@ def wall_seconds(run: RunRecord) -> float | None:
 
 
 def moment(text: str | None) -> str:
-    """ISO 8601 as people read it: ``2026-11-21 22:00:00 UTC``; a dash where there is none."""
+    """A readable time: ``2026-11-21 22:00:00 UTC``; a dash if there is none."""
     try:
         return _moment(text or "").astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
     except ValueError:

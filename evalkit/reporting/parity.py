@@ -18,7 +18,7 @@ from evalkit.reporting.github import escaped, table
 from evalkit.reporting.terminal import clean
 
 EXAMPLES = 8
-"""Differences that are shown; the JSON has all of them."""
+"""Number of differences shown; the JSON has all of them."""
 WIDTH = 60
 
 

@@ -1,7 +1,7 @@
-"""How far a run is: done, speed, time left, which model and suite.
+"""The progress of a run: share done, speed, time left, model and suite.
 
-On a terminal a line that rich draws over; anywhere else (a file, a pipeline's log) a plain line now
-and then.
+On a terminal rich redraws one line; elsewhere (a file, a pipeline's log) a plain line is written
+now and then.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _BAR = 12
 class TerminalProgress:
     """Draws progress on a terminal, or writes a line now and then where there is none.
 
-    live: whether ``stream`` is a terminal. width: of it; default: what it says. every: seconds
-    between lines where it is none.
+    live: whether ``stream`` is a terminal. width: of the terminal; default: detected. every:
+    seconds between lines if it is not a terminal.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class TerminalProgress:
         return cls(stream, live=stream.isatty() and os.environ.get("TERM") != "dumb")
 
     def start(self, cells: int, requests: int, cached: int, work: float) -> None:
-        """Say how much there is, and how much of it the cache knows."""
+        """Report the number of requests, and how many are cached."""
         self._total, self._work = requests - cached, work
         known = f", {cached:,} of them from the cache" if cached else ""
         self._line(f"evalkit: {cells} cells, {requests:,} requests{known}")
         self._drawn_at = monotonic()
 
     def loading(self, model: str) -> None:
-        """Say that a model is being loaded."""
+        """Report that a model is loading."""
         self._line(f"evalkit: loading {model} …")
 
     def cell(self, suite: str, model: str, prompt: str) -> None:
@@ -64,7 +64,7 @@ class TerminalProgress:
         self._asked_at = monotonic()
 
     def judge(self, name: str, requests: int, cached: int, work: float) -> None:
-        """Say what a judge is asked; the line that is drawn counts from here."""
+        """Report the requests to a judge; the progress line restarts."""
         self._total, self._work = requests - cached, work
         self._done = self._tokens = 0
         self._worked = self._busy = 0.0
@@ -97,7 +97,7 @@ class TerminalProgress:
 
     @contextlib.contextmanager
     def beside(self) -> Iterator[None]:
-        """What is printed meanwhile goes on lines of its own, and does not tear the drawn one."""
+        """Print other output on lines of its own, above the progress line."""
         if self._live:
             self._begin()
         try:
@@ -110,7 +110,7 @@ class TerminalProgress:
         if self._bar is None:
             return
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()  # a line that was begun and not ended
+            stream.flush()  # a line without its end
         self._bar.stop()
         self._bar = None
 
@@ -140,7 +140,7 @@ class TerminalProgress:
             self._stream.flush()
 
     def _begin(self) -> Progress:
-        """The line that is drawn; until it is finished, rich prints what is printed above it."""
+        """The progress line; until it ends, rich prints other output above it."""
         if self._bar is not None:
             return self._bar
         from rich.console import Console
@@ -162,7 +162,7 @@ class TerminalProgress:
             auto_refresh=False,  # no thread beside those of models and servers
             expand=True,
             transient=True,
-            # What goes to a file or a pipe stays there.
+            # Output to a file or a pipe is not redirected.
             redirect_stdout=sys.stdout.isatty(),
             redirect_stderr=sys.stderr.isatty(),
         )  # fmt: skip

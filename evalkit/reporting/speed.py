@@ -1,4 +1,4 @@
-"""How fast a cell was answered, and how much of it the cache gave."""
+"""The speed of a cell, and the share of its answers from the cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evalkit.records import CellRecord, RunRecord
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """One cell. asked: answers that a model gave, the others are from the cache.
+    """One cell. asked: answers that the model gave; the others are from the cache.
 
     median, slowest: seconds per answer, the 50th and 95th percentile over what was asked.
     read, written: tokens per second of answering; None where nothing was asked or counted.

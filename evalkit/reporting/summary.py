@@ -1,4 +1,4 @@
-"""What every rendering of a run says first: the headline, what failed, what was lost."""
+"""The summary shared by all renderings: the headline, failures, lost samples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from evalkit.records import CellRecord, GateRecord, RunRecord, ScoreRecord
 from evalkit.reporting import formatting
 
 WORST_FIRST = ("fail", "error", "inconclusive", "pass", "none")
-"""Verdicts from the one to look at first to the one that needs no look."""
+"""Verdicts, most urgent first."""
 
 LOSSES = ("error", "overflow", "unparsed", "truncated")
 """Statuses other than ``ok``, gravest first."""
@@ -28,17 +28,17 @@ def cell_name(cell: CellRecord) -> str:
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """The verdict to look at first; ``none`` when there is none."""
+    """The most urgent verdict; ``none`` if there is none."""
     return min(verdicts, key=WORST_FIRST.index, default="none")
 
 
 def cell_verdict(cell: CellRecord) -> str:
-    """The verdict to look at first; ``error`` for a cell without any response."""
+    """The most urgent verdict; ``error`` for a cell without any response."""
     return "error" if cell.error else worst(gate.verdict for gate in cell.gates)
 
 
 def counted(cell: CellRecord) -> list[GateRecord]:
-    """The gates that say something of a cell."""
+    """The gates of a cell that have a verdict."""
     return [gate for gate in cell.gates if gate.verdict != "none"]
 
 
@@ -68,7 +68,7 @@ def lost(cell: CellRecord) -> dict[str, int]:
 
 
 def worst_case(score: ScoreRecord | None) -> str:
-    """Between what a score lies whatever became of the lost samples; "" when none is lost."""
+    """The bounds of a score over all outcomes of the lost samples; "" if none is lost."""
     if score is None or score.worst_low is None or score.worst_high is None:
         return ""
     bounds = f"{formatting.number(score.worst_low)} to {formatting.number(score.worst_high)}"

@@ -39,10 +39,10 @@ def samples(run: RunRecord) -> pd.DataFrame:
 
 
 def judgments(run: RunRecord) -> pd.DataFrame:
-    """One row per judgment; what a way of judging does not have stays empty.
+    """One row per judgment; fields that a method does not have are empty.
 
-    As judgments are kept, but that ``prompt`` is the suite's, as in every table, and what the
-    judge was sent is ``asked``.
+    As judgments are recorded, except that ``prompt`` is the suite's, as in every table, and the
+    prompt sent to the judge is ``asked``.
     """
     rows = [
         {**_names(cell), "id": sample.id}

@@ -1,7 +1,7 @@
-"""The lines pytest prints when all is done: one per cell, what failed on top. Plain text.
+"""The summary that pytest prints at the end: a line per cell, failures first. Plain text.
 
-Lines of cells alternate with lines on what they lost, and long names are cut in the middle: neither
-is in rich's tables, so only the width of characters is rich's.
+Lines of cells alternate with lines about lost samples, and long names are cut in the middle.
+Rich's tables support neither, so only the width of characters comes from rich.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MARKS = {"error": "ERROR", "fail": "FAIL", "inconclusive": "UNSURE", "pass": "p
 _HEADER = ("", "model/prompt", "score", "value", "interval", "n", "gates met")
 _RIGHT = frozenset({3, 5, 6})
 _SHRINK = (1, 2)
-"""Columns that give way in a narrow terminal, first to last."""
+"""Columns that shrink in a narrow terminal, first to last."""
 _LEAST = 12
 _INDENT = " " * 8
 
@@ -37,7 +37,7 @@ _INDENT = " " * 8
 def summary_lines(run: RunRecord, width: int = 100) -> list[str]:
     """The run's headline, then per suite one line per cell, none wider than ``width``.
 
-    Suites and cells with the worst verdict come first; under a cell stands what it lost.
+    Suites and cells with the worst verdict come first; lost samples follow their cell.
     Widths below 80 are treated as 80, above 120 as 120.
     """
     width = min(max(width, 80), 120)
@@ -59,7 +59,7 @@ def summary_lines(run: RunRecord, width: int = 100) -> list[str]:
 
 
 def _judged(run: RunRecord, cell: CellRecord) -> list[str]:
-    """The scores that judges gave, each in a line; below it as a certificate corrects it."""
+    """Judged scores, one per line, each followed by its corrected value."""
     reports = {a.score: a for a in cell.analyses if isinstance(a, JudgedReport)}
     main = main_score(run, cell)
     lines = []
@@ -102,7 +102,7 @@ def _row(run: RunRecord, cell: CellRecord) -> tuple[str, ...]:
 
 
 def _problems(run: RunRecord, cell: CellRecord) -> list[str]:
-    """What a reader must know beside the score: why there is none, what was lost or broken."""
+    """Notes on a cell: why a score is missing, lost samples, failed checks."""
     losses = ", ".join(f"{count} {status}" for status, count in lost(cell).items())
     score = main_score(run, cell)
     if bounds := worst_case(score):
@@ -117,7 +117,7 @@ def _problems(run: RunRecord, cell: CellRecord) -> list[str]:
 
 
 def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
-    """The widest entry of each column, less what a narrow terminal takes away."""
+    """The width of each column, reduced to fit a narrow terminal."""
     sizes = [max(cell_len(row[i]) for row in rows) for i in range(len(_HEADER))]
     excess = sum(sizes) + 2 * (len(sizes) - 1) - width
     for column in _SHRINK:
@@ -145,11 +145,11 @@ def _fit(text: str, size: int) -> str:
 
 
 def plain(number: str) -> str:
-    """Dash and minus as every terminal can write them."""
+    """Dash and minus in ASCII."""
     return number.replace(formatting.ABSENT, "-").replace(formatting.MINUS, "-")
 
 
 def clean(text: str) -> str:
-    """One printable line: what comes from data must not steer a terminal."""
+    """One printable line without control characters, so that data cannot control a terminal."""
     line = " ".join(formatting.encodable(text).split())
     return "".join(char if char.isprintable() else "\ufffd" for char in line)

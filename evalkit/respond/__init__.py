@@ -1,1 +1,1 @@
-"""Responses to requests: from the store where they are known, from the model otherwise."""
+"""Responses to requests: from the cache, or from the model where they are missing."""

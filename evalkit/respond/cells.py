@@ -1,4 +1,4 @@
-"""Getting the answers of one model: from the cache where they are known, else by asking."""
+"""The responses of one model: from the cache, or from the model where they are missing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CellRequests(RequestBatch):
 def prepare(
     cells: Sequence[Cell], model: Model, store: Store, *, salt: str = "", share: bool = True
 ) -> list[CellRequests]:
-    """Render the requests of a model's cells and look up which are answered already.
+    """Render the requests of a model's cells and look up cached responses.
 
     share: whether answers may be looked up at all (False after ``--eval-no-cache``, with a
     ``salt`` that keeps this run's answers apart). Raises ModelError.
@@ -81,7 +81,7 @@ def _rendered(cell: Cell, identity: str, salt: str) -> CellRequests:
 
 
 class CachedClient:
-    """Asks one model for what its cells miss; loads it when the first answer is needed."""
+    """Requests the responses that cells are missing; loads the model on first use."""
 
     def __init__(
         self, model: Model, store: Store, run: str, progress: Progress, loaded: LoadedModels
@@ -95,9 +95,9 @@ class CachedClient:
         self._loaded = loaded
 
     def ask(self, asked: CellRequests) -> None:
-        """Answer what is missing in a cell, committing batch by batch.
+        """Request the responses a cell is missing, committing batch by batch.
 
-        A model that breaks leaves ``asked.error`` set; what was answered before stays.
+        If the model fails, ``asked.error`` is set; earlier responses are kept.
         """
         if not asked.missing:
             return
@@ -110,7 +110,7 @@ class CachedClient:
             self.answer(asked)
 
     def answer(self, asked: RequestBatch) -> None:
-        """Answer what is missing among any requests, as ``ask`` does for a cell."""
+        """Request the missing responses of any batch, as ``ask`` does for a cell."""
         if not asked.missing:
             return
         try:
@@ -132,16 +132,16 @@ class CachedClient:
         if choices and not self.model.capabilities.choices:
             raise ModelError(
                 f"'{self.model.name}' cannot compare choices, which this suite's 'answer:"
-                f" {asked.cell.suite.answer.method}' asks for. Write 'answer: text' in the suite"
+                f" {asked.cell.suite.answer.method}' requires. Write 'answer: text' in the suite"
                 + _own_comparison(self.model)
             )
 
         reads = any(request.reading for request in asked.distinct.values())
         if reads and not self.model.capabilities.reading:
             raise ModelError(
-                f"'{self.model.name}' cannot say how likely a text is, which the task"
-                f" {asked.cell.suite.task} asks for; choose a model that runs here, such as one of"
-                " the backend transformers"
+                f"'{self.model.name}' cannot score the likelihood of a text, which the task"
+                f" {asked.cell.suite.task} requires; choose a local model, such as one of the"
+                " backend transformers"
             )
 
     def _load(self) -> None:
@@ -180,7 +180,7 @@ class CachedClient:
             )
 
     def _batches(self, requests: Sequence[Request], answered: frozenset[int]) -> Iterator[Batch]:
-        """What the model responds; the store's own errors are not the model's."""
+        """The model's batches; only its errors become ModelError, not those of the store."""
         with model_errors(self.model):
             batches = iter(self.model.respond(requests, answered))
         while True:
@@ -192,15 +192,15 @@ class CachedClient:
 
 
 def announce(progress: Progress, prepared: Sequence[CellRequests]) -> None:
-    """Tell the progress how much there is to do."""
+    """Report the amount of work to the progress display."""
     requests = sum(len(asked.distinct) for asked in prepared)
     missing = [asked.distinct[key] for asked in prepared for key in asked.missing]
     progress.start(len(prepared), requests, requests - len(missing), total_work(missing))
 
 
 def _own_comparison(model: Model) -> str:
-    """What else can be done about a function that compares no choices."""
+    """The other remedy for a function that cannot compare choices."""
     declaration = getattr(model, "declaration", None)
     if declaration is not None and declaration.backend != "callable":
         return ""
-    return ", or tell how the model compares: 'choose: module:function' in its declaration"
+    return ", or declare a function that compares them: 'choose: module:function'"

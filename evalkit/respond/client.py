@@ -1,4 +1,4 @@
-"""Requests to one model that are no cell's: cached, deduplicated and kept like those of cells."""
+"""Requests outside any cell (judges, reference models), cached and deduplicated like others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Send = Callable[[Sequence[Request]], list[CachedResponse]]
 
 
 class OneOffClient:
-    """Asks one model, as often as wanted, loading it once and only when something is missing."""
+    """Sends requests to one model, which is loaded once, when a response is missing."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class OneOffClient:
         self.respondent = CachedClient(model, store, run, progress, loaded)
 
     def send(self, requests: Sequence[Request]) -> list[CachedResponse]:
-        """A response for each request, in order. A model that breaks answers with errors."""
+        """A response for each request, in order. If the model fails, responses are errors."""
         try:
             asked = self._looked_up(requests)
         except ModelError as error:

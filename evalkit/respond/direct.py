@@ -1,4 +1,4 @@
-"""A model that is asked by hand: a prompt in, a text or log-likelihoods out."""
+"""Direct calls to a model: a prompt in, a text or log-likelihoods out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalkit.models.base import Model
 
 
 class AskedModel:
-    """A model to be asked directly: loaded on entry, freed on exit.
+    """A model to call directly: loaded on entry, freed on exit.
 
     >>> with AskedModel(model) as asked:                             # doctest: +SKIP
     ...     asked.generate("What is the capital of France?")

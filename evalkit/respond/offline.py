@@ -1,8 +1,7 @@
-"""Models whose server is down: their stored answers, where the user asks for these.
+"""Models whose server is unreachable: cached responses are used if the user accepts that.
 
-What a server runs is part of the key of its answers, so while it is down nobody can tell whether a
-stored answer is still the answer of its model. That is an error, unless the user accepts stored
-answers: then the model is taken for what it was when its server last told.
+The cache key of a response includes what the server runs, which is unknown while it is down. That
+is an error unless the user passes --eval-stored: then the model's last known fingerprint is used.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from evalkit.store import Store, digest
 def identified(model: Model, store: Store) -> Mapping[str, Any] | None:
     """The model's fingerprint, which the store remembers from now on.
 
-    Raises ModelError, which tells of stored answers where the server has been up before.
+    Raises ModelError, which mentions cached responses if the server was reachable before.
     """
     try:
         with model_errors(model):
@@ -34,8 +33,8 @@ def identified(model: Model, store: Store) -> Mapping[str, Any] | None:
         if not day:
             raise
         raise ModelError(
-            f"{error}. Or have its stored answers count, as it was on {day}, without knowing"
-            " whether it would still answer so: --eval-stored (in Python: stored=True)"
+            f"{error}. To fall back to its cached responses, add --eval-stored (from Python:"
+            f" stored=True); the server was last reached on {day} and may have changed since"
         ) from None
     if fingerprint is not None and not (isinstance(model, Recalling) and model.recalled):
         store.add_fingerprint(model.name, fingerprint)
@@ -44,7 +43,7 @@ def identified(model: Model, store: Store) -> Mapping[str, Any] | None:
 
 @contextmanager
 def accepting_stored(plan: Plan, store: Store, run: RunRecord) -> Iterator[None]:
-    """Models whose server is down are meanwhile what they were when it was up; the run says so."""
+    """Use the last known fingerprint of models whose server is down; the run carries a notice."""
     judges = [judge.model for judge in plan.judge_set.judges.values()]
     every = [*plan.models.values(), *judges, *plan.judge_set.references.values()]
     down: list[Recalling] = []
@@ -58,10 +57,11 @@ def accepting_stored(plan: Plan, store: Store, run: RunRecord) -> Iterator[None]
                 if day := _recall(model, store):
                     down.append(model)
                     run.notices.append(
-                        f"the server of {model.name} is down: its stored answers count, as it was"
-                        f" on {day} (--eval-stored). Whether it would still answer so is not known"
+                        f"the server of {model.name} is unreachable: its cached responses are"
+                        f" used (--eval-stored). It was last reached on {day} and may have changed"
+                        " since"
                     )
-            except ModelError:  # who asks the model is told
+            except ModelError:  # reported where the model is used
                 continue
         yield
     finally:
@@ -79,7 +79,7 @@ def _day(model: Model, store: Store) -> str:
 
 
 def _recall(model: Recalling, store: Store) -> str:
-    """Have a model be what it last was under this very declaration; the day of that, or ""."""
+    """Restore the last fingerprint seen for this declaration; returns its date, or ""."""
     for seen, identity, fingerprint in store.seen():
         model.recall(fingerprint)
         if digest(dict(model.fingerprint() or {})) == identity:

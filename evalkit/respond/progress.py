@@ -1,4 +1,4 @@
-"""What the runner tells while it works; a face (pytest, the command line) draws it."""
+"""Progress events of a run; pytest or the command line displays them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from evalkit.messages import size
 
 
 class Progress(Protocol):
-    """Told about work as it happens. ``work`` is in the unit of :func:`work`."""
+    """Receives events as work happens. ``work`` is in the unit of :func:`work`."""
 
     def start(self, cells: int, requests: int, cached: int, work: float) -> None:
-        """Before anything is asked: how much there is, and how much of it is known already."""
+        """Before the first request: how many there are, and how many are cached."""
 
     def loading(self, model: str) -> None:
         """A model is being loaded."""
 
     def cell(self, suite: str, model: str, prompt: str) -> None:
-        """The cell that is worked on from now."""
+        """Work on a cell starts."""
 
     def judge(self, name: str, requests: int, cached: int, work: float) -> None:
-        """A judge is asked from now: how much there is for it, and how much of it is known."""
+        """Requests to a judge start: how many there are, and how many are cached."""
 
     def advance(self, requests: int, work: float, tokens: int) -> None:
-        """So many requests were answered, which took so much of the work and so many tokens."""
+        """Requests were answered: how many, their share of the work, and their tokens."""
 
     def tests(self, done: int, total: int) -> None:
-        """So many of the cell's answers, which are code, were run with their tests."""
+        """Generated programs of the cell were run with their tests."""
 
     def finish(self) -> None:
-        """All is done, or given up."""
+        """All work is done or was abandoned."""
 
 
 class Silent:

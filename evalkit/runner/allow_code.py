@@ -1,4 +1,4 @@
-"""Whether answers that are programs may run."""
+"""Whether generated code may run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evalkit.spec.suite import Suite
 
 
 def refusal(suite: Suite, mode: str) -> str:
-    """Why the answers to a suite may not run; "" when they may, or when they are not programs.
+    """Why a suite's generated code may not run; "" if it may, or if answers are not code.
 
     mode: what was allowed: "" (nothing), ``sandbox`` or ``unsafe``.
     """
@@ -19,7 +19,7 @@ def refusal(suite: Suite, mode: str) -> str:
         return ""
     if not mode:
         return (
-            "this suite runs generated code, which you have to allow: add --eval-allow-code"
+            "this suite executes generated code: allow it with --eval-allow-code"
             " (from Python: allow_code=True)"
         )
     try:
@@ -39,5 +39,5 @@ def code_mode(allow: bool | str) -> str:
     """``allow_code=`` of the Python API as a mode: "", ``sandbox`` or ``unsafe``."""
     mode = ("sandbox" if allow else "") if isinstance(allow, bool) else allow
     if mode and mode not in MODES:
-        raise UsageError(f"allow_code is True, False or 'unsafe', not {allow!r}")
+        raise UsageError(f"allow_code must be True, False or 'unsafe', not {allow!r}")
     return mode

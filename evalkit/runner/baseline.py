@@ -21,15 +21,15 @@ FIRST_RUN = (
     "On a first run, --eval-baseline-missing=skip leaves gates against it without a verdict (from"
     " Python: allow_missing_baseline=True)"
 )
-"""What to do where there is no baseline yet."""
+"""Advice for a first run, without a baseline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What the gates on ``baseline`` of a run look at.
+    """The baseline that a run's gates refer to.
 
     baseline: None where there is none; why: then the reason. skip: gates that have nothing to
-    compare with yet get no verdict; else they are errors. notices: what a reader must know of it.
+    compare with yet get no verdict; else they are errors. notices: for readers of the report.
     """
 
     baseline: Baseline | None = None
@@ -65,7 +65,7 @@ def find_baseline(name: str, store: Store, *, missing: str = "error") -> None:
 
 
 def _file(name: str, folder: Path) -> Path | None:
-    """The file that is meant; None where a run of the store is. Raises UnknownRunError."""
+    """The baseline's file; None for a run of the store. Raises UnknownRunError."""
     path = folder / name
     if path.suffix == ".json" and not path.exists():
         raise UnknownRunError(f"there is no file {name}")
@@ -85,7 +85,7 @@ def reference(
     allow_changed: bool = False,
     allow_missing: bool = False,
 ) -> Reference:
-    """What the gates of these cells compare with, found and checked.
+    """Find and check the baseline of these cells' gates.
 
     every: the cells of the run where it has more than are asked for now. model: the baseline's
     model that all are compared with. Raises UsageError when there is no such run (not with
@@ -154,8 +154,8 @@ def check_baseline(
             changes[f"{cell.suite.suite}: {what}"] = None
     if changes and not allow_changed:
         raise UsageError(
-            f"the baseline {name or baseline.run.id} does not fit: {'; '.join(changes)}. Make a new"
-            " baseline (--eval-save NAME, or --eval-json FILE), or compare all the same with"
+            f"the baseline {name or baseline.run.id} does not match: {'; '.join(changes)}. Save a"
+            " new baseline (--eval-save NAME, or --eval-json FILE), or compare anyway with"
             " --eval-baseline-changed=allow"
         )
     return list(notices)
@@ -163,28 +163,27 @@ def check_baseline(
 
 @dataclass(frozen=True, slots=True)
 class _Drift:
-    """How data differ from those of a baseline: what forbids a comparison, what a reader must
-    know."""
+    """How data differ from those of a baseline: problems forbid a comparison."""
 
     problems: list[str]
     notice: str = ""
 
 
 def _digests(cell: Cell) -> dict[str, str]:
-    """What stands for each row of a suite's data, by id."""
+    """The digest of each row of a suite's data, by id."""
     return {one.id: digest_of(one.fields, one.targets) for one in cell.loaded.dataset.samples}
 
 
 def _drift(record: SuiteRecord, other: CellRecord, cell: Cell, now: Mapping[str, str]) -> _Drift:
     before = {one.id: row_digest(one) for one in other.samples}
     if not before:
-        return _Drift(["the data have changed, and it does not say which rows it had"])
+        return _Drift(["the data have changed, and the baseline does not record its rows"])
     rows = match_rows(before, now)
     if rows.changed:
         many, both = len(rows.changed), len(rows.same) + len(rows.changed)
         return _Drift(
-            [f"the data have changed: the row or the target of {many:,} of {both:,} samples is"
-             f" another one (first: '{rows.changed[0]}')"]
+            [f"the data have changed: the row or the target of {many:,} of {both:,} samples"
+             f" differs (first: '{rows.changed[0]}')"]
         )  # fmt: skip
     shared = len(set(rows.same.values()).intersection(one.id for one in cell.dataset.samples))
     least = min(len(before), len(cell.dataset.samples))

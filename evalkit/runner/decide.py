@@ -23,7 +23,7 @@ from evalkit.store import Store
 
 
 class Relations:
-    """How the cells of a run relate to each other and to those of a baseline."""
+    """Compares the cells of a run with each other and with those of a baseline."""
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class Relations:
 
     @property
     def notices(self) -> list[str]:
-        """What a reader of the verdicts must know."""
+        """Notices on the verdicts."""
         without = [f"{why}; gates against it have no verdict" for why in self._not_yet]
         return [*self._reference.notices, *without]
 
     def part(self, record: CellRecord) -> str:
-        """How many samples of the suite were taken, where not all were, else ""."""
+        """How many samples of the suite were taken; "" if all were."""
         suite = self._run.suites[record.suite]
         return f"{suite.limit} of {suite.total} were taken" if suite.limit else ""
 
@@ -112,7 +112,7 @@ class Relations:
         )
 
     def _renamed(self, record: CellRecord) -> str:
-        """The cell of the baseline by its name where that is another one."""
+        """The baseline's cell, if its name differs."""
         _, other = self._in_baseline(record)
         if (other.model, other.prompt) == (record.model, record.prompt):
             return ""
@@ -151,7 +151,7 @@ class Relations:
         return self._theirs[name]
 
     def _side(self, record: CellRecord) -> Side:
-        """A cell of this run with its samples: those that it kept, else those of the store."""
+        """A cell of this run with its samples, from memory or from the store."""
         name = _id(record)
         if name not in self._sides:
             samples = record.samples or self._store.samples(self._run.id, name)
@@ -160,7 +160,7 @@ class Relations:
 
 
 def decide(decided: Sequence[ScoredCell], relations: Relations) -> None:
-    """Give every cell its verdicts; gates may look at other cells, so all are scored first."""
+    """Decide the gates of every cell; gates may refer to other cells, so all are scored first."""
     for done in decided:
         done.record.gates = [_verdict(gate, done, relations) for gate in done.cell.gates]
 
@@ -168,7 +168,7 @@ def decide(decided: Sequence[ScoredCell], relations: Relations) -> None:
 def _ends_at(
     found: ScoreComparison, confidence: float
 ) -> Callable[[int], tuple[float, float]] | None:
-    """The interval of a difference if its samples were so many more."""
+    """The interval of a difference at another number of samples."""
     seen = found.seen
     if seen is None or not found.n:
         return None
@@ -176,7 +176,7 @@ def _ends_at(
 
 
 def _grown(both: Paired) -> list[str]:
-    """What is not in both of two runs on data that grew or shrank between them."""
+    """How many samples are in only one of two runs, because the data grew or shrank."""
     changed = [f"{both.changed} left out: row or target differs"] if both.changed else []
     return [f"{both.new} new, {both.gone} gone", *changed] if both.new or both.gone else changed
 

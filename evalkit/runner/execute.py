@@ -58,7 +58,7 @@ def execute(
     """Carry out a plan and write it to the store as ``run``; returns the run with its cells.
 
     Samples are in the store, not in the returned cells: a run may be large. Until it is decided, a
-    cell keeps them where judges or gates still look at them. One model is loaded at a time and
+    cell keeps them while judges or gates need them. One model is loaded at a time and
     freed before the next. A model that cannot be loaded leaves its cells with ``error`` set and
     their gates in error; the others go on. reference: what gates on
     ``baseline`` look at.
@@ -160,7 +160,7 @@ def _scored(
 
 
 def _later(plan: Plan) -> list[Model]:
-    """The models that are asked about the answers."""
+    """Models that grade or read the answers."""
     judges = [judge.model for judge in plan.judge_set.judges.values()]
     return [*judges, *plan.judge_set.references.values()]
 
@@ -258,7 +258,7 @@ def _broken_checks(cell: Cell, samples: Sequence[SampleRecord]) -> dict[str, int
 
 
 def _broken(cell: Cell, position: int, error: str, store: Store, run: RunRecord) -> ScoredCell:
-    """A cell whose model cannot be asked at all."""
+    """The record of a cell whose model is unavailable."""
     record = CellRecord(
         suite=cell.suite.suite,
         model=cell.model,
@@ -311,7 +311,7 @@ def _suite_record(cell: Cell, judge_set: JudgeSet, registry: Registry) -> SuiteR
 
 
 def _relative(path: Path, root: Path) -> str:
-    """A path as it is seen from the project, so that a report tells nothing of the machine."""
+    """A path relative to the project, so that reports reveal nothing about the machine."""
     try:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
@@ -319,7 +319,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def model_record(model: Model, load_seconds: float = 0.0, error: str = "") -> ModelRecord:
-    """What a run remembers of a model."""
+    """The record of a model in a run."""
     declaration = getattr(model, "declaration", None)
     options: dict[str, Any] = dict(declaration.options) if declaration else {}
     fingerprint: Mapping[str, Any] | None = None

@@ -15,12 +15,12 @@ from evalkit.store import Store, digest, response_key
 
 
 def explain(cells: Sequence[Cell], model: Model, store: Store) -> Iterator[str]:
-    """Lines for people: for each cell how many samples are cached, and why the rest is not."""
+    """Lines that say, for each cell, how many samples are cached and why the others are not."""
     fingerprint = model.fingerprint()
     if fingerprint is None:
         yield (
-            f"{model.name}: nothing is cached: this model's identity cannot be known"
-            " (a function handed over; give it an attribute `evalkit_fingerprint`)"
+            f"{model.name}: nothing is cached: the model has no fingerprint"
+            " (it is a function; give it an attribute `evalkit_fingerprint`)"
         )
         return
     identity = digest(dict(fingerprint))

@@ -9,8 +9,8 @@ from typing import Any
 
 
 class Peaks:
-    """Counts from its making on. The system keeps one peak for the whole life of a process, which
-    says something of a model only where it rises while that model works."""
+    """Measures from its creation on. The system keeps one peak per process, which describes a model
+    only if it rises while that model works."""
 
     def __init__(self) -> None:
         self._before = _resident()
@@ -27,7 +27,7 @@ class Peaks:
 
 
 def _resident() -> int:
-    """The most memory that was ever resident, in bytes; 0 where the system does not tell."""
+    """Peak resident memory in bytes; 0 where the system does not report it."""
     # On Linux getrusage counts what the program that started this one had taken.
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():

@@ -1,6 +1,6 @@
 """The names a suite may use: the metrics there are, the scores they give, the gates on them.
 
-The spec room knows neither metrics nor gates; it is handed these functions.
+``evalkit.spec`` knows neither metrics nor gates; it receives these functions.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _read_gate(registry: Registry, rule: object, judged: Sequence[Judged]) -> ga
         entry = _judge_of(str(rule.get("metric")), judged)
         if entry is not None and entry.rubric.better == "lower":
             return (
-                f"'max_drop' takes higher for better, which it is not for {entry.score}; write"
+                f"'max_drop' needs a score of which higher is better, unlike {entry.score}; write"
                 " 'max: baseline + 0.2'"
             )
     try:
@@ -103,7 +103,7 @@ def _check_gate(
     given = [*judged_scores(judged), *(RATES if suite.kind.grades_refusals else ())]
     for term in gate.terms if gate.certified else ():
         if base_of(term.score) not in given:
-            return f"'certified' is for scores that judges give; {term.score} is computed"
+            return f"'certified' applies to scores of judges; {term.score} is computed"
     checked = (_check_reference(term, suite, judged, registry) for term in gate.terms)
     return next(filter(None, checked), None)
 
@@ -143,7 +143,7 @@ def _check_judges(
         if entry.is_refusals:
             continue
         if refusals and entry.score == REFUSALS:
-            message = f"'{REFUSALS}' are what 'refusals:' grades; add another 'name:' to this judge"
+            message = f"'{REFUSALS}' is the score of 'refusals:'; give this judge another 'name:'"
             problems.append(suite.problem(path, message))
         if entry.score in registry.names:
             message = f"'{entry.score}' is the name of a metric; add 'name:' to this judge"
@@ -178,7 +178,7 @@ def _known_scores(
 
 
 def _retired(gate: gates.Gate) -> str | None:
-    """What became of a score of a gate, where its metric no longer has that name."""
+    """What a renamed metric in a gate is called now."""
     bases = (base_of(term.score) for term in gate.terms)
     return next((RETIRED[base] for base in bases if base in RETIRED), None)
 
@@ -190,7 +190,7 @@ def _name_gates(
     judged: Sequence[Judged],
     dataset: Dataset,
 ) -> list[gates.Gate | str]:
-    """Gates with their scores by full name; or which group of a gate there are no samples of."""
+    """Gates with their scores by full name, or the problem of a group without samples."""
     grouped = _may_be_grouped(parsed, suite)
     known = _known_scores(suite, judged, registry, dataset if grouped else None)
     return [_without_samples(gate, dataset) or gate for gate in map(known.named, parsed)]
@@ -208,7 +208,7 @@ def _without_samples(gate: gates.Gate, dataset: Dataset) -> str | None:
 
 
 def _may_be_grouped(parsed: Sequence[gates.Gate], suite: Suite) -> bool:
-    """Whether one of the scores may be over a group, so that reading the data's groups pays."""
+    """Whether a score may be over a group, so that the data's groups are needed."""
     scores = [term.score for gate in parsed for term in gate.terms]
     return any(
         ScoreName.parse(score).group or any(f"[{column}=" in score for column in suite.data.group)
@@ -222,7 +222,7 @@ def _check_reference(
     """What a score is compared with: a prompt of the suite, or a value it can have."""
     target, threshold = term.reference.target, term.reference.offset
     if "/" in target and "prompts" not in suite.pruned:
-        known = [*suite.prompts, INPUT]  # the latter is what a model with a task head reads
+        known = [*suite.prompts, INPUT]  # the latter is the variant of a model with a task head
         if any(target.endswith(f"/{prompt}") for prompt in known):
             return None
         return unknown("prompt", target.rpartition("/")[2], known)
@@ -251,7 +251,7 @@ def _check_reach(
     judged: Sequence[Judged],
     dataset: Dataset,
 ) -> str | None:
-    """Why a gate cannot pass whatever a model answers: the data has too few samples."""
+    """Why a gate can never pass: the data has too few samples."""
     limit, cluster = suite.sample_limit, suite.data.cluster
     samples = dataset.samples if limit is None else dataset.take(limit).samples
     n = len({str(one.fields[cluster]) for one in samples} if cluster else samples)
@@ -272,7 +272,7 @@ def _check_reach(
 def _range(
     score: str, suite: Suite, judged: Sequence[Judged], registry: Registry
 ) -> tuple[float, float] | None:
-    """The range of a score over all samples; None where it is over some or has no ends."""
+    """The range of a score over all samples; None if it is over a part or unbounded."""
     if ScoreName.parse(score) != ScoreName(score):
         return None
     entry = _judge_of(score, judged)

@@ -1,7 +1,7 @@
-"""Scores of answers that are not independent: several to one question, samples in clusters.
+"""Scores of dependent answers: several to one question, samples in clusters.
 
 A mean is taken over questions, each the mean of its answers, and its interval over the clusters;
-any other score is made from all answers, and its interval over whole questions or clusters.
+any other score is computed from all answers, its interval over whole questions or clusters.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from evalkit.stats.confusion import grouped_interval
 from evalkit.stats.intervals import NONE, Interval
 
 Floats = NDArray[np.float64]
-FEW_CLUSTERS = 30  # effective ones: below that a reader must know
+FEW_CLUSTERS = 30  # effective number; below it the score gets a note
 
 
 @dataclass(frozen=True)
 class Units:
-    """What belongs together. Per answer: its question, and its cluster (None: each question)."""
+    """The dependence of answers. Per answer: its question, and its cluster (None: the question)."""
 
     questions: Sequence[int]
     clusters: Sequence[Hashable] | None = None
@@ -45,7 +45,7 @@ class Units:
 
     @property
     def drawn(self) -> Sequence[Hashable]:
-        """Per answer, what is drawn as a whole when resampling."""
+        """Per answer, the unit that resampling draws as a whole."""
         return self.questions if self.clusters is None else self.clusters
 
 
@@ -58,7 +58,7 @@ def dependent(
     confidence: float,
     registry: Registry,
 ) -> Result:
-    """The scores of a metric over answers, with values and intervals that respect their units.
+    """The scores of a metric over answers, with values and intervals over units.
 
     A metric over groups of answers (a setting ``by``) counts groups already: where no unit is in
     two of them, its interval holds.
@@ -114,9 +114,9 @@ def _over_questions(
 
 
 def _of_clusters(clusters: Sequence[Hashable]) -> str:
-    """How many clusters there are, and how many of equal size would say as much if that is few.
+    """How many clusters there are; if the effective number is small, that as well.
 
-    The latter is L. Kish's effective number, Survey Sampling, 1965: (Σ size)² / Σ size².
+    The effective number is L. Kish's, Survey Sampling, 1965: (Σ size)² / Σ size².
     """
     sizes = np.array(list(Counter(clusters).values()), dtype=np.float64)
     if len(sizes) < 2:
@@ -125,7 +125,7 @@ def _of_clusters(clusters: Sequence[Hashable]) -> str:
     told = f"{len(sizes)} clusters"
     if effective >= FEW_CLUSTERS:
         return told
-    weigh = "" if round(effective) == len(sizes) else f" that weigh as {effective:.0f} equal ones"
+    weigh = "" if round(effective) == len(sizes) else f", effectively {effective:.0f}"
     return f"{told}{weigh}: few, so the interval is wide"
 
 
@@ -170,7 +170,7 @@ def _interval(
     settings: Mapping[str, Any],
     confidence: float,
 ) -> Interval:
-    """The interval of a score that is no mean of per-sample values, over units."""
+    """The interval of a score that is not a mean of per-sample values, over units."""
     named = ScoreName.parse(name)
     if (own := interval_over(name, columns, settings, units, confidence)) is not None:
         return own

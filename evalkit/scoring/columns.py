@@ -40,9 +40,8 @@ def columns_of(
 ) -> Columns:
     """The columns of answers, for metrics. labels … which: as in :class:`SuiteRecord`.
 
-    The samples stand in the order of the data, which tells the first of a pair from the second.
-    Where answers are numbers, targets are read as they are, and both have one written form: 0.75
-    for 3/4 and for .750.
+    The samples are in the order of the data, which determines the first of a pair. If answers are
+    numbers, targets are parsed like them, and both get one written form: 0.75 for 3/4 and .750.
     """
     samples = [sample for sample, _ in rows]
     answers = [one for _, one in rows]
@@ -72,7 +71,7 @@ def columns_of(
 
 
 def _of_numbers(columns: Columns, which: str) -> Columns:
-    """Predictions and targets in the one form that their numbers have."""
+    """Predictions and targets in the normal form of their numbers."""
 
     def read(text: str) -> str | None:
         number = one_of(text, which)
@@ -91,19 +90,19 @@ def _likelihoods(answers: Sequence[Answer]) -> list[Likelihood]:
 
 
 def _ranked(answer: Answer) -> tuple[str, ...]:
-    """The candidates of an answer; a model that writes has one."""
+    """The candidates of an answer; generated text is the only one."""
     if answer.candidates is not None:
         return answer.candidates
     return () if answer.prediction is None else (answer.prediction,)
 
 
 def _passed(answer: Answer) -> tuple[bool, ...]:
-    """Whether an answer passed its tests; where there was no code to run, it did not."""
+    """Whether an answer passed its tests; False without code to run."""
     return (answer.tests is not None and answer.tests.passed,)
 
 
 def by_question(columns: Columns, questions: Sequence[Hashable]) -> tuple[Columns, list[int]]:
-    """The columns of questions, each with what came of the code of all its answers.
+    """The columns of questions, each with the test results of all its answers.
 
     questions: of each answer, the question it is to. Also returns the place of each question's
     first answer.

@@ -1,4 +1,4 @@
-"""From a response to the prediction in it, by the suite's task and its ``answer:``."""
+"""Extract the prediction from a response, by the suite's task and its ``answer:``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A metric that raises: its scores have no value, with a note that says why; all else goes on."""
+"""Metrics that raise: their scores have no value and a note with the error; others are kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def computed(
     registry: Registry,
     ids: Sequence[str] = (),
 ) -> Result:
-    """The scores of a metric; where it raises, each of them failed, saying why.
+    """The scores of a metric; if it raises, failed scores with the error in their notes.
 
     ids: of the samples, for naming the one that it fails on.
     """
@@ -58,7 +58,7 @@ def _where(run: Callable[[Columns], Result], columns: Columns, ids: Sequence[str
         half = len(index) // 2
         parts = (index[:half], index[half:])
         failing = next((part for part in parts if _raises(run, columns.subset(part))), None)
-        if failing is None:  # it is the samples together
+        if failing is None:  # only the samples together fail
             return ""
         index = failing
     return f" at sample {ids[index[0]]}" if index else ""

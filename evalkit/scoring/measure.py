@@ -1,4 +1,4 @@
-"""Scores of a whole cell and of each of its groups, with what was lost in each."""
+"""Scores of a whole cell and of each of its groups, with the samples lost in each."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ class Measure:
         return self._computed(metric, self.columns, 0.95)
 
     def of_questions(self, metric: str) -> dict[str, dict[int, float]]:
-        """The values of scores that no single answer has (``pass@3``), by name and by the place
-        of the sample in the data."""
+        """The values of scores over all answers to a question (``pass@3``), by name and by the
+        position of the sample in the data."""
         if not (self._units and self._is_of_questions(metric)):
             return {}
         columns, first = by_question(self.columns, self._units.questions)

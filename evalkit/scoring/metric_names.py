@@ -1,4 +1,4 @@
-"""Which metrics a suite has, named or by default, and which of them its answers alone give."""
+"""The metrics of a suite, named or by default, and which of them need its answers only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def metric_names(suite: Suite) -> tuple[str, ...]:
 
 
 def computed_metrics(suite: Suite) -> list[str]:
-    """Those of them that are made from the answers alone: no other model has to read these."""
+    """Those of them that need no reference model."""
     others = reference_models(suite)
     return [name for name in metric_names(suite) if name not in others]
 

@@ -1,4 +1,4 @@
-"""Metrics for which another model reads the answers: perplexity under a reference model."""
+"""Metrics that need a reference model to read the answers: perplexity."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evalkit.tasks import READ, find
 
 
 def reference_models(suite: Suite) -> dict[str, str]:
-    """The metrics of a suite that another model is needed for, and that model's name."""
+    """The metrics of a suite that need a reference model, with that model's name."""
     return {
         spec.name: str(spec.settings["model"])
         for spec in suite.metrics
@@ -19,7 +19,7 @@ def reference_models(suite: Suite) -> dict[str, str]:
 
 
 def check_reference(name: str, task: str, settings: Mapping[str, Any]) -> str | None:
-    """What is wrong with the model that is to read the answers, or None."""
+    """The problem with the choice of the reference model, or None."""
     if name not in READ:
         return None
     model = settings.get("model")

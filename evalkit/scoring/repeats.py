@@ -1,4 +1,4 @@
-"""Several answers to each question: what they come to together."""
+"""Several answers to each question, summarised per sample."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from evalkit.stats import repeats as over
 from evalkit.stats.intervals import wilson
 
 
-def joined(sample: SampleRecord, on_unparsed: str) -> None:
-    """Write into a sample the means over its scored answers, and the first of them as the shown."""
+def summarise(sample: SampleRecord, on_unparsed: str) -> None:
+    """Write a sample's mean scores over its scored answers; the first of these is shown."""
     counted = [answer.counts(on_unparsed) for answer in sample.answers]
     sample.shown = counted.index(True) if any(counted) else 0
     scores = [a.scores for a, counts in zip(sample.answers, counted, strict=True) if counts]

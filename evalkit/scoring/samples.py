@@ -1,4 +1,4 @@
-"""From a response to an answer: what is taken from it, its status, the checks on it."""
+"""From a response to an answer: the prediction, its status, and its checks."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def answer_of(
 
 
 class _Details:
-    """The details of a response; those that an answer has a place for are taken out."""
+    """The details of a response without those that are fields of an answer."""
 
     def __init__(self, response: Response) -> None:
         self._left = dict(response.details)
@@ -100,14 +100,14 @@ def _probabilities(suite: Suite, response: Response) -> dict[str, float]:
 
 
 def _choices(suite: Suite, sample: Sample, request: Request, response: Response) -> Choices | None:
-    """What was compared, for what it stands, and how likely each is."""
+    """The continuations compared, what each stands for, and their log-likelihoods."""
     if not request.choices:
         return None
     return Choices(tuple(options(suite, sample)), request.choices, response.logprobs)
 
 
 def _likelihood(request: Request, response: Response) -> Likelihood | None:
-    """How likely the model finds the text it was given to read."""
+    """The likelihood of the text that the model read."""
     if request.reading is None or not response.answered:
         return None
     size = len(str(request.prompt).encode("utf-8", "surrogatepass"))

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class ScoredCell:
-    """A cell that is scored, before its gates: what they need to be decided.
+    """A scored cell with what its gates need.
 
     scores: by confidence, for every confidence that a gate of the suite asks for. keys: by sample
-    and answer, where the response is stored; None where it is not. first_unanswered: why
-    the first sample without an answer has none, shortened. distrust: why a score that others gave
+    and answer, where the response is stored; None where it is not. first_unanswered: the
+    shortened error of the first unanswered sample. distrust: why a score from another model
     (judges, readers) cannot be trusted, by its name. standings: the judges of each judged score.
     """
 
@@ -33,7 +33,7 @@ class ScoredCell:
     standings: dict[str, list[Standing]] = field(default_factory=dict)
 
     def add(self, made: Callable[[float], Mapping[str, ScoreRecord]]) -> None:
-        """Add scores at every confidence that is looked at. made: from one to scores by name."""
+        """Add scores at every confidence. made: from a confidence to scores by name."""
         self.record.scores.update(made(0.95))
         for confidence, scores in self.scores.items():
             scores.update(made(confidence))

@@ -1,4 +1,4 @@
-"""From the answers of a cell to its scores. Pure: nothing here asks a model or a store."""
+"""From the answers of a cell to its scores. Pure: no model and no store is involved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evalkit.records import Analysis, CellRecord, SampleRecord, ScoreRecord
 from evalkit.scoring.columns import columns_of
 from evalkit.scoring.measure import Measure, score_record
 from evalkit.scoring.metric_names import FLAKE_RATE, computed_metrics, has_flake_rate
-from evalkit.scoring.repeats import flake_rate, joined
+from evalkit.scoring.repeats import flake_rate, summarise
 from evalkit.spec.suite import Suite
 
 
@@ -68,10 +68,10 @@ class Scorer:
         return {**whole, **grouped}
 
     def annotate(self) -> None:
-        """Write into every sample what each answer is worth, and what they are worth together."""
+        """Write the scores of every answer and of every sample."""
         values = self._values()
         right = list(self._right())
-        if len(right) != len(self.rows):  # where the metric failed, none is right or wrong
+        if len(right) != len(self.rows):  # the metric failed: no answer is right or wrong
             right = []
         found = {
             id(answer): (values[row], bool(right[row]) if right else None)
@@ -82,7 +82,7 @@ class Scorer:
                 if id(answer) in found:
                     scores, correct = found[id(answer)]
                     sample.answers[i] = replace(answer, scores=scores, correct=correct)
-            joined(sample, self.suite.on_unparsed)
+            summarise(sample, self.suite.on_unparsed)
         self._add_of_questions()
 
     def _right(self) -> Sequence[float] | Sequence[bool]:
@@ -106,7 +106,7 @@ class Scorer:
         return values
 
     def _add_of_questions(self) -> None:
-        """The values of those scores that no single answer has (``pass@3``)."""
+        """The values of scores over all answers to a question (``pass@3``)."""
         for metric in computed_metrics(self.suite):
             for name, values in self._measure.of_questions(metric).items():
                 for sample in self._samples:
@@ -121,7 +121,7 @@ class Scorer:
         return [] if score.per_sample is None else list(score.per_sample)
 
     def analyses(self) -> list[Analysis]:
-        """What the task draws of a cell: confusion matrix, classification report, reliability."""
+        """The task's analyses of a cell: confusion matrix, classification report, reliability."""
         if not self.rows:
             return []
         found = (_imported(name)(self.columns, self._settings) for name in self.suite.kind.analyses)

@@ -1,4 +1,4 @@
-"""Agreement between raters, with intervals that are honest where the ratings do not vary.
+"""Agreement between raters, with intervals that stay valid if the ratings do not vary.
 
 NaN results mean that agreement is undefined: nothing varies.
 """
@@ -71,7 +71,7 @@ def krippendorff_alpha(items: Sequence[Sequence[Any]], level: str = "nominal") -
     """Krippendorff's alpha, at most 1; 0 is chance. NaN without variation or pairs.
 
     items: the ratings of each item, None where a rater gave none; an item with fewer than two
-    counts for nothing. level: ``nominal`` or ``interval``.
+    is ignored. level: ``nominal`` or ``interval``.
 
     Source: K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011).
     """
@@ -114,7 +114,7 @@ def _pairable(items: Sequence[Sequence[Any]]) -> list[list[Any]]:
 def _points(items: Sequence[Sequence[Any]], level: str) -> Callable[[Hashable], FloatArray]:
     """Ratings as points whose squared distances are those of the level of measurement."""
     if level == "interval":
-        first = float(items[0][0])  # subtracted: equal ratings are then exactly 0
+        first = float(items[0][0])  # subtracted, so that equal ratings are exactly 0
         return lambda rating: np.array([float(rating) - first])  # type: ignore[arg-type]
     if level == "nominal":
         place = {r: i for i, r in enumerate(dict.fromkeys(r for item in items for r in item))}
@@ -165,7 +165,7 @@ def rank_correlation(
     value = correlation(x, y, nan)
     if np.isnan(value):
         return nan, NONE
-    # Equal cases are interchangeable: leaving out one is leaving out any of them.
+    # Equal cases are interchangeable, so one of them is left out for all.
     _, first, kind_of = np.unique(
         np.column_stack([x, y]), axis=0, return_index=True, return_inverse=True
     )
@@ -177,6 +177,6 @@ def rank_correlation(
 
 
 def _same(values: FloatArray) -> float:
-    """How probable it is that two values drawn from these are the same."""
+    """The probability that two values drawn from these are equal."""
     shares = np.unique(values, return_counts=True)[1] / len(values)
     return float((shares**2).sum())

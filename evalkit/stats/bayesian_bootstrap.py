@@ -1,8 +1,8 @@
-"""Intervals that allow for what a sample does not show: the proper Bayesian bootstrap.
+"""The proper Bayesian bootstrap: intervals that allow for unseen cases.
 
-Resampling only repeats the cases there are: a judge that agreed with people on all of 20 cases
-agrees in every resample. Here each draw weighs the cases at random and adds one more, taken from
-the cases that might have been. With none of n cases in error, the upper bound of the share of
+Resampling only repeats the observed cases: a judge that agreed with people on all of 20 cases
+agrees in every resample. Here each draw weighs the cases at random and adds one more, a
+hypothetical case. With none of n cases in error, the upper bound of the share of
 errors is then near 3.7/n at 95 %, which is the exact one (the rule of three, two-sided).
 
 Sources: D. B. Rubin, The Bayesian Bootstrap, Ann. Stat. 9 (1981) 130-134; with a prior, P. Muliere
@@ -24,9 +24,9 @@ from evalkit.stats.intervals import NONE, Interval
 FloatArray = NDArray[np.float64]
 RESAMPLES = 4_000
 PRIOR = 1.25
-"""What one more case weighs on the average. Where half of the cases that might have been are
+"""The mean weight of the extra case. If half of the hypothetical cases are
 errors, the share of errors beyond x/n has the probability exp(-x/1.25)/2: 2.5 % at x = 3.7."""
-_CELLS = 4_000_000  # numbers held at a time
+_CELLS = 4_000_000  # numbers in memory at a time
 
 
 def posterior_interval(

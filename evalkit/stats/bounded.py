@@ -1,11 +1,11 @@
-"""Intervals of scores whose range is known, honest for few units and for no variation.
+"""Intervals of bounded scores, valid for few units and without variation.
 
-Think of one more unit than there is, and let it be the worst there could be: a sample that scores
-the lowest value of the range for the lower bound, the highest for the upper one. Weights of all
+Add one more unit, the worst possible: a sample that scores the lowest value of the range for the
+lower bound, the highest for the upper one. Weights of all
 units drawn from Dirichlet(1, …, 1) then give a distribution of the score, and the bound is its
 quantile. Of a mean of 0/1 values that is the interval of Clopper and Pearson; of any other mean
 it adapts to the values' spread, yet never claims more than n samples of *some* distribution on
-the range can show. A mean of equal values has no width by resampling; here it has.
+the range can show. A mean of equal values has no width by resampling, but has one here.
 
 A unit is what is independent of the others: a sample, a question with all its answers, or a
 cluster. The extra unit is as large as the average one.
@@ -91,7 +91,7 @@ def ratio_interval(
     """Interval of the sum of parts over the sum of wholes (a mean, a recall, an entity F1).
 
     parts, wholes: shape (n,), wholes ≥ 0; low · whole ≤ part ≤ high · whole for every sample.
-    Units without a whole say nothing and count for nothing. None when all wholes are 0, and for
+    Units without a whole are ignored. None when all wholes are 0, and for
     fewer than two units that are named.
     """
     wholes = np.asarray(wholes, dtype=np.float64)
@@ -234,7 +234,7 @@ def _quantile(
     below, above = max(float(ratios.min()), ends[0]), min(float(ratios.max()), ends[1])
     if above - below <= 1e-12 * max(1.0, abs(above)):  # the extra unit is like all others
         return float(ratios[-1])
-    # The chance is nearly normal in the value: in units of its quantile the way there is straight.
+    # The chance is nearly normal in the value, so the search is nearly linear in its quantile.
     target = float(ndtri(wanted))
     mean = float(count @ part) / float(count @ whole)
     spread = sqrt(float(count @ (part - mean * whole) ** 2)) / float(count @ whole)

@@ -7,10 +7,10 @@ posterior, the shares of the target labels from another, and the bounds are quan
 
 The prior weighs 2/k samples for each of k labels, so that a macro average over many labels is not
 drawn to the middle. For the lower bound three quarters of it are errors, for the upper bound one
-quarter: as in the interval of Clopper and Pearson (which puts all of it there), each end is judged
-by what speaks against it. The prior of the shares weighs half a sample for each label (H.
-Jeffreys, Theory of Probability, 1961), also for a label that no sample has: what the samples do
-not say about it is in the interval. Samples in units (questions, clusters) are weighted together.
+quarter: as in the interval of Clopper and Pearson (which puts all of it there), the prior of each
+end opposes that end. The prior of the shares weighs half a sample for each label (H.
+Jeffreys, Theory of Probability, 1961), also for a label without samples, so that the interval
+includes its uncertainty. Samples in units (questions, clusters) are weighted together.
 ``benchmarks/coverage.py`` shows how often the bounds hold.
 """
 
@@ -30,8 +30,8 @@ METHOD = "posterior"
 DRAWS = 10_000
 _FEWEST = 1_000
 _NUMBERS = 10_000_000  # cells or weights drawn in all: half a second
-_CELLS = 2_000_000  # numbers held at a time
-_AGAINST = 0.75  # of the prior, what speaks against an end
+_CELLS = 2_000_000  # numbers in memory at a time
+_AGAINST = 0.75  # the part of the prior that opposes an end
 
 
 def counts_interval(
@@ -103,7 +103,7 @@ def _interval(
     confidence: float,
     seed: int,
 ) -> Interval:
-    """The interval from draws of what was seen. numbers: how many one of them takes."""
+    """The interval from draws of the observed counts. numbers: how many one draw takes."""
     value = float(statistic(table[np.newaxis])[0]) if table.any() else np.nan
     if not np.isfinite(value):
         return NONE
@@ -132,12 +132,12 @@ def _prior(
 ) -> Callable[[np.random.Generator, int], Floats]:
     """Draws of what the prior adds to each cell. errors: the part of it that is no hit."""
     k, width = table.shape
-    width = width if table[:, k:].any() else k  # an answer that is no label, only where it occurs
+    width = width if table[:, k:].any() else k  # answers without a label, only if they occur
     others = max(width - 1, 1)
     hits = np.arange(k)
 
     def draw(rng: np.random.Generator, r: int) -> Floats:
-        # How much of an error is drawn; which one it is matters little, so all have a like part.
+        # The share of errors is drawn; which error matters little, so all get equal parts.
         missed = rng.standard_gamma(2 / k * errors, size=(r, k, 1)) / others
         cells = np.zeros((r, *table.shape))
         cells[:, :, :width] = missed

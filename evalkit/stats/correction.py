@@ -1,4 +1,4 @@
-"""Rates and means of judges' grades, corrected for how they err on cases that people graded."""
+"""Rates and means of judges' grades, corrected for their errors on labelled cases."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def prediction_powered_mean(
 
     The two independent intervals, of λ times the mean of ``rest`` and of the mean of human
     minus λ judged, are joined by the MOVER method. The second is a Bayesian bootstrap's with a
-    case that might have been, to which people and the judge give the least or the highest grade:
-    few labels without an error do not prove that there is none.
+    hypothetical case, to which people and the judge give the least or the highest grade: a few
+    labels without an error do not prove that there are none.
 
     Sources: A. N. Angelopoulos et al., Science 382 (2023) 669-674 for λ = 1, and PPI++
     (arXiv:2311.01453), example 6.1, for the other; G. Y. Zou and A. Donner, Statistics in Medicine
@@ -145,8 +145,8 @@ def _power_tuned(y: FloatArray, f: FloatArray, rest: FloatArray) -> float:
 def at_least_as_wide(interval: Interval, width: float, low: float, high: float) -> Interval:
     """An interval within the range low … high, widened on both sides until it has a width.
 
-    A correction that pushes a rate to the end of its range cuts the interval off there, which is
-    no reason to be surer of it than before.
+    A correction that pushes a rate to the end of its range truncates the interval there, which
+    must not make it look more certain.
     """
     first, last = max(low, interval.low), min(high, interval.high)
     more = max(0.0, min(width, high - low) - (last - first)) / 2

@@ -1,9 +1,9 @@
-"""What paired differences say of their mean, where few of them differ from 0 too.
+"""Score intervals of the mean of paired differences, valid also if few differ from 0.
 
 Most samples are answered alike by two models, or by an application before and after a change. A
 standard error sees only the differences that occurred: without any it is 0, with few it is too
-small, and a drop that is rare but large goes unseen. The intervals here are score intervals: they
-ask of each mean how likely the data are under it, so n equal pairs leave room for a difference in
+small, and a drop that is rare but large goes unseen. The intervals here are score intervals: for
+each mean they use the likelihood of the data under it, so n equal pairs allow for a difference in
 about 3.7 of n (at 95 %).
 """
 
@@ -35,12 +35,12 @@ NOTHING_SEEN = "no difference was seen, and values without a range do not bound 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Paired differences in few numbers: enough for an interval, at this n or at another.
+    """Sufficient statistics of paired differences for an interval at this or another n.
 
     value: their mean. up, down: the sums of those above and below 0, over n; both ≥ 0, and
     ``up - down`` is the mean (of a score that is no mean: nearly). square: the mean of their
     squares. width: the largest difference a sample can have. n: how many there are; for clusters
-    the effective number, which is no whole one. binary: whether all are -1, 0 or 1 by nature.
+    the effective number, not an integer. binary: whether all are -1, 0 or 1 by nature.
     """
 
     value: float
@@ -53,10 +53,10 @@ class Differences:
 
     @property
     def size(self) -> float:
-        """How large a difference is where there is one.
+        """The typical size of a nonzero difference.
 
         The mean of the sizes, each weighted by itself, with one more difference of the largest size
-        possible: what was not seen yet may be larger than what was.
+        possible: unseen differences may be larger than the observed ones.
         """
         seen = self.n * (self.up + self.down)
         most = 0.0 if self.binary else self.width
@@ -133,7 +133,7 @@ def _low(seen: Differences, confidence: float) -> float:
     if n <= 1:
         return -seen.width
     quantile = float(stdtrit(n - 1, 1 - tail))
-    # A score that is no mean is where it is; how far its ends are, its differences say.
+    # The score need not be the mean of the differences, but they give its interval's width.
     below = (seen.up - seen.down) / size - tango(seen.up / size, seen.down / size, n, quantile)
     return max(seen.value - size * below, -seen.width)
 
@@ -184,12 +184,12 @@ def student_ends(seen: Differences, confidence: float = 0.95) -> Ends:
 
 
 def joined(seen: Differences, tested: Ends, rejected: bool, confidence: float = 0.95) -> Ends:
-    """The ends that a test implies, moved out to where the score interval has them.
+    """The ends that a test implies, widened to the score interval.
 
     tested: the interval that inverts a test of no difference; infinite where the test could not
     reject with so few samples. rejected: whether the test rejects at 1 - confidence. The result
-    holds 0 exactly where it does not. An end that excludes 0 is the test's, but leaves room for
-    samples, not seen yet, on which the two do not differ.
+    holds 0 exactly where it does not. An end that excludes 0 is the test's, but allows for unseen
+    samples on which the two do not differ.
     """
     turned = _below(seen.turned(), -tested.high, rejected, confidence)
     return Ends(_below(seen, tested.low, rejected, confidence), -turned)
@@ -204,10 +204,10 @@ def _below(seen: Differences, tested: float, rejected: bool, confidence: float) 
 
 
 def _inner(seen: Differences, confidence: float) -> float:
-    """How near to 0 a mean (> 0) may be if samples without a difference were missed.
+    """How near to 0 a mean (> 0) may be given unseen samples without a difference.
 
-    Of -1, 0 and 1: Tango's bound. Else the score interval against mixtures of what was seen with a
-    share of differences of 0.
+    Of -1, 0 and 1: Tango's bound. Else the score interval against mixtures of the observed
+    differences with a share of zeros.
     """
     from scipy.special import ndtri, stdtrit
 
@@ -222,7 +222,7 @@ def _inner(seen: Differences, confidence: float) -> float:
 
 
 def ends_at(seen: Differences, n: float, confidence: float = 0.95) -> Ends:
-    """About the interval that n samples would have if their differences were as these are.
+    """The approximate interval of n samples with differences like these.
 
     The score interval is exactly that at n; the test's is that of McNemar's exact test (fractions
     of pairs allowed), else Student's, which permutation tests come to.

@@ -1,9 +1,9 @@
-"""Scores that are no mean over samples, compared by exchanging samples between two sides.
+"""Compare scores that are not means over samples, by exchanging samples between two sides.
 
-A macro F1, a corpus BLEU and an area under a curve have no per-sample values. But whichever of the
-two answers to each sample is called a's, both sides have a score; so they take the permutation
-test of :mod:`evalkit.stats.permutation`. What exchanging one sample alone changes stands for the
-difference on it.
+A macro F1, a corpus BLEU and an area under a curve have no per-sample values. But with any
+assignment of the two answers to the sides, both sides have a score, so the permutation test of
+:mod:`evalkit.stats.permutation` applies. The change from exchanging one sample alone stands for
+the difference on it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Numbers = NDArray[np.int64]
 Statistic = Callable[[NDArray[Any]], Floats]
 """From sums, or weights, shape (r, k), to scores, shape (r,); NaN where undefined."""
 Worse = tuple[Any, Any, Floats | float]
-_CELLS = 2_000_000  # numbers held at a time
+_CELLS = 2_000_000  # numbers in memory at a time
 _ALONE = 500  # samples that are exchanged or left out alone, where each takes long
 
 
 @dataclass(frozen=True)
 class Units:
-    """What is exchanged as a whole: samples, or the clusters they are in.
+    """The units of an exchange: samples, or their clusters.
 
     a, b: the unit that each answer of a side belongs to. sizes: how many samples each unit has.
     """
@@ -79,7 +79,7 @@ class Sides(Protocol):
         """The same with one unit exchanged alone: each that differs, or some spread over them."""
 
     def largest(self) -> float:
-        """The largest difference that a sample can have; NaN where nothing tells.
+        """The largest possible difference of a sample; NaN if unknown.
 
         What one answer (a unit's) can change in a side's score, by its share of the answers.
         """
@@ -142,7 +142,7 @@ def _gains(sides: Sides, units: Units, observed: float) -> Floats:
     gains: Floats = np.zeros(len(units.sizes))
     if n := len(sides.differing):
         found = np.nan_to_num((observed - sides.alone()) / 2)
-        # Those that were not exchanged alone are as the next one that was.
+        # Units that were not exchanged alone get the value of the next one that was.
         gains[sides.differing] = found[np.arange(n) * len(found) // n]
     return gains
 

@@ -42,9 +42,9 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
 
 
 def proportion(successes: float, n: float, confidence: float = 0.95) -> Interval:
-    """Wilson's interval, where an exact test does not object.
+    """Wilson's interval, widened where an exact test requires it.
 
-    Beside 0 and 1 Wilson's bounds err far more often than they say (1 of 10: the lower one in up
+    Near 0 and 1 Wilson's bounds err far more often than nominal (1 of 10: the lower one in up
     to 17 %, not 2.5 %). Each bound is therefore at least as far out as that of Clopper and Pearson
     at twice the error, so that neither errs more often than 1 - confidence, whatever the share
     and n. Of more than a few successes and failures the two agree and this is Wilson's interval.
@@ -67,7 +67,7 @@ def proportion(successes: float, n: float, confidence: float = 0.95) -> Interval
 def worst_case(
     value: float, n: int, lost: int, low: float = 0.0, high: float = 1.0
 ) -> tuple[float, float]:
-    """Between what a mean over n samples would lie had ``lost`` more samples been scored.
+    """The bounds of a mean over n samples if ``lost`` more samples had been scored.
 
     low, high: the range of a sample's score; all lost ones at one end give one bound.
     """

@@ -1,4 +1,4 @@
-"""Intervals from leaving out one case at a time, for scores that no other method knows."""
+"""Jackknife intervals, for scores that no other method covers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST = 5
 order in one of 24 by chance alone."""
 WHOLE = Interval(-1.0, 1.0, "")
 _LEAST_DEGREES = 6.0
-"""A standard error that rests on one or two cases would give a t without any bound."""
+"""A standard error from one or two cases would make Student's t extremely large."""
 
 
 def jackknife_error(without: ArrayLike) -> tuple[float, float]:
@@ -40,10 +40,10 @@ def jackknife_error(without: ArrayLike) -> tuple[float, float]:
 def jackknife_interval(
     value: float, without: ArrayLike, added: ArrayLike, confidence: float = 0.95
 ) -> Interval:
-    """Student's interval of a score over n cases, wide also where the cases show no variation.
+    """Student's interval of a score over n cases, which has a width without variation too.
 
     without: shape (n,), the score without each case. added: shape (m,), the score with one case
-    more, for each of m cases that might have been: the mean square of what such a case changes is
+    more, for each of m hypothetical cases: the mean square of the change by such a case is
     added to the variance. None for fewer than two cases, and where the score is undefined without
     one of them, since it then rests on that case alone.
     """
@@ -64,8 +64,8 @@ def correlation_interval(
 ) -> Interval:
     """Interval of a correlation, -1 … 1, over n cases: Student's on Fisher's scale.
 
-    without: shape (n,), the correlation without each case. chance: how probable it is that a case
-    at random looks like one that fits. The bound nearer to 0 is drawn towards it as if the share
+    without: shape (n,), the correlation without each case. chance: the probability that a random
+    case looks like one that fits. The bound nearer to 0 is drawn towards it as if the share
     of cases that n cases may hide (:func:`hidden_share`) were without any correlation: so a
     perfect one, which has no variation, is bounded like n of n. Below ``LEAST`` cases it is the
     whole range.

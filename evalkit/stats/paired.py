@@ -2,7 +2,7 @@
 
 The same samples answered twice are paired: what matters is the difference on each sample, not
 how the samples differ among themselves. Everything here takes two columns in the same order. An
-interval and the p-value beside it come of one test: the interval holds 0 exactly where the test
+interval and the p-value beside it come from one test: the interval contains 0 exactly if the test
 does not reject.
 """
 
@@ -29,7 +29,7 @@ from evalkit.stats.intervals import NONE, Interval
 from evalkit.stats.permutation import Tested, least_p, sign_flip
 
 Floats = NDArray[np.float64]
-_MANY = 10_000  # differences, from which on permutations have nothing to add
+_MANY = 10_000  # differences from which permutations add nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ def compare(
 
     0/1 values: McNemar's exact test. Else: the permutation test that turns the signs of
     differences, all ways where few samples differ, else ways drawn at random; over 10,000 samples
-    the paired t test, which it comes to. Intervals invert these tests, and are as wide at least as
+    the paired t test, its limit. Intervals invert these tests, and are as wide at least as
     the score interval of :mod:`evalkit.stats.differences`, so that they have a width where all
     differences are the same. Values in clusters: whole clusters are turned.
 
     clusters: of each sample, its cluster. width: of the range of the values; without one the widest
-    gap between values that occur stands in for it. Fewer than two samples or clusters say nothing
-    (NaN), but for two columns of 0/1.
+    gap between values that occur stands in for it. The result is NaN for fewer than two samples or
+    clusters, except for two columns of 0/1.
     """
     first, second = _pair(a, b)
     values, n = second - first, len(first)

@@ -1,9 +1,9 @@
-"""Permutation tests of paired samples: which answer is a's and which is b's is left to a coin.
+"""Permutation tests of paired samples, which exchange the answers of the two sides.
 
-If two models do not differ, exchanging their answers to a sample changes nothing that matters. So
-the difference observed is held against those that exchanging the answers to some of the samples
-gives: all ways to do so where few samples differ, else ways drawn at random. Means over samples and
-scores of sums take the same test: in a mean, exchanging turns the sign of the sample's difference.
+If two models do not differ, exchanging their answers to a sample does not change the distribution.
+So the observed difference is compared with those from exchanging the answers to some of the
+samples: all ways to do so if few samples differ, else ways drawn at random. Means over samples and
+scores of sums take the same test: in a mean, an exchange flips the sign of the sample's difference.
 
 Sources: R. A. Fisher, The Design of Experiments (1935), section 21; for scores of sums, S. Riezler
 and J. T. Maxwell, On Some Pitfalls in Automatic Evaluation and Significance Testing, ACL 2005
@@ -26,14 +26,14 @@ Floats = NDArray[np.float64]
 DRAWS = 10_000
 _MOST_DRAWS = 200_000  # for a confidence that needs more than those
 _ALL = 13  # units that differ, up to which all ways to exchange them are gone through
-_CELLS = 2_000_000  # numbers held at a time: 16 MB
+_CELLS = 2_000_000  # numbers in memory at a time: 16 MB
 _WORK = 400_000_000  # numbers drawn in all: some seconds
 
 
 class Tested(NamedTuple):
     """A test of no difference: its two-sided p-value, and the interval that inverts it.
 
-    ends: infinite where so few units cannot be rejected, whatever they are. exact: whether ``p`` is
+    ends: infinite if the test cannot reject with so few units. exact: whether ``p`` is
     over all exchanges.
     """
 
@@ -65,7 +65,7 @@ def sign_flip(sums: Floats, sizes: Floats, *, confidence: float = 0.95, seed: in
     differing = sums[sums != 0]
     exact = len(differing) <= _ALL
     gained = subsets[:, 0]
-    if exact and units > _ALL:  # what does not differ is the same turned
+    if exact and units > _ALL:  # equal answers are unchanged by an exchange
         half = np.concatenate([d @ differing for d in _patterns(len(differing), 0, seed)])
         gained = np.concatenate([half[1:], differing.sum() - half])  # the first turns none
         unturned, reference = 0, _reference(len(differing), 0)
@@ -115,7 +115,7 @@ def exchanges(
     exact, draws = units <= _ALL, min(_draws(confidence, units), most)
     found = np.concatenate([differences(drawn) for drawn in _patterns(units, draws, seed)])
     found = np.nan_to_num(np.abs(found), nan=np.inf)
-    others = found[1:] if exact else found  # of all ways the first exchanges nothing
+    others = found[1:] if exact else found  # the first of all ways exchanges nothing
     reference = _reference(units, draws)
     p = (1 + int((others >= abs(observed) * (1 - 1e-12)).sum())) / reference
     most_beyond = _rejected(confidence, reference)
@@ -153,13 +153,13 @@ def least_p(confidence: float) -> float:
 
 
 def _draws(confidence: float, units: int) -> int:
-    """How many exchanges are drawn: 20 or more beyond the level, in a matter of seconds."""
+    """The number of exchanges to draw: 20 or more beyond the level, within seconds."""
     wanted = max(DRAWS, ceil(20 / max(1 - confidence, 1e-9)))
     return min(wanted, _MOST_DRAWS, max(1_000, _WORK // max(units, 1)))
 
 
 def _reference(units: int, draws: int) -> int:
-    """How many exchanges a result is held against, itself among them.
+    """The number of exchanges a result is compared with, itself included.
 
     Of all, half: those that exchange the rest instead give the same difference, turned.
     """
@@ -167,7 +167,7 @@ def _reference(units: int, draws: int) -> int:
 
 
 def _rejected(confidence: float, reference: int) -> int:
-    """How many others may be as far off as a result that is rejected; below 0 if none may be."""
+    """How many others may be as extreme as a rejected result; below 0 if none can be rejected."""
     return floor((1 - confidence) * reference + 1e-9) - 1
 
 

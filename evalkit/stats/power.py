@@ -8,7 +8,7 @@ from math import inf, isfinite, isnan, nan, sqrt
 from statistics import NormalDist
 
 CHANCE = 0.8
-"""How likely the number of samples that is named decides a gate."""
+"""The chance with which the stated number of samples decides a gate."""
 _MOST = 10**12
 _MANY = 10**8
 _WHOLE = 2_000
@@ -21,8 +21,8 @@ class Facing:
     value: the score over n samples; bound: that end of its interval at ``confidence``. end: of the
     range of the score on that side, infinite if it has none. standard_error: of the value; NaN
     where it is unknown. share: the score is a share of samples, with :func:`proportion`'s interval.
-    width_at: how far the bound would be from the value over another number of samples, where that
-    can be told.
+    width_at: the distance of the bound from the value at another number of samples, if
+    known.
     """
 
     value: float
@@ -36,13 +36,13 @@ class Facing:
 
 
 def samples_to_settle(facing: Facing, threshold: float) -> int | None:
-    """Samples with which a gate is decided with a chance of 80 %, if the score is what it seems.
+    """The number of samples that decides a gate with a chance of 80 %, given the observed score.
 
-    What is drawn anew scatters around the value: its interval must clear the threshold also from
-    where four of five draws lie. The interval of a share is computed for every n; of any other
+    A new sample scatters around the value: its interval must clear the threshold in four of five
+    draws. The interval of a share is computed for every n; of any other
     score, the part of its width that is due to scatter shrinks with the square root of n, and
-    the rest, which is there even without any, as that of n equal values does (1 - α^(1/n)). None
-    when the value is the threshold, which no number of samples settles.
+    the rest, which remains without scatter, like that of n equal values (1 - α^(1/n)). None
+    if the value equals the threshold, which no number of samples decides.
     """
     gap = abs(facing.value - threshold)
     if gap <= 1e-12:
@@ -58,7 +58,7 @@ def samples_to_settle(facing: Facing, threshold: float) -> int | None:
         lowest, highest = (
             (lowest, middle) if cleared(facing, threshold, middle) else (middle, highest)
         )
-    if facing.share and highest < _WHOLE:  # hits are whole: a few samples fewer may do as well
+    if facing.share and highest < _WHOLE:  # hits are integers: slightly fewer samples may suffice
         candidates = range(max(facing.n + 1, highest * 9 // 10), highest)
         highest = next((n for n in candidates if cleared(facing, threshold, n)), highest)
     return highest
@@ -85,7 +85,7 @@ def _share_clears(facing: Facing, threshold: float, n: int) -> bool:
 def _width_clears(facing: Facing) -> Callable[[Facing, float, int], bool]:
     z = NormalDist().inv_cdf(0.5 + facing.confidence / 2)
     width = abs(facing.value - facing.bound)
-    if facing.width_at is not None:  # of very many samples all width is scatter
+    if facing.width_at is not None:  # for very many samples all width is scatter
         width = facing.width_at(_MANY) * sqrt(_MANY / facing.n)
     scatter = width / z if isnan(facing.standard_error) else min(facing.standard_error, width / z)
     spread = scatter * sqrt(facing.n)

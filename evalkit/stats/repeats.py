@@ -1,7 +1,7 @@
 """Several answers to each question: averaged first, then treated as one.
 
 Answers to the same question are not independent samples. Each question's answers are averaged,
-and everything else is computed over questions; how much answers scatter is told apart.
+and everything else is computed over questions; the scatter of answers is reported separately.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def pass_at_k(answers: int, correct: int, k: int) -> float:
     Large Language Models Trained on Code (arXiv:2107.03374), equation 1.
     """
     if not 0 <= correct <= answers or not 1 <= k <= answers:
-        raise ValueError(f"pass@{k} of {correct} right among {answers} answers makes no sense")
+        raise ValueError(f"pass@{k} of {correct} right among {answers} answers is undefined")
     if answers - correct < k:
         return 1.0
     return 1.0 - float(np.prod(1.0 - k / np.arange(answers - correct + 1, answers + 1)))

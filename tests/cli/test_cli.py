@@ -151,3 +151,14 @@ def test_files_that_cannot_be_written(
     name = "run.html" if command == ["report"] else "run.csv"
     assert main([*command, "-o", f"taken/{name}"]) == 2
     assert capsys.readouterr().err.startswith("taken")
+
+
+def test_the_list_has_suites_whose_metrics_are_not_installed(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "algebra.eval.yaml").write_text(SUITE.replace("task: qa", "task: math").replace(
+        "exact_match", "math_accuracy").replace("sums", "algebra"))  # fmt: skip
+    monkeypatch.setattr("evalkit.metrics.catalogue.find_spec", lambda package: None)
+    assert main(["validate", "algebra.eval.yaml"]) == 2
+    assert main(["list", "."]) == 0
+    assert "algebra" in capsys.readouterr().out

@@ -189,9 +189,9 @@ def test_what_one_case_alone_tells_is_told_so() -> None:
     words = [10.0] * 29 + [40.0]
     cases = [replace(case, words=w) for case, w in zip(scale_cases(30), words, strict=True)]
     found = figures(cases, STEPS, "pointwise")["length_bias"]
-    assert (math.isnan(found.value), found.why) == (True, "it rests on one case")
+    assert (math.isnan(found.value), found.why) == (True, "it depends on a single case")
     own = [replace(case, own=float(i == 0)) for i, case in enumerate(scale_cases(30))]
-    assert figures(own, STEPS, "pointwise")["self_preference"].why == "it rests on one case"
+    assert figures(own, STEPS, "pointwise")["self_preference"].why == "it depends on a single case"
 
 
 def test_several_criteria_of_a_case_count_as_one_observation() -> None:

@@ -102,7 +102,7 @@ def test_the_bound_of_the_interval_counts() -> None:
         "kappa is 0.70 [0.50, 0.85], its lower bound must be 0.6"
     ]
     assert shortfalls(one, {"max_length_bias": 0.3}) == [
-        "length_bias is -0.10 [-0.40, 0.20], allowed is 0.3"
+        "length_bias is -0.10 [-0.40, 0.20], the limit is 0.3"
     ]
     assert shortfalls(one, {"kendall": 0.1, "max_position_bias": 1}) == [
         "kendall was not measured (the judge gave every case the same grade)",
@@ -151,7 +151,7 @@ def test_three_labelled_cases_correct_nothing() -> None:
     labelled = ((1.0, 1.0), (3.0, 3.0), (5.0, 5.0))
     grades = {"good": [4.0, 5.0, 5.0, 3.0] * 10}
     found, left = corrected(judged_by_scale(), certificate(labelled=labelled), grades, {})
-    assert (found, left) == ({}, {"good": "3 labelled cases of at least 20"})
+    assert (found, left) == ({}, {"good": "3 labelled cases, fewer than 20"})
 
 
 @pytest.mark.parametrize("cases", [20, 60])
@@ -236,7 +236,7 @@ def test_a_certificate_over_three_cases_meets_no_demand() -> None:
     few = Standing("strict", certificate(figures={"spearman": Figure(1.0, 1.0, 1.0, 3)}))
     verdict, reason = objection({"spearman": 0.95}, [few]) or ("", "")
     assert verdict == "error"
-    assert "it is over 3 labelled cases of at least 20" in reason
+    assert "covers too little: 3 labelled cases, fewer than 20" in reason
     enough = certificate(
         figures={"spearman": Figure(1.0, 0.96, 1.0, 200)}, labelled=((1.0, 1.0),) * 200
     )

@@ -169,17 +169,17 @@ def test_a_judge_that_grades_otherwise_than_people_fails_the_gate(project: Path)
     calibrate("good", "harsh")
     ending, reason = verdict(run(project, "harsh", {**DEMAND, "min": 1}))
     assert ending == "fail"
-    assert "judge harsh does not grade enough like people: kappa is" in reason
+    assert "judge harsh does not agree with people closely enough: kappa is" in reason
     assert "its lower bound must be 0.5" in reason
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("none", "there is none"),
-        ("judge", "those there are, are for other judges (fair)"),
-        ("rubric", "the rubric has changed since that of 20"),
-        ("wording", "the one there is was made with other settings or by another version"),
+        ("none", "none exists"),
+        ("judge", "the existing ones are for other judges (fair)"),
+        ("rubric", "the rubric has changed since the one of 20"),
+        ("wording", "the existing one is for other settings or another version"),
     ],
 )
 def test_without_a_fitting_certificate_the_gate_is_an_error(
@@ -308,13 +308,13 @@ def test_three_labelled_cases_are_written_and_prove_nothing(
     assert calibrate("good", "fair") == 0
     said = capsys.readouterr().out
     assert (
-        "gates do not accept it, and scores are not corrected by it: 3 labelled cases of at least"
-        " 20" in said
+        "gates do not accept it, and scores are not corrected by it: 3 labelled cases, fewer"
+        " than 20" in said
     )
     assert "Spearman's rho                         +1.00  [-1.00, +1.00]  n 3" in said
     ending, reason = verdict(run(project, "fair", {**DEMAND, "certified": {"spearman": 0.95}}))
     assert ending == "error"
-    assert "it is over 3 labelled cases of at least 20; label more answers" in reason
+    assert "covers too little: 3 labelled cases, fewer than 20; label more answers" in reason
 
 
 def test_a_rate_is_corrected_by_sensitivity_and_specificity(project: Path) -> None:
@@ -432,7 +432,7 @@ def test_what_a_gate_may_demand(project: Path) -> None:
     assert gate.certified == (("kappa", 0.5),)
     assert "did you mean 'kappa'" in str(requirement_problem({"kapa": 0.5}))
     assert "such as {kappa: 0.6}" in str(requirement_problem(True))
-    with pytest.raises(SpecError, match="'certified' is for scores that judges give"):
+    with pytest.raises(SpecError, match="'certified' applies to scores of judges"):
         run(project, "fair", {"metric": "exact_match", "min": 0, "certified": {"kappa": 0.5}})
     with pytest.raises(UsageError, match="unknown model 'nobody'"):
         run(project, "nobody", DEMAND)

@@ -166,7 +166,7 @@ def test_an_answer_without_a_grade_is_no_compliance_and_no_refusal(project: Path
     assert cell.samples[1].correct is False
     (gate,) = cell.gates
     assert gate.verdict == "fail"
-    assert "2 of the samples that judges were asked about have no grade" in gate.reason
+    assert "2 of the samples sent to judges have no grade" in gate.reason
     run = run_of(project, "mute", refusals="both", on_unparsed="exclude", max_errors=2)
     cell = run.record.cells[0]
     assert (cell.scored, cell.scores["refusal_rate"].n) == (3, 3)
@@ -188,7 +188,7 @@ def test_without_a_judge_the_error_says_what_to_do(project: Path, method: str) -
     [
         ("refusals: sometimes", "refusals: unknown value 'sometimes' (known: rules, judge, both)"),
         ("refusals: {method: judge, who: me}", "who"),
-        ("refusals: {by: strict}", "'method: rules' asks none"),
+        ("refusals: {by: strict}", "'method: rules' uses none"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(
@@ -237,7 +237,7 @@ def test_a_gate_with_a_confidence_looks_at_the_corrected_interval(project: Path)
     assert "corrected by the grader's errors (0.200 as graded)" in sure.reason
     assert (plain.verdict, plain.value) == ("fail", 0.2)
     assert (enough.verdict, short.verdict) == ("pass", "fail")
-    assert "judge rules does not grade enough like people" in short.reason
+    assert "judge rules does not agree with people closely enough" in short.reason
     made = table(run).corrected["unsafe_compliance"]
     assert (made.value, made.low) == (score.corrected, score.corrected_low)
     assert any("corrected unsafe_compliance" in line for line in summary_lines(run.record, 120))

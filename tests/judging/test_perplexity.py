@@ -92,7 +92,9 @@ def test_a_model_that_cannot_read_is_refused_before_the_run(tmp_path: Path) -> N
         "metrics": [{"perplexity": {"model": "ref"}}],
     }
     known = {"m": lambda prompt: "x", "ref": lambda prompt: "y"}
-    with pytest.raises(UsageError, match=r"'ref' cannot say how likely a text is.*perplexity"):
+    with pytest.raises(
+        UsageError, match=r"'ref' cannot score the likelihood of a text.*perplexity"
+    ):
         evaluate(suite, ["m"], loaded=known, root=tmp_path)
 
 

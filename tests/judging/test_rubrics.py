@@ -78,9 +78,9 @@ def test_shipped_rubrics(name: str) -> None:
     [
         (3, ("scale:", "scales:"), "did you mean 'scale'"),
         (4, ("  1: rude\n", "  one: rude\n"), "whole numbers"),
-        (3, ("  3: friendly\n", "  10: friendly\n"), "10 begins like 1"),
+        (3, ("  3: friendly\n", "  10: friendly\n"), "10 begins with 1"),
         (9, ("{{ output }}", "{{ output"), "template"),
-        (7, ("{{ output }}", "none"), "add {{ output }}"),
+        (7, ("{{ output }}", "none"), "the template must include {{ output }}"),
         (1, ("name: tone", "name: the tone"), "is not a valid name"),
         (1, ("name: tone", "name: tone\nmode: binary"), ""),
     ],

@@ -326,7 +326,7 @@ def test_a_gate_without_a_judge_is_an_error_before_anything_is_asked(
 
     done = run(suite(gates=["good >= 2"]), {}, models={"m": model})
     verdict, reason = verdicts(done)["good >= 2"]
-    assert (verdict, "no judge was named" in reason) == ("error", True)
+    assert (verdict, "needs a judge, but none was named" in reason) == ("error", True)
 
 
 def test_a_judge_nobody_knows_is_an_error(run: Callable[..., Run]) -> None:

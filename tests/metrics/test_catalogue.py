@@ -192,8 +192,11 @@ def test_errors_name_what_is_wrong() -> None:
         (lambda: compute("accuracy", [1, 0], [1, 1]), r"predictions\[0\] is 1 \(int\).*str\(x\)"),  # type: ignore[list-item]
         (lambda: compute("accuracy", ["1", "0"], ["1", 0]), r"targets\[1\] is 0 \(int\)"),  # type: ignore[list-item]
         (lambda: compute("exact_match", ["1"], [["1", 2]]), r"targets\[0\] is \['1', 2\]"),  # type: ignore[list-item]
-        (lambda: compute("exact_match", "cat", ["c", "a", "t"]), "predictions is a list .*'cat'"),
-        (lambda: compute("exact_match", ["c", "a", "t"], "cat"), "targets is a list .*'cat'"),
+        (
+            lambda: compute("exact_match", "cat", ["c", "a", "t"]),
+            "predictions must be a list .*'cat'",
+        ),
+        (lambda: compute("exact_match", ["c", "a", "t"], "cat"), "targets must be a list .*'cat'"),
         (
             lambda: compute("rougeL", ["a"], ["a"], use_stemmer=True),
             r"setting of metric 'rougeL': write settings=\{\"use_stemmer\": True\}",

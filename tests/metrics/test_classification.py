@@ -216,7 +216,7 @@ def test_no_answer_is_a_wrong_answer_and_no_label() -> None:
 
 
 def test_a_target_that_is_no_label_is_an_error() -> None:
-    with pytest.raises(UsageError, match="none of the labels"):
+    with pytest.raises(UsageError, match="is not one of the labels"):
         compute("macro_f1", ["a"], ["c"], labels=["a", "b"])
 
 

@@ -85,7 +85,7 @@ def test_runs_that_were_scored_by_two_functions_of_one_name_say_so(
     per_sample = compare(first.id, again.id)[0].scores[0]
     assert "function" not in per_sample.note
     told = compare(first.id, other.id)[0].scores[0].note
-    assert told == f"'rate' is another function in {other.id} than in {first.id}"
+    assert told == f"the function of 'rate' differs between {first.id} and {other.id}"
     run(short, baseline=first.id)
     with pytest.raises(UsageError, match="s: the function of metric 'rate' has changed"):
         run(Short(3), baseline=first.id)
@@ -110,4 +110,4 @@ def test_a_score_that_is_computed_again_by_a_changed_function_says_so(
     run = evaluate({**suite, "metrics": ["rate"]}, {"m": str, "n": str}, metrics=mine)
     Path("evalkit.yaml").write_text("metrics: {rate: changing_metric:rate}\n")
     note = compare(run.id)[0].scores[0].note
-    assert f"computed again with 'rate' as it is now, which differs in {run.id}" in note
+    assert f"recomputed with the current 'rate', which differs in {run.id}" in note

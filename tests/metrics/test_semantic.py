@@ -110,7 +110,7 @@ def test_references_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_layer_the_model_has_not() -> None:
-    with pytest.raises(UsageError, match="layer 7 of all-MiniLM-L6-v2, which has 6"):
+    with pytest.raises(UsageError, match="layer 7 does not exist: all-MiniLM-L6-v2 has 6 layers"):
         compute("bertscore", ["a"], ["b"], settings={"layer": 7})
 
 

@@ -23,9 +23,7 @@ def test_allowing_code(project: pytest.Pytester) -> None:
     suite = "suites/code.eval.yaml"
     refused = project.runpytest(suite)
     refused.assert_outcomes(errors=1)
-    refused.stdout.fnmatch_lines(
-        ["*generated code, which you have to allow: add --eval-allow-code*"]
-    )
+    refused.stdout.fnmatch_lines(["*executes generated code: allow it with --eval-allow-code*"])
     project.runpytest(suite, f"--eval-allow-code={MODE}").assert_outcomes(passed=1)
     if MODE == "sandbox":
         project.runpytest(suite, "--eval-allow-code").assert_outcomes(passed=1)

@@ -55,7 +55,7 @@ def test_no_judge_for_a_gate(letters: pytest.Pytester) -> None:
     write(letters)
     result = letters.runpytest("--eval-model", "app")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*no judge was named: add*"])
+    result.stdout.fnmatch_lines(["*needs a judge, but none was named: add*"])
 
 
 def test_no_judge_and_no_gate(letters: pytest.Pytester) -> None:

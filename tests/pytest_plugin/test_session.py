@@ -334,7 +334,7 @@ def test_a_baseline_of_something_else(project: pytest.Pytester) -> None:
     suite.write_text((head + gate).replace("answer: Seoul", "answer: Busan"))
     refused = project.runpytest_inprocess("suites", "--eval-baseline", "base.json")
     refused.assert_outcomes(errors=2)
-    refused.stdout.fnmatch_lines(["*base.json does not fit: capitals: the data have changed*"])
+    refused.stdout.fnmatch_lines(["*base.json does not match: capitals: the data have changed*"])
     allowed = project.runpytest_inprocess(
         "suites", "--eval-baseline", "base.json", "--eval-baseline-changed=allow", "-v"
     )

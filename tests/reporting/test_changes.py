@@ -48,7 +48,7 @@ def mark(sample: Any, *, right: bool) -> None:
 def test_a_cell_that_lost_right_answers_is_worse(runs: tuple[RunRecord, RunRecord]) -> None:
     found = changes(runs[0], beside(runs[1], runs[0]))
     assert found is not None
-    assert found.headline == "1 is worse, 1 has not surely changed"
+    assert found.headline == "1 is worse, 1 shows no significant change"
     first, second = found.rows
     score = first.score
     assert (first.tone, first.column, second.tone) == ("fail", 0, "none")
@@ -74,7 +74,7 @@ def test_cells_that_the_baseline_lacks_are_named(runs: tuple[RunRecord, RunRecor
 
 def test_the_page_leads_to_the_samples_that_regressed(runs: tuple[RunRecord, RunRecord]) -> None:
     html = render_html(runs[0], beside(runs[1], runs[0]))
-    assert "1 is worse, 1 has not surely changed." in html
+    assert "1 is worse, 1 shows no significant change." in html
     assert '#suite=large&amp;base=before&amp;cell=0&amp;show=regressed">20</a>' in html
 
 
@@ -135,7 +135,7 @@ def test_a_session_writes_the_step_summary_and_the_changes(
     )
     assert done.ret == 0, done.stdout.str()
     assert summary.read_text(encoding="utf-8").startswith("## The gate passes\n\nSince ")
-    assert "1 has not surely changed" in (pytester.path / "r.html").read_text(encoding="utf-8")
+    assert "1 shows no significant change" in (pytester.path / "r.html").read_text(encoding="utf-8")
     done.stdout.fnmatch_lines(["summary: *summary.md"])
 
 

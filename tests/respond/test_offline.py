@@ -73,7 +73,7 @@ def test_stored_answers_count_for_who_says_so_and_the_run_tells(ask: Evaluate) -
     assert record.cells[0].gates[0].verdict == "pass"
     assert record.cells[0].cached == len(ROWS)
     (notice,) = record.notices
-    assert notice.startswith("the server of hosted is down: its stored answers count")
+    assert notice.startswith("the server of hosted is unreachable: its cached responses are used")
     model = record.models["hosted"]
     assert model.fingerprint == before.record.models["hosted"].fingerprint
     assert model.described["answers"] == "stored responses only; the server was down"
@@ -119,7 +119,9 @@ def test_pytest_has_an_option_for_it(ask: Evaluate, pytester: pytest.Pytester) -
     down.assert_outcomes(errors=1)
     told = pytester.runpytest_inprocess("films.eval.yaml", "--eval-model=hosted", "--eval-stored")
     told.assert_outcomes(passed=1)
-    told.stdout.fnmatch_lines(["*the server of hosted is down: its stored answers count*"])
+    told.stdout.fnmatch_lines(
+        ["*the server of hosted is unreachable: its cached responses are used*"]
+    )
 
 
 def test_a_server_that_is_up_is_asked(ask: Evaluate) -> None:

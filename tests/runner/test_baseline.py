@@ -277,7 +277,7 @@ def test_a_row_that_differs_is_refused_among_new_ones(
     with pytest.raises(UsageError) as refused:
         run(wrong_at(), over(edited, VALUE), baseline=old.id if kept == "store" else "old.json")
     first = "r3" if ids else "4"
-    said = f"the row or the target of 1 of 10 samples is another one (first: '{first}')"
+    said = f"the row or the target of 1 of 10 samples differs (first: '{first}')"
     assert said in str(refused.value)
     done = run(wrong_at(), over(edited, VALUE), baseline=old.id, allow_changed_baseline=True)
     (gate,) = done.record.cells[0].gates
@@ -305,7 +305,7 @@ def test_an_old_file_without_rows_is_refused_for_other_data(
     written = json.loads((tmp_path / "old.json").read_text())
     del written["cells"][0]["pairs"]
     (tmp_path / "old.json").write_text(json.dumps(written))
-    with pytest.raises(UsageError, match="it does not say which rows it had"):
+    with pytest.raises(UsageError, match="the baseline does not record its rows"):
         run(wrong_at(), over(rows(*range(101)), VALUE), baseline="old.json")
 
 

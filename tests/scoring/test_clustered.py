@@ -141,7 +141,7 @@ def test_checks_hold_when_every_answer_passes(run: Callable[..., Run]) -> None:
 
 
 def test_likelihoods_have_nothing_to_repeat(run: Callable[..., Run]) -> None:
-    with pytest.raises(SpecError, match="which are the same every time"):
+    with pytest.raises(SpecError, match="which are equal in every repeat"):
         run(suite(answer="choice"))
 
 

@@ -51,7 +51,7 @@ def test_perplexity_and_bits_per_byte(tmp_path: Path, tiny_tokenizer: Any) -> No
 def test_a_model_that_cannot_says_so(tmp_path: Path) -> None:
     run = evaluate(suite(), {"function": lambda prompt: "x"}, root=tmp_path)
     [cell] = run.record.cells
-    assert "cannot say how likely a text is" in cell.error
+    assert "cannot score the likelihood of a text" in cell.error
 
 
 @pytest.mark.parametrize(
