@@ -65,7 +65,7 @@ def test_rows_may_be_a_data_frame(tmp_path: Path) -> None:
 def test_what_is_hardly_meant_is_a_warning(tmp_path: Path) -> None:
     frame = pd.DataFrame({"q": ["one", "two"], "a": ["['x', 'y']", "z"]})
     declared = suite(data={"rows": frame, "target": "a"})
-    with pytest.warns(UserWarning, match="is one text that looks like a list"):
+    with pytest.warns(UserWarning, match="is a text that looks like a list"):
         evaluate(declared, {"m": lambda prompt: "x"}, root=tmp_path)
 
 

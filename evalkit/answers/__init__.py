@@ -1,9 +1,8 @@
-"""From the text of a response to a prediction. Pure, and never a guess.
+"""Extracts predictions from the text of responses, without guessing. Pure functions.
 
-``pieces`` cuts the part that holds the answer out of a text, ``labels`` finds the one label
-that a text mentions, ``choices`` the one choice; what a written number is, they all learn from
-:mod:`evalkit.written.numbers`. Whatever is not clear becomes no prediction
-at all, with a sentence that says why; the sentence is shown in the report beside the text.
+``pieces`` extracts the part of a text that contains the answer, ``labels`` finds the one label that
+a text mentions, ``choices`` the one choice; all read numbers with :mod:`evalkit.written.numbers`.
+An ambiguous text gives no prediction but an explanation, which the report shows beside the text.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ def take(
     ``first`` or ``last``), ``after`` (the rest of the line after the ``first`` or ``last``
     ``marker``). which: ``first`` or ``last`` (the default); with ``label`` it decides between
     several labels mentioned, which are otherwise no answer.
-    labels: each label with the ways it may be written. choices: the texts of the choices A, B,
-    C …. With either, what was cut out must be one of them, and the prediction is the label or
-    the choice's text; a number must be the value of one of them.
+    labels: each label with its written forms. choices: the texts of the choices A, B, C …. With
+    either, the extracted piece must be one of them, and the prediction is the label or the choice's
+    text; a number must be the value of one of them.
 
     >>> take("**Positive.**", "label", labels={"positive": ["positive"], "negative": ["negative"]})
     Extracted(prediction='positive', explanation="the answer is the label 'positive'")
@@ -80,5 +79,5 @@ def take(
 
 def _needed(name: str, value: str | None) -> str:
     if value is None:
-        raise UsageError(f"this way to take the answer needs `{name}`")
+        raise UsageError(f"this answer method needs '{name}'")
     return value

@@ -1,9 +1,9 @@
-"""Does a reply admit that there is no answer to give, or does it give one?
+"""Decides whether a reply admits to having no answer or gives one.
 
-By rules about how English says so: the writer does not know ("I'm not aware of"), the thing is
-not there ("no such treaty"), nobody can know ("impossible to predict"), the writer cannot look
-("I don't have access to"), or the question is handed back ("could you give more details?").
-A hedge that goes on to an answer ("I'm not sure, but I think it was 1902") is an answer.
+Uses rules for English phrases: the writer does not know ("I'm not aware of"), the thing does not
+exist ("no such treaty"), nobody can know ("impossible to predict"), the writer has no access
+("I don't have access to"), or the reply asks back ("could you give more details?").
+A hedge followed by an answer ("I'm not sure, but I think it was 1902") is an answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PREFACE = re.compile(
     r"|(?:that's|that’s|that is|this is|what) an? |(?:good|great|interesting) question|well\b|hmm)",
     re.IGNORECASE,
 )
-"""A first sentence that says nothing yet, so that the second one opens the reply."""
+"""A first sentence without content, after which the second one counts as the opening."""
 
 _NOT = r"(?:n't|n’t| not|not| never| no longer)"
 _I = r"\b(?:i|we)"
@@ -52,27 +52,30 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             rf"{_I}\s+(?:cannot|can\s+only\s+guess|have\s+no\s+(?:way|means))\b",
         ),
         (
-            "it says that it has nothing about it",
+            "it says that it has no information",
             rf"{_I}\s+(?:have|had|find|found|know\s+of|see)\s+no\b",
         ),
         (
-            "it says that it has nothing about it",
+            "it says that it has no information",
             rf"{_I}\s+(?:do|did|could|can)?\s*{_NOT}\s+(?:have|possess)\b.{{0,40}}"
             r"\b(?:access|information|knowledge|record|records|data|details|ability|eyes|senses)\b",
         ),
         (
-            "it says that there is none",
+            "it says that there is no such thing",
             rf"\b(?:there|it\s+seems\s+there)\s+(?:is|are|was|were|appears\s+to\s+be|seems\s+to\s+be)"
             rf"\s*(?:no|{_NOT}\s+an?y?)\s+(?:\w+\s+){{0,2}}?{_THING}\b",
         ),
-        ("it says that there is none", rf"^no\s+such\b|\bno\s+(?:widely\s+)?known\s+{_THING}\b"),
         (
-            "it says that there is none",
+            "it says that there is no such thing",
+            rf"^no\s+such\b|\bno\s+(?:widely\s+)?known\s+{_THING}\b",
+        ),
+        (
+            "it says that there is no such thing",
             rf"\b(?:do|does|did)\s*{_NOT}\s+(?:seem\s+to\s+|appear\s+to\s+|actually\s+|really\s+)?"
             r"(?:exist|correspond|match)\b",
         ),
         (
-            "it says that there is none",
+            "it says that there is no such thing",
             r"\b(?:never|not)\s+(?:existed|been\s+(?:found|discovered))\b",
         ),
         (
@@ -82,7 +85,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"(?!\s+(?:character|detective))",
         ),
         (
-            "it says that it is none",
+            "it says that it is not real",
             rf"\b(?:is|are|was|were)\s*{_NOT}\s+an?\s+(?:real|actual|known|recogni[sz]ed)\b",
         ),
         (
@@ -97,7 +100,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             rf"|\b(?:can(?:not|\s*{_NOT})|could\s*{_NOT})\s+be\s+(?:known|predicted|determined|answered)\b",
         ),
         (
-            "it hands the question back",
+            "it asks a question back",
             r"\b(?:could|can|would)\s+you\s+(?:please\s+)?(?:provide|give|share|clarify|tell|specify|check)\b"
             r"|\b(?:please|if\s+you\s+(?:can|could))\s+(?:provide|give|share|clarify|specify|check)\b",
         ),
@@ -126,6 +129,6 @@ def admission_in(text: str) -> Extracted:
         words = found.group().strip()
         turned = _TURN.split(reply[found.end() :], maxsplit=1)
         if len(turned) > 1 and _GUESS.search(_SENTENCE.split(turned[1])[0]):
-            return Extracted(ANSWERS, f"a hedge ('{words}'), then an answer")
+            return Extracted(ANSWERS, f"a hedge ('{words}') followed by an answer")
         return Extracted(ADMITS, f"{why}: '{words}'")
-    return Extracted(ANSWERS, "nothing in its opening says that there is no answer")
+    return Extracted(ANSWERS, "its opening does not say that there is no answer")

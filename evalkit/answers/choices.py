@@ -1,7 +1,7 @@
-"""The one choice of a multiple-choice question that a text names, by letter or by its text.
+"""Finds the one choice of a multiple-choice question that a text names, by its letter or text.
 
-Letters are those that prompts show: A … Z, then AA, AB … (``LETTERS``). A small letter
-counts where it can only be meant as one: alone, in brackets, as "b)" at the beginning of a line, or
+Letters are those that prompts show: A … Z, then AA, AB … (``LETTERS``). A lower-case letter
+counts only where it is unambiguous: alone, in brackets, as "b)" at the beginning of a line, or
 after words such as "the answer is".
 """
 
@@ -22,7 +22,7 @@ LETTERS: tuple[str, ...] = (
     *string.ascii_uppercase,
     *(first + second for first in string.ascii_uppercase for second in string.ascii_uppercase),
 )
-"""What choices are called: A … Z, then AA, AB …"""
+"""The letters of choices: A … Z, then AA, AB …"""
 
 # Pieces of regular expressions, read as verbose ones. K stands for a letter as prompts show it, k
 # for the same or a small one, LETTER for any letter.
@@ -78,9 +78,9 @@ _NAMED = re.compile(
 def match(text: str, choices: Sequence[str]) -> Extracted:
     """The choice that a text names; the prediction is the choice's text.
 
-    choices: their texts, in order; the first is A. None when no choice is named, several are (but
-    for those denied, and unless the text concludes with one: "So the answer is B."), the only ones
-    are denied, or letter and text disagree.
+    choices: their texts, in order; the first is A. None if no choice is named, if several are named
+    (other than denied ones, and unless the text concludes with one: "So the answer is B."), if all
+    are denied, or if letter and text disagree.
     """
     letters = LETTERS[: len(choices)]
     texts = {letter: (choice,) for letter, choice in zip(letters, choices, strict=True)}
@@ -105,7 +105,7 @@ def match(text: str, choices: Sequence[str]) -> Extracted:
 
 
 def _settled(text: str, said: Sequence[Mention], stated: Set[int]) -> Extracted:
-    """The one letter that is meant: the only one, or the one that the text concludes with."""
+    """The one intended letter: the only one, or the one that the text concludes with."""
     affirmed = [m for m in said if not m.denied]
     answers = [m for m in affirmed if m.start in stated]
     if len({m.label for m in affirmed}) > 1 and len({m.label for m in answers}) == 1:
@@ -113,12 +113,12 @@ def _settled(text: str, said: Sequence[Mention], stated: Set[int]) -> Extracted:
         others = [m for m in affirmed if m.label != letter]
         concluded = all(_SENTENCE_ENDS.search(text[m.end : last.start]) for m in others)
         if concluded and letter not in {m.label for m in said if m.denied}:
-            return Extracted(letter, f"the choice said last to be the answer is '{letter}'")
+            return Extracted(letter, f"the last choice stated as the answer is '{letter}'")
     return labels.settled(said, "choice")
 
 
 def _by_letter(settled: Extracted, named: Sequence[Mention], choices: Sequence[str]) -> Extracted:
-    """The choice of that letter, unless the text of others, and not its own, is there."""
+    """The choice of that letter, unless the text mentions only other choices."""
     letter = settled.prediction
     if letter is None:
         return settled
@@ -182,6 +182,6 @@ def _compiled(places: tuple[str, ...], longest: int) -> tuple[re.Pattern[str], .
 
 def _of_letter(letter: str, choices: Sequence[str], how: str) -> Extracted:
     if letter not in LETTERS[: len(choices)]:
-        return Extracted(None, f"{how}, which is none of A to {LETTERS[len(choices) - 1]}")
+        return Extracted(None, f"{how}, which is not one of A to {LETTERS[len(choices) - 1]}")
     chosen = choices[LETTERS.index(letter)]
     return Extracted(chosen, f"{how}: '{chosen}'")

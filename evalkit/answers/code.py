@@ -1,4 +1,4 @@
-"""Code out of a response."""
+"""Extracts code from a response."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def code_in(text: str, entry_point: str = "", prefix: str = "") -> Extracted:
     """The Python code of a response.
 
     Of several fenced blocks, the first that defines ``entry_point``, else the first in Python.
-    Without any, the whole text, if it is Python by itself or goes on from ``prefix`` (the
-    beginning of a function, say, that the prompt ended with).
+    Without fenced blocks, the whole text, if it is Python by itself or continues ``prefix`` (such
+    as the beginning of a function at the end of the prompt).
     """
     blocks = [m for m in _FENCE.finditer(text) if m["language"].lower() in _PYTHON]
     if blocks:
@@ -30,17 +30,17 @@ def code_in(text: str, entry_point: str = "", prefix: str = "") -> Extracted:
         which = "the code block" if len(blocks) == 1 else f"code block {place} of {len(blocks)}"
         return Extracted(chosen["code"], which)
     if _FENCE.search(text):
-        return Extracted(None, "there is a code block, but none in Python")
+        return Extracted(None, "no code block is in Python")
     if text.strip() and (is_python(text) or (prefix and is_python(prefix + text))):
         return Extracted(text, "the whole response, which is Python")
-    return Extracted(None, "there is no code block, and the response is not Python")
+    return Extracted(None, "the response has no code block and is not Python")
 
 
 def assembled(code: str, prefix: str = "") -> str:
-    """The answer with what comes before it: joined where only both together are Python.
+    """The prefix and the answer, joined directly if only both together are Python.
 
-    An answer that is whole follows the prefix on a line of its own, so that its imports count,
-    unless the prefix alone is no Python.
+    A complete answer follows the prefix on a new line, so that the prefix's imports count, unless
+    the prefix alone is not valid Python.
     """
     if not prefix:
         return code
@@ -50,7 +50,7 @@ def assembled(code: str, prefix: str = "") -> str:
 
 
 def is_python(text: str) -> bool:
-    """True when a text parses as Python. Nothing is run."""
+    """True if a text parses as Python. Runs nothing."""
     try:
         ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

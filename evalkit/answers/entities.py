@@ -19,18 +19,18 @@ def entities_in(
     """The tags of the tokens, by the JSON of an answer.
 
     The JSON is a list of ``{"text", "label"}``, an object from labels to lists of texts, or a
-    list with a tag for each token. Labels are taken in any case and any way the suite writes
-    them; others stay as they are, and are wrong. So is an entity that is not in the text: its
-    tag stands behind those of the tokens.
+    list with a tag for each token. Labels match in any case and any written form of the suite;
+    others stay as they are, and are wrong. So is an entity that is not in the text: its tag is
+    appended to those of the tokens.
     """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return Extracted(None, f"the answer is no JSON; {_EXPECTED}")
+        return Extracted(None, f"the answer is not JSON; {_EXPECTED}")
     names = _names(labels or {})
     if _is_tags(value):
         if len(value) != len(tokens):
-            return Extracted(None, f"there are {len(value)} tags for {len(tokens)} tokens")
+            return Extracted(None, f"the answer has {len(value)} tags for {len(tokens)} tokens")
         return Extracted(joined([_tag(tag, names) for tag in value]), "a tag for each token")
     named = _named(value, names)
     if named is None:
@@ -60,7 +60,7 @@ def _tag(tag: str, names: Mapping[str, str]) -> str:
 
 
 def _named(value: Any, names: Mapping[str, str]) -> list[tuple[str, str]] | None:
-    """Pairs of text and label; None when the value is no list of entities."""
+    """Pairs of text and label; None if the value is not a list of entities."""
     if isinstance(value, dict) and all(isinstance(texts, list) for texts in value.values()):
         value = [{"text": t, "label": label} for label, texts in value.items() for t in texts]
     if not isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What was extracted from a response."""
+"""The result of an extraction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """A prediction, or None; and in words how it was found, or why there is none."""
+    """A prediction or None, with an explanation of how it was found or why there is none."""
 
     prediction: str | None
     explanation: str

@@ -1,9 +1,9 @@
-r"""Formulas in a text, made ready for math-verify: pure functions of text.
+r"""Prepares the formulas of a text for math-verify: pure functions of text.
 
-math-verify reads what stands between delimiters (``$``, ``\(``, ``\[``), and of a text without them
+math-verify parses what is between delimiters (``$``, ``\(``, ``\[``), and of a text without them
 single numbers and fractions: of ``2\sqrt{3} + 1`` the 1, of ``(3, 4)`` the 4, of ``1.5e3`` the 1.5.
-Here such formulas get delimiters, and numbers the form that it reads (see
-:mod:`evalkit.written.numbers`), so that a part of a formula is never taken for all of it.
+This module adds delimiters to such formulas and rewrites numbers in a form that it parses (see
+:mod:`evalkit.written.numbers`), so that a part of a formula is never taken for the whole.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ _PAIRS = {"(": ")]", "[": ")]", "{": "}"}
 
 
 def boxed(text: str) -> str | None:
-    r"""What stands in the last ``\boxed{}`` of a text; None without one.
+    r"""The content of the last ``\boxed{}`` of a text; None if there is none.
 
-    Raises ValueError: it is empty, or does not end.
+    Raises ValueError if it is empty or not closed.
     """
     openings = list(_BOXED.finditer(text))
     if not openings:
@@ -94,7 +94,7 @@ def boxed(text: str) -> str | None:
             break
         end += 1
     if depth or end >= len(text):
-        raise ValueError(r"the last \boxed{ does not end")
+        raise ValueError(r"the last \boxed{ is not closed")
     inside = text[at + 1 : end].strip()
     if not inside:
         raise ValueError(r"the last \boxed{} is empty")
@@ -102,7 +102,7 @@ def boxed(text: str) -> str | None:
 
 
 def prepared(text: str) -> str:
-    """A text whose numbers and formulas math-verify reads as a person does."""
+    """A text rewritten so that math-verify parses its numbers and formulas as people read them."""
     text = in_plain_signs(text)
     pieces, done = [], 0
     for region in _REGION.finditer(text):
@@ -122,7 +122,7 @@ def in_plain_signs(text: str) -> str:
 
 
 def formula(text: str) -> str | None:
-    """A text that is one formula without delimiters, in delimiters; None for any other."""
+    """A text that is one formula without delimiters, with delimiters; None for any other."""
     bare = in_plain_signs(text).strip().strip("*").rstrip(".").strip()
     listed = _LISTED.sub(", ", bare)
     if listed != bare and not all(map(_SOLUTION.fullmatch, listed.split(", "))):
@@ -136,8 +136,8 @@ def formula(text: str) -> str | None:
 
 
 def as_number(text: str) -> tuple[str, str]:
-    """A text that is one number, as math-verify reads it; and as a list of two, where its comma may
-    separate them. Each "" if it is none."""
+    """A text that is one number, as math-verify parses it; and as a list of two, if its comma may
+    separate them. Each "" if it is not."""
     number = only(text)
     if number is None or number.value is None or "!" in text:
         return "", ""
@@ -148,7 +148,7 @@ def as_number(text: str) -> tuple[str, str]:
 
 
 def undelimited(text: str) -> str:
-    """A text without the delimiters around all of it."""
+    """A text without delimiters that enclose it as a whole."""
     bare = text.strip()
     for opening, closing in _DELIMITERS:
         inside = bare[len(opening) : -len(closing)]
@@ -193,7 +193,7 @@ def _delimited(run: re.Match[str]) -> str:
 
 
 def _parts(run: str) -> list[str]:
-    """A run cut behind its commas and semicolons, but for those in brackets."""
+    """A run split after its commas and semicolons, except for those in brackets."""
     parts, depth, begin = [], 0, 0
     for i, sign in enumerate(run):
         depth += (sign in "([{") - (sign in ")]}")
@@ -212,7 +212,7 @@ def _marked(part: str) -> str:
 
 
 def _in_latex(formula: str) -> str:
-    """A formula with the signs of LaTeX for those of Unicode."""
+    """A formula with Unicode signs replaced by LaTeX commands."""
     rooted = _ROOT.sub(lambda m: rf"\sqrt{{{m[1] or m[2]}}}", formula)
     return rooted.translate(_LATEX_SIGNS)
 

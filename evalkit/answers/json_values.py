@@ -1,8 +1,8 @@
-"""A value out of the JSON in a text: only out of JSON that parses, all of it.
+"""Extracts a value from the JSON in a text, which must be valid as a whole.
 
-Brackets of prose (``[1]``, ``{name}``) are passed by. What begins as JSON does and does not parse
-leaves no answer, so that a part of it (an object inside a broken object) is never taken for the
-whole; so do a key that is given twice, and several JSON values that do not say the same.
+Brackets in prose (``[1]``, ``{name}``) are ignored. Invalid JSON gives no answer, so that a part of
+it (an object inside a broken object) is never taken for the whole; nor do duplicate keys, or
+several JSON values that differ.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BEGINS = re.compile(
 
 
 class _TwiceError(ValueError):
-    """A key is in an object twice."""
+    """An object has a duplicate key."""
 
 
 def by_path(text: str, path: str = "$") -> Extracted:
@@ -38,7 +38,7 @@ def by_path(text: str, path: str = "$") -> Extracted:
     if broken:
         return Extracted(None, broken)
     if not values:
-        return Extracted(None, "there is no JSON in the answer")
+        return Extracted(None, "the answer contains no JSON")
     found = [value for value, there in (_follow(value, steps) for value in values) if there]
     if not found:
         return Extracted(None, f"the JSON in the answer has nothing at {path}")
@@ -52,7 +52,7 @@ def by_path(text: str, path: str = "$") -> Extracted:
 
 
 def parse_path(path: str) -> tuple[str | int, ...]:
-    """The steps of a path: keys and indices. Raises UsageError when it is not one."""
+    """The steps of a path: keys and indices. Raises UsageError for an invalid path."""
     body = path.removeprefix("$")
     if body and body[0] not in ".[":
         body = "." + body
@@ -61,15 +61,17 @@ def parse_path(path: str) -> tuple[str | int, ...]:
     while at < len(body):
         step = _STEP.match(body, at)
         if step is None:
-            raise UsageError(f"'{path}' is no JSON path; write it like $.answer or $.items[0].name")
+            raise UsageError(
+                f"'{path}' is not a JSON path; write it like $.answer or $.items[0].name"
+            )
         steps.append(int(step[2]) if step[2] is not None else step[1] or step[3])
         at = step.end()
     return tuple(steps)
 
 
 def _values(text: str) -> tuple[list[Any], str]:
-    """The JSON objects and arrays in a text, outermost only, or the text as one scalar; and what
-    is wrong with the JSON, if anything is."""
+    """The outermost JSON objects and arrays in a text, or the text as one scalar; and what is
+    wrong with the JSON, or ""."""
     decoder = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)
     fence = _FENCED.match(text)
     try:
@@ -92,7 +94,7 @@ def _values(text: str) -> tuple[list[Any], str]:
                 return [], f"the JSON in the answer does not parse: {error}"
             at = begins + 1
         except RecursionError:
-            return [], "the JSON in the answer is nested too deep"
+            return [], "the JSON in the answer is nested too deeply"
     return values, ""
 
 
@@ -106,7 +108,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _follow(value: Any, steps: tuple[str | int, ...]) -> tuple[Any, bool]:

@@ -1,9 +1,9 @@
-"""The one label that a text mentions.
+"""Finds the one label that a text mentions.
 
-A label counts as mentioned when one of its written forms stands there as whole words, in any
-case. Where forms overlap the longest wins ("very positive" over "positive"). A label that is a
-number is mentioned by a number of that value, standing for itself: not by a part of a range, a
-comparison, a fraction or a word ("2-3", "<1", "more than 3", "1/5", "1st").
+A label is mentioned if one of its written forms occurs as whole words, in any case. Of overlapping
+forms the longest counts ("very positive" over "positive"). A numeric label is mentioned by a
+number of that value on its own: not by a part of a range, a comparison, a fraction or a word
+("2-3", "<1", "more than 3", "1/5", "1st").
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from evalkit.written.numbers import numbers, only
 
 _WRAPPING = " \t\r\n.,;:!?*_`~#\"'“”‘«»„()[]{}<>|-–—•…。！？、"
 _NEUTRAL = " \t\r\n.,;:!?*_`\"'“”‘«»„()[]{}。！？、"
-"""Of these, what changes nothing about a number or a single letter beside it."""
+"""Those of them that do not change the meaning of an adjacent number or letter."""
 
 
 class Mention(NamedTuple):
-    """A label found in a text: where, and the words that deny it ("" when none do).
+    """A label found in a text: its place, and the words that deny it ("" if none).
 
-    supposed: it is denied on a condition ("if it is not positive").
+    supposed: whether the denial is conditional ("if it is not positive").
     """
 
     label: str
@@ -38,7 +38,7 @@ class Mention(NamedTuple):
 
 
 def found_at(searched: str, spans: Sequence[tuple[str, int, int]]) -> list[Mention]:
-    """Mentions from what is mentioned and where. searched: folded and ``negation.plain``."""
+    """Mentions from labels and their spans. searched: folded and ``negation.plain``."""
     denials = negation.denials(searched, [(start, end) for _, start, end in spans])
     return [
         Mention(*span, denied, bool(denied) and negation.supposed(searched, span[1]))
@@ -47,7 +47,7 @@ def found_at(searched: str, spans: Sequence[tuple[str, int, int]]) -> list[Menti
 
 
 class _Written(NamedTuple):
-    """How labels are written: forms of words with their labels, and forms of numbers by value."""
+    """Written forms of labels: words with their labels, and numbers by value."""
 
     words: Mapping[str, str]
     values: Mapping[Fraction, str]
@@ -55,10 +55,10 @@ class _Written(NamedTuple):
 
 
 def match(text: str, labels: Mapping[str, Sequence[str]], which: str | None = None) -> Extracted:
-    """The label that a text is or mentions; None when there is none, several or only denied ones.
+    """The label that a text is or mentions; None for no label, several, or only denied ones.
 
-    labels: each label with its written forms (the label itself when there are none). which:
-    with ``first`` or ``last``, that mention decides where several labels are mentioned.
+    labels: each label with its written forms (default: the label itself). which: ``first`` or
+    ``last`` selects that mention if several labels are mentioned.
     """
     direct = _direct(text, _every_form(labels))
     if direct is not None:
@@ -70,7 +70,7 @@ def match(text: str, labels: Mapping[str, Sequence[str]], which: str | None = No
     several = len({m.label for m in found}) > 1
     if taken.prediction is not None and several and _in_sentences(fold(text), found):
         listed = ", ".join(f"'{label}'" for label in dict.fromkeys(m.label for m in found))
-        return Extracted(None, f"several labels are mentioned, in several sentences: {listed}")
+        return Extracted(None, f"different sentences mention different labels: {listed}")
     return taken
 
 
@@ -80,7 +80,7 @@ def _in_sentences(searched: str, found: Sequence[Mention]) -> bool:
 
 
 def settled(found: Sequence[Mention], what: str) -> Extracted:
-    """The one label that is mentioned and not denied; others may be there if they are denied."""
+    """The one label that is mentioned and not denied; others may be mentioned if denied."""
     denied = {m.label: m.denied for m in found if m.denied}
     affirmed = list(dict.fromkeys(m.label for m in found if not m.denied))
     listed = ", ".join(f"'{label}'" for label in dict.fromkeys(m.label for m in found))
@@ -94,7 +94,7 @@ def settled(found: Sequence[Mention], what: str) -> Extracted:
             return Extracted(None, f"several {what}s are mentioned, all denied: {listed}")
         return Extracted(None, f"'{label}' is denied: \"{' '.join(denied[label].split())}\"")
     if any(m.supposed for m in found):
-        return Extracted(None, f"what is said of {listed} is said on a condition")
+        return Extracted(None, f"{listed}: the statement is conditional")
     if denied:
         others = ", ".join(f"'{label}'" for label in denied)
         return Extracted(affirmed[0], f"'{affirmed[0]}' is mentioned, {others} denied")
@@ -110,7 +110,7 @@ def _decided(mention: Mention, which: str) -> Extracted:
 
 
 def _direct(text: str, forms: Mapping[str, str]) -> str | None:
-    """The label that a text is, but for marks around it."""
+    """The label that a text consists of, apart from marks around it."""
     answer = fold(text).strip()
     bare = answer.strip(_WRAPPING)
     if len(bare) < 2 or bare[0].isdigit() or bare[-1].isdigit():
@@ -137,7 +137,7 @@ def mentions(text: str, labels: Mapping[str, Sequence[str]]) -> list[Mention]:
 def _words(searched: str, forms: Mapping[str, str]) -> list[tuple[str, int, int]]:
     found = []
     for hit in _pattern(tuple(sorted(forms, key=len, reverse=True))).finditer(searched):
-        # One letter is too little to go by: "a good film" does not mention the label A.
+        # A single letter is not enough: "a good film" does not mention the label A.
         if re.fullmatch("[a-z]", hit[0]) and not _stands_alone(searched, hit.start(), hit.end()):
             continue
         found.append((forms[form(hit[0])], hit.start(), hit.end()))
@@ -157,7 +157,7 @@ def _numbers(searched: str, written: _Written) -> list[tuple[str, int, int]]:
 
 
 def _every_form(labels: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Each written form with its label; what two labels are written as is no form of either."""
+    """Each written form with its label; forms that two labels share are left out."""
     forms: dict[str, str] = {}
     shared = set()
     for label, ways in labels.items():
@@ -207,7 +207,7 @@ def _form_pattern(form: str) -> str:
 
 
 def _edge(character: str, *, before: bool) -> str:
-    """What must not stand beside a form for it to be whole words."""
+    """A pattern for what must not be adjacent to a form, so that it is whole words."""
     if not re.match(LETTER, character):
         return ""
     if character.isdigit() and before:

@@ -1,8 +1,8 @@
-"""The process that reads and compares mathematics for :mod:`evalkit.answers.mathematics`.
+"""The process that parses and compares mathematics for :mod:`evalkit.answers.mathematics`.
 
-math-verify hands what a model wrote to a computer algebra system, which may then compute for
-hours (``9**9**9**9``), and no signal stops a long operation on integers. So it has a process of
-its own, which is ended when it takes too long. One JSON object per line, in and out.
+math-verify passes the output of a model to a computer algebra system, which may compute for hours
+(``9**9**9**9``), and no signal stops a long operation on integers. So it runs in a separate
+process, which is killed at a time limit. Input and output are one JSON object per line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STATED = re.compile(r"answer\b[^.\n]{0,40}$|####\s*$", re.IGNORECASE)
 
 
 def read(text: str) -> dict[str, Any]:
-    """The final answer of a text, in a form that reads as the same when it stands alone."""
+    """The final answer of a text, in a form that parses to the same value on its own."""
     try:
         inside = formulas.boxed(text)
     except ValueError as error:
@@ -42,7 +42,7 @@ def read(text: str) -> dict[str, Any]:
     if not found or not isinstance(found[-1], str) or not found[-1].strip():
         return {"answer": None}
     if not _clear(prepared, found[-1]):
-        return {"answer": None, "why": f"{found[-1]} is a part of what is not clear as a number"}
+        return {"answer": None, "why": f"{found[-1]} is part of an ambiguous number"}
     written = found[-1].strip().strip("*").strip()
     how = "stated" if _is_stated(prepared, written) else "last"
     for form in (written, f"${written}$", f"{written}%"):
@@ -60,8 +60,8 @@ def _is_stated(text: str, answer: str) -> bool:
 def equal(answer: str, references: Sequence[str]) -> dict[str, Any]:
     """Whether an answer is mathematically equal to one of the references.
 
-    Both are read by the same rules; where what is written may be read in two ways (``1,22``), they
-    are equal when they are so in one.
+    Both are parsed by the same rules; if a text has two readings (``1,22``), they are equal if one
+    of them is.
     """
     from math_verify import verify
 
@@ -76,8 +76,8 @@ def equal(answer: str, references: Sequence[str]) -> dict[str, Any]:
 
 
 def _readings(text: str) -> list[list[Any]]:
-    """What a final answer may mean, as parsed: all of it, unless it marks its answer itself."""
-    if "####" in text:  # GSM8K writes its solution before this mark and the answer behind it
+    """The possible readings of a final answer, parsed: all of it, or the part it marks."""
+    if "####" in text:  # GSM8K separates the solution from the answer by this mark
         text = text.rpartition("####")[2].strip()
     number, listed = formulas.as_number(text)
     if number:
@@ -94,7 +94,7 @@ def _readings(text: str) -> list[list[Any]]:
 
 
 def _clear(text: str, written: str) -> bool:
-    """Whether what was found, if it is a plain number, is a whole number of the text."""
+    """Whether a plain number that was found is a complete number of the text."""
     if re.fullmatch(r"\d+(?:/\d+){2,}", written):  # a date
         return False
     if not re.fullmatch(r"-?\d+(?:\.\d+)?", written):
@@ -104,7 +104,7 @@ def _clear(text: str, written: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """What is left of an answer that is a word: ``\\boxed{\\text{east}}`` and ``East`` agree."""
+    """The bare form of a word as answer: ``\\boxed{\\text{east}}`` and ``East`` agree."""
     bare = re.sub(r"\\(?:text|mathrm|mathbf|boxed|textbf)\b|[{}$\\]", "", text)
     return " ".join(bare.casefold().split()).strip(" .")
 
@@ -113,7 +113,7 @@ def _parse(text: str) -> list[Any]:
     from math_verify import parse
 
     found = list(parse(text, raise_on_error=False))
-    # An interval whose ends are the wrong way round would equal any other such.
+    # Any two intervals with reversed ends would be equal.
     empty = bool(found) and type(found[0]).__name__ == "EmptySet"
     return [] if empty and re.search(r"\d", text) else found
 
@@ -125,7 +125,7 @@ def serve() -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     logging.disable(logging.CRITICAL)
-    # Libraries may print; what they print is no answer.
+    # Keep output of libraries out of the replies.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for line in sys.stdin:
@@ -135,7 +135,7 @@ def serve() -> None:
                 reply = read(question["text"])
             else:
                 reply = equal(question["answer"], question["references"])
-        except Exception as error:  # a parser that fails on a text must not end the others
+        except Exception as error:  # a failure on one text must not end the process
             reply = {"error": f"{type(error).__name__}: {error}"[:300]}
         answers.write(json.dumps(reply) + "\n")
         answers.flush()

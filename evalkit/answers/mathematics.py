@@ -1,9 +1,9 @@
-"""Final answers to mathematical questions: taken from a text, and compared as mathematics.
+"""Extracts final answers to mathematical questions and compares them as mathematics.
 
-Both are math-verify's (extra ``math``), once formulas are marked and numbers plain (``formulas``):
-the answer is what stands in the last ``\\boxed{}``, else a text that is one number or formula, else
-what is stated ("the answer is 7"), else the last expression; two answers are equal when computer
-algebra says so (1/2, 0.5 and \\frac{2}{4}).
+Uses math-verify (extra ``math``) on text prepared by ``formulas``. The answer is the content of the
+last ``\\boxed{}``, else a text that is one number or formula, else a stated answer ("the answer is
+7"), else the last expression. Two answers are equal if computer algebra finds them equal (1/2, 0.5
+and \\frac{2}{4}).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from evalkit.answers.extracted import Extracted
 from evalkit.errors import UsageError
 
 SECONDS = 20.0
-"""How long one answer may take; math-verify itself gives up on most after 5."""
+"""Time limit per answer; math-verify itself gives up on most after 5 seconds."""
 _START = 120.0  # importing the computer algebra, on a busy machine
 _HOW = {
     "boxed": "the boxed answer",
-    "stated": "the answer that is stated",
+    "stated": "the stated answer",
     "last": "the last expression (nothing is boxed or stated)",
 }
 
 
 def installed() -> bool:
-    """True when math-verify is there; nothing is imported."""
+    """True if math-verify is installed; does not import it."""
     return find_spec("math_verify") is not None
 
 
@@ -42,23 +42,23 @@ def final_answer(text: str) -> Extracted:
     """The final answer of a solution, or why there is none."""
     reply = _WORKER.ask({"text": text})
     if reply is None:
-        return Extracted(None, f"reading the answer took more than {SECONDS:.0f} s")
+        return Extracted(None, f"parsing the answer took more than {SECONDS:.0f} s")
     if "error" in reply:
-        return Extracted(None, f"the answer cannot be read: {reply['error']}")
+        return Extracted(None, f"the answer cannot be parsed: {reply['error']}")
     if reply["answer"] is None:
-        return Extracted(None, reply.get("why") or "no number or formula can be read in the answer")
+        return Extracted(None, reply.get("why") or "the answer contains no number or formula")
     return Extracted(reply["answer"], _HOW[reply["how"]])
 
 
 @lru_cache(maxsize=1 << 16)
 def equal(answer: str, references: tuple[str, ...]) -> bool:
-    """Whether an answer equals one of the references. Undecided in time counts as not."""
+    """Whether an answer equals one of the references. False if the time limit is exceeded."""
     reply = _WORKER.ask({"answer": answer, "references": list(references)})
     return bool(reply and reply.get("equal"))
 
 
 class _Worker:
-    """The process that does the work: started when first asked, ended when it takes too long."""
+    """The worker process: started on first use, killed at the time limit."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -66,7 +66,7 @@ class _Worker:
         self._warm = False
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The reply to a question; None when there was none in time. Raises UsageError."""
+        """The reply to a question; None at the time limit. Raises UsageError."""
         with self._lock:
             process = self._running()
             assert process.stdin is not None
@@ -113,7 +113,7 @@ class _Worker:
             process.kill()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
-                    with contextlib.suppress(BrokenPipeError):  # what it was not told any more
+                    with contextlib.suppress(BrokenPipeError):  # unsent input
                         pipe.close()
             process.wait()
 

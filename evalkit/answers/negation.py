@@ -1,8 +1,8 @@
-"""Whether a phrase is denied where it stands: "not positive", "isn't really positive".
+"""Decides whether a phrase is denied: "not positive", "isn't really positive".
 
-A denial before the phrase reaches it within one clause and over at most six words; what denies the
-first or the last of a list ("not A, B or C", "A and B are wrong") denies all of it. The aim is
-to doubt rather than to misread: a phrase that may be denied is not taken as the answer.
+A denial applies to a phrase in the same clause, at most six words later; a denial of the first or
+last item of a list ("not A, B or C", "A and B are wrong") applies to all items. In doubt a phrase
+counts as denied, so that it is not taken as the answer.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _AFTER = re.compile(
     )""",
     re.VERBOSE,
 )
-# Said for emphasis; nothing is denied.
+# Emphasis, not a denial.
 _EMPHASIS = re.compile(
     r"(?<![^\W_])(?:(?:no|without(?: an?y?)?|beyond(?: an?y?)?) (?:doubt|question|problem)s?"
     r"|not (?:only|just|merely|simply|solely|purely))(?![^\W_])"
@@ -70,12 +70,12 @@ _CONJUNCTION = re.compile(r"&|(?<![^\W_])(?:and|or|nor|und|oder|noch)(?![^\W_])"
 
 
 def plain(text: str) -> str:
-    """Text with typographic apostrophes made plain and phrases of emphasis blanked out."""
+    """Text with straight apostrophes and with phrases of emphasis blanked out."""
     return _EMPHASIS.sub(lambda m: "·" * len(m[0]), straight(text))
 
 
 def denials(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
-    """For each phrase ``text[start:end]``, the words that deny it, with it; "" when affirmed.
+    """For each phrase ``text[start:end]``, the denial with the phrase; "" if it is affirmed.
 
     ``text`` must be lower-cased and :func:`plain`; the phrases in order, not overlapping.
     """
@@ -91,7 +91,7 @@ def denials(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
 
 
 def _lists(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The first and last phrase of each list: "A, B or C". Commas alone make no list."""
+    """The first and last phrase of each list: "A, B or C". Commas alone are not a list."""
     lists = []
     first, joined = 0, False
     for i in range(len(spans)):
@@ -119,6 +119,6 @@ def _after(text: str, start: int, end: int) -> str:
 
 
 def supposed(text: str, start: int) -> bool:
-    """Whether the clause that ends at ``start`` only supposes: "if it is not …"."""
+    """Whether the clause before ``start`` is conditional: "if it is not …"."""
     before = text[max(0, start - _REACH) : start]
     return bool(_SUPPOSED.search(re.split(r"[.;!?\n]", before)[-1]))

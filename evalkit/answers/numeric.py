@@ -1,4 +1,4 @@
-"""The one label or choice whose value is a number that was read."""
+"""Finds the one label or choice with a given numeric value."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from evalkit.written.numbers import numbers
 
 
 def match(number: str, ways: Mapping[str, Sequence[str]]) -> Extracted:
-    """The one label (or choice) that is written with this number and no other.
+    """The one label (or choice) with this number.
 
-    number: in its normal form. ways: each label with the ways it may be written.
+    number: in its normal form. ways: each label with its written forms.
     """
     value = _value(number)
     found = [label for label, forms in ways.items() if value in map(_value, forms or (label,))]
     if len(found) == 1:
-        return Extracted(found[0], f"that is '{found[0]}'")
-    return Extracted(None, "none is that number" if not found else "several are that number")
+        return Extracted(found[0], f"which is '{found[0]}'")
+    return Extracted(None, "none has that value" if not found else "several have that value")
 
 
 def _value(text: str) -> Fraction | str:

@@ -1,4 +1,4 @@
-"""Cutting the part that holds the answer out of a text."""
+"""Extracts the part of a text that contains the answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def by_pattern(text: str, pattern: str, group: int | str | None = None) -> Extra
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"the regular expression {pattern!r} is wrong: {error}") from None
+        raise UsageError(f"the regular expression {pattern!r} is not valid: {error}") from None
     found = expression.search(text)
     if found is None:
         return Extracted(None, f"nothing matches /{pattern}/")
@@ -33,9 +33,9 @@ def by_pattern(text: str, pattern: str, group: int | str | None = None) -> Extra
 
 
 def after(text: str, marker: str, which: str = "last") -> Extracted:
-    """The rest of the line after a marker, or the next line with text when that is empty.
+    """The rest of the line after a marker, or the next line with text if that is empty.
 
-    The marker is found in any case; markdown marks around the answer are dropped.
+    The marker matches in any case; markdown marks around the answer are dropped.
     """
     found = list(re.finditer(re.escape(marker), text, re.IGNORECASE))
     if not found:
@@ -51,22 +51,22 @@ def after(text: str, marker: str, which: str = "last") -> Extracted:
 def number(text: str, which: str = "last") -> Extracted:
     """The first or last number of a text, in its normal form: ``1234.5``, ``-3``, ``3/4``.
 
-    None where that one cannot be read as one number, see :mod:`evalkit.written.numbers`.
+    None if that number is ambiguous; see :mod:`evalkit.written.numbers`.
     """
     found = numbers(text)
     if not found:
-        return Extracted(None, "there is no number in the answer")
+        return Extracted(None, "the answer contains no number")
     hit = found[0 if which == "first" else -1]
     place = "only" if len(found) == 1 else which
     shown = text[hit.start : hit.end].strip()
     if hit.value is None:
         around = _around(text, hit.start, hit.end)
-        return Extracted(None, f"the {place} number in the answer, in '{around}', is not clear")
+        return Extracted(None, f"the {place} number in the answer, in '{around}', is ambiguous")
     return Extracted(hit.text, f"the {place} number in the answer, '{shown}'")
 
 
 def _around(text: str, start: int, end: int) -> str:
-    """A part of a text with the words it stands among."""
+    """A part of a text with the adjacent words."""
     before = re.search(r"\S*\s?\S*$", text[max(0, start - 12) : start])
     after = re.match(r"\S*\s?\S*", text[end : end + 12])
     return f"{before[0] if before else ''}{text[start:end]}{after[0] if after else ''}".strip()

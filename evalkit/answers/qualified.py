@@ -1,4 +1,4 @@
-"""Whether a number in a text stands for itself, or is a part of something: "2 to 3", "over 3"."""
+"""Decides whether a number stands on its own or is part of an expression: "2 to 3", "over 3"."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ _OPERATION = re.compile(r"\s*[+×*÷/]\s*")
 def stands_for_itself(
     text: str, found: Sequence[Number], i: int, form: str, highest: Fraction
 ) -> bool:
-    """Whether the i-th number found is meant by itself. text: folded.
+    """Whether the i-th number stands on its own. text: folded.
 
-    form: the written form of the label of its value; 5 is not meant by 5%, if not written so.
-    highest: the greatest of the labels that are numbers: "4 out of 5" is 4 where that is 5.
+    form: the written form of the label with its value; 5% means 5 only if the form has the sign.
+    highest: the largest numeric label: "4 out of 5" is 4 if that is 5.
     """
     number = found[i]
     before = text[max(0, number.start - 40) : number.start]
@@ -67,7 +67,7 @@ def stands_for_itself(
 
 
 def _left(text: str, found: Sequence[Number], i: int, highest: Fraction) -> bool:
-    """Whether the number before it leaves it alone: it is no end of a range, no "of 5"."""
+    """Whether it is independent of the number before it: not the end of a range, not "of 5"."""
     if i == 0:
         return True
     gap = text[found[i - 1].end : found[i].start]

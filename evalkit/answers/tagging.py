@@ -1,7 +1,7 @@
-"""Tags of tokens and the entities they mark: read from data, and from what a model names.
+"""Tags of tokens and their entities, read from data and from the output of models.
 
-A sentence's tags are BIO: ``B-PER`` begins an entity, ``I-PER`` goes on with it, ``O`` is none. As
-text they stand with spaces between them, or as a JSON list where a label has a space itself.
+Tags are in BIO format: ``B-PER`` begins an entity, ``I-PER`` continues it, ``O`` is outside. As
+text they are separated by spaces, or a JSON list if a label contains a space.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Entity(NamedTuple):
 def entities(tags: Sequence[str]) -> list[Entity]:
     """The entities that tags mark, by the rules of conlleval, which are those of seqeval.
 
-    BIO (both kinds) and IOBES. Tags that break the scheme are read leniently: an ``I-`` of
+    Supports BIO (both variants) and IOBES. Invalid sequences are read leniently: an ``I-`` of
     another label begins an entity. Reference: seqeval 1.2, ``get_entities``.
     """
     found = []
@@ -66,16 +66,16 @@ def tokens_of(value: Any) -> list[str] | None:
 def tags_of(value: Any, tokens: Sequence[str], text: str) -> list[str]:
     """The tags in a cell: a list of them, or of entities.
 
-    An entity has a ``label``, and either ``text`` or ``start`` and ``end``. text: what these count
-    characters of. Raises ValueError: what is wrong.
+    An entity has a ``label``, and either ``text`` or ``start`` and ``end``. text: the text in which
+    these count characters. Raises ValueError with what is wrong.
     """
     value = _from_json(value)
     if value is None or value == "":
-        raise ValueError("the target is missing; write [] where there is no entity")
+        raise ValueError("the target is missing; write [] if there is no entity")
     if isinstance(value, str):
         value = value.split()
     if not isinstance(value, list):
-        raise ValueError("the target is no list of tags or entities")
+        raise ValueError("the target is not a list of tags or entities")
     if value and all(isinstance(item, Mapping) for item in value):
         return _tags_of_entities(value, tokens, text)
     if any(isinstance(tag, int) for tag in value):
@@ -83,11 +83,11 @@ def tags_of(value: Any, tokens: Sequence[str], text: str) -> list[str]:
     odd = next((tag for tag in value if not re.fullmatch(r"O|[BIES]-.+", str(tag))), None)
     if odd is not None and re.fullmatch(r"[BIES]-?", str(odd)):
         raise ValueError(
-            f"the tag '{odd}' has no label; write one behind it, for instance {odd[0]}-ENTITY if"
-            " there is only one kind of entity"
+            f"the tag '{odd}' has no label; append one, for instance {odd[0]}-ENTITY if there is"
+            " only one kind of entity"
         )
     if odd is not None:
-        raise ValueError(f"'{odd}' is no tag; expected O, B-LABEL or I-LABEL")
+        raise ValueError(f"'{odd}' is not a tag; expected O, B-LABEL or I-LABEL")
     if value and len(value) != len(tokens):
         raise ValueError(f"there are {len(tokens)} tokens, but {len(value)} tags")
     return value or [OUTSIDE] * len(tokens)
@@ -117,10 +117,10 @@ def _tags_of_entities(
 def place(
     named: Iterable[tuple[str, str]], tokens: Sequence[str], tags: list[str]
 ) -> list[tuple[str, str]]:
-    """Tag the tokens that named entities (text, label) consist of; returns those not found.
+    """Tag the tokens of named entities (text, label), in place; returns the entities not found.
 
-    Each takes the first of its occurrences that is still free, longer ones first; white space
-    does not count, and case only where it decides. ``tags`` is changed in place.
+    Each entity takes its first untagged occurrence, longer entities first. White space is ignored,
+    and case too if there is no exact match.
     """
     bare = ["".join(token.split()) for token in tokens]
     strays = []
@@ -166,7 +166,7 @@ def _covered(start: Any, end: Any, tokens: Sequence[str], text: str) -> tuple[in
         spans.append((begin, at))
     inside = [i for i, (a, b) in enumerate(spans) if a >= start and b <= end]
     if not inside or any(a < start < b or a < end < b for a, b in spans):
-        raise ValueError(f"characters {start} to {end} ('{text[start:end]}') are no whole tokens")
+        raise ValueError(f"characters {start} to {end} ('{text[start:end]}') are not whole tokens")
     return inside[0], inside[-1] + 1
 
 

@@ -1,4 +1,4 @@
-"""``evalkit …``: a thin face on the rest, a file per group. Evaluating itself is pytest's job."""
+"""The command ``evalkit``, one module per group of commands. pytest runs the evaluations."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from evalkit.cli import cache, judge, models, runs, suites
 from evalkit.errors import EvalkitError
 
 GROUPS = (suites, runs, models, judge, cache)
-"""Files of commands; each has ``add(commands)``."""
+"""Modules of commands; each has ``add(commands)``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status is 0, 2 when something is wrong with what was given, or 130
-    after Ctrl-C."""
+    """Run a command. The exit status is 0, 1 or 2 as the command defines it, 2 after an error, or
+    130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         return 0
-    except OSError as error:  # a file that cannot be written, a full disk
+    except OSError as error:  # an unwritable file, a full disk
         print(f"{error.filename or 'evalkit'}: {error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""``evalkit cache``: about the response cache."""
+"""``evalkit cache``: explain the response cache."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from evalkit.cli.common import Commands, add_store
 
 def add(commands: Commands) -> None:
     """Add these commands."""
-    cache = commands.add_parser("cache", help="about the response cache")
+    cache = commands.add_parser("cache", help="explain the response cache")
     about = cache.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    explain = about.add_parser("explain", help="say why samples of a suite are not in the cache")
+    explain = about.add_parser(
+        "explain", help="explain why samples of a suite are not in the cache"
+    )
     explain.add_argument("suite", type=Path, help="a suite file")
     explain.add_argument("--model", action="append", default=[], metavar="NAME",
-                         help="as --eval-model; may be given several times")  # fmt: skip
-    explain.add_argument("--limit", type=int, metavar="N", help="as in the run: --eval-limit")
+                         help="a model, as --eval-model takes it; repeatable")  # fmt: skip
+    explain.add_argument("--limit", type=int, metavar="N", help="the run's --eval-limit")
     add_store(explain)
     explain.set_defaults(command=_explain)
 

@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Helpers shared by the commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``evalkit judge calibrate`` and ``judge certificates``: whether a judge can be believed."""
+"""``evalkit judge calibrate`` and ``judge certificates``: whether a judge can be trusted."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 _WORDS = {
     "kappa": "Cohen's kappa",
     "weighted_kappa": "weighted kappa (quadratic)",
-    "agreement": "same answer as people",
-    "sensitivity": "sensitivity (met, and it says so)",
-    "specificity": "specificity (not met, and it says so)",
+    "agreement": "agreement with people",
+    "sensitivity": "sensitivity (criterion met)",
+    "specificity": "specificity (criterion not met)",
     "spearman": "Spearman's rho",
     "kendall": "Kendall's tau-b",
-    "repetition": "same answer when asked again",
+    "repetition": "same answer when repeated",
     "swap_consistency": "same verdict in both orders",
-    "position_bias": "position bias (first chosen, less 1/2)",
+    "position_bias": "position bias (first chosen, minus 1/2)",
     "length_bias": "length bias (per 100 words)",
     "self_preference": "self-preference",
 }
@@ -33,33 +33,33 @@ _WORDS = {
 
 def add(commands: Commands) -> None:
     """Add these commands."""
-    judge = commands.add_parser("judge", help="compare a judge with people, list certificates")
+    judge = commands.add_parser("judge", help="calibrate a judge, list certificates")
     about = judge.add_subparsers(title="commands", required=True, metavar="COMMAND")
     calibrate = about.add_parser(
-        "calibrate", help="have a judge grade what people graded, and write a certificate"
+        "calibrate", help="compare a judge with human ratings and write a certificate"
     )
-    calibrate.add_argument("rubric", help="a rubric's name or file")
+    calibrate.add_argument("rubric", help="the name or file of a rubric")
     calibrate.add_argument("--judge", required=True, metavar="NAME",
                            help="a judge or a model, as --eval-judge takes it; for the rubric"
-                           " refusal also `rules`, evalkit's own")  # fmt: skip
+                           " refusal also `rules`, evalkit's rules")  # fmt: skip
     calibrate.add_argument("--rules-first", action="store_true",
-                           help="refusal: let the rules grade what they are sure of, as"
-                           " `refusals: {method: both}` does")  # fmt: skip
+                           help="rubric refusal: the rules grade the answers they are sure of,"
+                           " as with `refusals: {method: both}`")  # fmt: skip
     calibrate.add_argument("--labels", required=True, type=Path, metavar="FILE",
-                           help="a table of answers with people's ratings")  # fmt: skip
+                           help="a table of answers with human ratings")  # fmt: skip
     calibrate.add_argument("--rating", action="append", default=[], metavar="COLUMN",
-                           help="a rater's column of ratings (default: rating)")  # fmt: skip
+                           help="column of a rater; repeatable (default: rating)")  # fmt: skip
     calibrate.add_argument("--family", default="", metavar="NAME",
-                           help="the judge's family, as the labels name families")  # fmt: skip
+                           help="the family of the judge, as named in the labels")  # fmt: skip
     calibrate.add_argument("--method", choices=("choice", "structured", "text"),
-                           help="how its grades are read (default: as in a run)")  # fmt: skip
+                           help="how grades are extracted (default: as in a run)")  # fmt: skip
     calibrate.add_argument("--reasoning", action="store_true", default=None,
-                           help="let it reason before it grades")  # fmt: skip
+                           help="reason before grading")  # fmt: skip
     calibrate.add_argument("--repeats", type=int, default=2, metavar="N",
-                           help="ask so often where replies are written (default: 2)")  # fmt: skip
+                           help="requests per case with written replies (default: 2)")  # fmt: skip
     calibrate.add_argument("--output", type=Path, metavar="DIR",
-                           help="where it is written (default: beside the rubric)")  # fmt: skip
-    calibrate.add_argument("--no-cache", action="store_true", help="ask for every answer anew")
+                           help="folder to write to (default: that of the rubric)")  # fmt: skip
+    calibrate.add_argument("--no-cache", action="store_true", help="ignore cached responses")
     add_store(calibrate)
     calibrate.set_defaults(command=_calibrate)
     listing = about.add_parser("certificates", help="list the certificates of this project")
@@ -82,13 +82,17 @@ def _calibrate(options: argparse.Namespace) -> int:
     rubric = load_rubric(path)
     labels = read_labels(options.labels, rubric, options.rating)
     if (options.judge == RULES or options.rules_first) and rubric.name != "refusal":
-        raise UsageError(f"the rules grade refusals, not '{rubric.name}'; name a judge")
+        raise UsageError(
+            f"the rules grade only the rubric refusal, not '{rubric.name}'; name a judge"
+        )
     if options.judge == RULES:
         return _written(calibrate_rules(labels, rubric), path, project.root, options.output)
     spec = JudgeSpec(rubric=rubric.name, method=options.method, reasoning=options.reasoning)
     judge_set = make_judge_set([], [options.judge], project, {}, {})
     if len(judge_set.judges) > 1:
-        raise UsageError("a certificate is for one judge; calibrate those of a panel one by one")
+        raise UsageError(
+            "a certificate is for one judge; calibrate the judges of a panel one by one"
+        )
     certificate = calibrate(
         Judged(spec, rubric, rubric.name, 0, after_rules=options.rules_first),
         next(iter(judge_set.judges.values())),
@@ -103,7 +107,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _written(certificate: Certificate, rubric: Path, root: Path, folder: Path | None) -> int:
-    """Print a certificate and write it beside its rubric, or into another folder."""
+    """Print a certificate and write it to its rubric's folder, or to another."""
     from evalkit.judging.certificate import write_certificate
 
     for line in certificate_lines(certificate):
@@ -111,7 +115,9 @@ def _written(certificate: Certificate, rubric: Path, root: Path, folder: Path | 
     written = write_certificate(certificate, folder or _beside(rubric, root))
     print(f"\ncertificate: {written}")
     if not certificate.identity:
-        print("this judge has no fingerprint: no gate can demand the certificate", file=sys.stderr)
+        print(
+            "this judge has no fingerprint, so no gate can require the certificate", file=sys.stderr
+        )
     return 0
 
 
@@ -130,14 +136,14 @@ def _rubric(name: str, root: Path) -> Path:
 
 
 def _beside(rubric: Path, root: Path) -> Path:
-    """The rubric's folder; for one that is installed with evalkit the project's own."""
+    """The rubric's folder; for a rubric shipped with evalkit, that of the project."""
     folder = rubric.resolve().parent
     own = folder.is_relative_to(root.resolve()) and "_content" not in folder.parts
     return folder if own else root / "judges"
 
 
 def certificate_lines(certificate: Certificate) -> Iterator[str]:
-    """A certificate as people read it."""
+    """A certificate as lines of text."""
     from evalkit.judging.certificate import too_few
     from evalkit.reporting.terminal import clean
 
@@ -152,19 +158,19 @@ def certificate_lines(certificate: Certificate) -> Iterator[str]:
     if labels.get("alpha") is not None:
         low, high = labels.get("alpha_low"), labels.get("alpha_high")
         span = "" if low is None or high is None else f"  [{low:+.2f}, {high:+.2f}]"
-        yield f"the raters among themselves: Krippendorff's alpha {labels['alpha']:+.2f}{span}"
+        yield f"agreement of the raters: Krippendorff's alpha {labels['alpha']:+.2f}{span}"
     bad = {status: n for status, n in certificate.statuses.items() if status != "ok"}
     if bad:
-        yield "replies that are no grade: " + ", ".join(f"{n} {s}" for s, n in bad.items())
+        yield "replies without a grade: " + ", ".join(f"{n} {s}" for s, n in bad.items())
     if few := too_few(len(certificate.labelled)):
-        yield f"no gate accepts it and no score is corrected by it: {few}"
+        yield f"gates do not accept it, and scores are not corrected by it: {few}"
     yield ""
     for name, figure in certificate.figures.items():
         yield f"  {_WORDS.get(name, name):<38} {_shown(figure)}"
     confusion = certificate.confusion
     for criterion, counts in confusion["counts"].items():
         if ", " in criterion:
-            continue  # one of many kinds of refusals
+            continue  # one of many categories of refusals
         yield ""
         yield f"  {criterion}: people in rows, the judge in columns"
         yield "  " + " " * 8 + "".join(f"{label:>6}" for label in confusion["labels"])

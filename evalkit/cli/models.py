@@ -1,4 +1,4 @@
-"""``evalkit models``, ``models check``, ``fit`` and ``parity``: about models."""
+"""``evalkit models``, ``models check``, ``fit`` and ``parity``: list, check, compare models."""
 
 from __future__ import annotations
 
@@ -15,40 +15,45 @@ NAMED = "a model's name, or backend:name?key=value"
 
 def add(commands: Commands) -> None:
     """Add these commands."""
-    models = commands.add_parser("models", help="list the models there are, or check one")
+    models = commands.add_parser("models", help="list the available models, or check one")
     models.set_defaults(command=_models)
     about = models.add_subparsers(title="commands", metavar="COMMAND")
-    check = about.add_parser("check", help="reach a model and tell what it can do")
+    check = about.add_parser("check", help="send a request to a model and report what it supports")
     check.add_argument("model", help=NAMED)
-    check.add_argument("--prompt", metavar="TEXT", help="the question it is asked")
+    check.add_argument("--prompt", metavar="TEXT", help="the prompt to send")
     check.set_defaults(command=_check)
 
     fit = commands.add_parser(
-        "fit", help="tell whether a model fits into memory, before loading it"
+        "fit", help="report whether a model fits into memory, without loading it"
     )
     fit.add_argument("model", help=NAMED)
     fit.set_defaults(command=_fit)
 
     parity = commands.add_parser(
-        "parity", help="tell where two models, backends or precisions answer a suite differently"
+        "parity", help="report where two models, backends or precisions answer a suite differently"
     )
     parity.add_argument("a", metavar="A", help=f"{NAMED}; the reference")
-    parity.add_argument("b", metavar="B", help="another")
+    parity.add_argument("b", metavar="B", help="the model to compare")
     parity.add_argument("--suite", required=True, type=Path, metavar="FILE", help="a suite file")
     parity.add_argument("--prompt", action="append", default=[], metavar="NAME",
-                        help="only this prompt; may be given several times")  # fmt: skip
-    parity.add_argument("--limit", type=int, metavar="N", help="a seeded part of the samples")
+                        help="only this prompt; repeatable")  # fmt: skip
+    parity.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="maximum number of samples: a random subset, always the same",
+    )
     parity.add_argument("--metric", action="append", default=[], metavar="NAME",
-                        help="this score; may be given several times; all: every score"
-                        " (default: the first of the suite)")  # fmt: skip
-    parity.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
-    parity.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
+                        help="this score; repeatable; all: every score (default: the first"
+                        " of the suite)")  # fmt: skip
+    parity.add_argument("--json", type=Path, metavar="FILE", help="also write JSON")
+    parity.add_argument("--markdown", type=Path, metavar="FILE", help="also write Markdown")
     add_store(parity)
     parity.set_defaults(command=_parity)
 
 
 def _models(_: argparse.Namespace) -> int:
-    """Every declared and built-in model; 2 when a declaration is wrong."""
+    """List declared and built-in models. Returns 2 if a declaration is wrong."""
     from evalkit.models import registry
     from evalkit.reporting.text_table import print_table
     from evalkit.spec.project import find_project
@@ -77,7 +82,7 @@ def _models(_: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    """0 when the model answers, else 1."""
+    """Returns 0 if the model responds, else 1."""
     from evalkit.models.probe import probe
     from evalkit.models.resolve import make_models
     from evalkit.reporting.terminal import clean
@@ -102,7 +107,9 @@ def _fit(options: argparse.Namespace) -> int:
     model = make_models([options.model], find_project(Path.cwd()), {})[options.model]
     measure = getattr(model, "estimate_memory", None)
     if measure is None:
-        raise UsageError(f"{options.model}: only models of the transformers backend are measured")
+        raise UsageError(
+            f"{options.model}: evalkit estimates memory only for the transformers backend"
+        )
     rows = []
     for row in measure():
         sizes = [f"{size / 1e9:.2f} GB" for size in (row.weights, row.cache, row.batch, row.total)]
@@ -113,13 +120,13 @@ def _fit(options: argparse.Namespace) -> int:
 
 
 def _parity(options: argparse.Namespace) -> int:
-    """0 however much they differ, which is for the reader to judge; 1 when one does not answer."""
+    """Returns 0 even if the models differ, which the reader judges; 1 if one does not respond."""
     from evalkit.api import evaluate
     from evalkit.comparing.parity import parity
     from evalkit.reporting.parity import parity_document, parity_lines, parity_markdown
 
     if options.a == options.b:
-        raise UsageError(f"parity needs two models, not '{options.a}' twice")
+        raise UsageError(f"parity compares two models, but both are '{options.a}'; name another")
     run = evaluate(
         options.suite,
         models=[options.a, options.b],

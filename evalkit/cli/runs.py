@@ -1,4 +1,4 @@
-"""``evalkit runs``, ``report``, ``compare`` and ``export``: about what is in the store."""
+"""``evalkit runs``, ``report``, ``compare`` and ``export``: use stored runs."""
 
 from __future__ import annotations
 
@@ -18,51 +18,58 @@ def add(commands: Commands) -> None:
     add_store(runs)
     runs.set_defaults(command=_runs)
 
-    report = commands.add_parser("report", help="render a stored run again, without any model")
+    report = commands.add_parser(
+        "report", help="render the report of a stored run, without running a model"
+    )
     report.add_argument(
-        "run", nargs="?", default="last", help="id, start of it, or name; default: last"
+        "run", nargs="?", default="last", help="id, beginning of an id, or name; default: last"
     )
     report.add_argument("-o", "--output", type=Path, default=Path("report.html"),
                         help="FILE.html, FILE.json or FILE.md (default: report.html)")  # fmt: skip
     report.add_argument("--baseline", metavar="NAME|FILE",
-                        help="tell what changed since this run: its name or id, or a file written"
+                        help="report what changed since this run: its name or id, or a file written"
                         " by --eval-json")  # fmt: skip
     report.add_argument("--baseline-model", default="", metavar="NAME",
-                        help="the baseline's model that every model is compared with (default:"
-                        " the one of the same name, or the only one)")  # fmt: skip
+                        help="the baseline's model to compare every model with (default: the model"
+                        " of the same name, or the only one)")  # fmt: skip
     add_store(report)
     report.set_defaults(command=_report)
 
     compare = commands.add_parser(
-        "compare", help="compare runs, or prompts and models of a run, on the samples both have"
+        "compare", help="compare runs, or prompts and models of a run, on their common samples"
     )
     compare.add_argument("names", nargs="+", metavar="NAME",
                          help="runs (id, name, last, FILE.json), or model/prompt cells, prompts or"
-                         " models of one run; the first is compared with")  # fmt: skip
+                         " models of one run; the first is the reference")  # fmt: skip
     compare.add_argument("--suite", action="append", default=[], metavar="NAME",
-                         help="only this suite; may be given several times")  # fmt: skip
+                         help="only this suite; repeatable")  # fmt: skip
     compare.add_argument("--metric", action="append", default=[], metavar="NAME",
-                         help="this score; may be given several times; all: every score"
-                         " (default: the first of the suite)")  # fmt: skip
+                         help="this score; repeatable; all: every score (default: the first of"
+                         " the suite)")  # fmt: skip
     compare.add_argument("--baseline-model", default="", metavar="NAME",
-                         help="of two runs, the first one's model that every model is compared"
-                         " with (default: the one of the same name, or the only one)")  # fmt: skip
-    compare.add_argument("--confidence", type=float, default=0.95, help="of the intervals")
-    compare.add_argument("--json", type=Path, metavar="FILE", help="write it as JSON too")
-    compare.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
+                         help="of two runs, the first run's model to compare every model with"
+                         " (default: the model of the same name, or the only one)")  # fmt: skip
+    compare.add_argument(
+        "--confidence",
+        type=float,
+        default=0.95,
+        help="confidence level of the intervals (default: 0.95)",
+    )
+    compare.add_argument("--json", type=Path, metavar="FILE", help="also write JSON")
+    compare.add_argument("--markdown", type=Path, metavar="FILE", help="also write Markdown")
     add_store(compare)
     compare.set_defaults(command=_compare)
 
     export = commands.add_parser("export", help="write a stored run as a table")
     export.add_argument(
-        "run", nargs="?", default="last", help="id, start of it, or name; default: last"
+        "run", nargs="?", default="last", help="id, beginning of an id, or name; default: last"
     )
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
                         help="FILE.csv, FILE.parquet or FILE.json")  # fmt: skip
     export.add_argument("--what", default="samples",
                         choices=("samples", "scores", "gates", "judgments"),
-                        help="one row per sample and cell, per score, per gate, or per judgment of"
-                        " a judge (default: samples)")  # fmt: skip
+                        help="one row per sample and cell, per score, per gate, or per judgment"
+                        " (default: samples)")  # fmt: skip
     add_store(export)
     export.set_defaults(command=_export)
 
@@ -84,8 +91,8 @@ def _runs(options: argparse.Namespace) -> int:
         print_table([""] * 5, rows)
         if runs and runs[0]["status"] in _ENDED_EARLY:
             command = store.run(runs[0]["id"], samples=False).provenance.get("command", "")
-            print(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. What was answered is kept;"
-                  f" the same command goes on from there: {command}".rstrip(" :"))  # fmt: skip
+            print(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. Its responses are cached;"
+                  f" run the same command to continue: {command}".rstrip(" :"))  # fmt: skip
     return 0
 
 
@@ -104,8 +111,8 @@ def _report(options: argparse.Namespace) -> int:
     write = writers.get(options.output.suffix)
     if write is None:
         raise UsageError(
-            f"{options.output}: expected a file ending in {', '.join(writers)}; the ending says"
-            " what is written"
+            f"{options.output}: expected a file ending in {', '.join(writers)}, which selects the"
+            " format"
         )
     write(options.output)
     print(f"{options.output}: run {run.id}")

@@ -1,4 +1,4 @@
-"""``evalkit schema``, ``validate`` and ``list``: about suites, without running them."""
+"""``evalkit schema``, ``validate`` and ``list``: inspect suites without running them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from evalkit.spec.files import ON_REQUEST, SUFFIXES
 def add(commands: Commands) -> None:
     """Add these commands."""
     schema = commands.add_parser("schema", help="print the JSON Schema of a suite file")
-    schema.add_argument("--judge", action="store_true", help="that of a rubric file instead")
+    schema.add_argument(
+        "--judge", action="store_true", help="print the schema of a rubric file instead"
+    )
     schema.set_defaults(command=_schema)
 
-    validate = commands.add_parser("validate", help="check suites and rubrics, run nothing")
+    validate = commands.add_parser("validate", help="check suites and rubrics without running them")
     validate.add_argument("paths", nargs="+", type=Path, metavar="PATH",
                           help="a suite, a rubric (*.judge.yaml) or a folder")  # fmt: skip
     validate.set_defaults(command=_validate)
 
     listing = commands.add_parser("list", help="list suites: task, samples, prompts, licence")
     listing.add_argument("paths", nargs="*", type=Path, metavar="PATH",
-                         help="a suite or a folder; default: those shipped")  # fmt: skip
+                         help="a suite or a folder; default: the shipped suites")  # fmt: skip
     listing.set_defaults(command=_list)
 
 
@@ -40,9 +42,9 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def suite_files(paths: Sequence[Path], *, on_request: bool = False) -> list[Path]:
-    """The suite files among and below some paths, sorted. Raises UsageError.
+    """The suite files at and below some paths, sorted. Raises UsageError.
 
-    on_request: also those that run on request only and stand in a folder that is not named.
+    on_request: include suites that run only on request, in folders that are not named.
     """
     found: list[Path] = []
     for path in paths:
@@ -51,7 +53,7 @@ def suite_files(paths: Sequence[Path], *, on_request: bool = False) -> list[Path
             if not on_request:
                 below = [p for p in below if not _by_request(p.parent, path)]
             if not below:
-                raise UsageError(f"{path}: no suite below this folder (expected *.eval.yaml)")
+                raise UsageError(f"{path}: no suite in this folder (expected *.eval.yaml)")
             found += below
         elif path.is_file():
             found.append(path)
@@ -61,7 +63,7 @@ def suite_files(paths: Sequence[Path], *, on_request: bool = False) -> list[Path
 
 
 def rubric_files(paths: Sequence[Path]) -> list[Path]:
-    """The rubric files among and below some paths, sorted."""
+    """The rubric files at and below some paths, sorted."""
     found: list[Path] = []
     for path in paths:
         below = path.rglob("*.judge.yaml") if path.is_dir() else [path]
@@ -70,13 +72,13 @@ def rubric_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _only_rubrics(path: Path, rubrics: Sequence[Path]) -> bool:
-    """Whether a folder holds rubrics and no suite."""
+    """Whether a folder contains rubrics and no suite."""
     inside = path.is_dir() and any(rubric.is_relative_to(path) for rubric in rubrics)
     return inside and not any(p.name.endswith(SUFFIXES) for p in path.rglob("*"))
 
 
 def _validate_rubrics(paths: Sequence[Path]) -> int:
-    """Check rubrics; how many problems there are."""
+    """Check rubrics; returns the number of problems."""
     from evalkit.judging.load import load_rubric
 
     wrong = 0
@@ -92,7 +94,7 @@ def _validate_rubrics(paths: Sequence[Path]) -> int:
 
 
 def _by_request(folder: Path, named: Path) -> bool:
-    """True when a folder below the named one, or one between them, is marked."""
+    """True if a folder below the named one, or one between them, is marked."""
     between = [folder, *folder.parents][: len(folder.relative_to(named).parts)]
     return any((one / ON_REQUEST).is_file() for one in between)
 
@@ -127,9 +129,9 @@ def _list(options: argparse.Namespace) -> int:
     rows = []
     found = suite_files(paths, on_request=True)
     for path in sorted(found, key=lambda path: (len(path.parts), path)):
-        # Metrics that are not installed here are no reason to leave a suite out of the list.
+        # List a suite even if its metrics are not installed.
         suite = load_suite(path)
-        # A list is no reason to fetch data: what is on the hub is not counted.
+        # Listing does not download data, so samples on the hub are not counted.
         samples = "hub" if suite.data.hf else str(load_checked(path).dataset.total)
         prompts = ", ".join(suite.prompts)
         rows.append((suite.suite, suite.task, samples, prompts, suite.licence, _short(path)))

@@ -114,9 +114,9 @@ def _decide_term(
 ) -> GateRecord:
     score = scores.get(term.score)
     record = _record(gate, term, score)
-    if part and _none_tells(term.score, scores):
+    if part and _lacks_samples(term.score, scores):
         record.verdict = "inconclusive"
-        record.reason = f"no sample is counted by {term.score}, so it is undefined: {part}"
+        record.reason = f"no sample counts towards {term.score}, so it is undefined: {part}"
         return record
     if score is None:
         whole = scores.get(base_of(term.score))
@@ -185,7 +185,7 @@ def _record(gate: Gate, term: Term, score: ScoreRecord | None) -> GateRecord:
     )
 
 
-def _none_tells(name: str, scores: Scores) -> bool:
+def _lacks_samples(name: str, scores: Scores) -> bool:
     """Whether a score is missing only because no sample has its group or label."""
     score = scores.get(name)
     if score is None:

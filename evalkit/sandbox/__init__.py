@@ -1,9 +1,9 @@
-"""Running code that a model wrote, with the tests that decide whether it is right.
+"""Runs generated code together with the tests that decide whether it is correct.
 
-Each program runs in a process of its own, under limits and isolated: no network, no files but a
-Python installation (read only) and an empty folder, no processes but its own. bubblewrap isolates
-it where it is installed and allowed to work, else Linux namespaces that evalkit makes. Nothing here
-runs unless somebody allowed it; see ``evalkit.sandbox.run``.
+Each program runs in its own process, under limits and isolated: no network, no files except a
+Python installation (read only) and an empty folder, no processes except its own. bubblewrap
+isolates it if it is installed and permitted; otherwise evalkit creates Linux namespaces. Nothing
+runs without permission; see ``evalkit.sandbox.run``.
 """
 
 from __future__ import annotations

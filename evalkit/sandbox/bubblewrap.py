@@ -1,4 +1,4 @@
-"""The command line of bubblewrap for one program: what it sees of the machine, and what not."""
+"""The bubblewrap command line for one program, which sets what the program can access."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _DEVICES = ("null", "zero", "urandom", "random")
 
 
 def wrapped(command: Sequence[str], readable: Sequence[str], folder_mb: int) -> list[str]:
-    """The command in a sandbox: some folders to read, and an empty ``/tmp`` in memory to write to.
+    """The command in a sandbox: folders to read, and an empty ``/tmp`` in memory to write to.
 
-    Its process is process 1 of the sandbox, and no superuser.
+    It runs as process 1 of the sandbox, not as superuser.
     """
-    # The folder to write in comes first: what is read may lie below it.
+    # The writable folder comes first: readable folders may be below it.
     seen = ["--perms", "1777", "--size", str(folder_mb << 20), "--tmpfs", "/tmp"]
     for path in readable:
         if os.path.islink(path):
@@ -37,7 +37,7 @@ def wrapped(command: Sequence[str], readable: Sequence[str], folder_mb: int) -> 
 
 @lru_cache(maxsize=1)
 def version() -> str:
-    """``bubblewrap 0.8.0``, or "" where there is none."""
+    """``bubblewrap 0.8.0``, or "" if it is not installed."""
     if shutil.which("bwrap") is None:
         return ""
     try:

@@ -1,8 +1,8 @@
-"""What runs inside the sandbox: first the answer, then its tests, then a word on how it went.
+"""Runs inside the sandbox: executes the answer, then its tests, and reports the outcome.
 
-Runs by itself under ``python -I``; imports nothing of evalkit. The program comes on standard
-input; the outcome goes to a pipe of its own, and only a passing one carries the token that came
-with the program, so that neither what is printed nor how the process ends can pass for it.
+Runs standalone under ``python -I`` and imports nothing of evalkit. The program arrives on standard
+input; the outcome is written to a separate pipe. Only a passing outcome carries the token that
+came with the program, so neither output nor exit status can imitate it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _LONGEST = 1500  # characters of a message
 def main() -> None:
     """Run the program on standard input and report on the file descriptor in its ``result``."""
     program = json.loads(sys.stdin.buffer.read())
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what was read cannot be read again
-    # What is needed at the end is kept here, out of reach of assignments to modules.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # the program cannot read the input again
+    # Local references: the program cannot replace these by assigning to modules.
     write, leave, dumps, encode = os.write, os._exit, json.dumps, str.encode
     execute, compiled, restore = exec, compile, _snapshot(program["tests"])
     settrace, setprofile = sys.settrace, sys.setprofile
     pipe, token = program["result"], program.pop("token")
-    module = types.ModuleType("answer")  # not __main__: what is guarded by that is no part of it
+    module = types.ModuleType("answer")  # not __main__: code under that guard does not run
     sys.modules["answer"] = module
     stage, passed, message = "answer", False, ""
     try:
@@ -40,24 +40,24 @@ def main() -> None:
         stage = "tests"
         execute(compiled(program["tests"], "tests", "exec"), module.__dict__)
         passed = True
-    except BaseException as error:  # whatever it raises, SystemExit too, is a failure
-        message = _told(error, stage, program)
+    except BaseException as error:  # any exception, also SystemExit, is a failure
+        message = _described(error, stage, program)
     report = dumps({"passed": passed, "message": message[:_LONGEST], "stage": stage})
     write(pipe, encode((token if passed else "") + "\n" + report))
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
-        leave(0)  # no exit handlers, no threads that linger
+        leave(0)  # skips exit handlers and remaining threads
 
 
 def _snapshot(tests: str) -> Any:
-    """A function that puts back what tests rely on: the builtins and the modules they import."""
+    """A function that restores what tests rely on: the builtins and the modules they import."""
     owners: list[Any] = [builtins]
     for name in _imported(tests):
         try:
             module = importlib.import_module(name)
-        except BaseException:  # the tests will say so themselves
+        except BaseException:  # the tests will raise it themselves
             continue
         classes = [v for v in vars(module).values() if isinstance(v, type)]
         owners += [module, *(c for c in classes if c.__module__.split(".")[0] == name)]
@@ -88,8 +88,8 @@ def _imported(tests: str) -> list[str]:
     return sorted({*names} - {"answer"})
 
 
-def _told(error: BaseException, stage: str, program: dict[str, Any]) -> str:
-    """An exception in one line: what, and the last line of the answer or tests it passed."""
+def _described(error: BaseException, stage: str, program: dict[str, Any]) -> str:
+    """An exception in one line: its message and the innermost line of the answer or tests."""
     try:
         text = error.msg if isinstance(error, SyntaxError) else str(error)
         said = f"{type(error).__name__}: {text}".rstrip(": ")
@@ -115,5 +115,5 @@ def _line(text: str, name: str, number: int) -> str:
 
 
 if __name__ == "__main__":
-    threading.excepthook = lambda args: None  # a thread's traceback says nothing new
+    threading.excepthook = lambda args: None  # tracebacks of threads are not needed
     main()

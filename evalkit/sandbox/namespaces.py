@@ -1,9 +1,9 @@
-"""A sandbox of Linux namespaces made by evalkit, for machines without bubblewrap.
+"""A sandbox of Linux namespaces, for machines without bubblewrap.
 
-Runs by itself under ``python -I -S`` and imports nothing of evalkit. Makes namespaces (user, mount,
-process, network, IPC, host name) and a root folder that holds a Python installation to read and one
-small folder in memory to write, and becomes the supervisor in there. The settings are JSON in the
-first argument; what goes wrong is written as JSON to the file descriptor ``control`` in them.
+Runs standalone under ``python -I -S`` and imports nothing of evalkit. Creates namespaces (user,
+mount, process, network, IPC, host name) and a root folder with a read-only Python installation and
+one small writable folder in memory, and executes the supervisor there. The settings are JSON in the
+first argument; errors are written as JSON to the file descriptor ``control`` in the settings.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main(settings: dict[str, Any]) -> None:
-    """Make the sandbox of the settings; its first process becomes their command."""
+    """Create the sandbox; its first process executes the command of the settings."""
     try:
         _call("prctl", _DEATHSIG, signal.SIGKILL, 0, 0, 0)
         _own_namespaces()
@@ -58,9 +58,9 @@ def _call(name: str, *arguments: Any) -> None:
 
 
 def _own_namespaces() -> None:
-    """Leave the machine's namespaces; users are mapped by a child that stays in them."""
+    """Leave the machine's namespaces; a child that stays in them maps the users."""
     ready, go = os.pipe()
-    done, told = os.pipe()
+    done, done_in = os.pipe()
     target = os.getpid()
     helper = os.fork()
     if helper == 0:
@@ -68,12 +68,12 @@ def _own_namespaces() -> None:
         os.read(ready, 1)
         try:
             _map_users(target)
-            os.write(told, b"1")
+            os.write(done_in, b"1")
         finally:
             os._exit(0)
     _call("unshare", _NEW)
     os.write(go, b"1")
-    os.close(told)
+    os.close(done_in)
     if os.read(done, 1) != b"1":
         raise OSError("the users of the namespace cannot be mapped")
     os.waitpid(helper, 0)
@@ -84,7 +84,7 @@ def _own_namespaces() -> None:
 def _map_users(target: int) -> None:
     user, group = os.geteuid(), os.getegid()
     if user == 0:
-        # The superuser's processes are not counted, so the program runs as nobody.
+        # Process limits do not apply to the superuser, so the program runs as nobody.
         try:
             _write(f"/proc/{target}/uid_map", f"0 0 1\n{_INSIDE} {_NOBODY} 1\n")
             _write(f"/proc/{target}/gid_map", f"0 0 1\n{_INSIDE} {_NOBODY} 1\n")
@@ -113,7 +113,7 @@ def _own_root(settings: dict[str, Any]) -> None:
     size = settings["folder_mb"]
     _call("mount", "none", "/", None, _REC | _PRIVATE, None)
     _call("mount", "tmpfs", root, "tmpfs", _NOSUID | _NODEV, b"size=1m,mode=755")
-    # The folder to write in comes first: what is read may lie below it.
+    # The writable folder comes first: readable folders may be below it.
     os.mkdir(f"{root}/tmp")
     options = f"size={size}m,mode=777".encode()
     _call("mount", "tmpfs", f"{root}/tmp", "tmpfs", _NOSUID | _NODEV, options)
@@ -124,7 +124,9 @@ def _own_root(settings: dict[str, Any]) -> None:
         _write_empty(f"{root}/dev/{name}")
         _call("mount", f"/dev/{name}", f"{root}/dev/{name}", None, _BIND, None)
     os.makedirs(f"{root}/proc", exist_ok=True)
-    with contextlib.suppress(OSError):  # not allowed in some containers; then memory is not summed
+    with contextlib.suppress(
+        OSError
+    ):  # some containers forbid it; total memory is then not limited
         _call("mount", "proc", f"{root}/proc", "proc", _NOSUID | _NODEV | _NOEXEC, None)
     with contextlib.suppress(OSError):
         _write(f"{root}/proc/sys/user/max_user_namespaces", "0")
@@ -149,7 +151,7 @@ def _show(path: str, root: str) -> None:
     else:
         _write_empty(target)
     _call("mount", path, target, None, _BIND | _REC, None)
-    # Flags of the mount it comes from cannot be taken back by those who did not set them.
+    # An unprivileged process cannot clear flags of the original mount.
     flags = os.statvfs(target).f_flag
     kept = sum(bit for bit in _KEPT.values() if flags & bit)
     _call("mount", None, target, None, _REMOUNT | _BIND | _RDONLY | kept, None)

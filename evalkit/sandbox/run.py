@@ -1,4 +1,4 @@
-"""Programs in, verdicts out: what the rest of evalkit knows of the sandbox."""
+"""The interface of the sandbox: runs programs and returns verdicts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from evalkit.errors import UsageError
 from evalkit.sandbox import bubblewrap
 
 MODES = ("sandbox", "unsafe")
-"""``sandbox``: isolated, or not at all. ``unsafe``: under limits alone, with the network and every
-file of the user within reach."""
+"""``sandbox``: only if isolated. ``unsafe``: limits only, with access to the network and all files
+of the user."""
 KINDS = ("bubblewrap", "namespaces")
-"""How programs are isolated, the better way first: by bubblewrap, where it is installed and allowed
-to work, or in namespaces that evalkit makes."""
+"""Kinds of isolation, the preferred one first: bubblewrap, if installed and permitted, or
+namespaces that evalkit creates."""
 
 _FOLDER = Path(__file__).parent
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache")
@@ -35,11 +35,11 @@ _SHOWN = 2000  # characters of output kept, from its end
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a program may use.
+    """Limits of a program.
 
-    seconds: of computing; of waiting, three times as many. memory_mb: of each of its processes
-    and of all together. processes: threads included. folder_mb: in the one folder it can write to.
-    output_mb: of what it prints, and of any one file.
+    seconds: CPU time; the wall-clock limit is three times as long. memory_mb: of each process and
+    of all together. processes: including threads. folder_mb: size of the only writable folder.
+    output_mb: of the printed output, and of any single file.
     """
 
     seconds: int = 10
@@ -59,7 +59,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the tests passed, why not, the end of what was printed, and seconds taken."""
+    """Whether the tests passed, the reason if not, the end of the output, and the seconds taken."""
 
     passed: bool
     reason: str = ""
@@ -73,9 +73,9 @@ def run_all(
     mode: str = "sandbox",
     on_done: Callable[[], None] = lambda: None,
 ) -> list[Verdict]:
-    """The verdicts on programs, in their order; as many at a time as there are processors.
+    """The verdicts on programs, in order. Runs as many at a time as there are processors.
 
-    on_done: called after each. Raises UsageError where the sandbox cannot be had.
+    on_done: called after each. Raises UsageError if the sandbox is not available.
     """
     require(mode)
 
@@ -89,23 +89,23 @@ def run_all(
 
 
 def require(mode: str) -> None:
-    """Raise UsageError when programs cannot be run in this mode, saying what to do."""
+    """Raise UsageError, with what to do, if programs cannot run in this mode."""
     if mode not in MODES:
-        raise UsageError(f"code runs in the mode {' or '.join(MODES)}, not {mode!r}")
+        raise UsageError(f"unknown mode {mode!r}; use {' or '.join(MODES)}")
     if not sys.platform.startswith("linux"):
-        raise UsageError("generated code can only be run on Linux (in Docker, for instance)")
+        raise UsageError("generated code runs only on Linux; use Docker, for instance")
     problem = isolation_problem() if mode == "sandbox" else None
     if problem:
         raise UsageError(
             f"generated code cannot be isolated from this machine: {problem}. Install bubblewrap,"
             " or run evalkit where user namespaces are allowed (in Docker: --security-opt"
-            " seccomp=unconfined), or allow it with --eval-allow-code=unsafe: limits on time and"
-            " memory, but network and files within reach"
+            " seccomp=unconfined), or pass --eval-allow-code=unsafe: limits on time and memory, but"
+            " access to the network and your files"
         )
 
 
 def isolation_problem() -> str | None:
-    """Why programs cannot be isolated on this machine; None when they can."""
+    """Why programs cannot be isolated on this machine; None if they can."""
     problems = {kind: problem_of(kind) for kind in KINDS}
     if None in problems.values():
         return None
@@ -113,14 +113,14 @@ def isolation_problem() -> str | None:
 
 
 def isolation() -> str:
-    """How programs are isolated here, one of ``KINDS``; "" where they cannot be."""
+    """The kind of isolation on this machine, one of ``KINDS``; "" if there is none."""
     return next((kind for kind in KINDS if problem_of(kind) is None), "")
 
 
 def described(mode: str) -> str:
-    """How programs are kept apart from this machine in a mode, in words."""
+    """The isolation of a mode on this machine, in words."""
     if mode != "sandbox":
-        return "none: limits on time and memory alone"
+        return "none: only limits on time and memory"
     kind = isolation()
     if kind == "bubblewrap":
         return bubblewrap.version()
@@ -129,7 +129,7 @@ def described(mode: str) -> str:
 
 @lru_cache(maxsize=len(KINDS))
 def problem_of(kind: str) -> str | None:
-    """Why programs cannot be isolated in this way on this machine; None when they can. Tried once.
+    """Why this kind of isolation does not work on this machine; None if it does. Tried once.
 
     kind: one of ``KINDS``.
     """
@@ -142,16 +142,16 @@ def problem_of(kind: str) -> str | None:
 
 
 def run_program(program: Program, limits: Limits | None = None, mode: str = "sandbox") -> Verdict:
-    """The verdict on one program; see ``require`` for where it can be had."""
+    """The verdict on one program; see ``require`` for the requirements."""
     kind = isolation() if mode == "sandbox" else ""
     verdict, setup = _run(program, limits or Limits(), kind)
     if setup:
-        raise UsageError(f"the sandbox cannot be made: {setup}")
+        raise UsageError(f"the sandbox cannot be created: {setup}")
     return verdict
 
 
 def _run(program: Program, limits: Limits, kind: str) -> tuple[Verdict, str]:
-    """The verdict, and why there is no sandbox ("" if there is). kind: "" for none."""
+    """The verdict, and why the sandbox failed ("" if it did not). kind: "" for no isolation."""
     token = secrets.token_hex(16)
     result, result_in = os.pipe()
     control, control_in = os.pipe()
@@ -188,7 +188,7 @@ def _run(program: Program, limits: Limits, kind: str) -> tuple[Verdict, str]:
 
 
 def _command(kind: str, settings: dict[str, Any], limits: Limits) -> list[str]:
-    """What is started: the supervisor, in a sandbox of some kind or ("") in none."""
+    """The command to start: the supervisor, in a sandbox of this kind or ("") in none."""
     python = [sys.executable, "-I", "-S", "-c"]
     supervisor = [*python, _source("supervisor"), json.dumps(settings)]
     if kind == "bubblewrap":
@@ -206,7 +206,7 @@ def _command(kind: str, settings: dict[str, Any], limits: Limits) -> list[str]:
 
 
 def _user(kind: str) -> dict[str, Any]:
-    """Who starts it. The superuser's processes are not counted, so bubblewrap is nobody's."""
+    """The user that starts it: nobody for the superuser, to whom process limits do not apply."""
     if kind == "bubblewrap" and os.geteuid() == 0:
         return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
     return {}
@@ -217,7 +217,7 @@ def _source(name: str) -> str:
 
 
 def _ending(control: bytes, printed: str) -> tuple[dict[str, Any], str]:
-    """How the program ended, and why it could not start ("" if it did)."""
+    """How the program ended, and why it did not start ("" if it did)."""
     started = control.startswith(_STARTED)
     end: dict[str, Any] = json.loads(control.removeprefix(_STARTED) or "{}")
     if started or end:
@@ -251,7 +251,7 @@ def _settings(limits: Limits, root: str, control: int, *, isolated: bool) -> dic
 
 
 def _readable() -> list[str]:
-    """What a Python program needs to see: the system's libraries and this installation."""
+    """What a Python program must be able to read: system libraries and this installation."""
     own = [sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(sys.executable)]
     resolved = [str(Path(sys.executable).resolve().parent)]
     paths = [os.path.abspath(path) for path in (*_SYSTEM, *own, *resolved)]
@@ -264,7 +264,7 @@ def _readable() -> list[str]:
 
 
 def _available(pipe: int) -> bytes:
-    """What is in a pipe now. A process that lives on may hold its other end."""
+    """The content of a pipe, without blocking: a surviving process may hold its other end."""
     os.set_blocking(pipe, False)
     try:
         return os.read(pipe, 1 << 16)
@@ -288,9 +288,9 @@ def _verdict(end: dict[str, Any], report: str, token: str, limits: Limits, outpu
 
 def _reason(end: dict[str, Any], body: str, limits: Limits) -> str:
     if not end:
-        return "the program ended the process that watched it"
+        return "the program killed its supervisor"
     ended_by = end.get("signal")
-    # Who ignores the first signal is killed a second later.
+    # A program that ignores the first signal is killed a second later.
     spent = ended_by == signal.SIGKILL and float(end["seconds"]) > limits.seconds
     if end.get("reason") == "time" or ended_by == signal.SIGXCPU or spent:
         return f"took more than {limits.seconds} s (waiting: {3 * limits.seconds} s)"
@@ -299,9 +299,9 @@ def _reason(end: dict[str, Any], body: str, limits: Limits) -> str:
     if end.get("reason") == "processes":
         return f"started more than {limits.processes} processes"
     try:
-        told = json.loads(body)
-        message = str(told["message"])
-        if not told["passed"] and message:
+        outcome = json.loads(body)
+        message = str(outcome["message"])
+        if not outcome["passed"] and message:
             return message
     except (ValueError, KeyError, TypeError):
         pass

@@ -1,9 +1,9 @@
-"""Runs a program under limits and watches it: time, memory, number of processes.
+"""Runs a program under limits and monitors it: time, memory, number of processes.
 
-Runs by itself under ``python -I -S`` and imports nothing of evalkit. In a sandbox it is process 1:
-no signal from within reaches it, and when it ends, the kernel ends everything that the program
-started. The settings are JSON in the first argument. To the file descriptor ``control`` in them,
-which the program never gets, goes a line once it has started, and then how the program ended.
+Runs standalone under ``python -I -S`` and imports nothing of evalkit. In a sandbox it is process 1:
+no signal from inside reaches it, and when it ends, the kernel kills everything that the program
+started. The settings are JSON in the first argument. It writes a line to their file descriptor
+``control``, which the program never gets, once it has started, and then how the program ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 _DEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
 _INSIDE = 1000
-_TICK = 0.02  # seconds between looks at what the program uses
+_TICK = 0.02  # seconds between checks of the limits
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -30,7 +30,7 @@ def main(settings: dict[str, Any]) -> NoReturn:
     inside = settings["isolated"]
     try:
         _call("prctl", _DEATHSIG, signal.SIGKILL, 0, 0, 0)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # of process 1: ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 1 ignores it otherwise
         if inside:
             _call("prctl", _DUMPABLE, 0, 0, 0, 0)
         os.write(settings["control"], b"started\n")
@@ -48,7 +48,7 @@ def _call(name: str, *arguments: Any) -> None:
 
 
 def _supervise(settings: dict[str, Any], inside: bool) -> dict[str, Any]:
-    """Start the program, wait for its end or bring it about. Returns why and how it ended."""
+    """Start the program and wait until it ends or exceeds a limit. Returns why and how it ended."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     began = time.monotonic()
     program = os.fork()
@@ -108,7 +108,7 @@ def _excess(settings: dict[str, Any], began: float, inside: bool) -> str:
 
 
 def _start(settings: dict[str, Any], inside: bool) -> NoReturn:
-    """Become the program. Whatever goes wrong ends the process with status 127."""
+    """Execute the program. Any failure ends the process with status 127."""
     try:
         os.setsid()
         if inside and os.geteuid() == 0:
@@ -144,7 +144,7 @@ def _limit(settings: dict[str, Any], inside: bool) -> None:
 
 
 def _counts_by_namespace() -> bool:
-    """Since Linux 5.14, processes are counted for each namespace and not for the whole machine."""
+    """Whether Linux counts processes per user namespace, as it does since version 5.14."""
     major, minor = platform.release().split(".")[:2]
     return (int(major), int("".join(filter(str.isdigit, minor)) or 0)) >= (5, 14)
 

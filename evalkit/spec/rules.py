@@ -115,8 +115,8 @@ def key_rules(suite: Suite) -> Iterator[Finding]:
     if suite.repeats > 1 and suite.answer.method in ("choice", "likelihood"):
         yield (
             ("repeats",),
-            f"'answer: {suite.answer.method}' compares likelihoods, equal in every repeat;"
-            " remove 'repeats:', or generate answers with 'answer: text'",
+            f"'answer: {suite.answer.method}' uses likelihoods, which are equal in every"
+            " repeat; remove 'repeats:', or generate answers with 'answer: text'",
         )
     if suite.repeats > 1 and data.pair:
         yield (

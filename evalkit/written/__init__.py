@@ -1,1 +1,1 @@
-"""What is written: numbers in a text, and words that count as the same. Pure functions of text."""
+"""Reads numbers in a text and normalises words for comparison. Pure functions of text."""

@@ -1,12 +1,12 @@
-"""Words as they are compared: what differs only in case, width, dashes or spaces is the same."""
+"""Normal forms of words: differences in case, width, dashes and spaces are ignored."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# A letter or digit that belongs to a word; those of scripts written without spaces stand alone, as
-# do letters of other scripts beside them.
+# A letter or digit of a word; excludes scripts written without spaces, whose signs do not join
+# adjacent letters.
 LETTER = (
     r"[^\W_\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\uff66-\uff9f"
     r"\U00020000-\U0003ffff]"
@@ -19,12 +19,12 @@ _KEPT = "".join(
     for code in (*range(0xB2, 0xBF), *range(0x2070, 0x20A0), *range(0x2150, 0x2160), 0x2189)
     if unicodedata.decomposition(chr(code)).startswith(("<super>", "<sub>", "<fraction>"))
 )
-"""Raised and lowered digits and fractions: as plain digits they would be other numbers."""
+"""Superscript and subscript digits and fractions, which are other numbers than plain digits."""
 _SEGMENTS = re.compile(f"([{_KEPT}]+)")
 
 
 def fold(text: str) -> str:
-    """Text as it is compared: compatibility forms unified (NFKC), without case."""
+    """Text for comparison: NFKC-normalised and case-folded."""
     if text.isascii():
         return text.casefold()
     parts = _SEGMENTS.split(text)
@@ -33,15 +33,15 @@ def fold(text: str) -> str:
 
 
 def straight(text: str) -> str:
-    """Text with typographic apostrophes made plain."""
+    """Text with straight apostrophes."""
     return text.replace("’", "'").replace("ʼ", "'")
 
 
 def form(text: str) -> str:
-    """The written form by which a label is known: "A-B", "a_b" and "a  b" are one."""
+    """The normal form of a label: "A-B", "a_b" and "a  b" are equal."""
     return spaced(fold(text).strip()).translate(_HYPHEN)
 
 
 def spaced(folded: str) -> str:
-    """Folded text with one space for any dashes, underscores and spaces between words."""
+    """Folded text with a single space for any dashes, underscores and spaces between words."""
     return _BETWEEN_WORDS.sub(" ", folded)

@@ -1,14 +1,14 @@
-"""What a written number is: the one place that reads numbers out of a text.
+"""Reads numbers in a text; all parts of evalkit that read numbers use this module.
 
-A number is read whole or not at all. What may be two numbers, an operation on numbers, or a part of
-something longer (``2-3``, ``12/05/2020``, ``3x``, ``10:30``, ``1.2.3``) is found, but has no value.
-A digit inside a word (``H2O``, ``GPT-4``) is no number.
+A number is read as a whole or not at all. Text that may be two numbers, an operation on numbers, or
+a part of something longer (``2-3``, ``12/05/2020``, ``3x``, ``10:30``, ``1.2.3``) is found, but has
+no value. A digit inside a word (``H2O``, ``GPT-4``) is not a number.
 
-Read are, in the digits of any script: signs; thousands in groups (1,234; 1 234; 1'234; 1_234;
-1.234.567; 12,34,567); decimals (3.14; .5; 3,14 where the comma cannot separate thousands);
-exponents and powers of ten (1.5e3, 1.5 × 10^3); fractions (3/4, 1 1/2, 1½); numbers followed by a
-word or letter that multiplies them (1.5 million, $50k). Currency, percent, degree and units beside
-a number change nothing. Parentheses negate nothing: (3) is 3, and (-3) is -3.
+Supported, in the digits of any script: signs; grouped thousands (1,234; 1 234; 1'234; 1_234;
+1.234.567; 12,34,567); decimals (3.14; .5; 3,14 if the comma cannot separate thousands); exponents
+and powers of ten (1.5e3, 1.5 × 10^3); fractions (3/4, 1 1/2, 1½); numbers with a multiplying word
+or letter (1.5 million, $50k). Currency, percent, degree and units next to a number are ignored.
+Parentheses do not negate: (3) is 3, and (-3) is -3.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from evalkit.written.surroundings import abbreviated, read_after, read_before
 _MOST_DIGITS = 1_000
 _MOST_EXPONENT = 400
 
-# Digits and what may join them. Of one space, only what is read as one number: 1 234, 1 1/2.
+# Digits and what may join them. A space joins only within one number: 1 234, 1 1/2.
 _THREE_AT_MOST = "|".join(rf"(?<=(?<![\d.,/:^'+*–—−-])\d{{{n}}})" for n in (1, 2, 3))
 _TOKEN = re.compile(
     rf"""(?:(?<![\d.])\.)?\d+
@@ -64,9 +64,9 @@ _AROUND = re.compile(r"[\s$€£¥₹₽₩₪₫฿%°.,;:!?*`_\"'“”„«»
 class Number(NamedTuple):
     """A number found in a text.
 
-    value: None where what is written is no single number. start, end: where it stands, with its
-    sign. plain: the same without signs between its digits (``-1234.50``, ``3/4``); where it has no
-    value, as it stands there. fraction: it is written as one.
+    value: None if the text is not a single number. start, end: its span, with its sign. plain: the
+    number without separators (``-1234.50``, ``3/4``); without a value, the text as written.
+    fraction: whether it is written as one.
     """
 
     value: Fraction | None
@@ -85,8 +85,8 @@ class Number(NamedTuple):
 def numbers(text: str, *, scaled: bool = True) -> list[Number]:
     """The numbers in a text, in order.
 
-    scaled: whether a word or letter behind a number multiplies it (``1.5 million``). If not, such
-    a word stands for itself, and a number with such a letter has no value.
+    scaled: whether a word or letter after a number multiplies it (``1.5 million``). If not, such a
+    word is ignored, and a number with such a letter has no value.
     """
     if not any(character.isnumeric() for character in text):
         return []
@@ -95,19 +95,19 @@ def numbers(text: str, *, scaled: bool = True) -> list[Number]:
     found = [
         one for piece in _pieces(made.text) if (one := _read(made.text, piece, scaled, listed))
     ]
-    told = (one.number for one in _told_apart(made.text, found))
-    return [Number(n.value, *made.span(n.start, n.end), n.plain, n.fraction) for n in told]
+    apart = (one.number for one in _separated(made.text, found))
+    return [Number(n.value, *made.span(n.start, n.end), n.plain, n.fraction) for n in apart]
 
 
 def one_of(text: str, which: str) -> Number | None:
-    """The ``first`` or ``last`` number of a text; None if it has no value, or there is none."""
+    """The ``first`` or ``last`` number of a text; None if it has no value or does not exist."""
     found = numbers(text)
     hit = found[0 if which == "first" else -1] if found else None
     return hit if hit is not None and hit.value is not None else None
 
 
 def only(text: str) -> Number | None:
-    """The number that a text is, with nothing but signs around it; None if it is no such text."""
+    """The number that a text consists of, apart from signs around it; None for other texts."""
     found = numbers(text)
     if len(found) != 1 or found[0].value is None:
         return None
@@ -116,7 +116,7 @@ def only(text: str) -> Number | None:
 
 
 def normal(value: Fraction) -> str:
-    """The one form of a value: decimals where they end (``-0.75``), else a fraction (``1/3``)."""
+    """The normal form of a value: a finite decimal (``-0.75``), else a fraction (``1/3``)."""
     bottom, twos, fives = value.denominator, 0, 0
     while bottom % 2 == 0:
         bottom, twos = bottom // 2, twos + 1
@@ -130,11 +130,11 @@ def normal(value: Fraction) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits
 
 
-# --- what digits and the signs between them are worth ---------------------------------------
+# --- the value of digits and the signs between them -----------------------------------------
 
 
 class _Piece(NamedTuple):
-    """Digits, what joins them, and what they are worth."""
+    """Digits with the signs between them, and their value."""
 
     start: int
     end: int
@@ -173,7 +173,7 @@ def _piece(digits: str, start: int, end: int) -> _Piece:
 
 
 def _decimal(digits: str) -> str | None:
-    """Digits in groups, with decimals or an exponent, as plain decimals; None if they are not."""
+    """Grouped digits, decimals or exponents as a plain decimal; None if they are neither."""
     if _POINT.fullmatch(digits):
         return f"0{digits}" if digits.startswith(".") else digits
     if _GROUPS.fullmatch(digits):
@@ -191,18 +191,18 @@ def _decimal(digits: str) -> str | None:
 
 
 def _ungrouped(digits: str) -> str:
-    """Without the signs between thousands: the last sign of its kind, if alone, is the decimal."""
+    """Remove the separators of thousands; a last sign of another kind is the decimal point."""
     signs = re.findall(r"\D", digits)
     decimal = signs[-1] if len(signs) > 1 and signs[-1] != signs[-2] else ""
     whole, _, part = digits.rpartition(decimal) if decimal else (digits, "", "")
     return re.sub(r"\D", "", whole) + (f".{part}" if decimal else "")
 
 
-# --- what their surroundings make of them ---------------------------------------------------
+# --- how the surrounding text changes them --------------------------------------------------
 
 
 class _Read(NamedTuple):
-    """A number, with where its digits stand."""
+    """A number with the span of its digits."""
 
     number: Number
     digits: tuple[int, int]
@@ -210,7 +210,7 @@ class _Read(NamedTuple):
 
 
 def _read(text: str, piece: _Piece, scaled: bool, listed: bool) -> _Read | None:
-    """What a piece is where it stands; None where it is a part of a word."""
+    """The number of a piece in its context; None if it is part of a word."""
     start = piece.start
     value, written = piece.value, piece.plain
     if text[start] == "." and text[start - 1 : start].isalpha():  # No.5, or a lost space
@@ -248,12 +248,12 @@ def _unread(text: str, start: int, end: int) -> Number:
 
 
 def _enclosed(text: str, start: int, end: int) -> bool:
-    """Whether digits with a comma are all there is in brackets: (1,2) may be two numbers."""
+    """Whether digits with a comma fill a pair of brackets: (1,2) may be two numbers."""
     return text[start - 1 : start] in ("(", "[", "{") and text[end : end + 1] in (")", "]", "}")
 
 
-def _told_apart(text: str, found: Sequence[_Read]) -> list[_Read]:
-    """The numbers, without value those that stand in one expression: 10 - 3, 2 million 500."""
+def _separated(text: str, found: Sequence[_Read]) -> list[_Read]:
+    """The numbers; those of one expression lose their values: 10 - 3, 2 million 500."""
     unclear: set[int] = set()
     for i in range(len(found) - 1):
         one, other = found[i], found[i + 1]

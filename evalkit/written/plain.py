@@ -1,9 +1,9 @@
-"""A text in plain signs, character by character traceable to the text as it was written.
+"""Rewrites a text in plain signs, with a mapping of each character to the original text.
 
-Digits of every script become 0 … 9, fractions such as ½ become 1/2, raised digits behind a number
-become a power, and the LaTeX around numbers (``9{,}500``, ``\\$80``, ``\\frac{3}{4}``, ``\\boxed``)
-becomes what it shows. Dashes of four kinds stay apart, since they mean different things: ``-``
-(hyphens), ``–`` (en dashes, figure dashes), ``—`` (longer ones) and the minus sign ``−``.
+Digits of every script become 0 … 9, fractions such as ½ become 1/2, superscript digits after a
+number become a power, and LaTeX around numbers (``9{,}500``, ``\\$80``, ``\\frac{3}{4}``,
+``\\boxed``) becomes what it shows. Four kinds of dashes stay distinct, since they differ in
+meaning: ``-`` (hyphens), ``–`` (en and figure dashes), ``—`` (longer ones) and ``−`` (minus).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 GAP = "\u00a0"
-"""A space that keeps what it separates together, whichever of its kind was written."""
+"""The non-breaking space that stands for all of its kind."""
 _TIGHT = "\u00a0\u2007\u2008\u2009\u200a\u202f"
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + "".join(
     map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
@@ -68,14 +68,14 @@ def _over(found: re.Match[str]) -> str:
 
 
 class Plain(NamedTuple):
-    """A text in plain signs. at, to: where each of its characters begins and ends as written."""
+    """A text in plain signs. at, to: where each character begins and ends in the original."""
 
     text: str
     at: Sequence[int]
     to: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where a part of it, with a character at least, stands in the text as written."""
+        """The span of a non-empty part in the original text."""
         return self.at[start], self.to[end - 1]
 
 
@@ -91,7 +91,7 @@ def plain(text: str) -> Plain:
 
 
 def plain_characters(text: str) -> Plain:
-    """A text in plain signs, its LaTeX left as it is."""
+    """A text in plain signs, with unchanged LaTeX."""
     pieces: list[str] = []
     at: list[int] = []
     to: list[int] = []

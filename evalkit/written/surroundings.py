@@ -1,4 +1,4 @@
-"""What stands beside digits and decides what they are worth: a sign, a word, an operation."""
+"""Reads the text next to digits that affects their value: a sign, a word, an operation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from evalkit.written.plain import GAP
 
-# Scripts whose words stand directly beside digits and beside words of other scripts.
+# Scripts whose words have no space between them and adjacent digits or other scripts.
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR")
 
 _WINDOW = 48
@@ -24,7 +24,7 @@ _RAISING = ("{", "^")
 _SAID_MINUS = re.compile(r"(?<![^\W_])(?:minus|negative|moins|menos)[^\S\n]$", re.IGNORECASE)
 _OPERAND = re.compile(r"(?:[\d)\]}%°]|(?<![^\W_])(?<!')[B-HJ-Zb-hj-z])\s+$")
 _ABBREVIATED = re.compile("no|nr|num|pp?|fig|eq|ch|vol|sec|art|q|ca|approx|rs", re.IGNORECASE)
-# Commands of LaTeX that only separate a number from what is beside it.
+# LaTeX commands that only separate a number from adjacent text.
 _SEPARATING = re.compile(
     "l(?:e|eq|eqslant|t)|g(?:e|eq|eqslant|t)|approx|sim|simeq|equiv|neq?|q?quad|to|[rR]ightarrow"
     "|implies|iff|therefore|[pb]?mod|in|cup|cap|and|or|end|begin|l?dots|item|newline|hline|circ"
@@ -76,10 +76,10 @@ _OPERATION_AFTER = re.compile(
 
 
 class Before(NamedTuple):
-    """What stands before digits.
+    """The text before digits.
 
-    kind: ``fine``; ``word``, the digits are a part of one; ``unclear``. start: where the number
-    begins, its sign with it. money: a currency stands there.
+    kind: ``fine``; ``word`` if the digits are part of one; ``unclear``. start: where the number
+    begins, including its sign. money: whether a currency precedes it.
     """
 
     kind: str
@@ -89,10 +89,10 @@ class Before(NamedTuple):
 
 
 class After(NamedTuple):
-    """What stands behind digits.
+    """The text after digits.
 
-    fine: nothing that makes another number or an expression of them. scale: what it multiplies
-    them by. added: a fraction added in words ("and a half"). end: where the number ends.
+    fine: whether it leaves them a number and does not form an expression. scale: the factor it
+    multiplies by. added: a fraction added in words ("and a half"). end: where the number ends.
     """
 
     fine: bool
@@ -102,7 +102,7 @@ class After(NamedTuple):
 
 
 def unspaced(character: str) -> bool:
-    """Whether a letter is of a script written without spaces (or beside digits without one)."""
+    """Whether a letter is of a script written without spaces (also next to digits)."""
     return not character.isascii() and unicodedata.name(character, "").startswith(_UNSPACED)
 
 
@@ -110,9 +110,9 @@ def unspaced(character: str) -> bool:
 
 
 def read_before(text: str, start: int, *, listed: bool) -> Before:
-    """What the text before ``start`` makes of the digits there.
+    """How the text before ``start`` affects the digits there.
 
-    text: as ``plain`` makes it. listed: it has several lines, so that a dash may begin a point.
+    text: from ``plain``. listed: whether it has several lines, so that a dash may be a bullet.
     """
     if text[start - 1 : start] in _PLAIN_STARTS:
         return Before("fine", start)
@@ -167,9 +167,9 @@ def _in_braces(head: str) -> str:
 
 
 def _signed(head: str, mark: str, apart: bool, listed: bool) -> tuple[str, bool]:
-    """The kind of what a dash or plus stands before, and whether it is a minus sign.
+    """The kind of digits after a dash or plus, and whether it is a minus sign.
 
-    head: what stands before it. apart: there is a space between it and the digits.
+    head: the text before the sign. apart: whether a space separates it from the digits.
     """
     beside = head[-1:]
     closed = beside.isalnum() or beside in _CLOSING
@@ -193,7 +193,7 @@ def _signed(head: str, mark: str, apart: bool, listed: bool) -> tuple[str, bool]
 
 def _spaced_dash(head: str, mark: str, listed: bool) -> tuple[str, bool]:
     line = head.rpartition("\n")[2].rstrip()
-    if not line:  # the dash begins a line: a point of a list, where there is more than this line
+    if not line:  # the dash begins a line: a bullet, if there are several lines
         if mark == "−":
             return "fine", True
         return ("fine" if listed and mark in "-–" else "unclear"), False
@@ -213,7 +213,7 @@ def abbreviated(text: str, start: int) -> bool:
 
 
 def read_after(text: str, end: int, digits: str, *, money: bool, scaled: bool) -> After:
-    """What the text from ``end`` on makes of the digits before it."""
+    """How the text from ``end`` on affects the digits before it."""
     if text[end : end + 1] in _PLAIN_ENDS:
         return After(True, end)
     window = text[end : end + _WINDOW]
@@ -246,7 +246,7 @@ def _multiplied(text: str, end: int) -> After:
 
 
 def _scale(word: str) -> int | None:
-    """What a word multiplies the number before it by; a run of such signs (百万) by all of them."""
+    """The factor of a word after a number; of a run of signs (百万), their product."""
     known = _SCALES.get(word.casefold())
     if known is not None or not unspaced(word[0]):
         return known
@@ -259,7 +259,7 @@ def _scale(word: str) -> int | None:
 
 
 def _attached(run: str, window: str, end: int, digits: str, *, money: bool, scaled: bool) -> After:
-    """Letters directly behind digits: a unit, a word, a letter that multiplies, a variable."""
+    """Letters directly after digits: a unit, a word, a factor, a variable."""
     if unspaced(run[0]):
         return After(_scale(run) is None, end)
     if window[len(run) : len(run) + 1].isdigit():

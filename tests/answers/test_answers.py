@@ -279,7 +279,7 @@ def test_whole() -> None:
 def test_a_wrong_declaration_is_an_error_not_an_unparsed_answer() -> None:
     with pytest.raises(UsageError, match="regex"):
         take("x", "regexp")
-    with pytest.raises(UsageError, match="wrong"):
+    with pytest.raises(UsageError, match="not valid"):
         take("x", "regex", pattern="(")
     with pytest.raises(UsageError, match="no group"):
         take("x", "regex", pattern="x", group=3)

@@ -160,7 +160,7 @@ def test_a_broken_final_answer_is_none(text: str) -> None:
 
 def test_how_an_answer_was_taken_is_told() -> None:
     assert final_answer(r"so \boxed{7}").explanation == "the boxed answer"
-    assert final_answer("The answer is 7.").explanation == "the answer that is stated"
+    assert final_answer("The answer is 7.").explanation == "the stated answer"
     assert "last expression" in final_answer("3 and 4 are 7").explanation
     assert final_answer("no idea").prediction is None
     assert "no number" in final_answer("no idea").explanation

@@ -108,7 +108,7 @@ def test_runs_tells_how_a_run_that_was_killed_goes_on(
     first, *_, last = capsys.readouterr().out.splitlines()
     assert "killed" in first
     assert last.startswith("20260101-000000-aaaaaa was killed: its process is gone. ")
-    assert last.endswith("goes on from there: pytest suites --eval-model app")
+    assert last.endswith("run the same command to continue: pytest suites --eval-model app")
 
 
 def test_cache_explain(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,7 +139,7 @@ def test_fit(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [row.split()[0] for row in rows[1:]] == ["float32", "bfloat16", "8-bit", "4-bit"]
     assert all(row.split()[-1] in ("yes", "unknown") for row in rows[1:])
     assert main(["fit", "callable:app:answer"]) == 2
-    assert "only models of the transformers backend" in capsys.readouterr().err
+    assert "estimates memory only for the transformers backend" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["report"], ["export"]])

@@ -308,8 +308,8 @@ def test_three_labelled_cases_are_written_and_prove_nothing(
     assert calibrate("good", "fair") == 0
     said = capsys.readouterr().out
     assert (
-        "no gate accepts it and no score is corrected by it: 3 labelled cases, fewer than 20"
-        in said
+        "gates do not accept it, and scores are not corrected by it: 3 labelled cases, fewer"
+        " than 20" in said
     )
     assert "Spearman's rho                         +1.00  [-1.00, +1.00]  n 3" in said
     ending, reason = verdict(run(project, "fair", {**DEMAND, "certified": {"spearman": 0.95}}))

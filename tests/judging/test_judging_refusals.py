@@ -188,7 +188,7 @@ def test_without_a_judge_the_error_says_what_to_do(project: Path, method: str) -
     [
         ("refusals: sometimes", "refusals: unknown value 'sometimes' (known: rules, judge, both)"),
         ("refusals: {method: judge, who: me}", "who"),
-        ("refusals: {by: strict}", "'method: rules' asks none"),
+        ("refusals: {by: strict}", "'method: rules' uses none"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(
@@ -293,4 +293,4 @@ def test_the_rules_are_calibrated_by_the_rubric_refusal_alone(
 ) -> None:
     (project / "own.csv").write_text("prompt,output,rating\na,b,1\nc,d,2\n")
     assert main(["judge", "calibrate", "helpfulness", "--labels", "own.csv", "--judge", "rules"])
-    assert "the rules grade refusals, not 'helpfulness'" in capsys.readouterr().err
+    assert "the rules grade only the rubric refusal, not 'helpfulness'" in capsys.readouterr().err

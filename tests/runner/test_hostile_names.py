@@ -115,7 +115,7 @@ def test_a_group_that_is_not_there_is_told_apart_from_others(tmp_path: Path) -> 
     for rule, said in {
         "accuracy[where, when=Paris] >= 0": "unknown value of where, when 'Paris'",
         "accuracy[where=Oslo] >= 0": "unknown group 'where'",
-        "f1[a=c] >= 0": "no score is called 'f1[a=c]'",
+        "f1[a=c] >= 0": "unknown score 'f1[a=c]'",
     }.items():
         with pytest.raises(SpecError, match=re.escape(said)):
             evaluate(suite(gates=[rule]), MODELS, root=tmp_path)

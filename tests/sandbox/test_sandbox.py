@@ -277,7 +277,7 @@ def test_bubblewrap_comes_first_and_the_way_is_said(monkeypatch: pytest.MonkeyPa
     problems["namespaces"] = "forbidden"
     assert isolation() == ""
     assert isolation_problem() == "bubblewrap: not installed; namespaces: forbidden"
-    assert described("unsafe") == "none: limits on time and memory alone"
+    assert described("unsafe") == "none: only limits on time and memory"
 
 
 @pytest.mark.parametrize(

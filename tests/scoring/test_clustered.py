@@ -96,7 +96,7 @@ def test_flake_rate_and_its_gate(run: Callable[..., Run]) -> None:
     assert (flaky.value, flaky.n, flaky.better) == (0.5, 6, "lower")  # b, d, f
     assert (flaky.low, flaky.high) == pytest.approx(wilson(3, 6)[:2])
     assert [gate.verdict for gate in cell.gates] == ["fail", "pass"]
-    with pytest.raises(SpecError, match="no score is called 'flake_rate'"):
+    with pytest.raises(SpecError, match="unknown score 'flake_rate'"):
         run(suite(repeats=1, gates=["flake_rate <= 0.4"]))
 
 
@@ -141,7 +141,7 @@ def test_checks_hold_when_every_answer_passes(run: Callable[..., Run]) -> None:
 
 
 def test_likelihoods_have_nothing_to_repeat(run: Callable[..., Run]) -> None:
-    with pytest.raises(SpecError, match="which are the same every time"):
+    with pytest.raises(SpecError, match="which are equal in every repeat"):
         run(suite(answer="choice"))
 
 

@@ -84,7 +84,7 @@ def test_a_record_says_which_number_is_read_of_answers_and_targets(tmp_path: Pat
 def test_a_target_without_a_clear_number_is_refused(tmp_path: Path) -> None:
     for target in ("five", "2-3"):
         rows = [{"q": "5", "a": target}]
-        with pytest.raises(SpecError, match=f"target '{target}' has no clear number"):
+        with pytest.raises(SpecError, match=f"no unambiguous number in the target '{target}'"):
             evaluate(suite(data={"rows": rows, "target": "a"}), {"m": said}, root=tmp_path)
     several = [{"q": "5", "a": ["five", "5"]}]
     run = evaluate(suite(data={"rows": several, "target": "a"}), {"m": said}, root=tmp_path)
@@ -100,5 +100,5 @@ def test_labels_without_a_number_are_no_numbers(tmp_path: Path) -> None:
         "prompt": "{{ q }}",
         "answer": {"number": "last"},
     }
-    with pytest.raises(SpecError, match="no label is written with one"):
+    with pytest.raises(SpecError, match="no label contains one"):
         evaluate(words, {"m": said}, root=tmp_path)

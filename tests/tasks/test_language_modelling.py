@@ -57,9 +57,9 @@ def test_a_model_that_cannot_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"prompt": "{{ text }}"}, "write it under 'text:'"),
+        ({"prompt": "{{ text }}"}, "write the prompt under 'text:'"),
         ({"answer": "text"}, "remove 'answer:'"),
-        ({"answer": {"window": 8, "stride": 8}}, "must be longer"),
+        ({"answer": {"window": 8, "stride": 8}}, "must be larger"),
         ({"answer": {"stride": 0}}, "number of tokens"),
         ({"metrics": ["accuracy"]}, "not for task 'language-modelling'"),
     ],

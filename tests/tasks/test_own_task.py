@@ -131,7 +131,7 @@ def test_default_metrics_are_those_of_the_task() -> None:
             "metric 'bleu' is for 'generation', 'summarisation' or 'translation', not for task"
             " 'backwards'",
         ),
-        ({"answer": "choice"}, "which the task backwards does not have"),
+        ({"answer": "choice"}, "and the task backwards has neither"),
         ({"labels": ["a", "b"]}, "the task backwards has no labels"),
         (
             {"task": "qa", "data": {"rows": ROWS, "word": "w", "target": "answer"}},
@@ -185,7 +185,7 @@ def test_another_package_offers_a_task(
         ("others_task:NOTHING", SHOUTING, "cannot be loaded: AttributeError"),
         ("others_task", "1 / 0", "cannot be loaded: ZeroDivisionError"),
         ("others_task", "x = 1", "is not a Task"),
-        ("others_task", SHOUTING.replace('"shouting"', '"loud"'), "calls itself 'loud'"),
+        ("others_task", SHOUTING.replace('"shouting"', '"loud"'), "has the name 'loud'"),
     ],
 )
 def test_a_task_that_cannot_be_loaded_says_why(

@@ -103,8 +103,8 @@ def test_gold_as_entities_of_a_text() -> None:
     ("tags", "message"),
     [
         (["B-PER"], "there are 3 tokens, but 1 tags"),
-        (["PER", "O", "O"], "'PER' is no tag"),
-        (["B", "I", "O"], "the tag 'B' has no label; write one behind it"),
+        (["PER", "O", "O"], "'PER' is not a tag"),
+        (["B", "I", "O"], "the tag 'B' has no label; append one"),
         (["O", "I", "O"], "for instance I-ENTITY"),
         (["B-", "O", "O"], "the tag 'B-' has no label"),
         ([1, 0, 0], "the tags are numbers"),
@@ -112,7 +112,7 @@ def test_gold_as_entities_of_a_text() -> None:
         (None, "the target is missing; write []"),
         ([{"text": "Rome", "label": "LOC"}], "'Rome' is not among the tokens"),
         ([{"text": "Paris"}], "has no 'label'"),
-        ([{"start": 1, "end": 5, "label": "LOC"}], "are no whole tokens"),
+        ([{"start": 1, "end": 5, "label": "LOC"}], "are not whole tokens"),
     ],
 )
 def test_what_is_wrong_with_gold(tmp_path: Path, tags: Any, message: str) -> None:

@@ -221,7 +221,7 @@ def test_columns_that_are_not_clear_are_told_before_anything_loads(
 ) -> None:
     rows = [{**row, "title": "x"} for row in ROWS]
     suite = {**SENTIMENT, "data": {**SENTIMENT["data"], "rows": rows}}
-    with pytest.raises(SpecError, match=r"data.input.*there are: text, title.*'input: text'"):
+    with pytest.raises(SpecError, match=r"data.input.*columns: text, title.*'input: text'"):
         evaluate(suite, {"m": _model(classifier)}, store=tmp_path)
     clear = {**suite, "data": {**suite["data"], "input": "text"}}
     assert evaluate(clear, {"m": _model(classifier)}, store=tmp_path).record.cells[0].error == ""
@@ -229,7 +229,7 @@ def test_columns_that_are_not_clear_are_told_before_anything_loads(
     with pytest.raises(SpecError, match="did you mean 'text'"):
         evaluate(wrong, {"m": _model(classifier)}, store=tmp_path)
     taken = {**SENTIMENT, "prompts": {"input": "{{ text }}"}}
-    with pytest.raises(SpecError, match="a prompt cannot be called 'input'"):
+    with pytest.raises(SpecError, match="a prompt cannot be named 'input'"):
         evaluate(taken, {"m": _model(classifier)}, store=tmp_path)
 
 
