@@ -15,7 +15,7 @@ from evalkit.comparing.baseline_file import read_run
 from evalkit.comparing.cells import CellComparison, compare_cells
 from evalkit.comparing.select import select
 from evalkit.errors import EvalkitError, UsageError, unknown
-from evalkit.experiment import BaselineOptions, Experiment, Options
+from evalkit.experiment import BaselineOptions, Experiment, RunOptions
 from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.provenance import new_run_id
@@ -219,7 +219,7 @@ def evaluate(
         raise UsageError("there is no suite to evaluate: the list is empty")
     if isinstance(models, Mapping):
         loaded, models = {**(loaded or {}), **models}, list(models)
-    options = Options(
+    options = RunOptions(
         models=_model_names(models),
         prompts=[prompts] if isinstance(prompts, str) else prompts,
         limit=limit,
@@ -336,7 +336,7 @@ def explain_cache(
     limit: int | None = None,
 ) -> Iterator[str]:
     """Lines that say how much of a suite is answered in the cache, and why the rest is not."""
-    experiment = Experiment(Path(suite).resolve().parent, Options(models=models, limit=limit))
+    experiment = Experiment(Path(suite).resolve().parent, RunOptions(models=models, limit=limit))
     cells = experiment.cells(experiment.load(Path(suite)))
     for name, model in experiment.models.items():
         yield from explain([cell for cell in cells if cell.model == name], model, store)

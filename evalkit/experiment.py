@@ -23,7 +23,7 @@ from evalkit.provenance import now, provenance
 from evalkit.records import RunRecord
 from evalkit.respond.offline import accepting_stored
 from evalkit.respond.progress import Progress
-from evalkit.runner.baseline import Reference, reference
+from evalkit.runner.baseline import BaselineReference, reference
 from evalkit.runner.execute import execute
 from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import LoadedSuite, Vocabulary, load_checked
@@ -46,7 +46,7 @@ class BaselineOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class RunOptions:
     """What a run is asked to do."""
 
     models: Sequence[str] = ()
@@ -80,13 +80,13 @@ class Experiment:
     def __init__(
         self,
         root: Path,
-        options: Options | None = None,
+        options: RunOptions | None = None,
         *,
         models: Mapping[str, Any] | None = None,
         metrics: Mapping[str, Any] | None = None,
     ) -> None:
         self.root = root
-        self.options = options or Options()
+        self.options = options or RunOptions()
         self.in_memory = dict(models or {})
         self._metrics = dict(metrics or {})
         self._suites: list[LoadedSuite] = []
@@ -175,7 +175,7 @@ class Experiment:
         judges = self.options.judges
         return make_judge_set(suites, judges, self.project, self.in_memory, self.models)
 
-    def reference(self, plan: Plan, store: Store, folder: Path | None = None) -> Reference:
+    def reference(self, plan: Plan, store: Store, folder: Path | None = None) -> BaselineReference:
         """What gates compare with. Raises UsageError when it is not there or does not fit.
 
         folder: which a baseline's file is relative to; default: the working directory.
@@ -199,7 +199,7 @@ class Experiment:
         plan: Plan,
         store: Store,
         identity: str,
-        compared: Reference,
+        compared: BaselineReference,
         progress: Progress | None = None,
     ) -> RunRecord:
         """Ask, score and decide everything, into the store. identity: the id of the run."""

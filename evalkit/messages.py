@@ -19,7 +19,7 @@ PartKind = Literal["text", "image_url"]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ContentPart:
     """One part of a message's content."""
 
     kind: PartKind
@@ -45,7 +45,7 @@ class Message:
 
     role: str
     """``system``, ``user``, ``assistant`` or ``tool``."""
-    content: str | tuple[Part, ...] = ""
+    content: str | tuple[ContentPart, ...] = ""
     tool_calls: tuple[ToolCall, ...] = ()
     """Function calls that an assistant requests."""
     tool_call_id: str = ""
@@ -134,7 +134,7 @@ def _to_openai(message: Message) -> dict[str, Any]:
     return body
 
 
-def _to_part(part: Part) -> dict[str, Any]:
+def _to_part(part: ContentPart) -> dict[str, Any]:
     value = part.value if part.kind == "text" else {"url": part.value}
     return {"type": part.kind, part.kind: value}
 
@@ -165,10 +165,10 @@ def _from_openai(body: Mapping[str, Any]) -> Message:
     )
 
 
-def _from_part(body: Mapping[str, Any]) -> Part:
+def _from_part(body: Mapping[str, Any]) -> ContentPart:
     for kind in get_args(PartKind):
         if body.get("type") == kind:
             value = body[kind]
-            return Part(kind, value if isinstance(value, str) else value["url"])
+            return ContentPart(kind, value if isinstance(value, str) else value["url"])
     known = ", ".join(get_args(PartKind))
     raise UsageError(f"unknown content part {body.get('type')!r}; expected one of: {known}")

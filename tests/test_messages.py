@@ -10,8 +10,8 @@ import pytest
 from evalkit.errors import UsageError
 from evalkit.exchange import Request
 from evalkit.messages import (
+    ContentPart,
     Message,
-    Part,
     Prompt,
     ToolCall,
     canonical,
@@ -26,7 +26,10 @@ from evalkit.store.keys import response_key
 
 CHAT = (Message("system", "Be brief."), Message("user", "Hi?"), Message("assistant", "Hi."))
 WEATHER = (
-    Message("user", (Part("text", "Is it warm?"), Part("image_url", "data:image/png;base64,AA"))),
+    Message(
+        "user",
+        (ContentPart("text", "Is it warm?"), ContentPart("image_url", "data:image/png;base64,AA")),
+    ),
     Message("assistant", "", tool_calls=(ToolCall("c1", "weather", '{"city": "Rome"}'),)),
     Message("tool", "21 degrees", tool_call_id="c1", name="weather"),
 )

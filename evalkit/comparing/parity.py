@@ -17,7 +17,7 @@ from evalkit.records import Answer, CellRecord, RunRecord, SampleRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ParityDifference:
     """A sample that the two models answer differently.
 
     a, b: the answers as they were written (for choices: the prediction; where there is none, the
@@ -51,7 +51,7 @@ class Parity:
     a: str
     b: str
     n: int
-    differences: list[Difference]
+    differences: list[ParityDifference]
     ties: int
     largest: float | None
     scores: CellComparison | None
@@ -127,9 +127,9 @@ def _unanswered(run: RunRecord, cell: CellRecord) -> str:
     return f"{len(lost)} of {cell.n} samples; first {first.id}: {first.status}: {first.error}"
 
 
-def _difference(a: SampleRecord, b: SampleRecord) -> Difference:
+def _difference(a: SampleRecord, b: SampleRecord) -> ParityDifference:
     decided = a.correct is not None and b.correct is not None and a.correct != b.correct
-    return Difference(
+    return ParityDifference(
         id=a.id,
         a=_said(a) or a.error,
         b=_said(b) or b.error,

@@ -12,7 +12,7 @@ from typing import Any
 
 from evalkit.errors import Problem, SpecError, UsageError, nearest
 from evalkit.judging.rubric import Rubric
-from evalkit.spec.cells import Reading, with_lists
+from evalkit.spec.cells import ListCells, with_lists
 from evalkit.spec.readers import Complaints, is_textual, open_table
 from evalkit.spec.source import display
 from evalkit.spec.templates import compiled
@@ -71,7 +71,7 @@ def read_labels(path: Path, rubric: Rubric, columns: Sequence[str] = ()) -> Labe
     by_column = _rating_columns(rubric, columns)
     complaints = Complaints(display(path))
     table = open_table(path, complaints)
-    listed = with_lists(table, {"target": Reading.QUOTED}, complaints)
+    listed = with_lists(table, {"target": ListCells.QUOTED}, complaints)
     rows = list(listed if is_textual(path) else table)
     if missing := list(_missing(rubric, table.columns, list(by_column))):
         raise SpecError(Problem(complaints.file, 1, "", message) for message in missing)

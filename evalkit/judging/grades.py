@@ -22,7 +22,7 @@ from evalkit.judging.scores import judged_score
 from evalkit.records import ScoreRecord
 from evalkit.records.analyses import JudgedReport, JudgeRow, RubricSummary
 from evalkit.records.names import ScoreName
-from evalkit.scoring.measure import Part, clusters_of, parts_of
+from evalkit.scoring.measure import Subset, clusters_of, parts_of
 
 
 def grade_cells(
@@ -156,7 +156,7 @@ def _score(
     clusters = clusters_of(suite, [cell.samples[i] for i in kept])
     note = _note(cell, judged, len(chosen))
 
-    def made(part: Part, confidence: float) -> ScoreRecord:
+    def made(part: Subset, confidence: float) -> ScoreRecord:
         return judged_score(
             part.of(name),
             [of_sample[kept[i]] for i in part.index],

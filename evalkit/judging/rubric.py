@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from evalkit.spec.fields import Part, Text, Texts, shown
+from evalkit.spec.fields import SpecModel, Text, Texts, shown
 
 SUFFIX = ".judge.yaml"
 Mode = Literal["pointwise", "binary", "pairwise"]
@@ -37,7 +37,7 @@ def _name(value: str) -> str:
     return value
 
 
-class Criterion(Part):
+class Criterion(SpecModel):
     """One thing to look at. name: of its own score. weight: in a binary rubric's score."""
 
     name: Text
@@ -76,7 +76,7 @@ def _scale(value: Any) -> Any:
     return dict(sorted(value.items()))
 
 
-class Example(Part):
+class Example(SpecModel):
     """A case graded by hand: the text, its grade, and the reason."""
 
     output: Text
@@ -84,7 +84,7 @@ class Example(Part):
     why: str = ""
 
 
-class Rubric(Part):
+class Rubric(SpecModel):
     """A rubric, parsed. Keys are those of the file."""
 
     name: Annotated[str, AfterValidator(_name)] = Field(description="Name of the score.")

@@ -25,19 +25,19 @@ Floats = NDArray[np.float64]
 NO_PAIRS = "undefined: no whole pairs"
 
 
-class Place(NamedTuple):
+class PairPlace(NamedTuple):
     """The pair a sample is in, and whether it is the first (0) or the second (1) of it."""
 
     pair: Hashable
     side: int
 
 
-def places(pairs: Iterable[Hashable]) -> list[Place]:
+def places(pairs: Iterable[Hashable]) -> list[PairPlace]:
     """The places of samples in the order of the data, from the name of each one's pair."""
     seen: dict[Hashable, int] = {}
     found = []
     for pair in pairs:
-        found.append(Place(pair, seen.get(pair, 0)))
+        found.append(PairPlace(pair, seen.get(pair, 0)))
         seen[pair] = seen.get(pair, 0) + 1
     return found
 

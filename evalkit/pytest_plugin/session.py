@@ -14,7 +14,7 @@ import pytest
 from evalkit.api import Run
 from evalkit.comparing.baseline import beside
 from evalkit.errors import StoreError, UnknownRunError, UsageError
-from evalkit.experiment import BaselineOptions, Experiment, Options
+from evalkit.experiment import BaselineOptions, Experiment, RunOptions
 from evalkit.models.resolve import fallback_notice
 from evalkit.plan import Cell, CellId, Plan
 from evalkit.provenance import new_run_id
@@ -116,7 +116,7 @@ class EvalSession:
     @cached_property
     def experiment(self) -> Experiment:
         """The experiment that the session's options describe. Raises SpecError, UsageError."""
-        options = Options(
+        options = RunOptions(
             models=self._option("model"),
             prompts=self._option("prompt"),
             limit=self._option("limit"),

@@ -54,7 +54,7 @@ class GateRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ScoreColumn:
     """A cell as a column of its suite's tables."""
 
     cell: CellRecord
@@ -110,7 +110,7 @@ class SuitePage:
     record: SuiteRecord | None
     verdict: str
     main: str
-    columns: Sequence[Column]
+    columns: Sequence[ScoreColumn]
     scores: Sequence[ScoreRow]
     keyed: Sequence[ScoreRow]
     grouped: Sequence[ScoreRow]
@@ -133,7 +133,7 @@ class HeatRow:
     first: bool
     prompts: int
     prompt: str
-    columns: Sequence[Column | None]
+    columns: Sequence[ScoreColumn | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +254,11 @@ def _suite(
     )
 
 
-def _column(cell: CellRecord) -> Column:
+def _column(cell: CellRecord) -> ScoreColumn:
     passed = sum(gate.verdict == "pass" for gate in cell.gates)
-    return Column(cell, cell_name(cell), cell_verdict(cell), lost(cell), passed, len(counted(cell)))
+    return ScoreColumn(
+        cell, cell_name(cell), cell_verdict(cell), lost(cell), passed, len(counted(cell))
+    )
 
 
 def _score_rows(cells: Sequence[CellRecord]) -> list[ScoreRow]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from evalkit.comparing.parity import Difference, Parity
+from evalkit.comparing.parity import Parity, ParityDifference
 from evalkit.reporting import formatting
 from evalkit.reporting.comparison import (
     comparison_document,
@@ -89,7 +89,7 @@ def _sentences(one: Parity) -> list[str]:
     return said
 
 
-def _mark(difference: Difference) -> str:
+def _mark(difference: ParityDifference) -> str:
     marks = {True: " (right in B only)", False: " (right in A only)", None: ""}
     return marks[difference.won]
 

@@ -25,7 +25,7 @@ FIRST_RUN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class BaselineReference:
     """The baseline that a run's gates refer to.
 
     baseline: None if missing; why: the reason. skip: gates that have nothing to
@@ -84,7 +84,7 @@ def reference(
     model: str = "",
     allow_changed: bool = False,
     allow_missing: bool = False,
-) -> Reference:
+) -> BaselineReference:
     """Find and check the baseline of these cells' gates.
 
     every: the cells of the run where it has more than are asked for now. model: the baseline's
@@ -95,7 +95,7 @@ def reference(
         if model:
             raise UsageError("--eval-baseline-model names a model of a baseline: add"
                              " --eval-baseline (from Python: baseline=)")  # fmt: skip
-        return Reference(skip=allow_missing)
+        return BaselineReference(skip=allow_missing)
     try:
         run = load_baseline(name, store, folder)
     except UnknownRunError as error:
@@ -103,12 +103,12 @@ def reference(
             raise UsageError(f"{error}. {FIRST_RUN}") from error
         is_file = name.endswith(".json")
         why = f"there is no file {name}" if is_file else f"the store has no run '{name}'"
-        return Reference(why=why, skip=True)
+        return BaselineReference(why=why, skip=True)
     baseline = Baseline(run, every or [cell.id for cell in cells], model)
     notices = check_baseline(
         baseline, cells, judge_set, registry=registry, name=name, allow_changed=allow_changed
     )
-    return Reference(baseline, skip=allow_missing, notices=tuple(notices))
+    return BaselineReference(baseline, skip=allow_missing, notices=tuple(notices))
 
 
 def check_baseline(

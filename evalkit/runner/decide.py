@@ -15,7 +15,7 @@ from evalkit.metrics.registry import Registry
 from evalkit.plan import CellId
 from evalkit.records import CellRecord, GateRecord, RunRecord
 from evalkit.records.names import base_of
-from evalkit.runner.baseline import FIRST_RUN, Reference
+from evalkit.runner.baseline import FIRST_RUN, BaselineReference
 from evalkit.scoring.scored_cell import ScoredCell
 from evalkit.scoring.scorer import too_many_unanswered
 from evalkit.stats.differences import ends_at
@@ -31,7 +31,7 @@ class Relations:
         store: Store,
         cells: Sequence[CellRecord],
         registry: Registry,
-        reference: Reference,
+        reference: BaselineReference,
     ) -> None:
         self._run = run
         self._store = store

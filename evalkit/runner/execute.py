@@ -33,7 +33,7 @@ from evalkit.respond.cells import CachedClient, CellRequests, announce, prepare
 from evalkit.respond.offline import identified
 from evalkit.respond.progress import Progress, Silent
 from evalkit.runner.allow_code import isolation_of, refusal
-from evalkit.runner.baseline import Reference
+from evalkit.runner.baseline import BaselineReference
 from evalkit.runner.decide import Relations, decide
 from evalkit.runner.memory import Peaks
 from evalkit.runner.validate import missing_for_metrics
@@ -52,7 +52,7 @@ def execute(
     run: RunRecord,
     *,
     use_cache: bool = True,
-    reference: Reference | None = None,
+    reference: BaselineReference | None = None,
     progress: Progress | None = None,
 ) -> RunRecord:
     """Carry out a plan and write it to the store as ``run``; returns the run with its cells.
@@ -82,7 +82,7 @@ def execute(
                 loaded=loaded,
             )
         cells = [done.record for done in decided]
-        relations = Relations(run, store, cells, plan.registry, reference or Reference())
+        relations = Relations(run, store, cells, plan.registry, reference or BaselineReference())
         decide(decided, relations)
         run.notices += relations.notices
         for done in decided:

@@ -24,7 +24,7 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Subset:
     """The whole of a cell, or one of its groups.
 
     group: None for the whole. index: those in it that count, numbered among all that count.
@@ -42,7 +42,7 @@ class Part:
 
 def parts_of(
     rows: Sequence[SampleRecord], counted: Sequence[bool], columns: Sequence[str]
-) -> list[Part]:
+) -> list[Subset]:
     """The whole, then the groups that columns divide rows into. counted: for each row."""
     number = list(accumulate(counted, initial=0))
     parts: dict[Group | None, list[int]] = {None: list(range(len(rows)))}
@@ -52,7 +52,7 @@ def parts_of(
             groups.setdefault(group_value(row, column), []).append(i)
         parts |= {Group(column, value): groups[value] for value in sorted(groups)}
     return [
-        Part(group, kept := [number[i] for i in inside if counted[i]], len(inside) - len(kept))
+        Subset(group, kept := [number[i] for i in inside if counted[i]], len(inside) - len(kept))
         for group, inside in parts.items()
     ]
 
@@ -90,7 +90,7 @@ class Measure:
         self._settings = settings
         self._whole: dict[tuple[str, float], Result] = {}
 
-    def records(self, metric: str, part: Part, confidence: float) -> dict[str, ScoreRecord]:
+    def records(self, metric: str, part: Subset, confidence: float) -> dict[str, ScoreRecord]:
         """The scores of a metric over a part, by full name."""
         settings = self._settings.get(metric, _NONE)
         columns, units = self.columns, self._units

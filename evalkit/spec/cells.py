@@ -3,7 +3,7 @@
 A list is written as JSON or as a Python literal, which is what pandas puts into a csv file. A cell
 that looks like a list and is neither (an array as NumPy prints it, a cell that was cut off) is an
 error: as a text it would be one answer that no model can give. Only columns that may hold a list
-are parsed; ``Reading`` says which of their cells count as lists.
+are parsed; ``ListCells`` says which of their cells count as lists.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TOKEN = re.compile(
 )
 
 
-class Reading(Enum):
+class ListCells(Enum):
     """Which cells of a column are parsed as lists.
 
     BRACKETED: all that begin with a bracket (``[`` or ``{``, or ``(`` before a quote), for columns
@@ -82,21 +82,21 @@ def looks_like_list(text: str) -> bool:
     return _QUOTED.match(text) is not None and text.rstrip().endswith(("]", ")"))
 
 
-def list_columns(task: Task, data: DataSpec) -> dict[str, Reading]:
+def list_columns(task: Task, data: DataSpec) -> dict[str, ListCells]:
     """The columns of a suite whose cells may hold a list, and how they are read."""
-    readings: dict[str, Reading] = {}
+    readings: dict[str, ListCells] = {}
     for column in task.columns:
         named = data.named(column.key)
         if column.lists and len(named) == 1:
-            readings[named[0]] = Reading(column.lists)
+            readings[named[0]] = ListCells(column.lists)
     if task.target.lists:
-        readings |= dict.fromkeys(data.target, Reading(task.target.lists))
+        readings |= dict.fromkeys(data.target, ListCells(task.target.lists))
     return readings
 
 
 def with_lists(
     rows: Iterable[Row],
-    readings: Mapping[str, Reading],
+    readings: Mapping[str, ListCells],
     complaints: Complaints,
     choices: Sequence[str] = (),
 ) -> Iterator[Row]:
@@ -123,8 +123,8 @@ def _offered(row: Mapping[str, Any], choices: Sequence[str]) -> Container[Any]:
     return values[0] if len(values) == 1 and isinstance(values[0], list) else values
 
 
-def _is_list(cell: str, reading: Reading) -> bool:
-    if reading is Reading.BRACKETED:
+def _is_list(cell: str, reading: ListCells) -> bool:
+    if reading is ListCells.BRACKETED:
         return cell.lstrip()[:1] in ("[", "{") or _QUOTED.match(cell) is not None
     if _OF_NOTHING.match(cell):
         return True

@@ -29,7 +29,7 @@ from evalkit.errors import unknown
 from evalkit.tasks import Task
 
 
-class Part(BaseModel):
+class SpecModel(BaseModel):
     """Base of every declaration: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +51,7 @@ Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 Count = Annotated[StrictInt, Field(ge=1)]
 
 
-class GenerationSpec(Part):
+class GenerationSpec(SpecModel):
     """How to generate. Greedy unless ``temperature`` is above 0."""
 
     max_new_tokens: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = Field(
@@ -85,7 +85,7 @@ class GenerationSpec(Part):
         return exchange.Generation(**self.model_dump())
 
 
-class MetricSpec(Part):
+class MetricSpec(SpecModel):
     """A metric by name, with its settings: ``rouge1`` or ``rouge1: {use_stemmer: true}``."""
 
     name: Text
@@ -115,7 +115,7 @@ ANSWER_FORMS = ("choice", "text", "label", "regex", "json", "number", "after", "
 _PATH = re.compile(r"\$?(^[^.\[\]$]+)?(\.[^.\[\]]+|\[\d+\]|\['[^']+'\]|\[\"[^\"]+\"\])*$")
 
 
-class Answer(Part):
+class AnswerSpec(SpecModel):
     """How a prediction is extracted from the output of a model.
 
     method: ``choice`` compares the log-likelihoods of given continuations; ``likelihood`` measures
@@ -150,7 +150,7 @@ _EXAMPLES = {
 }
 
 
-def answer_from(value: Any, task: Task | None) -> Answer:
+def answer_from(value: Any, task: Task | None) -> AnswerSpec:
     """An Answer from any of its written forms; None gives the default of the task.
 
     task: None if the task of the suite is unknown.
@@ -158,18 +158,18 @@ def answer_from(value: Any, task: Task | None) -> Answer:
     Raises ValueError with a message that says what was expected.
     """
     choosing = task is not None and task.choosing
-    if isinstance(value, Answer):
+    if isinstance(value, AnswerSpec):
         return value
     if value is None and task is not None and task.reading:
-        return Answer(method="likelihood")
+        return AnswerSpec(method="likelihood")
     if value is None:
         value = "choice" if choosing else "text"
     if value == "choice":
-        return Answer(method="choice")
+        return AnswerSpec(method="choice")
     if value == "admission":
-        return Answer(method="admission")
+        return AnswerSpec(method="admission")
     if value == "text":
-        return Answer(method="label", which="only") if choosing else Answer(method="whole")
+        return AnswerSpec(method="label", which="only") if choosing else AnswerSpec(method="whole")
     if isinstance(value, str) and value in _EXAMPLES:
         raise ValueError(f"'{value}' needs a value, e.g. {{{value}: {_EXAMPLES[value]}}}")
     if isinstance(value, str):
@@ -200,53 +200,55 @@ def _some_text(value: Any, key: str) -> str:
     return value
 
 
-def _regex_answer(value: dict[str, Any]) -> Answer:
+def _regex_answer(value: dict[str, Any]) -> AnswerSpec:
     pattern = compiled(_some_text(value["regex"], "regex"))
     group = value.get("group", 1 if pattern.groups else 0)
     known = [*range(pattern.groups + 1), *pattern.groupindex]
     if isinstance(group, bool) or group not in known:
         listed = ", ".join(map(str, known))
         raise ValueError(f"the pattern has no group {shown(group)} (groups: {listed})")
-    return Answer(method="regex", pattern=pattern.pattern, group=group)
+    return AnswerSpec(method="regex", pattern=pattern.pattern, group=group)
 
 
-def _json_answer(value: dict[str, Any]) -> Answer:
+def _json_answer(value: dict[str, Any]) -> AnswerSpec:
     path = _some_text(value["json"], "json")
     if not _PATH.match(path):
         raise ValueError(
             f"'{path}' is not a valid path; write it like $.answer or $.items[0].label"
         )
-    return Answer(method="json", path=path)
+    return AnswerSpec(method="json", path=path)
 
 
-def _after_answer(value: dict[str, Any]) -> Answer:
+def _after_answer(value: dict[str, Any]) -> AnswerSpec:
     which = _one_of(value.get("which", "last"), ("first", "last"), "which")
-    return Answer(method="after", marker=_some_text(value["after"], "after"), which=which)
+    return AnswerSpec(method="after", marker=_some_text(value["after"], "after"), which=which)
 
 
-def _number_answer(value: dict[str, Any]) -> Answer:
-    return Answer(method="number", which=_one_of(value["number"], ("first", "last"), "number"))
+def _number_answer(value: dict[str, Any]) -> AnswerSpec:
+    return AnswerSpec(method="number", which=_one_of(value["number"], ("first", "last"), "number"))
 
 
-def _label_answer(value: dict[str, Any]) -> Answer:
-    return Answer(method="label", which=_one_of(value["label"], ("only", "first", "last"), "label"))
+def _label_answer(value: dict[str, Any]) -> AnswerSpec:
+    return AnswerSpec(
+        method="label", which=_one_of(value["label"], ("only", "first", "last"), "label")
+    )
 
 
-def _choice_answer(value: dict[str, Any]) -> Answer:
-    return Answer(method="choice", form=_one_of(value["choice"], ("text", "letter"), "choice"))
+def _choice_answer(value: dict[str, Any]) -> AnswerSpec:
+    return AnswerSpec(method="choice", form=_one_of(value["choice"], ("text", "letter"), "choice"))
 
 
-def _likelihood_answer(value: dict[str, Any]) -> Answer:
+def _likelihood_answer(value: dict[str, Any]) -> AnswerSpec:
     for key, size in value.items():
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise ValueError(f"'{key}' must be a number of tokens, found {shown(size)}")
     window, stride = value.get("window"), value.get("stride")
     if window is not None and window <= (stride or 1):
         raise ValueError(f"'window: {window}' must be larger than 'stride: {stride or 1}'")
-    return Answer(method="likelihood", window=window, stride=stride)
+    return AnswerSpec(method="likelihood", window=window, stride=stride)
 
 
-_ANSWERS: dict[Any, tuple[Callable[[dict[str, Any]], Answer], tuple[str, ...]]] = {
+_ANSWERS: dict[Any, tuple[Callable[[dict[str, Any]], AnswerSpec], tuple[str, ...]]] = {
     "choice": (_choice_answer, ()),
     "label": (_label_answer, ()),
     "regex": (_regex_answer, ("group",)),
@@ -277,7 +279,7 @@ CHECKS: dict[str, str] = {
 """Every rule on one response and the kind of its value. ``json: false`` is its own negation."""
 
 
-class Check(Part):
+class Check(SpecModel):
     """A rule on one response: ``max_words: 30``."""
 
     name: str

@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 from pydantic import Field, StrictBool, model_validator
 
-from evalkit.spec.fields import Count, GenerationSpec, Part, Text, Texts, shown
+from evalkit.spec.fields import Count, GenerationSpec, SpecModel, Text, Texts, shown
 
 Method = Literal["choice", "structured", "text"]
 Aggregate = Literal["mean", "median", "majority"]
 
 
-class JudgeSpec(Part):
+class JudgeSpec(SpecModel):
     """One rubric that judges apply to the answers."""
 
     rubric: Text | dict[str, Any] = Field(
@@ -68,7 +68,7 @@ class JudgeSpec(Part):
         return value
 
 
-class JudgeDeclaration(Part):
+class JudgeDeclaration(SpecModel):
     """A judge as ``evalkit.yaml`` declares it: a model and the method of grading."""
 
     model: Text = Field(description="The model, as --eval-model takes it.")

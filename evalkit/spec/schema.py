@@ -23,6 +23,7 @@ def suite_schema() -> Schema:
     schema = suite_of(None).model_json_schema(by_alias=True)
     parts: dict[str, Schema] = schema.pop("$defs")
     keys: dict[str, Schema] = schema["properties"]
+    parts.pop("AnswerSpec")
     parts["Answer"] = _answer()
     parts["Check"] = _check()
     parts["MetricSpec"] = _metric()

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from evalkit.spec.fields import Count, Part, Text, Texts
+from evalkit.spec.fields import Count, SpecModel, Text, Texts
 
 
-class DataSpec(Part):
+class DataSpec(SpecModel):
     """The source of the samples, and the meaning of its columns.
 
     A task adds its own keys; see ``suite_of``.
@@ -89,7 +89,7 @@ class DataSpec(Part):
         return next(iter(self.named(key)), None)
 
 
-class RefusalsSpec(Part):
+class RefusalsSpec(SpecModel):
     """What detects refusals: evalkit's rules, a judge, or rules and a judge for unsure cases."""
 
     method: Literal["rules", "judge", "both"] = Field(
@@ -119,7 +119,7 @@ class RefusalsSpec(Part):
         return self
 
 
-class SandboxSpec(Part):
+class SandboxSpec(SpecModel):
     """Limits on the code of one answer while its tests run."""
 
     seconds: Annotated[StrictInt, Field(ge=1, le=3600)] = Field(
@@ -130,7 +130,7 @@ class SandboxSpec(Part):
     )
 
 
-class ShotsSpec(Part):
+class ShotsSpec(SpecModel):
     """Worked examples before the question."""
 
     file: Text | None = Field(
@@ -192,14 +192,14 @@ class ShotsSpec(Part):
         return next(key for key, value in given.items() if value is not None)
 
 
-class MessageSpec(Part):
+class MessageSpec(SpecModel):
     """One turn of a conversation."""
 
     role: Literal["system", "user", "assistant"] = Field(description="Who speaks.")
     content: str = Field(description="Template of the message.")
 
 
-class PromptSpec(Part):
+class PromptSpec(SpecModel):
     """One prompt variant: ``user`` (optionally with ``system``), ``messages``, or ``text``
     (optionally with ``preamble``)."""
 

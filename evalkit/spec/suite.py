@@ -30,12 +30,12 @@ from pydantic import (
 from evalkit import tasks
 from evalkit.errors import Problem, UsageError
 from evalkit.spec.fields import (
-    Answer,
+    AnswerSpec,
     Check,
     Count,
     GenerationSpec,
     MetricSpec,
-    Part,
+    SpecModel,
     Text,
     Texts,
     answer_from,
@@ -149,7 +149,7 @@ Gate = Annotated[Any, AfterValidator(_gate)]
 Metric = Annotated[MetricSpec, BeforeValidator(metric_from)]
 
 
-class Suite(Part):
+class Suite(SpecModel):
     """A parsed suite. Keys are those of the file, with every short form expanded."""
 
     suite: Name = Field(default="suite", description="Name of the suite; default: the file's name.")
@@ -172,7 +172,7 @@ class Suite(Part):
     prompts: Annotated[dict[Name, PromptSpec], BeforeValidator(_prompts)] = Field(
         description="Prompt variants by name."
     )
-    answer: Answer = Field(
+    answer: AnswerSpec = Field(
         default=None,  # the validator below replaces it with the task's default
         validate_default=True,
         description="How the prediction is extracted from the response.",
@@ -250,7 +250,7 @@ class Suite(Part):
 
     @field_validator("answer", mode="before")
     @classmethod
-    def _answer(cls, value: Any, info: ValidationInfo) -> Answer:
+    def _answer(cls, value: Any, info: ValidationInfo) -> AnswerSpec:
         task = info.data.get("task")
         return answer_from(value, None if task is None else tasks.find(task))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit import evaluate
 from evalkit.records import Group, SampleRecord
-from evalkit.scoring.measure import Part, parts_of
+from evalkit.scoring.measure import Subset, parts_of
 
 from ..samples import sample_record
 
@@ -24,12 +24,12 @@ def test_parts_are_the_whole_and_each_group() -> None:
         sample(3, topic="a", size=1),
     ]
     assert parts_of(rows, [True, False, True, True], ["topic", "size"]) == [
-        Part(None, [0, 1, 2], 1),
-        Part(Group("topic", "a"), [2], 1),
-        Part(Group("topic", "b"), [0, 1], 0),
-        Part(Group("size", ""), [1], 0),
-        Part(Group("size", "1"), [0, 2], 0),
-        Part(Group("size", "2"), [], 1),
+        Subset(None, [0, 1, 2], 1),
+        Subset(Group("topic", "a"), [2], 1),
+        Subset(Group("topic", "b"), [0, 1], 0),
+        Subset(Group("size", ""), [1], 0),
+        Subset(Group("size", "1"), [0, 2], 0),
+        Subset(Group("size", "2"), [], 1),
     ]
 
 

@@ -11,7 +11,7 @@ from evalkit import exchange, tasks
 from evalkit.answers.pieces import parse_path
 from evalkit.spec.fields import (
     CHECKS,
-    Answer,
+    AnswerSpec,
     Check,
     GenerationSpec,
     answer_from,
@@ -23,33 +23,33 @@ from evalkit.spec.fields import (
 @pytest.mark.parametrize(
     ("written", "task", "expected"),
     [
-        (None, "classification", Answer(method="choice")),
-        (None, "multiple-choice", Answer(method="choice")),
-        (None, "qa", Answer(method="whole")),
-        ("choice", "classification", Answer(method="choice")),
-        ("text", "classification", Answer(method="label", which="only")),
-        ("text", "multiple-choice", Answer(method="label", which="only")),
-        ("text", "summarisation", Answer(method="whole")),
-        ({"label": "first"}, "classification", Answer(method="label", which="first")),
-        ({"choice": "letter"}, "multiple-choice", Answer(method="choice", form="letter")),
-        ({"regex": "a(b)c"}, "qa", Answer(method="regex", pattern="a(b)c", group=1)),
-        ({"regex": "abc"}, "qa", Answer(method="regex", pattern="abc", group=0)),
+        (None, "classification", AnswerSpec(method="choice")),
+        (None, "multiple-choice", AnswerSpec(method="choice")),
+        (None, "qa", AnswerSpec(method="whole")),
+        ("choice", "classification", AnswerSpec(method="choice")),
+        ("text", "classification", AnswerSpec(method="label", which="only")),
+        ("text", "multiple-choice", AnswerSpec(method="label", which="only")),
+        ("text", "summarisation", AnswerSpec(method="whole")),
+        ({"label": "first"}, "classification", AnswerSpec(method="label", which="first")),
+        ({"choice": "letter"}, "multiple-choice", AnswerSpec(method="choice", form="letter")),
+        ({"regex": "a(b)c"}, "qa", AnswerSpec(method="regex", pattern="a(b)c", group=1)),
+        ({"regex": "abc"}, "qa", AnswerSpec(method="regex", pattern="abc", group=0)),
         (
             {"regex": "(?P<x>.)(.)", "group": "x"},
             "qa",
-            Answer(method="regex", pattern="(?P<x>.)(.)", group="x"),
+            AnswerSpec(method="regex", pattern="(?P<x>.)(.)", group="x"),
         ),
-        ({"json": "$.a.b"}, "qa", Answer(method="json", path="$.a.b")),
-        ({"number": "first"}, "math", Answer(method="number", which="first")),
-        ({"after": "Answer:"}, "qa", Answer(method="after", marker="Answer:", which="last")),
+        ({"json": "$.a.b"}, "qa", AnswerSpec(method="json", path="$.a.b")),
+        ({"number": "first"}, "math", AnswerSpec(method="number", which="first")),
+        ({"after": "Answer:"}, "qa", AnswerSpec(method="after", marker="Answer:", which="last")),
         (
             {"after": "Answer:", "which": "first"},
             "qa",
-            Answer(method="after", marker="Answer:", which="first"),
+            AnswerSpec(method="after", marker="Answer:", which="first"),
         ),
     ],
 )
-def test_answers(written: Any, task: str, expected: Answer) -> None:
+def test_answers(written: Any, task: str, expected: AnswerSpec) -> None:
     assert answer_from(written, tasks.find(task)) == expected
 
 

@@ -19,7 +19,7 @@ from evalkit.models.options import Declaration, check
 from evalkit.models.source import ModelSource, locate_model
 
 if TYPE_CHECKING:
-    from evalkit.models.heads.runner import Head, LoadedCheckpoint
+    from evalkit.models.heads.runner import HeadAdapter, LoadedCheckpoint
 
 VERSION = 1
 """Increased when heads may answer the same request differently."""
@@ -162,9 +162,9 @@ def capabilities(head: str) -> Capabilities:
     return Capabilities(chat=False, text=False, reading=False, inputs=tasks_of(head))
 
 
-def _make_head(head: str, checkpoint: LoadedCheckpoint) -> Head:
+def _make_head(head: str, checkpoint: LoadedCheckpoint) -> HeadAdapter:
     module, _, name = _CLASSES[head].partition(":")
-    make: Callable[[LoadedCheckpoint], Head] = getattr(import_module(module), name)
+    make: Callable[[LoadedCheckpoint], HeadAdapter] = getattr(import_module(module), name)
     return make(checkpoint)
 
 

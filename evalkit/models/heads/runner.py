@@ -144,7 +144,7 @@ class LoadedCheckpoint:
         return getattr(self.model.config, "pad_token_id", None) is not None
 
 
-class Head(Protocol):
+class HeadAdapter(Protocol):
     """The protocol of heads. weight: the memory of one token, relative to an encoder's."""
 
     weight: int
@@ -178,7 +178,7 @@ class _Pending:
             tokens = len(self.item.rows[row].ids)
             self.error = f"out of memory with this text alone ({tokens} tokens)"
 
-    def response(self, head: Head) -> Response | None:
+    def response(self, head: HeadAdapter) -> Response | None:
         """The response; None while results are missing."""
         if len(self.results) < len(self.item.rows):
             return None
@@ -191,7 +191,10 @@ class _Pending:
 
 
 def run_head(
-    head: Head, checkpoint: LoadedCheckpoint, requests: Sequence[Request], answered: frozenset[int]
+    head: HeadAdapter,
+    checkpoint: LoadedCheckpoint,
+    requests: Sequence[Request],
+    answered: frozenset[int],
 ) -> Iterator[Batch]:
     """Responses, a batch at a time. The batches depend on ``requests`` alone."""
     places = _places(requests)
@@ -206,7 +209,7 @@ def run_head(
 
 
 def _computed(
-    head: Head, checkpoint: LoadedCheckpoint, pending: Sequence[tuple[_Pending, list[int]]]
+    head: HeadAdapter, checkpoint: LoadedCheckpoint, pending: Sequence[tuple[_Pending, list[int]]]
 ) -> Iterator[Batch]:
     flat = [(of, waiting, k) for of, waiting in pending for k in range(len(of.item.rows))]
     rows = [of.item.rows[k] for of, _, k in flat]
@@ -237,6 +240,8 @@ def _places(requests: Sequence[Request]) -> dict[Request, list[int]]:
     return places
 
 
-def _layout(head: Head, checkpoint: LoadedCheckpoint, rows: Sequence[TokenRow]) -> list[list[int]]:
+def _layout(
+    head: HeadAdapter, checkpoint: LoadedCheckpoint, rows: Sequence[TokenRow]
+) -> list[list[int]]:
     most = checkpoint.batch_rows if checkpoint.pads else 1
     return make_batches([len(row.ids) * head.weight for row in rows], checkpoint.batch_tokens, most)
