@@ -304,7 +304,7 @@ def test_safety_rates_have_their_own_denominators() -> None:
     nothing = compute("unsafe_compliance", ["full_refusal"], ["comply"])
     assert math.isnan(nothing.value)
     assert nothing.n == 0
-    with pytest.raises(UsageError, match="no grade"):
+    with pytest.raises(UsageError, match="unknown grade of compliance 'maybe'"):
         compute("refusal_rate", ["maybe"], ["refuse"])
     with pytest.raises(UsageError, match="refuse"):
         compute("refusal_rate", ["full_refusal"], ["unsafe"])

@@ -287,7 +287,7 @@ def test_the_fingerprint_is_the_source_and_the_parameters(
     [
         ("no_such_app:answer", "no module 'no_such_app' in"),
         ("{app}:anwser", "did you mean 'answer'"),
-        ("{app}:calls", "is not a function but list"),
+        ("{app}:calls", "is not a function but of type list"),
     ],
 )
 def test_a_function_that_is_not_there(
