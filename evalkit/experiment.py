@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import SpecError, UsageError
-from evalkit.judging.judge_set import JudgeSet, make_judge_set
+from evalkit.judging.judge_set import make_judge_set
 from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
@@ -73,8 +73,7 @@ class Experiment:
     """Suites, models, judges, metrics and a baseline, each built once, when first needed.
 
     root: the folder of the project, or one below it. models: models in memory, by name. metrics:
-    metrics of one's own by name, besides those of ``evalkit.yaml``. inside: whether the files of
-    suites must lie under ``root`` even if a suite belongs to another project.
+    custom metrics by name, in addition to those of ``evalkit.yaml``.
     """
 
     def __init__(
@@ -165,15 +164,14 @@ class Experiment:
         """
         self.check_prompts()
         suites = list({cell.suite.suite: cell.loaded for cell in cells}.values())
-        return Plan(cells, self.models, self.options.allow_code, self.registry, self._bench(suites))
+        judges = make_judge_set(
+            suites, self.options.judges, self.project, self.in_memory, self.models
+        )
+        return Plan(cells, self.models, self.options.allow_code, self.registry, judges)
 
     def check_prompts(self) -> None:
         """Raise UsageError for a prompt that was asked for and that no suite so far has."""
         check_prompts(self.suites, self.options.prompts, {cell.prompt for cell in self.planned})
-
-    def _bench(self, suites: Sequence[LoadedSuite]) -> JudgeSet:
-        judges = self.options.judges
-        return make_judge_set(suites, judges, self.project, self.in_memory, self.models)
 
     def reference(self, plan: Plan, store: Store, folder: Path | None = None) -> BaselineReference:
         """What gates compare with. Raises UsageError when it is not there or does not fit.

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -26,11 +26,7 @@ from evalkit.respond.direct import AskedModel
 from evalkit.runner.baseline import find_baseline, load_baseline
 from evalkit.spec.files import project_root
 from evalkit.spec.load import LoadedSuite
-from evalkit.spec.project import Project, find_project
 from evalkit.store import Store, check_label
-
-if TYPE_CHECKING:
-    pass
 
 ENDINGS = {"report": (".html", ".htm"), "json": (".json",)}
 """File suffixes by output option. The Markdown summary may have any suffix."""
@@ -88,11 +84,6 @@ class EvalSession:
     def inconclusive_warns(self) -> bool:
         """Whether an inconclusive gate only warns."""
         return bool(self._option("inconclusive") == "warn")
-
-    @cached_property
-    def project(self) -> Project:
-        """``evalkit.yaml`` at the root or above, if there is one."""
-        return find_project(self.root)
 
     def _handed_by(self, hook: str) -> dict[str, Any]:
         handed: dict[str, Any] = {}
@@ -319,7 +310,7 @@ class EvalSession:
                 goes_on = "with --eval-no-cache the same command starts over."
             reporter.write_line(f"{self.store.path}: {goes_on}")
             return
-        if notice := fallback_notice(self._option("model"), self.project, self.handed):
+        if notice := fallback_notice(self._option("model"), self.experiment.project, self.handed):
             reporter.write_line(notice)
         for line in summary_lines(self.store.run(self.run_id, samples=False)):
             reporter.write_line(line)
