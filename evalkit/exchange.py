@@ -5,7 +5,8 @@ Every backend, the engine, the store and the runner use these types; importing t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -153,3 +154,9 @@ class Response:
     def answered(self) -> bool:
         """True when there is an answer to score."""
         return is_answered(self.status)
+
+
+def lead(logprobs: Sequence[float]) -> float:
+    """The lead of the best choice over the second, in nats; infinite for a single choice."""
+    ranked = sorted(logprobs, reverse=True)
+    return ranked[0] - ranked[1] if len(ranked) > 1 else math.inf

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.engine.tokenization import TokenizedRequest
+from evalkit.exchange import lead
 
 if TYPE_CHECKING:
     import torch
@@ -30,8 +31,7 @@ class ChoiceLogprobs:
     @property
     def margin(self) -> float:
         """The lead of the best choice over the second; infinite for a single choice."""
-        ranked = sorted(self.logprobs, reverse=True)
-        return ranked[0] - ranked[1] if len(ranked) > 1 else float("inf")
+        return lead(self.logprobs)
 
     @property
     def tie(self) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from evalkit.answers import Extracted
 from evalkit.answers.admissions import admission_in
-from evalkit.exchange import Request, Response
+from evalkit.exchange import Request, Response, lead
 from evalkit.spec.data import Sample
 from evalkit.spec.prompts import options
 from evalkit.spec.suite import Suite
@@ -36,11 +34,9 @@ def _from_head(suite: Suite, request: Request, response: Response) -> Extracted:
 
 def _chosen(suite: Suite, sample: Sample, request: Request, response: Response) -> Extracted:
     best = max(range(len(request.choices)), key=response.logprobs.__getitem__)
-    ranked = sorted(response.logprobs, reverse=True)
-    lead = ranked[0] - ranked[1] if len(ranked) > 1 else math.inf
     explanation = (
         f"the most likely of {len(request.choices)} continuations: '{request.choices[best]}',"
-        f" {lead:.3g} nats ahead of the next{_method(response)}"
+        f" {lead(response.logprobs):.3g} nats ahead of the next{_method(response)}"
     )
     return Extracted(options(suite, sample)[best], explanation)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from evalkit.answers.extracted import Extracted
+from evalkit.exchange import lead
 from evalkit.tasks._extraction import piece
 from evalkit.tasks._metrics import BIAS
 from evalkit.tasks._task import Head, Target, Task
@@ -44,9 +44,7 @@ def _from_head(suite: Suite, request: Request, response: Response) -> Extracted:
         return Extracted(match(response.text, suite.labels).prediction, how)
     logprobs = response.logprobs
     best = max(range(len(logprobs)), key=logprobs.__getitem__)
-    ranked = sorted(logprobs, reverse=True)
-    lead = ranked[0] - ranked[1] if len(ranked) > 1 else math.inf
-    return Extracted(suite.label_names[best], f"{how}, {lead:.3g} nats ahead of the next")
+    return Extracted(suite.label_names[best], f"{how}, {lead(logprobs):.3g} nats ahead of the next")
 
 
 TASK = Task(
