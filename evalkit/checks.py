@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 from evalkit.records import CheckRecord
+from evalkit.written.patterns import PatternTimeoutError, pattern
 
 if TYPE_CHECKING:
     from evalkit.spec.fields import Check
@@ -22,7 +22,10 @@ def run_check(check: Check, text: str) -> CheckRecord:
     negated = check.name.startswith("not_")
     name = check.name.removeprefix("not_")
     value = normalize("NFC", check.value) if isinstance(check.value, str) else check.value
-    holds, found = _RULES[name](normalize("NFC", text), value)
+    try:
+        holds, found = _RULES[name](normalize("NFC", text), value)
+    except PatternTimeoutError as error:  # neither found nor not found
+        return CheckRecord(check.rule, False, str(error))
     return CheckRecord(check.rule, holds != negated, found)
 
 
@@ -45,8 +48,8 @@ def _ends_with(text: str, value: Any) -> tuple[bool, str]:
 
 
 def _regex(text: str, value: Any) -> tuple[bool, str]:
-    match = re.search(value, text)
-    return match is not None, f"matches {_quoted(match[0])}" if match else "no match"
+    match = pattern(value).search(text)
+    return match is not None, f"matches {_quoted(match[0] or '')}" if match else "no match"
 
 
 def _json(text: str, value: Any) -> tuple[bool, str]:
