@@ -44,7 +44,7 @@ def settle_choices(
         texts = [best(target, choices[i]) for target in settled[i]]
         for target, text in zip(settled[i], texts, strict=True):
             if text is None:
-                complaints.add("choice", numbers[i], _why_none(target, choices[i], best))
+                complaints.add("choice", numbers[i], _why_no_reading(target, choices[i], best))
         right = tuple(dict.fromkeys(text for text in texts if text is not None))
         settled[i] = right or settled[i]
     return choices, settled
@@ -75,7 +75,7 @@ _READINGS: dict[_Reading, str] = {
 }
 
 
-def _why_none(target: str, choices: _Choices, best: _Reading) -> str:
+def _why_no_reading(target: str, choices: _Choices, best: _Reading) -> str:
     """Why a target does not fit the reading that fits the other rows."""
     listed = " | ".join(choices)
     for reading, name in _READINGS.items():

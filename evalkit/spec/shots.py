@@ -70,9 +70,9 @@ class Shots:
                 shots.append(shot)
                 continue
             free = (other for other in self._spare if not same(other) and other not in shots)
-            instead = self._first(free, shot)
-            if instead is not None:
-                shots.append(instead)
+            replacement = self._first(free, shot)
+            if replacement is not None:
+                shots.append(replacement)
         return tuple(shots)
 
     def _first(self, spare: Iterable[Sample], shot: Sample) -> Sample | None:
