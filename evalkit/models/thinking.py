@@ -54,7 +54,7 @@ def thinking_of(model: Model) -> Thinking:
     return Thinking() if declared is None else Thinking.model_validate(declared)
 
 
-def spoken(response: Response, thinking: Thinking) -> Response:
+def without_thinking(response: Response, thinking: Thinking) -> Response:
     """The response with its thinking among the details; its text is the answer alone.
 
     ``keep: true`` leaves everything in the text, to be scored with the answer.

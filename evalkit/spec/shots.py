@@ -255,7 +255,7 @@ def _pool(
             rows = rows_of_file(suite, (*path, "file"), spec.file)
     except SpecError as error:
         return [], (), list(error.problems)
-    return make_samples(suite, rows), rows.columns, rows.complaints.problems()
+    return make_samples(suite, rows), rows.columns, rows.row_problems.problems()
 
 
 def _in_turns(pool: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
