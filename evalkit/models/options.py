@@ -44,8 +44,8 @@ class Thinking(BaseModel):
 class Options(BaseModel):
     """Base class of a backend's options. Unknown options are errors; instances are immutable.
 
-    thinking: how the thinking of a reasoning model is marked; it changes how an answer is read, not
-    the request.
+    thinking: how the thinking of a reasoning model is marked; it changes how a response is parsed,
+    not the request.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
