@@ -89,7 +89,7 @@ def _value(option: Any) -> Any:
 
 
 def _meanings(kind: type[Any]) -> dict[str, str]:
-    """The meaning of each option: the string under the field, or ``name: text`` in the docstring."""
+    """The meaning of each option, from the string under it or ``name: text`` in the docstring."""
     found: dict[str, str] = {}
     for owner in reversed([c for c in kind.__mro__ if hasattr(c, "model_fields")]):
         text = re.sub(r"\s+", " ", inspect.cleandoc(owner.__dict__.get("__doc__") or ""))
