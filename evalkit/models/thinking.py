@@ -50,7 +50,7 @@ def thinking_of(model: Model) -> Thinking:
     return Thinking() if declared is None else Thinking.model_validate(declared)
 
 
-def spoken(response: Response, thinking: Thinking) -> Response:
+def without_thinking(response: Response, thinking: Thinking) -> Response:
     """The response with its thinking apart; its text is the answer alone.
 
     ``keep: true`` leaves everything in the text, to be scored with the answer.
@@ -59,7 +59,7 @@ def spoken(response: Response, thinking: Thinking) -> Response:
         return response
     found = split(response.text, response.sent, thinking.start, thinking.end)
     thought = response.thinking if found.thought is None else found.thought
-    silent = not (found.answer or "").strip() and response.status is Status.TRUNCATED
-    unfinished = response.unfinished or found.answer is None or (silent and bool(thought))
+    no_answer = not (found.answer or "").strip() and response.status is Status.TRUNCATED
+    unfinished = response.unfinished or found.answer is None or (no_answer and bool(thought))
     text = found.answer or ""
     return replace(response, text=text, thinking=thought, unfinished=unfinished)
