@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalkit.exchange import Generation
+
 
 @dataclass(slots=True)
 class SuiteRecord:
@@ -92,9 +94,9 @@ class SuiteRecord:
         return self._data.get("pair")
 
     @property
-    def generation(self) -> dict[str, Any]:
-        """Generation parameters by name."""
-        return dict(self.declared.get("generation", {}))
+    def generation(self) -> Generation:
+        """How responses are generated."""
+        return Generation.from_json(self.declared.get("generation", {}))
 
     @property
     def answer(self) -> str:

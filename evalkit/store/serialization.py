@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
+from evalkit import provenance
 from evalkit.exchange import Response, Status, unanswered
 from evalkit.messages import from_openai, plain
 from evalkit.records import (
@@ -127,7 +128,9 @@ def _plain(value: Any) -> Any:
 
 
 def run_body(run: RunRecord) -> dict[str, Any]:
-    return plain_fields(run, without=("id", "started", "finished", "status", "cells"))
+    body = plain_fields(run, without=("id", "started", "finished", "status", "provenance", "cells"))
+    body["provenance"] = provenance.to_json(run.provenance)
+    return body
 
 
 def to_run(
@@ -141,7 +144,7 @@ def to_run(
         started=started,
         finished=finished,
         status=status,
-        provenance=body["provenance"],
+        provenance=provenance.from_json(body["provenance"]),
         suites={name: to_suite(value) for name, value in body["suites"].items()},
         models={name: _known(ModelRecord, value) for name, value in body["models"].items()},
         cells=[to_cell(cell) for cell in cells],
