@@ -70,18 +70,18 @@ def asked(folder: Path, store: str = "s") -> list[str]:
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_goes_on(project: Path, end: signal.Signals) -> None:
     whole = run(project, "--eval-json=whole.json", store="whole")
-    assert whole.wait(60) == 0
+    assert whole.wait(120) == 0
 
     first = run(project, SLOW="0.06")
     while len(asked(project)) < 40:
         time.sleep(0.01)
     first.send_signal(end)
-    assert first.wait(30) not in (0, 1)
+    assert first.wait(90) not in (0, 1)
     before = asked(project)
     assert len(before) < ROWS
 
     second = run(project, "--eval-json=resumed.json")
-    assert second.wait(60) == 0
+    assert second.wait(120) == 0
     after = asked(project)[len(before) :]
     # What was answered and not yet stored, at most a second of it, and the call in flight.
     assert len(set(before) & set(after)) <= (1 if end == signal.SIGINT else 18)
@@ -110,7 +110,7 @@ def stored(folder: Path, store: str = "s") -> int:
         db.close()
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(true: Callable[[], bool], seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -119,10 +119,10 @@ def wait_for(true: Callable[[], bool], seconds: float = 30.0) -> None:
 
 def asked_again(folder: Path, ended: subprocess.Popen[bytes], ending: str = ".done") -> set[str]:
     """The questions that were answered before the process ended, and are asked again."""
-    ended.wait(30)
+    ended.wait(90)
     done = answered(folder, ending=ending)
     (folder / "s").with_suffix(ending).unlink()
-    assert run(folder).wait(60) == 0
+    assert run(folder).wait(120) == 0
     return done & answered(folder, ending=ending)
 
 
@@ -148,7 +148,7 @@ def test_what_was_answered_is_written_before_the_process_ends(
     first = run(project, SLOW="0.02")
     wait_for(lambda: len(asked(project)) >= 40)
     first.send_signal(end)
-    assert first.wait(30) == (2 if end == signal.SIGINT else -end)
+    assert first.wait(90) == (2 if end == signal.SIGINT else -end)
     before, kept = answered(project), stored(project)
     assert 40 <= len(before) + 1 <= ROWS
     assert len(before) - kept <= 1  # between the function's last line and its caller
@@ -188,5 +188,5 @@ def test_the_replies_of_a_judge_are_stored_as_they_come(project: Path) -> None:
         first.kill()
         first.wait()
     (project / "s.judged").unlink()
-    assert run(project, judge).wait(60) == 0
+    assert run(project, judge).wait(120) == 0
     assert answered(project, ending=".judged") == {"number 3"}
