@@ -135,7 +135,12 @@ class Response:
     finish: why generation ended: ``stop`` (end of text), ``stop_string``, ``length``, ``""``.
     seconds: wall time of this response (for a batch: the batch's time over its size).
     error: the message when the status is error or overflow.
-    details: anything else worth showing; JSON values only.
+    thinking: what a reasoning model thought first, where the server sends it apart; None: nothing.
+    unfinished: it was cut off while it thought.
+    tie: the best choice leads by less than the rounding of the model's precision.
+    candidates: answers that the model ranks, best first; None where it does not.
+    details: anything else worth showing; JSON values only. ``how`` and ``choice_method`` explain
+        in words how the answer was found.
     """
 
     status: Status
@@ -148,6 +153,10 @@ class Response:
     finish: str = ""
     seconds: float = 0.0
     error: str = ""
+    thinking: str | None = None
+    unfinished: bool = False
+    tie: bool = False
+    candidates: tuple[str, ...] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -44,28 +44,65 @@ def unpack(body: bytes) -> dict[str, Any]:
 
 
 _Record = TypeVar("_Record")
+_AMONG_DETAILS = {
+    "thinking": "thinking",
+    "unfinished": "still_thinking",
+    "tie": "tie",
+    "candidates": "candidates",
+}
+"""Fields of a response that are stored among its details, by the names they have there."""
 _RESPONSE_DEFAULTS = {
-    f.name: f.default for f in fields(Response) if f.name not in ("status", "details")
+    f.name: f.default
+    for f in fields(Response)
+    if f.name not in ("status", "details", *_AMONG_DETAILS)
 }
 
 
 def from_response(response: Response) -> dict[str, Any]:
+    """The stored form of a response: what is not the default."""
     body: dict[str, Any] = {"status": response.status.value}
     for name, default in _RESPONSE_DEFAULTS.items():
         value = getattr(response, name)
         if value != default:
             body[name] = value
-    if response.details:
-        body["details"] = dict(response.details)
+    details = dict(response.details)
+    for name, stored in _AMONG_DETAILS.items():
+        value = getattr(response, name)
+        if value is not None and value is not False:
+            details[stored] = value
+    if details:
+        body["details"] = details
     return body
 
 
 def to_response(body: dict[str, Any]) -> Response:
+    """A response from its stored form.
+
+    A backend may give what has a field as a detail instead, and older versions did; a detail of
+    that name and another type stays a detail.
+    """
     body["status"] = Status(body["status"])
     for name in ("logprobs", "choice_tokens"):
         if name in body:
             body[name] = tuple(body[name])
+    details = body.get("details", {})
+    for name, stored in _AMONG_DETAILS.items():
+        if _IS_FIELD[name](details.get(stored)):
+            value = details.pop(stored)
+            body[name] = tuple(value) if isinstance(value, list) else value
     return Response(**body)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+_IS_FIELD: Mapping[str, Callable[[Any], bool]] = {
+    "thinking": lambda value: isinstance(value, str),
+    "unfinished": lambda value: isinstance(value, bool),
+    "tie": lambda value: isinstance(value, bool),
+    "candidates": _are_texts,
+}
 
 
 def plain_fields(record: Any, without: Sequence[str] = ()) -> dict[str, Any]:

@@ -27,8 +27,6 @@ def response(request: Request, answer: Any) -> Response:
     more: Mapping[str, Any] = getattr(answer, "additional_kwargs", None) or {}
     details: dict[str, Any] = {}
     thinking = more.get("reasoning_content") or _thinking_parts(answer.content)
-    if isinstance(thinking, str) and thinking:
-        details["thinking"] = thinking
     name = metadata.get("model_name") or metadata.get("model")
     if isinstance(name, str):
         details["model"] = name
@@ -37,6 +35,7 @@ def response(request: Request, answer: Any) -> Response:
         request,
         replies.message_text(answer.content),
         "length" if finish in _LENGTH else finish,
+        thinking=thinking if isinstance(thinking, str) and thinking else None,
         details=details,
         prompt_tokens=replies.token_count(used.get("input_tokens")),
         completion_tokens=replies.token_count(used.get("output_tokens")),

@@ -25,12 +25,12 @@ def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
     """The response from a reply to a chat or a raw text. Raises TemporaryError."""
     answer = choice(reply)
     details: dict[str, Any] = {}
+    thinking: str | None = None
     message = answer.get("message")
     if isinstance(message, dict):
         text = message_text(message.get("content"))
-        thinking = message.get("reasoning_content") or message.get("reasoning")
-        if isinstance(thinking, str) and thinking:
-            details["thinking"] = thinking
+        apart = message.get("reasoning_content") or message.get("reasoning")
+        thinking = apart if isinstance(apart, str) and apart else None
         if message.get("refusal"):
             details["refusal"] = str(message["refusal"])
             text = text or str(message["refusal"])
@@ -51,6 +51,7 @@ def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
         request,
         text,
         finish,
+        thinking=thinking,
         details=details,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
@@ -62,6 +63,7 @@ def build_response(
     text: str,
     finish: str,
     *,
+    thinking: str | None = None,
     details: Mapping[str, Any],
     prompt_tokens: int | None,
     completion_tokens: int | None,
@@ -76,6 +78,7 @@ def build_response(
         finish="length" if truncated else "stop_string" if stopped else finish or "stop",
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
+        thinking=thinking,
         details=dict(details),
     )
 
