@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalkit.answers import Extracted
@@ -39,7 +40,7 @@ def answer_of(
         if taken.prediction is None:
             status = Status.UNPARSED
     details = _Details(response)
-    return Answer(
+    answer = Answer(
         output=response.text,
         prediction=taken.prediction,
         explanation=taken.explanation,
@@ -52,17 +53,22 @@ def answer_of(
         likelihood=_likelihood(request, response),
         candidates=details.texts(CANDIDATES) if "ranked" in suite.kind.makes else None,
         tie=details.flag(TIE),
-        checks=tuple(run_check(check, response.text) for check in suite.checks)
-        if response.answered
-        else (),
         sent=response.sent,
         cached=cached,
         seconds=response.seconds,
         prompt_tokens=response.prompt_tokens,
         completion_tokens=response.completion_tokens,
         finish=response.finish,
+        contexts=response.contexts,
+        calls=response.calls,
+        messages=response.messages,
+        cost=response.cost,
         details=details.rest(without="how" if request.inputs is not None else ""),
     )
+    if not suite.checks or not response.answered:
+        return answer
+    parts = answer.values()
+    return replace(answer, checks=tuple(run_check(check, parts) for check in suite.checks))
 
 
 class _Details:

@@ -12,7 +12,8 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
 from evalkit.exchange import Response, Status, unanswered
-from evalkit.messages import from_openai, plain
+from evalkit.messages import call_of, from_openai, plain, to_openai
+from evalkit.passages import passages_of
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -53,7 +54,7 @@ def from_response(response: Response) -> dict[str, Any]:
     for name, default in _RESPONSE_DEFAULTS.items():
         value = getattr(response, name)
         if value != default:
-            body[name] = value
+            body[name] = _PLAIN[name](value) if name in _PLAIN else value
     if response.details:
         body["details"] = dict(response.details)
     return body
@@ -61,10 +62,26 @@ def from_response(response: Response) -> dict[str, Any]:
 
 def to_response(body: dict[str, Any]) -> Response:
     body["status"] = Status(body["status"])
-    for name in ("logprobs", "choice_tokens"):
+    for name, made in _PARTS.items():
         if name in body:
-            body[name] = tuple(body[name])
+            body[name] = made(body[name])
     return Response(**body)
+
+
+_PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "contexts": lambda value: [passage.plain() for passage in value],
+    "calls": lambda value: [asdict(call) for call in value],
+    "messages": to_openai,
+}
+"""Parts of a response that are not JSON values, as such."""
+_PARTS: Mapping[str, Callable[[Any], Any]] = {
+    "logprobs": tuple,
+    "choice_tokens": tuple,
+    "contexts": passages_of,
+    "calls": lambda value: tuple(map(call_of, value)),
+    "messages": from_openai,
+}
+"""Makes the parts of a response from JSON values."""
 
 
 def plain_fields(record: Any, without: Sequence[str] = ()) -> dict[str, Any]:
@@ -154,7 +171,10 @@ def _score(body: dict[str, Any]) -> ScoreRecord:
 
 # These fields of an answer are stored once, in its response. Status, error and details stay with
 # the answer, since scoring adds to them.
-_FROM_RESPONSE = ("sent", "seconds", "prompt_tokens", "completion_tokens", "finish")
+_FROM_RESPONSE = (
+    *("sent", "seconds", "prompt_tokens", "completion_tokens", "finish"),
+    *("contexts", "calls", "messages", "cost"),
+)
 RESPONSE = "response"
 """The entry of an answer's body with the key of its response, if that is stored."""
 
@@ -180,7 +200,7 @@ def _answer_body(answer: Answer, key: str | None) -> dict[str, Any]:
     for name, default in _ANSWER_DEFAULTS.items():
         value = getattr(answer, name)
         if value != default and not (key is not None and name in _FROM_RESPONSE):
-            body[name] = value if isinstance(value, str | float | int) else _plain(value)
+            body[name] = _PLAIN.get(name, _plain)(value)
     if key is not None and answer.thinking is None:
         body.pop("output", None)  # it is the response's text
     else:
@@ -230,5 +250,6 @@ _MADE: Mapping[str, Callable[[Any], Any]] = {
     "likelihood": lambda value: Likelihood(*value),
     "candidates": tuple,
     "judgments": tuple,
+    **{name: _PARTS[name] for name in ("contexts", "calls", "messages")},
     "tests": lambda value: _known(CodeRun, value),
 }
