@@ -35,7 +35,10 @@ class SuiteFile(pytest.File):
     """A ``*.eval.yaml`` file."""
 
     def collect(self) -> Iterator[pytest.Collector | pytest.Item]:
-        """One collector per cell, or an item that says why there is none. Raises SpecError with every problem."""
+        """One collector per cell, or an item that says why there is none.
+
+        Raises SpecError with every problem.
+        """
         evals = session_of(self.config)
         loaded = evals.load(self.path)
         for doubt in loaded.doubts:

@@ -26,7 +26,7 @@ from evalkit.records import CodeRun, Group, ScoreName
 from evalkit.reporting.document import document
 from evalkit.store import Store
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "older"
 SCHEMA = json.loads((HERE.parents[1] / "docs" / "results.schema.json").read_text(encoding="utf-8"))
 PLACES = ["Rome, Italy", "x]y", "p=q"]
 
