@@ -28,6 +28,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
     analyses,
+    judgments,
 )
 from evalkit.records.older import upgraded_run, upgraded_sample, upgraded_suite
 
@@ -94,6 +95,8 @@ def plain_fields(record: Any, without: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str | float | int):
+        return value
     if hasattr(value, "__dataclass_fields__"):
         return asdict(value)
     if isinstance(value, dict):
@@ -200,7 +203,7 @@ def _answer_body(answer: Answer, key: str | None) -> dict[str, Any]:
     for name, default in _ANSWER_DEFAULTS.items():
         value = getattr(answer, name)
         if value != default and not (key is not None and name in _FROM_RESPONSE):
-            body[name] = _PLAIN.get(name, _plain)(value)
+            body[name] = _WRITTEN.get(name, _plain)(value)
     if key is not None and answer.thinking is None:
         body.pop("output", None)  # it is the response's text
     else:
@@ -208,6 +211,10 @@ def _answer_body(answer: Answer, key: str | None) -> dict[str, Any]:
     return body
 
 
+_WRITTEN: Mapping[str, Callable[[Any], Any]] = {
+    "judgments": lambda value: [judgments.to_json(one) for one in value],
+    **_PLAIN,
+}
 _ANSWER_DEFAULTS = {
     f.name: f.default if f.default_factory is MISSING else f.default_factory()
     for f in fields(Answer)
@@ -249,7 +256,7 @@ _MADE: Mapping[str, Callable[[Any], Any]] = {
     "choices": lambda value: Choices(*map(tuple, value)),
     "likelihood": lambda value: Likelihood(*value),
     "candidates": tuple,
-    "judgments": tuple,
+    "judgments": lambda value: tuple(map(judgments.from_json, value)),
     **{name: _PARTS[name] for name in ("contexts", "calls", "messages")},
     "tests": lambda value: _known(CodeRun, value),
 }
