@@ -14,7 +14,7 @@ _APART = (
     "--unshare-cgroup-try", "--disable-userns", "--cap-drop", "ALL", "--die-with-parent",
     "--new-session", "--as-pid-1", "--uid", _INSIDE, "--gid", _INSIDE, "--hostname", "sandbox",
 )  # fmt: skip
-_DEVICES = ("null", "zero", "urandom", "random")
+_DEVICES = ("null", "urandom", "random")
 
 
 def wrapped(command: Sequence[str], readable: Sequence[str], folder_mb: int) -> list[str]:
