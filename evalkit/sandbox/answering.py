@@ -6,6 +6,7 @@ leaves it is only values (``wire.py``).
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import importlib
 import os
@@ -23,6 +24,7 @@ def run(program: dict[str, Any], reading: int, writing: int) -> None:
     link = Link(reading, writing, program["used"], trusting=True)
     _without_threads(link)
     module = types.ModuleType("answer")  # not __main__: code under that guard does not run
+    vars(module)["__builtins__"] = builtins
     sys.modules["answer"] = module
     answer = _Answer(module, link, program["code"])
     link.objects.requests = {"start": answer.start}
@@ -79,7 +81,12 @@ class _Answer:
         return found
 
     def _coded(self, value: Any) -> Any:
-        return Message(self.link.objects, careful=True).encode(value)
+        objects = self.link.objects
+        told, objects.told = objects.told, set()  # it may not be sent: it stands for itself
+        try:
+            return Message(objects, careful=True).encode(value)
+        finally:
+            objects.told = told
 
     def patch(self, patches: list[Any] | None) -> None:
         """Set attributes of modules as the tests have set theirs."""

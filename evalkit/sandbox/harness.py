@@ -107,11 +107,17 @@ def _apart(first: dict[str, Any], second: dict[str, Any], asking: int, replies: 
         stage = "tests"
         tests.run()
     except LinkBroken:
-        return {"passed": False, "message": "", "stage": stage, "broken": True}
+        return _broken(link.broken, stage)
     except BaseException as error:  # any exception, also SystemExit, is a failure
         message = described(error, {"tests": second["tests"]})
         return {"passed": False, "message": message, "stage": stage, "broken": bool(link.broken)}
-    return {"passed": not link.broken, "message": "", "stage": stage, "broken": bool(link.broken)}
+    return _broken(link.broken, stage) if link.broken else {"passed": True, "message": ""}
+
+
+def _broken(problem: str, stage: str) -> dict[str, Any]:
+    """The outcome where the answer's process ended, or sent what it should not."""
+    ended = problem.startswith(("EOFError", "BrokenPipeError"))
+    return {"passed": False, "message": "" if ended else problem, "stage": stage, "broken": True}
 
 
 def _together(first: dict[str, Any], second: dict[str, Any], asking: int, replies: int) -> Any:

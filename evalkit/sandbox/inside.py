@@ -51,6 +51,7 @@ def run(program: dict[str, Any], reading: int, writing: int) -> None:
     kept = _Kept(program["imports"])
     restore, changed = kept.restore, kept.changed
     module = types.ModuleType("answer")  # not __main__: code under that guard does not run
+    vars(module)["__builtins__"] = builtins
     sys.modules["answer"] = module
     texts, passed, message = {"answer": program["code"]}, False, ""
     try:

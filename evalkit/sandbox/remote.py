@@ -7,13 +7,12 @@ decided by the other's ``permit``.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import Any
 from weakref import WeakValueDictionary
 
-from evalkit.sandbox.wire import Message, WireError, dumps, shared_class
+from evalkit.sandbox.wire import Message, WireError, dumps, loads, shared_class
 
 _ARITHMETIC = "add sub mul truediv floordiv mod divmod pow matmul and or xor lshift rshift".split()
 _BINARY = {f"__{side}{name}__" for name in _ARITHMETIC for side in ("", "r")}
@@ -52,7 +51,9 @@ class Link:
         if self.broken:
             raise LinkBroken(self.broken)
         given = extra or self.objects.before()
+        told = self.objects.told.copy()
         for careful in (False, True):
+            self.objects.told = told.copy()  # what was not sent is not known there
             message = Message(self.objects, careful=careful)
             coded = [message.encode(item) for item in what]
             try:
@@ -78,7 +79,7 @@ class Link:
             if outcome == "error" and not isinstance(value, BaseException):
                 raise WireError("no exception")
         except Exception as error:  # a dishonest answer can send anything
-            self.broken = f"what the answer returned cannot be read ({type(error).__name__})"
+            self.broken = f"what the answer returned cannot be read ({type(error).__name__}: {error})"
             raise LinkBroken(self.broken) from None
         if outcome == "error":
             raise value
@@ -112,7 +113,9 @@ class Link:
     def _reply(self, outcome: str, message: Message, value: Any) -> bytes:
         known = len(message.containers)
         after = self.objects.changed_globals()
+        told = self.objects.told.copy()
         for careful in (message.careful, True):
+            self.objects.told = told.copy()
             message.careful = careful
             try:
                 return dumps([outcome, message.changes(), message.encode(value), after])
@@ -132,7 +135,7 @@ class Link:
 
     def _read(self) -> Any:
         size = int(read_exactly(self.reading, 12))
-        return json.loads(read_exactly(self.reading, size))
+        return loads(read_exactly(self.reading, size))
 
 
 def read_exactly(handle: int, size: int) -> bytes:
@@ -225,6 +228,11 @@ class Objects:
         defined = [n for n in OPERATORS if any(n in vars(c) for c in own)]
         doc = kind.__doc__ if isinstance(kind.__doc__, str) else None
         return {"k": [number, kind.__name__, name, module, defined, bases, doc]}
+
+    def place(self, value: Any) -> int | None:
+        """The number of an object that the other side lent; None if it is of this side."""
+        owner, number = _place(value)
+        return number if owner is self and number else None
 
     def own(self, number: int) -> Any:
         if number not in self.lent:
@@ -441,6 +449,9 @@ def _operator(name: str) -> Any:
     def forwarded(self: Any, *args: Any) -> Any:
         return self._remote[0].link.ask("operator", self, name, *args)
 
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._remote[0].link.ask("call", self, "", args, kwargs)
+
     def between(self: Any, other: Any) -> Any:
         if type(self).compares or isinstance(other, Remote):
             return forwarded(self, other)
@@ -456,7 +467,7 @@ def _operator(name: str) -> Any:
     def hashed(self: Any) -> int:
         return forwarded(self) if type(self).compares else object.__hash__(self)
 
-    special = {"__contains__": contains, "__hash__": hashed, "__eq__": between, "__ne__": between}
+    special = {"__call__": called, "__contains__": contains, "__hash__": hashed, "__eq__": between, "__ne__": between}
     if name in special:
         return special[name]
     return between if name in _BINARY | _ORDER else forwarded

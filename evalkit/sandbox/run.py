@@ -192,9 +192,10 @@ def _run(program: Program, limits: Limits, kind: str) -> tuple[Verdict, str]:
             settings = _settings(limits, root, control_in, isolated=bool(kind))
             settings["group"] = group.entrance if group else -1
             entrance = () if group is None else (group.entrance,)
+            command, user = _command(kind, settings, limits)
             ended = subprocess.Popen(
-                _command(kind, settings, limits), stdin=given, stdout=printed, stderr=printed,
-                pass_fds=(result_in, control_in, *entrance), **_user(kind),
+                command, stdin=given, stdout=printed, stderr=printed,
+                pass_fds=(result_in, control_in, *entrance), **user,
             )  # fmt: skip
             try:
                 ended.wait(settings["wall_seconds"] + 30)
@@ -243,27 +244,37 @@ def _compiled() -> dict[str, str]:
     }
 
 
-def _command(kind: str, settings: dict[str, Any], limits: Limits) -> list[str]:
-    """The command to start: the supervisor, in a sandbox of this kind or ("") in none."""
+def _command(
+    kind: str, settings: dict[str, Any], limits: Limits
+) -> tuple[list[str], dict[str, Any]]:
+    """The command to start, and as which user: the supervisor, in this kind of sandbox, "" in none."""
     python = [sys.executable, "-I", "-S", "-c"]
     supervisor = [*python, _source("supervisor"), json.dumps(settings)]
-    if kind == "bubblewrap":
-        return bubblewrap.wrapped(supervisor, _readable(), limits.folder_mb)
+    if not kind:
+        return supervisor, {}
+    root, readable = settings["root"], _readable()
     if kind == "namespaces":
         made = {
-            "root": settings["root"],
+            "root": root,
             "control": settings["control"],
-            "readable": _readable(),
+            "readable": readable,
             "folder_mb": limits.folder_mb,
             "supervisor": supervisor,
         }
-        return [*python, _source("namespaces"), json.dumps(made)]
-    return supervisor
+        return [*python, _source("namespaces"), json.dumps(made)], {}
+    user = _user()
+    hidden = [path for path in readable if bubblewrap.unreachable(path)] if user else []
+    borrowed = {path: f"{root}/{place}" for place, path in enumerate(hidden)}
+    command = bubblewrap.wrapped(supervisor, readable, limits.folder_mb, borrowed)
+    if not hidden:
+        return command, user
+    bound = {"root": root, "nobody": _NOBODY, "folders": [*borrowed.items()], "command": command}
+    return [*python, _source("borrowed"), json.dumps(bound)], {}
 
 
-def _user(kind: str) -> dict[str, Any]:
-    """The user that starts it: nobody for the superuser, to whom process limits do not apply."""
-    if kind == "bubblewrap" and os.geteuid() == 0:
+def _user() -> dict[str, Any]:
+    """The user that starts bubblewrap: nobody for the superuser, to whom process limits do not apply."""
+    if os.geteuid() == 0:
         return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
     return {}
 

@@ -6,6 +6,7 @@ that the answer cannot reach.
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import io
 import sys
@@ -34,6 +35,7 @@ class Tests:
         self.program, self.link = program, link
         self.module = types.ModuleType(_MODULE)
         self.space = vars(self.module)
+        self.space["__builtins__"] = builtins
         self.sent: dict[str, Any] = {}
         self.filled: dict[str, Any] = {}
         self.kept: list[tuple[Any, str, dict[str, Any]]] = []

@@ -31,6 +31,7 @@ _SHARED = {
 """Modules whose classes the answer may name: the tests get their own class of that name."""
 _NO_EXCEPTIONS = {"unittest", "doctest", "bdb", "pdb", "test", "_pytest", "pytest"}
 _SINGLE = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
+_ENCODER, _DECODER = json.JSONEncoder(separators=(",", ":")), json.JSONDecoder()
 _VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
 
 
@@ -166,6 +167,9 @@ class Message:
         return self.encode(item)
 
     def encode_exception(self, error: BaseException) -> Any:
+        own = self.objects.place(error)
+        if own is not None:
+            return {"h": own}
         arguments = [self.encode(argument) for argument in error.args]
         return {"e": [self.objects.encode_class(type(error)), arguments, self.objects.note(error)]}
 
@@ -395,4 +399,9 @@ def shared_class(module: str, name: str) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    # Not json.dumps, which calls builtins that an answer may have replaced.
+    return "".join(_ENCODER.iterencode(value, _one_shot=True)).encode("ascii")
+
+
+def loads(data: bytes) -> Any:
+    return _DECODER.raw_decode(data.decode("ascii"))[0]
