@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 from evalkit.records import CheckRecord
 from evalkit.records.references import resolve
+from evalkit.written.patterns import PatternTimeoutError, pattern
 
 if TYPE_CHECKING:
     from evalkit.spec.fields import Check
@@ -29,7 +29,10 @@ def run_check(check: Check, response: Mapping[str, Any]) -> CheckRecord:
     part = resolve(check.of or "response.text", response)
     if part is None:
         return CheckRecord(check.rule, negated, f"the response has no {check.of}")
-    holds, found = _RULES[name](normalize("NFC", _text(part)), value)
+    try:
+        holds, found = _RULES[name](normalize("NFC", _text(part)), value)
+    except PatternTimeoutError as error:  # neither found nor not found
+        return CheckRecord(check.rule, False, str(error))
     return CheckRecord(check.rule, holds != negated, found)
 
 
@@ -60,8 +63,8 @@ def _ends_with(text: str, value: Any) -> tuple[bool, str]:
 
 
 def _regex(text: str, value: Any) -> tuple[bool, str]:
-    match = re.search(value, text)
-    return match is not None, f"matches {_quoted(match[0])}" if match else "no match"
+    match = pattern(value).search(text)
+    return match is not None, f"matches {_quoted(match[0] or '')}" if match else "no match"
 
 
 def _json(text: str, value: Any) -> tuple[bool, str]:

@@ -28,6 +28,7 @@ from evalkit import exchange
 from evalkit.errors import unknown
 from evalkit.records import references
 from evalkit.tasks import Task
+from evalkit.written.patterns import Pattern, pattern
 
 
 class SpecModel(BaseModel):
@@ -202,13 +203,13 @@ def _some_text(value: Any, key: str) -> str:
 
 
 def _regex_answer(value: dict[str, Any]) -> AnswerSpec:
-    pattern = compiled(_some_text(value["regex"], "regex"))
-    group = value.get("group", 1 if pattern.groups else 0)
-    known = [*range(pattern.groups + 1), *pattern.groupindex]
+    found = compiled(_some_text(value["regex"], "regex"))
+    group = value.get("group", 1 if found.groups else 0)
+    known = [*range(found.groups + 1), *found.names]
     if isinstance(group, bool) or group not in known:
         listed = ", ".join(map(str, known))
         raise ValueError(f"the pattern has no group {shown(group)} (groups: {listed})")
-    return AnswerSpec(method="regex", pattern=pattern.pattern, group=group)
+    return AnswerSpec(method="regex", pattern=found.text, group=group)
 
 
 def _json_answer(value: dict[str, Any]) -> AnswerSpec:
@@ -345,12 +346,12 @@ class Check(SpecModel):
         return f"{self.name}: {json.dumps(value)}{of}"
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
+def compiled(text: str) -> Pattern:
     """Compile a regular expression. Raises ValueError with the position of the error."""
     try:
-        return re.compile(pattern)
+        return pattern(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"'{pattern}' is not a valid regular expression: {error}") from None
+        raise ValueError(f"'{text}' is not a valid regular expression: {error}") from None
 
 
 def shown(value: Any) -> str:
