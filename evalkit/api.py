@@ -321,11 +321,14 @@ def _registry_here() -> Registry:
 
 
 def open_store(folder: str | os.PathLike[str] = ".evalkit") -> Store:
-    """A store that exists already. Raises UsageError when there is none."""
+    """A store that exists already; one that cannot be written can still be read.
+
+    Raises UsageError when there is none.
+    """
     path = Path(folder)
     if not (path / "store.sqlite").exists():
         raise UsageError(f"{path}: no run store here (expected {path / 'store.sqlite'})")
-    return Store(path)
+    return Store(path, to_read=True)
 
 
 def explain_cache(
