@@ -119,9 +119,14 @@ class OneByOne(Model, Protocol):
     one_by_one: bool
     """Whether ``respond_each`` may be called."""
 
-    def respond_each(self, requests: Iterator[tuple[int, Request]]) -> Iterator[Batch]:
-        """Answer requests as ``respond`` does, each with its index.
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Answer the requests with these indices, as ``respond`` does.
 
-        requests: taken one after the other, each when it is about to be sent.
+        indices: taken one after the other, each when its request is about to be sent.
         """
         ...
+
+
+def unanswered(requests: Sequence[Request], answered: frozenset[int]) -> Iterator[int]:
+    """The indices of the requests that need a response."""
+    return (index for index in range(len(requests)) if index not in answered)

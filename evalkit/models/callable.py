@@ -24,7 +24,7 @@ from pydantic import Field, field_validator
 
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import plain, shown
-from evalkit.models.base import Batch, Capabilities
+from evalkit.models.base import Batch, Capabilities, unanswered
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
 from evalkit.models.options import Declaration, Options, check
@@ -104,8 +104,7 @@ class CallableModel:
     ) -> Iterator[Batch]:
         """Call the function for every request. A call that raises fails only its own sample."""
         if not self.options.batch:
-            each = ((i, one) for i, one in enumerate(requests) if i not in answered)
-            yield from self.respond_each(each)
+            yield from self.respond_each(requests, unanswered(requests, answered))
             return
         yield from call_with_lists(requests, answered, *self._functions())
 
@@ -114,9 +113,9 @@ class CallableModel:
         """Whether the function takes one prompt at a time."""
         return not self.options.batch
 
-    def respond_each(self, requests: Iterator[tuple[int, Request]]) -> Iterator[Batch]:
-        """Call the function for every request, taken when a thread is free for it."""
-        yield from call_for_each(requests, *self._functions(), self.options.concurrency)
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Call the function for each of these requests, taken when a thread is free for it."""
+        yield from call_for_each(requests, indices, *self._functions(), self.options.concurrency)
 
     def _functions(self) -> tuple[Caller, Caller | None]:
         if self._answer is None:
@@ -182,27 +181,29 @@ def call_with_lists(
 
 
 def call_for_each(
-    requests: Iterator[tuple[int, Request]],
+    requests: Sequence[Request],
+    indices: Iterator[int],
     generate: Caller,
     choose: Caller | None = None,
     concurrency: int = 1,
 ) -> Iterator[Batch]:
     """The responses of a function, in the order of completion: a slow call holds up no other.
 
+    indices: of the requests to answer, taken as calls become possible.
     generate: answers a prompt. choose: compares choices; None: they cannot be compared.
     concurrency: calls at a time, in threads.
     """
     if concurrency == 1:
-        for index, request in requests:
-            yield [(index, _one(request, generate, choose))]
+        for index in indices:
+            yield [(index, _one(requests[index], generate, choose))]
         return
     running: dict[Future[Response], int] = {}
     pool = ThreadPoolExecutor(concurrency)
     try:
         while True:
             # One waits for each that runs, so that no thread idles while responses are stored.
-            for index, request in islice(requests, 2 * concurrency - len(running)):
-                running[pool.submit(_one, request, generate, choose)] = index
+            for index in islice(indices, 2 * concurrency - len(running)):
+                running[pool.submit(_one, requests[index], generate, choose)] = index
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -184,12 +184,12 @@ class CachedClient:
             if first is None:
                 return
 
-            def taken() -> Iterator[tuple[int, Request]]:
+            def taken() -> Iterator[int]:
                 for key in chain([first], claimed):
                     waiting.add(index := index_of[key])
-                    yield index, requests[index]
+                    yield index
 
-            batches = self._batches(partial(self.model.respond_each, taken()))
+            batches = self._batches(partial(self.model.respond_each, requests, taken()))
         else:
             claimed = iter(())
             mine = {index_of[key] for key in shared.take_all()}
