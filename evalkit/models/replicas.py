@@ -35,12 +35,12 @@ class Replicas:
     def __init__(self, declaration: Declaration, make: Callable[[Declaration], Model]) -> None:
         devices = list(declaration.options["device"])
         if not devices or len(set(devices)) < len(devices) or "auto" in devices:
-            said = "expected distinct devices, such as [cuda:0, cuda:1]"
-            raise SpecError([problem(declaration, said, "device")])
+            expected = "expected distinct devices, such as [cuda:0, cuda:1]"
+            raise SpecError([problem(declaration, expected, "device")])
         if len({str(device).partition(":")[0] for device in devices}) > 1:
             # precision follows the kind of device, and so do the last bits of an answer
-            said = f"expected devices of one kind, such as [cuda:0, cuda:1], not {devices}"
-            raise SpecError([problem(declaration, said, "device")])
+            expected = f"expected devices of one kind, such as [cuda:0, cuda:1], not {devices}"
+            raise SpecError([problem(declaration, expected, "device")])
         self.name = declaration.name
         self.declaration = declaration
         self._replicas = [make(_on(declaration, device)) for device in devices]
@@ -74,20 +74,22 @@ class Replicas:
         ]
         for worker in workers:
             worker.start()
-        try:
-            working = len(workers)
-            while working:
-                what = results.get()
-                if isinstance(what, Exception):
-                    raise what
-                if what is None:
-                    working -= 1
-                else:
-                    yield what
-        finally:
+
+        def stop_all() -> None:
             stop.set()
             for worker in workers:
                 worker.join()
+
+        try:
+            yield from _until_done(results, len(workers))
+        except (Exception, KeyboardInterrupt):
+            stop_all()
+            while not results.empty():  # the others' responses are not lost
+                if isinstance(what := results.get(), list):
+                    yield what
+            raise
+        finally:
+            stop_all()
 
     def in_progress(self) -> InProgress:
         """The sum over all replicas."""
@@ -105,6 +107,18 @@ class Replicas:
             replica.close()
 
 
+def _until_done(results: queue.Queue[Batch | Exception | None], working: int) -> Iterator[Batch]:
+    """The batches of so many replicas. Raises the first exception of one."""
+    while working:
+        what = results.get()
+        if isinstance(what, Exception):
+            raise what
+        if what is None:
+            working -= 1
+        else:
+            yield what
+
+
 def share_out(requests: Sequence[Request], count: int) -> list[list[int]]:
     """The indices of the requests for each of ``count`` replicas, in ascending order.
 
@@ -118,8 +132,8 @@ def share_out(requests: Sequence[Request], count: int) -> list[list[int]]:
     shares: list[list[int]] = [[] for _ in range(count)]
     for position, request in enumerate(heaviest):
         # back and forth: the replica with the larger of two requests gets the smaller one next
-        lap, step = divmod(position, count)
-        shares[count - 1 - step if lap % 2 else step].extend(places[request])
+        round_number, step = divmod(position, count)
+        shares[count - 1 - step if round_number % 2 else step].extend(places[request])
     return [sorted(share) for share in shares]
 
 

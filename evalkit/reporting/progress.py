@@ -120,6 +120,13 @@ class TerminalProgress:
             if self._due(monotonic(), self._tally.done == self._tally.total):
                 self._show_tally()
 
+    def waiting(self, requests: int) -> None:
+        """Report the requests that another process is making on the same store."""
+        many = f"{requests:,} requests" if requests != 1 else "1 request"
+        with self._lock:
+            self._line(f"evalkit: another process on this store is making {many}; waiting for it")
+            self._begin("waiting for another process on this store")
+
     def tests(self, done: int, total: int) -> None:
         """Count the programs that were run with their tests; draw the line when it is time."""
         with self._lock:

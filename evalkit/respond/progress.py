@@ -34,6 +34,9 @@ class Progress(Protocol):
     def working(self, what: str) -> None:
         """Work without requests starts, such as ``scoring``. What comes next ends it."""
 
+    def waiting(self, requests: int) -> None:
+        """Another process on the same store is asking so many; its answers are awaited."""
+
     def tests(self, done: int, total: int) -> None:
         """Generated programs of the cell were run with their tests."""
 
@@ -63,6 +66,9 @@ class Silent:
         """Nothing."""
 
     def working(self, what: str) -> None:
+        """Nothing."""
+
+    def waiting(self, requests: int) -> None:
         """Nothing."""
 
     def tests(self, done: int, total: int) -> None:

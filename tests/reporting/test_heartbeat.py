@@ -13,7 +13,6 @@ from evalkit.models.base import InProgress
 from evalkit.reporting import progress as module
 from evalkit.reporting.progress import HEARTBEAT, TerminalProgress
 
-
 Log = io.StringIO
 
 
