@@ -49,6 +49,7 @@ SCRIPTS = (
     "overlap.js",
     "paired.js",
     "judgments.js",
+    "application.js",
     "sample.js",
     "dialog.js",
     "export.js",
