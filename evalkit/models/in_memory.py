@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.errors import ModelError
 from evalkit.exchange import Request
 from evalkit.models import hardware
-from evalkit.models.base import Batch, Capabilities, Model, unanswered
+from evalkit.models.base import Batch, Capabilities, InProgress, Model, unanswered
 from evalkit.models.callable import Caller, call_for_each
 from evalkit.models.heads.in_memory import InMemoryHead
 from evalkit.models.heads.kinds import head_named
@@ -90,6 +90,12 @@ class InMemoryTransformers:
         self.load()
         assert self._prepared is not None
         yield from respond(self._prepared, requests, answered)
+
+    def in_progress(self) -> InProgress:
+        """See ``evalkit.models.base.Reporting``."""
+        from evalkit.models.transformers import in_progress
+
+        return in_progress(self._prepared)
 
     def describe(self) -> Mapping[str, Any]:
         """Facts about the model."""

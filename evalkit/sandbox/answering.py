@@ -18,6 +18,7 @@ from typing import Any
 from evalkit.sandbox.remote import Link
 from evalkit.sandbox.wire import Message, dumps
 
+
 def run(program: dict[str, Any], reading: int, writing: int) -> None:
     """Execute the answer and serve its names to the tests, until they end."""
     threading.excepthook = lambda args: None

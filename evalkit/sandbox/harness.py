@@ -46,7 +46,9 @@ def main() -> None:
     if outcome.pop("broken", False):
         outcome["signal"] = _ended_by(child)
     outcome["message"] = outcome["message"][:_LONGEST]
-    os.write(first["result"], f"{token if outcome['passed'] else ''}\n{json.dumps(outcome)}".encode())
+    os.write(
+        first["result"], f"{token if outcome['passed'] else ''}\n{json.dumps(outcome)}".encode()
+    )
     try:
         sys.stdout.flush()
         sys.stderr.flush()

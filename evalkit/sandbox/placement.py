@@ -163,7 +163,9 @@ def _classes(tree: ast.AST, names: set[str], prefix: ast.Module | None) -> set[s
 
     Functions do not count: what they return cannot claim to equal what is expected.
     """
-    found = {node.name for node in prefix.body if isinstance(node, ast.ClassDef)} if prefix else set()
+    found = (
+        {node.name for node in prefix.body if isinstance(node, ast.ClassDef)} if prefix else set()
+    )
     functions = set()
     if prefix:
         functions = {node.name for node in prefix.body if isinstance(node, ast.FunctionDef)}
@@ -223,7 +225,9 @@ def _patches(tree: ast.AST, imports: list[str]) -> list[str]:
 
 
 def _aliases(tree: ast.AST) -> set[str]:
-    return {a.asname for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names if a.asname}
+    return {
+        a.asname for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names if a.asname
+    }
 
 
 def _dotted(tree: ast.AST) -> set[str]:

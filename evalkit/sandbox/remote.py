@@ -79,7 +79,9 @@ class Link:
             if outcome == "error" and not isinstance(value, BaseException):
                 raise WireError("no exception")
         except Exception as error:  # a dishonest answer can send anything
-            self.broken = f"what the answer returned cannot be read ({type(error).__name__}: {error})"
+            self.broken = (
+                f"what the answer returned cannot be read ({type(error).__name__}: {error})"
+            )
             raise LinkBroken(self.broken) from None
         if outcome == "error":
             raise value
@@ -467,7 +469,13 @@ def _operator(name: str) -> Any:
     def hashed(self: Any) -> int:
         return forwarded(self) if type(self).compares else object.__hash__(self)
 
-    special = {"__call__": called, "__contains__": contains, "__hash__": hashed, "__eq__": between, "__ne__": between}
+    special = {
+        "__call__": called,
+        "__contains__": contains,
+        "__hash__": hashed,
+        "__eq__": between,
+        "__ne__": between,
+    }
     if name in special:
         return special[name]
     return between if name in _BINARY | _ORDER else forwarded

@@ -143,7 +143,9 @@ class Tests:
         if name in _TEXTS and callable(target) and isinstance(getattr(target, name), str):
             return
         mock = sys.modules.get("unittest.mock")
-        others = isinstance(target, io.IOBase) or (mock and isinstance(target, mock.NonCallableMock))
+        others = isinstance(target, io.IOBase) or (
+            mock and isinstance(target, mock.NonCallableMock)
+        )
         if name.startswith("__") or not (of_tests or (others and not name.startswith("_"))):
             raise AttributeError(f"{type(target).__name__!r} object has no attribute {name!r}")
 
