@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalkit.answers import Extracted
@@ -34,7 +35,7 @@ def answer_of(
             taken = extract(suite, sample, request, response)
         if taken.prediction is None:
             status = Status.UNPARSED
-    return Answer(
+    answer = Answer(
         output=response.text,
         prediction=taken.prediction,
         explanation=taken.explanation,
@@ -47,17 +48,22 @@ def answer_of(
         likelihood=_likelihood(request, response),
         candidates=response.candidates,
         tie=response.tie,
-        checks=tuple(run_check(check, response.text) for check in suite.checks)
-        if response.answered
-        else (),
         sent=response.sent,
         cached=cached,
         seconds=response.seconds,
         prompt_tokens=response.prompt_tokens,
         completion_tokens=response.completion_tokens,
         finish=response.finish,
+        contexts=response.contexts,
+        calls=response.calls,
+        messages=response.messages,
+        cost=response.cost,
         details=_details(request, response),
     )
+    if not suite.checks or not response.answered:
+        return answer
+    parts = answer.values()
+    return replace(answer, checks=tuple(run_check(check, parts) for check in suite.checks))
 
 
 def _details(request: Request, response: Response) -> dict[str, Any]:

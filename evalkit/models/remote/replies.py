@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.errors import UsageError
 from evalkit.exchange import Request, Response, Status
-from evalkit.messages import shown
+from evalkit.messages import ToolCall, call_of, shown, text_of
 from evalkit.models.remote.failures import TemporaryError, shorten
 from evalkit.models.remote.prompts import before_stop
 
@@ -26,9 +27,11 @@ def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
     answer = choice(reply)
     details: dict[str, Any] = {}
     thinking: str | None = None
+    calls: tuple[ToolCall, ...] = ()
     message = answer.get("message")
     if isinstance(message, dict):
-        text = message_text(message.get("content"))
+        calls = calls_of(message)
+        text = text_of(message.get("content"))
         apart = message.get("reasoning_content") or message.get("reasoning")
         thinking = apart if isinstance(apart, str) and apart else None
         if message.get("refusal"):
@@ -55,6 +58,7 @@ def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
         details=details,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
+        calls=calls,
     )
 
 
@@ -67,6 +71,7 @@ def build_response(
     details: Mapping[str, Any],
     prompt_tokens: int | None,
     completion_tokens: int | None,
+    calls: tuple[ToolCall, ...] = (),
 ) -> Response:
     """A response. finish: the server's reason for the end of the answer."""
     text, stopped = before_stop(text, request.generation.stop)
@@ -79,18 +84,19 @@ def build_response(
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         thinking=thinking,
+        calls=calls,
         details=dict(details),
     )
 
 
-def message_text(content: Any) -> str:
-    """The text of a message, which is a string or a list of parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        parts = [p if isinstance(p, str) else p.get("text") for p in content if p]
-        return "".join(part for part in parts if isinstance(part, str))
-    return ""
+def calls_of(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
+    """The calls in a message. Raises TemporaryError if one has no name."""
+    try:
+        return tuple(map(call_of, message.get("tool_calls") or ()))
+    except UsageError as error:
+        raise TemporaryError(
+            f"the server's reply has a call that cannot be read: {error}"
+        ) from None
 
 
 def token_usage(reply: Mapping[str, Any]) -> tuple[int | None, int | None]:
