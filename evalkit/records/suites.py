@@ -93,6 +93,11 @@ class SuiteRecord:
         """Column that two samples share which differ in one thing."""
         return self._data.get("pair")
 
+    def column(self, key: str) -> str | None:
+        """The column that a key of its task names, or None."""
+        named = self._data.get(key)
+        return next(iter(named), None) if isinstance(named, list | tuple) else named
+
     @property
     def generation(self) -> Generation:
         """How responses are generated."""
