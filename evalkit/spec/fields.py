@@ -26,6 +26,7 @@ from pydantic import (
 
 from evalkit import exchange
 from evalkit.errors import shortened, unknown
+from evalkit.records import references
 from evalkit.tasks import Task
 from evalkit.written.patterns import Pattern, pattern
 
@@ -285,14 +286,19 @@ class Check(SpecModel):
 
     name: str
     value: str | int | bool
+    of: str = ""
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
         if not isinstance(value, Mapping) or not value:
             raise ValueError(f"expected one rule such as 'max_words: 30', found {shown(value)}")
-        if set(value) == {"name", "value"}:
+        if {"name", "value"} <= set(value) <= {"name", "value", "of"}:
             return value
+        of = {"of": value["of"]} if "of" in value else {}
+        value = {key: setting for key, setting in value.items() if key != "of"}
+        if not value:
+            raise ValueError("no rule beside 'of:'; add one such as 'max_words: 30'")
         for name in value:
             if name not in CHECKS:
                 raise ValueError(unknown("check", str(name), tuple(CHECKS)))
@@ -301,7 +307,18 @@ class Check(SpecModel):
                 f"one rule per list item, found {', '.join(value)}; give each its own '-'"
             )
         [(name, setting)] = value.items()
-        return {"name": name, "value": setting}
+        return {"name": name, "value": setting, **of}
+
+    @field_validator("of")
+    @classmethod
+    def _names_a_part(cls, value: str) -> str:
+        if value and not references.is_reference(value):
+            raise ValueError(
+                f"expected a part of the response such as response.calls, not '{value}'"
+            )
+        if value and (wrong := references.problem(value)):
+            raise ValueError(wrong)
+        return value
 
     @field_validator("value", mode="before")
     @classmethod
@@ -322,10 +339,11 @@ class Check(SpecModel):
     def rule(self) -> str:
         """The rule as it is written in a suite: ``max_words: 30``."""
         value = self.value
+        of = f", of: {self.of}" if self.of else ""
         if isinstance(value, str):
             plain = value == value.strip() and value.isprintable()
-            return f"{self.name}: {value if plain else json.dumps(value, ensure_ascii=False)}"
-        return f"{self.name}: {json.dumps(value)}"
+            return f"{self.name}: {value if plain else json.dumps(value, ensure_ascii=False)}{of}"
+        return f"{self.name}: {json.dumps(value)}{of}"
 
 
 def compiled(text: str) -> Pattern:
