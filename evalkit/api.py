@@ -27,6 +27,7 @@ from evalkit.runner.explain import explain
 from evalkit.spec.load import LoadedSuite
 from evalkit.spec.project import find_project
 from evalkit.store import Store
+from evalkit.written.printable import block
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,7 +242,7 @@ def evaluate(
     experiment = Experiment(base, options, models=loaded, metrics=metrics)
     suites = [_load(experiment, one, Path(root) if root is not None else None) for one in listed]
     for doubt in (doubt for one in suites for doubt in one.doubts):
-        warnings.warn(str(doubt), UserWarning, stacklevel=2)
+        warnings.warn(block(str(doubt)), UserWarning, stacklevel=2)
     plan = experiment.plan([cell for one in suites for cell in experiment.cells(one)])
     opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
     compared = experiment.reference(plan, opened, base)

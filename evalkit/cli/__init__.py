@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 
 from evalkit import __version__
 from evalkit.cli import cache, judge, models, runs, suites
+from evalkit.cli.common import say
 from evalkit.errors import EvalkitError
 
 GROUPS = (suites, runs, models, judge, cache)
@@ -22,15 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except EvalkitError as error:
-        print(error, file=sys.stderr)
+        say(error, error=True)
         return 2
     except BrokenPipeError:
         return 0
     except OSError as error:  # an unwritable file, a full disk
-        print(f"{error.filename or 'evalkit'}: {error.strerror or error}", file=sys.stderr)
+        say(f"{error.filename or 'evalkit'}: {error.strerror or error}", error=True)
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted", error=True)
         return 130
 
 

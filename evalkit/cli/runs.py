@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from evalkit.cli.common import Commands, add_store
+from evalkit.cli.common import Commands, add_store, say
 from evalkit.errors import UsageError
 from evalkit.files import write_file
 
@@ -92,7 +92,7 @@ def _runs(options: argparse.Namespace) -> int:
         print_table([""] * 5, rows)
         if runs and runs[0]["status"] in _ENDED_EARLY:
             command = store.run(runs[0]["id"], samples=False).provenance.command
-            print(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. Its responses are cached;"
+            say(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. Its responses are cached;"
                   f" run the same command to continue: {command}".rstrip(" :"))  # fmt: skip
     return 0
 
@@ -116,7 +116,7 @@ def _report(options: argparse.Namespace) -> int:
             " format"
         )
     write(options.output)
-    print(f"{options.output}: run {run.id}")
+    say(f"{options.output}: run {run.id}")
     return 0
 
 
@@ -135,7 +135,7 @@ def _compare(options: argparse.Namespace) -> int:
         baseline_model=options.baseline_model,
     )
     for line in comparison.comparison_lines(found):
-        print(line)
+        say(line)
     if options.json:
         text = json.dumps(comparison.comparison_document(found), ensure_ascii=True, indent=1)
         write_file(options.json, text + "\n")
@@ -149,5 +149,5 @@ def _export(options: argparse.Namespace) -> int:
 
     run = load_run(options.run, options.store)
     run.export(options.output, options.what)
-    print(f"{options.output}: {options.what} of run {run.id}")
+    say(f"{options.output}: {options.what} of run {run.id}")
     return 0

@@ -128,7 +128,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         evals.plan(planned_cells(session.items))
     except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
+        from evalkit.written.printable import block
+
+        raise pytest.UsageError(block(str(error))) from None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -29,6 +29,7 @@ from evalkit.runner.baseline import find_baseline, load_baseline
 from evalkit.spec.files import project_root
 from evalkit.spec.load import LoadedSuite
 from evalkit.store import Store, check_label
+from evalkit.written.printable import one_line
 
 ENDINGS = {"report": (".html", ".htm"), "json": (".json",)}
 """File suffixes by output option. The Markdown summary may have any suffix."""
@@ -318,11 +319,11 @@ class EvalSession:
             reporter.write_line(f"{self.store.path}: {goes_on}")
             return
         if notice := fallback_notice(self._option("model"), self.experiment.project, self.handed):
-            reporter.write_line(notice)
+            reporter.write_line(one_line(notice))
         for line in summary_lines(self.store.run(self.run_id, samples=False)):
             reporter.write_line(line)
         for line in self._written:
-            reporter.write_line(line)
+            reporter.write_line(one_line(line))
 
     # fixtures
 

@@ -15,7 +15,7 @@ from evalkit.exchange import Status
 from evalkit.messages import Message
 from evalkit.records import RunRecord
 from evalkit.records.judgments import Judgment, Reply
-from evalkit.reporting.formatting import encodable
+from evalkit.written.printable import encodable
 
 from ..samples import changed
 
