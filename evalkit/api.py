@@ -129,17 +129,20 @@ class Run:
 
         write_json(self.record, Path(path))
 
-    def export(self, path: str | os.PathLike[str], what: str = "samples") -> None:
+    def export(
+        self, path: str | os.PathLike[str], what: str = "samples", *, raw: bool = False
+    ) -> None:
         """Write ``samples``, ``scores``, ``gates`` or ``judgments`` as a table.
 
         The file's extension selects the format: ``.csv``, ``.parquet``, ``.json``. Raises
-        UsageError for any other.
+        UsageError for any other. raw: write texts to CSV as they are; by default an apostrophe
+        precedes those that a spreadsheet would compute, such as ``=1+1``.
         """
         from evalkit.reporting.export import write_table
 
         if what not in tables.TABLES:
             raise UsageError(unknown("table", what, list(tables.TABLES)))
-        write_table(tables.TABLES[what](self.record), Path(path))
+        write_table(tables.TABLES[what](self.record), Path(path), raw=raw)
 
     def to_markdown(
         self,

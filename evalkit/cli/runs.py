@@ -71,6 +71,9 @@ def add(commands: Commands) -> None:
                         choices=("samples", "scores", "gates", "judgments"),
                         help="one row per sample and cell, per score, per gate, or per judgment"
                         " (default: samples)")  # fmt: skip
+    export.add_argument("--raw", action="store_true",
+                        help="write texts to CSV as they are; default: an apostrophe before those"
+                        " that a spreadsheet would compute, such as =1+1")  # fmt: skip
     add_store(export)
     export.set_defaults(command=_export)
 
@@ -148,6 +151,6 @@ def _export(options: argparse.Namespace) -> int:
     from evalkit.api import load_run
 
     run = load_run(options.run, options.store)
-    run.export(options.output, options.what)
+    run.export(options.output, options.what, raw=options.raw)
     say(f"{options.output}: {options.what} of run {run.id}")
     return 0
