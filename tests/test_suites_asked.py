@@ -95,7 +95,7 @@ def in_style(question: str, answer: str) -> str:
     return answer
 
 
-def test_every_style_of_prompt_is_read_in_the_form_it_asks_for(tmp_path: Path) -> None:
+def test_every_style_of_prompt_is_parsed_in_its_form(tmp_path: Path) -> None:
     run = ask("styles", tmp_path, in_style)
     accuracy = run.scores[run.scores.score == "accuracy"]
     assert sorted(accuracy.prompt) == sorted(load("styles").variants)

@@ -52,7 +52,7 @@ def resident() -> int:
 
 
 @pytest.mark.skipif(not STATM.is_file(), reason="reads Linux's account of the process")
-def test_ten_loads_take_what_one_took(declare: Callable[..., Any], folder: Path) -> None:
+def test_repeated_loads_do_not_leak_memory(declare: Callable[..., Any], folder: Path) -> None:
     sizes, loaded = [], []
     for _ in range(10):
         # a model of its own each time, as ten suites' declarations would make it

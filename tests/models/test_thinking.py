@@ -37,7 +37,7 @@ def test_split(text: str, sent: str, thought: str | None, answer: str | None) ->
     assert split(text, sent) == Split(thought, answer)
 
 
-def test_other_tags_and_what_is_asked_to_be_kept() -> None:
+def test_other_tags_and_keep() -> None:
     response = Response(Status.OK, text="[T]why[/T]yes")
     found = without_thinking(response, Thinking(start="[T]", end="[/T]"))
     assert (found.text, found.details) == ("yes", {"thinking": "why"})
@@ -47,7 +47,7 @@ def test_other_tags_and_what_is_asked_to_be_kept() -> None:
     assert without_thinking(failed, Thinking()) is failed
 
 
-def test_servers_that_send_thinking_apart() -> None:
+def test_servers_that_send_thinking_separately() -> None:
     given = {"thinking": "why"}
     answered = without_thinking(Response(Status.OK, text="yes", details=given), Thinking())
     assert (answered.text, answered.details) == ("yes", given)
@@ -55,7 +55,7 @@ def test_servers_that_send_thinking_apart() -> None:
     assert silent.details == {"thinking": "why", "still_thinking": True}
 
 
-def test_a_declaration_of_any_backend_may_say_where_its_model_thinks(tmp_path: Path) -> None:
+def test_every_backend_accepts_thinking(tmp_path: Path) -> None:
     def declare(thinking: Any) -> Declared:
         options = {"model": "m:f", "thinking": thinking}
         return Declared("mine", "callable", options, "evalkit.yaml", 3, tmp_path)

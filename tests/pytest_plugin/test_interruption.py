@@ -55,7 +55,7 @@ def asked(folder: Path, store: str = "s") -> list[str]:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_run_goes_on(project: Path, end: signal.Signals) -> None:
+def test_an_interrupted_run_continues(project: Path, end: signal.Signals) -> None:
     whole = run(project, "--eval-json=whole.json", store="whole")
     assert whole.wait(60) == 0
 

@@ -65,7 +65,7 @@ def test_a_judged_report_is_flat() -> None:
     assert body["judges"][0]["certificate"]["cases"] == 24
 
 
-def test_what_an_older_version_did_not_write() -> None:
+def test_fields_missing_in_older_versions_get_defaults() -> None:
     body = to_json(JUDGED)
     for name in ("alpha_low", "alpha_high", "corrected", "uncorrected", "rules", "categories"):
         del body[name]
@@ -76,6 +76,6 @@ def test_what_an_older_version_did_not_write() -> None:
     assert (read.corrected, read.judges[0].certificate) == ({}, None)
 
 
-def test_what_a_newer_version_writes() -> None:
+def test_fields_of_newer_versions_are_ignored() -> None:
     assert from_json({"kind": "spectrum", "lines": []}) is None
     assert from_json({**to_json(ANALYSES[0]), "colours": 3}) == ANALYSES[0]

@@ -62,7 +62,7 @@ class Breaking:
         pass
 
 
-def test_keys_in_what_a_library_says_are_not_kept(
+def test_keys_in_library_errors_are_not_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_API_KEY", "very-secret-9")
@@ -71,7 +71,7 @@ def test_keys_in_what_a_library_says_are_not_kept(
     assert "very-secret-9" not in repr(run.record)
 
 
-def test_a_judge_that_breaks_answers_with_errors(tmp_path: Path) -> None:
+def test_a_failing_judge_gives_error_replies(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         errand = OneOffClient(
             "judge", Breaking("fingerprint"), store, "run", Silent(), True, LoadedModels()
@@ -89,7 +89,7 @@ def test_a_judge_that_breaks_answers_with_errors(tmp_path: Path) -> None:
         ("respond", "'breaking' broke: IndexError: index out of range in self (test_broken_models"),
     ],
 )
-def test_a_library_that_breaks_ends_its_model_alone(tmp_path: Path, where: str, said: str) -> None:
+def test_a_library_error_fails_only_its_model(tmp_path: Path, where: str, said: str) -> None:
     models = {"breaking": Breaking(where), "good": lambda prompt: "x"}
     run = evaluate(SUITE, models=models, store=tmp_path)
     cells = {(cell.model, cell.prompt): cell for cell in run.record.cells}
@@ -104,7 +104,7 @@ def test_a_library_that_breaks_ends_its_model_alone(tmp_path: Path, where: str, 
 
 
 @pytest.mark.parametrize("where", ["fingerprint", "load", "respond"])
-def test_a_judge_that_breaks_costs_its_grades_alone(tmp_path: Path, where: str) -> None:
+def test_a_failing_judge_loses_only_its_grades(tmp_path: Path, where: str) -> None:
     graded = {**SUITE, "judges": [{"rubric": "relevance", "method": "text", "by": "breaking"}]}
     run = evaluate(
         graded, {"good": lambda prompt: "x"}, loaded={"breaking": Breaking(where)}, root=tmp_path

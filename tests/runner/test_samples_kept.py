@@ -50,7 +50,7 @@ def test_samples_are_not_read_back(more: Any, reads: list[object], tmp_path: Pat
 
 
 @pytest.mark.parametrize("more", [{}, {"gates": ["exact_match >= m/p - 0.5"]}])
-def test_samples_that_nobody_looks_at_are_let_go(
+def test_unneeded_samples_are_released(
     more: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores alone decide: a large run holds the samples of one cell at a time."""

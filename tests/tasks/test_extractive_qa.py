@@ -24,7 +24,7 @@ ANSWERS = {
 }
 
 
-def test_no_answer_is_an_answer(tmp_path: Path) -> None:
+def test_an_empty_list_is_an_answer(tmp_path: Path) -> None:
     declared = {
         "suite": "spans",
         "task": "extractive-qa",
