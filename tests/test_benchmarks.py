@@ -451,7 +451,7 @@ def test_columns_are_read_as_published(name: str) -> None:
 
 
 def said(name: str) -> Said:
-    """What a model that is always right writes."""
+    """The response of a model that is always right."""
     if load(name).suite.task != "safety":
         return right
     return lambda question, answer: {

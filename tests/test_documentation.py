@@ -1,4 +1,4 @@
-"""What the documentation shows works: suites load, Python runs, commands run.
+"""The examples of the documentation work: suites load, Python runs, commands run.
 
 Models are stand-ins that answer at once, whatever a page declares them to be; its declarations
 are checked as they stand. The tutorial, the how-to pages and the README run as they are printed:

@@ -1,4 +1,4 @@
-"""The tutorial, the how-to pages and the README do what they say, outputs included.
+"""The tutorial, the how-to pages and the README run as printed, outputs included.
 
 How such a page is read: ``tests/verbatim.py``.
 """

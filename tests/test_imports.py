@@ -71,7 +71,7 @@ def test_the_wheel_contains_the_content(tmp_path: Path) -> None:
 
 
 def test_the_plugin_knows_suites_by_the_same_names() -> None:
-    """It writes them anew, because it imports nothing of evalkit."""
+    """The file repeats them because it imports nothing of evalkit."""
     from evalkit import pytest_plugin
     from evalkit.spec import files
 

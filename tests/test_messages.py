@@ -86,7 +86,7 @@ def test_texts() -> None:
 
 
 def test_keys_of_plain_messages_match_former_versions() -> None:
-    """They were made of pairs of role and content; a store of then answers today."""
+    """They were pairs of role and content; responses of an older store are still found."""
     assert canonical(CHAT[:2]) == [["system", "Be brief."], ["user", "Hi?"]]
     assert canonical("raw") == "raw"
     key = "7aa714286a9b11e6"

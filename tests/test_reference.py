@@ -1,4 +1,4 @@
-"""The reference pages are what the code says, and say something of every name."""
+"""The reference pages match the code and describe every name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The safety and stereotype suites keep what their descriptions promise."""
+"""The safety and stereotype suites match their descriptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of what makes the code hard to change, over every module of evalkit."""
+"""Limits on what makes the code hard to change, over every module of evalkit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipped suites keep what their descriptions and docs/shipped-suites.md promise."""
+"""The shipped suites match their descriptions and docs/shipped-suites.md."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_every_prompt_renders_and_no_question_is_repeated(loaded: LoadedSuite) -
 
 
 def test_no_worked_example_is_in_the_data(loaded: LoadedSuite) -> None:
-    """Not even in part: no text of four words or more stands in both."""
+    """Not even in part: no text of four words or more is in both."""
     own = {folded(value) for sample in loaded.dataset for value in texts(sample)}
     for name, spec in loaded.suite.prompts.items():
         if spec.shots is None or spec.shots.file is None:

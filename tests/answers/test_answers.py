@@ -1,4 +1,4 @@
-"""Taking an answer out of a text: what counts, and what is refused as unclear."""
+"""Extracting an answer from a text: what counts, and what is rejected as unclear."""
 
 from __future__ import annotations
 

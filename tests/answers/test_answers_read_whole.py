@@ -1,4 +1,4 @@
-"""Realistic answers of models: nothing guessed, and nothing that is clear left unread."""
+"""Realistic answers of models: nothing is guessed, and every clear answer is parsed."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ GOLDS = [
 
 
 def test_verdicts_equal_those_of_math_verify() -> None:
-    """On whole solutions: taking the answer out first changes nothing."""
+    """On whole solutions: extracting the answer first changes nothing."""
     for solution in SOLUTIONS:
         taken = final_answer(solution).prediction
         assert (taken is None) == (math_verify.parse(solution) == []), solution

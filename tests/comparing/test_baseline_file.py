@@ -1,4 +1,4 @@
-"""A JSON file as one side of a comparison says what the whole run would have said."""
+"""A JSON file as one side of a comparison gives the same result as the whole run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows of two data are the same, whatever was inserted, dropped, moved or edited."""
+"""Which rows of two datasets are the same after rows are inserted, dropped, moved or edited."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from evalkit.comparing.rows import match_rows
 
 
 def numbered(rows: str) -> dict[str, str]:
-    """Digests of rows that have no ids of their own."""
+    """Digests of rows without ids."""
     return {str(i): row for i, row in enumerate(rows, 1)}
 
 

@@ -1,4 +1,4 @@
-"""transformers' continuous batching as an engine: the same answers, and who may use it."""
+"""transformers' continuous batching as an engine: the same answers, and which requests use it."""
 
 from __future__ import annotations
 

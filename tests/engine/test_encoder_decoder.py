@@ -41,7 +41,7 @@ def make_tokenizer(before: str) -> Any:
 
 
 def make(family: str) -> tuple[Any, Any, list[int]]:
-    """A tiny random model, its tokenizer, and what its decoder begins with."""
+    """A tiny random model, its tokenizer, and the tokens its decoder begins with."""
     torch.manual_seed(1 if family == "t5" else 3)
     tokenizer = make_tokenizer("<s>" if family == "bart" else "")
     if family == "t5":
@@ -97,7 +97,7 @@ def answers(lm: Any, requests: list[Request]) -> list[Response]:
 
 
 def written(loaded: Any, text: str, **settings: Any) -> list[int]:
-    """What transformers writes, the start left out, up to the end token."""
+    """The output of transformers, without the start token, up to the end token."""
     model, tokenizer, start = loaded
     encoded = tokenizer(text, return_tensors="pt")
     eos = model.generation_config.eos_token_id

@@ -1,4 +1,4 @@
-"""Families of causal models that people test: packed batches answer as plain transformers do."""
+"""Common families of causal models: packed batches answer like plain transformers."""
 
 from __future__ import annotations
 

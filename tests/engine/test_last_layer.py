@@ -1,4 +1,4 @@
-"""The last layer's feed-forward part computes the tokens that are read, and no others."""
+"""The last layer's feed-forward part computes only the tokens whose logits are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights in their second order give the same products, and only where that is allowed."""
+"""Weights in their second layout give the same products, and are used only where allowed."""
 
 from __future__ import annotations
 

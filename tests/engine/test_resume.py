@@ -1,4 +1,4 @@
-"""An interrupted run in low precision goes on as if it had not been interrupted."""
+"""An interrupted run in low precision continues as if it had not been interrupted."""
 
 from __future__ import annotations
 

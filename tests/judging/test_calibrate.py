@@ -1,4 +1,4 @@
-"""From labelled answers to a certificate, to a gate that demands it and a corrected score."""
+"""From labelled answers to a certificate, a gate that requires it, and a corrected score."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ NAMES = ("fair", "harsh", "mute", "thankful", "first", "mostly_first", "wordy")
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with rubrics of its own and scripted judges, in the current folder."""
+    """A project with its own rubrics and scripted judges, in the current folder."""
     module = f"scripted_{tmp_path.name.replace('-', '_')}"
     (tmp_path / f"{module}.py").write_text(JUDGE)
     models = "".join(
@@ -213,7 +213,7 @@ def test_a_rubric_that_is_only_in_the_suite_must_become_a_file(project: Path) ->
 
 
 def test_a_certificate_is_for_one_method(project: Path) -> None:
-    """Asked for JSON it is another judge, whatever it then writes."""
+    """With another method it is another judge, whatever it replies."""
     labels(project, graded())
     calibrate("good", "fair")
     suite_entry = {"rubric": "good", "method": "structured"}
@@ -303,7 +303,7 @@ def test_a_judge_that_does_not_follow_people_corrects_nothing(project: Path) -> 
 def test_three_labelled_cases_are_written_and_prove_nothing(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The judge agrees on all three; a gate that demands a rho of .95 does not pass on that."""
+    """The judge agrees on all three, which does not satisfy a gate that requires a rho of .95."""
     labels(project, graded(3))
     assert calibrate("good", "fair") == 0
     said = capsys.readouterr().out
@@ -369,7 +369,7 @@ def test_a_judge_that_adds_half_a_point_for_a_hundred_words(project: Path) -> No
 
 
 def test_cached_responses_are_reused(project: Path) -> None:
-    """A calibration that was stopped goes on where it was."""
+    """An interrupted calibration continues."""
     labels(project, graded(5))
     calibrate("good", "fair")
     calls = project / "calls"

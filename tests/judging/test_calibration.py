@@ -82,7 +82,7 @@ def test_equal_lengths_give_no_length_bias() -> None:
 
 
 def test_a_judge_that_prefers_the_first_of_two() -> None:
-    """Whatever the texts, it chooses what stands first in 70 % of its judgments."""
+    """It prefers the first text in 70 % of its judgments, whatever the texts."""
     rng = np.random.default_rng(5)
     n = 400
     first, second = rng.random(n) < 0.7, rng.random(n) < 0.7
@@ -170,7 +170,7 @@ def degenerate(n: int) -> Iterator[tuple[str, list[Graded], list[str], str]]:
 
 @pytest.mark.parametrize("n", [1, 2, 3, 20, 60])
 def test_no_figure_is_certain_where_nothing_varies(n: int) -> None:
-    """Each has an interval as wide as what n cases may hide, or is undefined with the reason."""
+    """Each has an interval that allows for unseen errors, or is undefined with the reason."""
     hidden = 1 - wilson(n, n).low
     for name, cases, labels, mode in degenerate(n):
         for key, figure in figures(cases, labels, mode).items():

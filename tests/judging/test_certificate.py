@@ -1,4 +1,4 @@
-"""Certificates: kept without loss, what they are for, what they show."""
+"""Certificates: saving, what they apply to, what they show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/judges.md shows is what evalkit takes."""
+"""The examples in docs/judges.md are valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rubric files: the shipped ones are right, wrong ones say where and what."""
+"""Rubric files: the shipped ones are valid; errors have a location and a message."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from evalkit.stats.bayesian_bootstrap import tails
 @pytest.mark.parametrize("first", [0.0, 1.0])
 @pytest.mark.parametrize("swapped", [0.0, 1.0])
 def test_swapping_the_sides_inverts_the_result(first: float, swapped: float) -> None:
-    """The one that stood second in the first order stood first in the second."""
+    """The second text in the first order is the first in the second."""
     assert verdict(swapped, first) == 1.0 - verdict(first, swapped)
 
 

@@ -52,7 +52,7 @@ def test_perplexity_of_answers(tmp_path: Path, tiny_model: Any, tiny_tokenizer: 
 def test_repeated_answers_are_not_independent_texts(
     tmp_path: Path, tiny_model: Any, tiny_tokenizer: Any
 ) -> None:
-    """Asked four times over, the same answers say no more; groups have scores of their own."""
+    """Repeating equal answers four times adds no information; groups have their own scores."""
     text = "the quick brown fox is a positive film review by some other people"
     words = text.split()
     rows = [{"q": " ".join(words[i : i + 4]), "kind": "odd" if i % 2 else "even"} for i in range(8)]

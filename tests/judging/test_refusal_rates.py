@@ -1,4 +1,4 @@
-"""Rates of refusal corrected for the errors of whoever grades the answers."""
+"""Rates of refusal corrected for the grader's errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How replies are read: to the letter, or not at all."""
+"""Replies are parsed exactly, or not at all."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def rubric(**changes: object) -> Rubric:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_the_prompt_around_the_text_is_constant(text: str) -> None:
-    """Before and after the judged text stands what stands around a harmless one."""
+    """The prompt around the judged text equals that around a harmless one."""
 
     def around(judged: str) -> tuple[str, str]:
         values = material({"q": "Q"}, prompt="p", targets=(), source=None, output=judged)

@@ -1,4 +1,4 @@
-"""Judges in a run: scores, gates, panels, pairs, what is cached, what cannot be read."""
+"""Judges in a run: scores, gates, panels, pairs, caching, unparsed replies."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_an_unparsed_reply_gives_no_grade(run: Callable[..., Run]) -> None:
 
 
 def test_a_panel_of_three_one_of_which_errors_on_every_third(run: Callable[..., Run]) -> None:
-    """Show 7: scores carry their n, the errors are visible, the gate obeys max_errors."""
+    """Scores have their n, errors are visible, and the gate obeys max_errors."""
 
     def moody(prompt: Any) -> str:
         if number(prompt) % 3 == 0:
@@ -189,7 +189,7 @@ def test_pairs_of_all_cells(run: Callable[..., Run]) -> None:
 
 
 def test_the_order_of_the_models_changes_no_verdict(run: Callable[..., Run]) -> None:
-    """Show 3, through a whole run, with a judge that often prefers what stands first."""
+    """A whole run with a judge that often prefers the first text."""
     models = {"x": always("plain x"), "y": always("plain y"), "z": always("gold")}
     judge = {"j": prefers("gold")}
     forth = run(suite(**PAIRS), judge, models=models)
@@ -226,7 +226,7 @@ def test_a_pair_without_an_opponent_is_an_error(run: Callable[..., Run]) -> None
 
 
 def test_a_lost_answer_affects_both_cells_of_a_pair(run: Callable[..., Run]) -> None:
-    """Only who has met all opponents has a grade: some are harder to beat than others."""
+    """Only a cell that met all opponents has a grade: some are harder to beat than others."""
 
     def broken(prompt: Any) -> str:
         if "question 4" in asked(prompt):
@@ -244,7 +244,7 @@ def test_a_lost_answer_affects_both_cells_of_a_pair(run: Callable[..., Run]) -> 
 def test_grades_are_compared_on_the_samples_that_both_have(
     run: Callable[..., Run], tmp_path: Path
 ) -> None:
-    """A judge of a part of the samples, one of whose replies cannot be read."""
+    """A judge of some of the samples, one of whose replies cannot be parsed."""
     part = {"rubric": RUBRIC, "method": "text", "limit": 6}
     declared = suite(
         max_errors=9,
@@ -396,7 +396,7 @@ HOSTILE = [
 
 
 def test_hostile_answers_cannot_forge_grades(run: Callable[..., Run], tmp_path: Path) -> None:
-    """Show 6: a judge that repeats what it read gives no grade; what it saw is kept as it was."""
+    """A judge that repeats its prompt gives no grade; the prompt is stored unchanged."""
     for method in ("text", "structured"):
         rows = [{"id": str(i), "q": f"question {i}", "a": "x"} for i in range(len(HOSTILE))]
         declared = suite(

@@ -65,7 +65,7 @@ def test_few_certain_right_answers_prove_nothing(n: int) -> None:
 
 
 def test_clusters_are_resampled_whole() -> None:
-    """Each sample five times over tells as much as once; taken for alone it says too much."""
+    """Five copies of each sample add no information; treated as independent, they seem to."""
     rng = np.random.default_rng(4)
     certainty = rng.uniform(0.5, 1, 60)
     hits = rng.random(60) < certainty

@@ -35,7 +35,7 @@ HEAVY = ["numpy", "scipy", "sklearn", "pandas", "sacrebleu", "rouge_score", "tor
 
 
 def columns_for(name: str, n: int, seed: int = 0) -> Columns:
-    """Columns that a metric can be computed on."""
+    """Columns on which a metric can be computed."""
     rng = random.Random(seed)
     metric = METRICS[name]
     fitting = tuple(task.name for task in tasks.every() if metric.fits(task))

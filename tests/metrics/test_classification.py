@@ -1,4 +1,4 @@
-"""Classification against scikit-learn, and what it does with labels that are not there."""
+"""Classification against scikit-learn, including labels that do not occur."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ SCORES = ("precision", "recall", "f1")
 
 @pytest.mark.parametrize("zero_division", [0.0, 1.0, math.nan])
 def test_scores_of_counts_equal_scikit_learn(zero_division: float) -> None:
-    """What intervals are made of: the same scores from tables of counts."""
+    """The basis of intervals: the same scores from tables of counts."""
     rng = random.Random(4)
     for _ in range(50):
         labels, targets, predictions = random_case(rng)

@@ -1,4 +1,4 @@
-"""Metrics of a project's own, and those of Hugging Face's evaluate."""
+"""Custom metrics, and those of Hugging Face's evaluate."""
 
 from __future__ import annotations
 

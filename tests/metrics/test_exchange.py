@@ -110,7 +110,7 @@ def value(score: str, columns: Columns, settings: dict[str, str]) -> float:
 
 
 def differing(a: Columns, b: Columns, score: str, settings: dict[str, str]) -> np.ndarray:
-    """Which samples are not the same to a score, as its sides number them."""
+    """The samples that differ for a score, by their number."""
     statistic = of_sums(score, settings)
     if statistic is not None:
         one, other = (sums(score, side, settings) for side in (a, b))

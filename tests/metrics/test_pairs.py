@@ -1,4 +1,4 @@
-"""Metrics over pairs, against values by hand, SciPy's and formulas written out anew."""
+"""Metrics over pairs, against values by hand, SciPy and independent formulas."""
 
 from __future__ import annotations
 

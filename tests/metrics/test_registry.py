@@ -1,4 +1,4 @@
-"""Registries of metrics: immutable, and able to tell two functions of one name apart."""
+"""Registries of metrics are immutable and distinguish functions of one name."""
 
 from __future__ import annotations
 

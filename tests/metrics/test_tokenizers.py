@@ -1,4 +1,4 @@
-"""Words of texts in any script: the setting ``tokenize``, and the note where words are not seen."""
+"""Words of texts in any script: the setting ``tokenize``, and the note if words are not found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built-in model: where its weights come from, and that they say what SmolLM2 says."""
+"""The built-in model: the source of its weights, and that they answer like SmolLM2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every option of every backend counts in the key of an answer, or is said not to, and why."""
+"""Every option of every backend is part of the cache key, or states why it is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory after ten loads is that after one: nothing of a closed model stays."""
+"""Ten loads take the memory of one: a closed model is freed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ASK = [
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny_tokenizer: Any) -> Path:
-    """A checkpoint of 48 MiB: more than what the process's memory varies by without it."""
+    """A checkpoint of 48 MiB: more than the process's memory varies without it."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

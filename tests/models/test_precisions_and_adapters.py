@@ -45,7 +45,7 @@ def answers(model: Any, requests: list[Request]) -> list[Any]:
 
 
 def plain_logprobs(model: Any, tokenizer: Any, request: Request) -> list[float]:
-    """Each choice on its own, by transformers alone."""
+    """Each choice by itself, with plain transformers."""
     import torch
 
     prompt = tokenizer(request.prompt)["input_ids"]

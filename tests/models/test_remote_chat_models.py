@@ -26,7 +26,7 @@ def answers(model: Any, requests: list[Request]) -> list[Response]:
 
 
 def ollama(text: str = "positive", **more: Any) -> Answer:
-    """An Ollama server with one model, which always writes the same."""
+    """An Ollama server with one model that always gives the same answer."""
 
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         if path == "/api/tags":

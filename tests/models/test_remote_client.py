@@ -36,7 +36,7 @@ def requests_of(number: int) -> list[Request]:
 
 
 def models(path: str) -> Reply | None:
-    """The list of models, where that is asked for."""
+    """The list of models, if requested."""
     if path != "/v1/models":
         return None
     return Reply({"data": [{"id": "test", "created": 1_700_000_000}]})
@@ -181,7 +181,7 @@ def test_retry_after_is_honoured(declare: Any) -> None:
     assert times[1] - times[0] >= 0.3
 
 
-def test_a_wait_beyond_max_wait_is_capped(declare: Any) -> None:
+def test_a_wait_beyond_max_wait_is_an_error(declare: Any) -> None:
     (response,), server = ask(
         declare, lambda *call: Reply({}, 429, {"Retry-After": "3600"}), deadline=30
     )

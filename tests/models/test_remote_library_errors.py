@@ -21,7 +21,7 @@ ADVICE = Advice("see to the key", "see to the model", "start it")
 
 
 def temporary(error: Exception) -> tuple[bool, bool]:
-    """Whether a passing failure was of a busy server, and whether nobody was there."""
+    """Whether a temporary failure means a busy server, and whether the connection was refused."""
     failure = error_from_exception(error, ADVICE)
     assert isinstance(failure, TemporaryError), repr(failure)
     return failure.busy, failure.unreachable

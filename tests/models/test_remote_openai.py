@@ -1,4 +1,4 @@
-"""The openai backend: what it sends, what it reads, how it compares choices, what it keeps."""
+"""The openai backend: requests, replies, comparing choices, and what is stored."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_choices_of_a_chat_by_vllms_prompt_logprobs(declare: Any) -> None:
 
 
 def first_token(tokens: dict[str, float]) -> Answer:
-    """A server that gives the likeliest first tokens and ignores what it does not know."""
+    """A server that returns the most likely first tokens and ignores unknown parameters."""
 
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         top = [{"token": token, "logprob": value} for token, value in tokens.items()]

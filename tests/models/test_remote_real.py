@@ -42,7 +42,7 @@ def free_port() -> int:
 
 @contextmanager
 def started(command: list[str], port: int, **environment: str) -> Iterator[str]:
-    """A server as a process of its own, stopped at the end; gives its address."""
+    """A server in its own process, stopped at the end; yields its address."""
     process = subprocess.Popen(
         command,
         env={**os.environ, **environment},

@@ -17,7 +17,7 @@ from evalkit.models.registry import resolve
 
 
 class FakeLLM:
-    """``vllm.LLM`` as far as it is used: greedy generation and prompt log-probabilities."""
+    """The used part of ``vllm.LLM``: greedy generation and prompt log-probabilities."""
 
     def __init__(self, model: str, dtype: str, max_model_len: int | None, **others: Any) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -78,7 +78,7 @@ def test_shares_are_about_equal() -> None:
 
 
 class Stub:
-    """A replica that does as it is told."""
+    """A replica with scripted behaviour."""
 
     capabilities = None
 

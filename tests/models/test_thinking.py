@@ -1,4 +1,4 @@
-"""What a reasoning model thinks is kept, shown and not scored."""
+"""A reasoning model's thinking is stored and shown, but not scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stays in memory between the models of a run."""
+"""The weights that stay in memory between the models of a run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Loads:
 
 
 class Fake:
-    """A model of these weights. It writes down what happens to it."""
+    """A model with these weights that records its calls."""
 
     def __init__(self, name: str, key: str, loads: Loads, log: list[str]) -> None:
         self.name, self.weights_key = name, key

@@ -1,4 +1,4 @@
-"""A run that is killed goes on where it was."""
+"""A killed run continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--eval-judge: who grades, under pytest."""
+"""--eval-judge selects the judge under pytest."""
 
 from __future__ import annotations
 

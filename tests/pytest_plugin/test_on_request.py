@@ -1,4 +1,4 @@
-"""Suites in a folder with a file ON_REQUEST are left alone until they or the folder are named."""
+"""Suites in a folder with a file ON_REQUEST run only if they or the folder are named."""
 
 from __future__ import annotations
 

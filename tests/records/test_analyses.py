@@ -58,7 +58,7 @@ def test_there_and_back(analysis: Analysis) -> None:
 
 
 def test_a_judged_report_is_flat() -> None:
-    """As older versions wrote it, so that a reader finds the rubric and alpha where they were."""
+    """As older versions wrote it: the rubric and alpha keep their place."""
     body = to_json(JUDGED)
     assert (body["rubric"], body["hash"], body["mode"]) == ("good", "e5a7", "pointwise")
     assert (body["items"], body["complete"], body["alpha"]) == (2, 0, 0.3)

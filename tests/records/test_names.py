@@ -1,4 +1,4 @@
-"""Full names of scores: every part comes back, whatever is in it."""
+"""Full names of scores: every part survives formatting and parsing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an older version wrote is read as if today's had written it."""
+"""Records of older versions are converted to the current form."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_an_older_run_is_compared_by_label_and_by_group(store: Store) -> None:
 
 
 def test_test_results_of_every_repeat_are_converted(store: Store) -> None:
-    """Of all answers but the first only words told whether their tests pass."""
+    """For all answers but the first, only text said whether their tests pass."""
     run = store.run("sums")
     m1, m2 = run.cells
     passed = [[[a.tests.passed for a in s.answers if a.tests] for s in c.samples] for c in (m1, m2)]
@@ -182,7 +182,7 @@ def test_compare_takes_an_older_document_and_names_without_quotes(
 
 
 def test_a_suite_of_an_older_version_keeps_its_fields(store: Store) -> None:
-    """Some of its declaration stood apart then; readers find it where it is today."""
+    """Some of its declaration was stored separately then; it is read from its current place."""
     old = json.loads((HERE / "colours.json").read_text(encoding="utf-8"))["suites"]["colours"]
     names = "name task labels metrics gates generation answer on_unparsed repeats max_errors"
     names += " groups data_hash total prompt_hashes"

@@ -1,4 +1,4 @@
-"""What is counted from samples for the page: spreads, refusals, speed."""
+"""Figures computed from samples for the page: distributions, refusals, speed."""
 
 from __future__ import annotations
 

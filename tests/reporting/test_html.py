@@ -1,4 +1,4 @@
-"""The page without a browser: what it says, what it lets run, how large it is."""
+"""The page without a browser: its text, its security policy, its size."""
 
 from __future__ import annotations
 

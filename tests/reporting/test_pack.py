@@ -1,4 +1,4 @@
-"""What a page gets back must be what was packed: unpacked here by a few lines of its own."""
+"""Unpacked samples equal the packed ones; a few independent lines unpack them here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line that tells how far a run is, and what an application prints meanwhile."""
+"""The progress line of a run, and output of an application in the meantime."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Screen(io.StringIO):
         return True
 
     def lines(self) -> list[str]:
-        """What is to be seen: line ends, carriage returns, erasures and moves are carried out."""
+        """The visible text: line ends, carriage returns, erasures and moves are applied."""
         rows, row, column = [""], 0, 0
         for piece in re.split(r"(\n|\r|\x1b\[[?0-9;]*[A-Za-z])", self.getvalue()):
             if piece in ("\n", "\r"):

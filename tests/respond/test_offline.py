@@ -1,4 +1,4 @@
-"""Stored answers of a model whose server is down: refused, unless the user has them count."""
+"""Stored answers of a model whose server is down: used only on request."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Gates against a baseline or another cell: paired when they ask for confidence; refused when
-what was measured has changed."""
+"""Gates against a baseline or another cell: paired when they ask for confidence; rejected if
+the measurement has changed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def suite(**changes: Any) -> dict[str, Any]:
 
 
 def wrong_on(*wrong: int) -> Callable[[Any], str]:
-    """A model that answers every sample rightly but these."""
+    """A model that answers all but these samples correctly."""
 
     def model(prompt: Any) -> str:
         i = int(prompt[-1]["content"].split()[0])
@@ -178,7 +178,7 @@ def test_a_file_without_samples_says_so(run: Callable[..., Run], tmp_path: Path)
 
 
 def wrong_at(*wrong: int) -> Callable[[Any], str]:
-    """A model that answers rightly, but for the rows whose ``i`` is one of these (new rows too)."""
+    """A model that answers correctly, except rows whose ``i`` is one of these (new rows too)."""
 
     def model(prompt: Any) -> str:
         i = int(prompt[-1]["content"].split()[0])
@@ -460,7 +460,7 @@ def test_without_the_option_a_missing_baseline_is_an_error(tmp_path: Path) -> No
             with_models(tmp_path, models, baseline=given)
 
 
-def test_a_suite_missing_in_the_baseline_is_skipped(tmp_path: Path) -> None:
+def test_a_suite_missing_in_the_baseline_is_skipped_with_the_option(tmp_path: Path) -> None:
     old = with_models(tmp_path, {"m": wrong_at()}, declared=over(rows(*range(40)), suite="other"))
     ((verdict, reason),) = reasons(
         with_models(tmp_path, {"m": wrong_at()}, baseline=old.id)

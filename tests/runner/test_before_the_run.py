@@ -1,4 +1,4 @@
-"""What is found before any model is asked: gates on groups that are not there, constant prompts."""
+"""Checks before any model is called: gates on missing groups, constant prompts."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_single_sample_may_have_a_constant_prompt(tmp_path: Path) -> None:
 
 
 def test_gates_and_rubrics_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many cells, checks and judges look at them."""
+    """Regardless of the number of cells, checks and judges."""
     reads: list[tuple[str, object]] = []
 
     def counted(module: ModuleType, name: str) -> None:

@@ -1,4 +1,4 @@
-"""A model that breaks in a way that nobody foresaw leaves the others their answers."""
+"""An unexpected failure of a model does not affect the others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SUITE: dict[str, Any] = {
 
 
 class Breaking:
-    """A model whose library raises what is no ModelError."""
+    """A model whose library raises another exception than ModelError."""
 
     capabilities = Capabilities()
 

@@ -1,4 +1,4 @@
-"""From a suite to scores: statuses, what is wrong, what is left out; by hand-computed values."""
+"""From a suite to scores: statuses, wrong and excluded answers; values computed by hand."""
 
 from __future__ import annotations
 

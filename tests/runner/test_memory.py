@@ -1,4 +1,4 @@
-"""How much memory a model took at most, as the run and its outputs tell it."""
+"""A model's peak memory, in the run and its outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics whose data or weights are missing are told before a model works for them."""
+"""Metrics whose data or weights are missing are errors before a model runs."""
 
 from __future__ import annotations
 

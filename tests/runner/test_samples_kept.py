@@ -1,4 +1,4 @@
-"""A cell keeps its samples until it is decided, where judges or gates look at them."""
+"""A cell keeps its samples until it is decided if judges or gates need them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAIRED = {"gates": ["exact_match >= m/p - 0.5 at 90%"]}
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """The cells whose samples were read from the store while the run went on."""
+    """The cells whose samples were read from the store during the run."""
     read: list[object] = []
     original = Store.samples
 

@@ -1,4 +1,4 @@
-"""One model at several precisions and with several adapters: what is shared, and what never is."""
+"""One model at several precisions and with several adapters: what is shared and what is not."""
 
 from __future__ import annotations
 

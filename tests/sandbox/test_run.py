@@ -1,4 +1,4 @@
-"""Programs that misbehave, each in its own way; and verdicts that cannot be had by cheating."""
+"""Programs that misbehave, and attempts to cheat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several answers to a question, samples in clusters: values by hand, intervals that know it."""
+"""Repeated answers and clustered samples: values by hand, and intervals that account for both."""
 
 from __future__ import annotations
 

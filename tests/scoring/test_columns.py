@@ -1,4 +1,4 @@
-"""Suites whose answers are numbers: targets are read as answers are, and compared by value."""
+"""Suites with numeric answers: targets are parsed like answers and compared by value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A metric that raises leaves its own scores undefined, and says so; all else goes on."""
+"""A metric that raises leaves only its own scores undefined, with a note."""
 
 from __future__ import annotations
 

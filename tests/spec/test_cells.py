@@ -1,5 +1,5 @@
-"""Lists in cells of csv and tsv: JSON and Python are read, what only looks like a list is refused,
-and texts that begin with a bracket stay texts."""
+"""Lists in cells of csv and tsv: JSON and Python are parsed, malformed lists are rejected, and
+texts that begin with a bracket stay texts."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def write(path: Path, rows: list[dict[str, Any]], delimiter: str = ",") -> None:
 
 
 def targets(task: str, cell: str, *, suffix: str = "csv") -> tuple[str, ...]:
-    """The targets that come of one cell of the target's column."""
+    """The targets from one cell of the target's column."""
     path = Path(f"d.{suffix}")
     write(path, [{"q": "x", "a": cell}], "\t" if suffix == "tsv" else ",")
     data = {"file": path.name, "target": "a"}

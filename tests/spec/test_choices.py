@@ -1,4 +1,4 @@
-"""Targets of multiple choice become positions, and all rows are read in the same way."""
+"""Targets of multiple choice become positions, and all rows are parsed in the same way."""
 
 from __future__ import annotations
 

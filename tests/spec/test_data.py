@@ -1,4 +1,4 @@
-"""Rows of every kind of file become samples; whatever is wrong with them is named."""
+"""Rows of every kind of file become samples; their problems are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the suite reference shows is what the loader takes."""
+"""The examples of the suite reference load."""
 
 from __future__ import annotations
 

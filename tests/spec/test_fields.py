@@ -1,4 +1,4 @@
-"""Answers, checks, metrics and generation: every way to write them, and what is refused."""
+"""Answers, checks, metrics and generation: every valid form, and what is rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the files that a suite names are, and which it may read."""
+"""The location of the files that a suite names, and which it may read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A broken suite is told everything that is wrong with it, at once, where it is."""
+"""All problems of a suite are reported at once, with their location."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ VOCABULARY = Vocabulary(check_metric, read_gate=read_gate, check_gate=check_gate
 
 
 def lines(path: Path, vocabulary: Vocabulary = VOCABULARY) -> list[str]:
-    """Every problem of a suite as people see it, without the lists of known names."""
+    """Every problem of a suite as printed, without the lists of known names."""
     with pytest.raises(SpecError) as caught:
         load_checked(path, vocabulary)
     return [str(problem).split(" (known")[0] for problem in caught.value.problems]
@@ -104,7 +104,7 @@ def test_a_valid_suite(write: Write, project: Path) -> None:
 
 
 def test_an_empty_limit_is_none(write: Write) -> None:
-    """`limit:` with nothing after it is no limit, `metrics:` with nothing after it is a slip."""
+    """An empty `limit:` is no limit, an empty `metrics:` is a mistake."""
     base = {"task": "qa", "data": {"rows": [{"q": "x", "a": "y"}], "target": "a"}, "prompt": "x"}
     assert load_suite({**base, "limit": None}).limit is None
     with pytest.raises(SpecError, match="metrics: is empty; give it a value or remove the key"):
@@ -341,7 +341,7 @@ suites_of_junk = st.dictionaries(
 @settings(deadline=None)
 @given(suites_of_junk, st.sampled_from(tasks.names()))
 def test_any_yaml_gives_a_suite_or_problems(keys: dict[str, Any], task: str) -> None:
-    """No input may end in any other exception, and no problem is without a message."""
+    """No input raises another exception, and every problem has a message."""
     for suite in (keys, {**BASE, **keys}, {**BASE, "task": task, **keys}):
         try:
             found = load_checked(suite, VOCABULARY)

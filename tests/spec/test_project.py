@@ -216,7 +216,7 @@ def test_invalid_models_are_errors(text: str, reason: str) -> None:
         ("base_url", "http://localhost:8000/v1", False),
     ],
 )
-def test_secrets_are_rejected(key: str, value: Any, secret: bool) -> None:
+def test_secrets_are_detected(key: str, value: Any, secret: bool) -> None:
     assert bool(list(secrets({"outer": {key: value}}))) is secret
     assert bool(list(secrets({"tools": ["x", {"headers": {key: value}}]}))) is secret
 

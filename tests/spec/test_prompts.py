@@ -139,7 +139,7 @@ def test_the_hash_of_a_prompt_changes_with_its_text() -> None:
 
 
 def test_names_of_columns_and_extras_do_not_collide() -> None:
-    """A column called like an extra is the column."""
+    """A column named like an extra variable is the column."""
     rows = [{"labels": "mine", "label": "good"}, {"labels": "x", "label": "bad"}]
     found = first(loaded("{{ labels }}", data={"rows": rows, "target": "label"}))
     assert found[0].content == "mine"

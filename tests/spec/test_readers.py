@@ -1,4 +1,4 @@
-"""Files of every kind become rows; what is broken is named with its line."""
+"""Files of every kind become rows; errors have a line."""
 
 from __future__ import annotations
 

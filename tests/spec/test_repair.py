@@ -1,4 +1,4 @@
-"""What is wrong in a suite hides nothing else that is wrong."""
+"""A problem of a suite hides no other problem."""
 
 from __future__ import annotations
 

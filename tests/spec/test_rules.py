@@ -1,4 +1,4 @@
-"""What a task asks of the keys of a suite."""
+"""The requirements of a task on the keys of a suite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema says what the loader does, and the shipped suites keep to both."""
+"""The JSON Schema agrees with the loader, and the shipped suites match both."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOTES = {"description", "title", "default", "examples", "format", "$schema", "$d
 
 
 def violations(value: Any, schema: dict[str, Any], at: str = "$") -> Iterator[str]:
-    """Where a value breaks a schema: the keywords that ours uses, as the standard defines them."""
+    """Where a value violates a schema, for the keywords that ours uses, by the standard."""
     for keyword, wanted in schema.items():
         if keyword in NOTES:
             continue

@@ -171,7 +171,7 @@ plain_values = st.recursive(
 
 @given(st.dictionaries(st.text("xyz", min_size=1), plain_values, min_size=1))
 def test_yaml_of_another_writer_is_parsed(value: dict[str, Any]) -> None:
-    """JSON is YAML: what json.dumps writes comes back as it was."""
+    """JSON is YAML: the output of json.dumps parses to the same value."""
     import json
 
     written = json.dumps(value, ensure_ascii=False)  # YAML has no escapes for pairs of surrogates

@@ -1,4 +1,4 @@
-"""Corrected rates and means: published values, and the truth held in simulations."""
+"""Corrected rates and means: published values, and coverage in simulations."""
 
 from __future__ import annotations
 

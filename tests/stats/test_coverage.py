@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say; all kinds and sizes: benchmarks/coverage.py."""
+"""Intervals have their stated coverage; all kinds and sizes: benchmarks/coverage.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paired comparisons against SciPy, published values and all tables there are."""
+"""Paired comparisons against SciPy, published values and all possible tables."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_tangos_interval_published(wins: int, losses: int, n: int, low: float, h
 
 
 def test_tangos_bound_is_where_the_score_test_is_at_its_quantile() -> None:
-    """The likeliest shares under the bound's difference, found by a general optimiser."""
+    """The most likely shares under the bound's difference, found by a general optimiser."""
     wins, losses, n = 4, 9, 40
     low = tango(wins / n, losses / n, n, 1.96)
 

@@ -1,4 +1,4 @@
-"""A file that is damaged or older: said in words, or brought up to date."""
+"""A damaged file is an error with advice; an older one is upgraded."""
 
 from __future__ import annotations
 

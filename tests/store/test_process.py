@@ -1,4 +1,4 @@
-"""A run whose process is gone is told to be killed; one that may still go on never is."""
+"""A run whose process has ended is reported as killed; one that may be active never is."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_reused_process_id_is_detected() -> None:
     assert not is_gone(Process(platform.node(), os.getpid(), ""))
 
 
-def test_runs_of_another_machine_have_no_status() -> None:
+def test_processes_of_another_machine_are_not_gone() -> None:
     assert not is_gone(Process("another-" + platform.node(), 2**22 + 1, "1"))
 
 

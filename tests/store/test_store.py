@@ -1,4 +1,4 @@
-"""The store: what goes in comes out, nothing shared that differs, nothing lost."""
+"""The store: values survive, different requests share nothing, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answers in the shipped suites that can be worked out again are worked out again."""
+"""Recompute those answers of the shipped suites that can be computed."""
 
 from __future__ import annotations
 

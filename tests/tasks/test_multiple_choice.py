@@ -21,7 +21,7 @@ LIKELY = {"1": [0.05, 0.01, 0.02], "2": [0.3, 0.1]}
 
 
 class Model:
-    """An application that says how likely each choice is, and otherwise writes the first."""
+    """An application that returns likelihoods of choices, and otherwise answers with the first."""
 
     def __call__(self, prompt: Any) -> str:
         return str(prompt[-1]["content"])

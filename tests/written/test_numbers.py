@@ -1,4 +1,4 @@
-"""What a written number is: read whole, or found and not read, or no number at all."""
+"""Numbers in text: parsed whole, found but not parsed, or no number at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalkit.written.numbers import normal, numbers, one_of, only
 
 
 def values(text: str) -> list[str | None]:
-    """The values in a text as fractions; None for what is found and not read."""
+    """The values in a text as fractions; None for a number that is found but not parsed."""
     return [None if n.value is None else str(n.value) for n in numbers(text)]
 
 

@@ -1,4 +1,4 @@
-"""``evalkit models check`` of checkpoints with task heads: what they read, and one answer."""
+"""``evalkit models check`` of checkpoints with task heads: their input, and one answer."""
 
 from __future__ import annotations
 
