@@ -156,6 +156,14 @@ class Response:
         return is_answered(self.status)
 
 
+def softmax(logprobs: Sequence[float]) -> list[float]:
+    """Probabilities relative to each other, from log-probabilities in nats; they sum to 1."""
+    top = max(logprobs)
+    weights = [math.exp(value - top) for value in logprobs]
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
 def lead(logprobs: Sequence[float]) -> float:
     """The lead of the best choice over the second, in nats; infinite for a single choice."""
     ranked = sorted(logprobs, reverse=True)

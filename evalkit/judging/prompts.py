@@ -14,6 +14,7 @@ from evalkit.errors import EvalkitError
 from evalkit.judging.fence import fenced
 from evalkit.judging.rubric import FIRST, LETTERS, NO, SECOND, YES, Criterion, Rubric
 from evalkit.messages import Message
+from evalkit.records.judgments import Aspect, ByCriterion, Category, Overall
 from evalkit.spec.templates import BadTemplateError, compiled
 
 _ROLE = "You are a careful and fair judge. You are shown material and judge one thing about it."
@@ -65,23 +66,24 @@ def material(
     return {**values, **{name: fenced(text) for name, text in judged.items()}}
 
 
-def questions(rubric: Rubric, values: Mapping[str, Any]) -> dict[str, Question]:
-    """The questions about a case, by the name of the criterion ("" for a whole rubric).
+def questions(rubric: Rubric, values: Mapping[str, Any]) -> dict[Aspect, Question]:
+    """The questions about a case.
 
     A binary rubric asks about each criterion alone. Categories, where a rubric has some, are a
-    question of their own under ``category``. Raises EvalkitError when the case cannot be shown.
+    question of their own. Raises EvalkitError when the case cannot be shown.
     """
     return asked_about(rubric, _rendered(rubric.prompt, values, rubric))
 
 
-def asked_about(rubric: Rubric, case: str) -> dict[str, Question]:
+def asked_about(rubric: Rubric, case: str) -> dict[Aspect, Question]:
     """The same about a case as it is shown."""
+    asked: dict[Aspect, Question] = {}
     if rubric.mode == "binary":
-        asked = {one.name: _binary(rubric, one, case) for one in rubric.criteria}
+        asked |= {ByCriterion(one.name): _binary(rubric, one, case) for one in rubric.criteria}
     else:
-        asked = {"": _whole(rubric, case)}
+        asked[Overall()] = _whole(rubric, case)
     if rubric.categories:
-        asked["category"] = _category(rubric, case)
+        asked[Category()] = _category(rubric, case)
     return asked
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from evalkit.exchange import is_answered
 from evalkit.messages import Prompt
+from evalkit.records.judgments import Judgment
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Answer:
     """It was chosen by less than the rounding of the model's precision."""
     checks: tuple[CheckRecord, ...] = ()
     """Results of the suite's checks."""
-    judgments: tuple[Mapping[str, Any], ...] = ()
+    judgments: tuple[Judgment, ...] = ()
     """Judgments of it, in the order requested."""
     sent: str = ""
     """The exact text that the model saw."""
@@ -216,7 +217,7 @@ class SampleRecord:
         return sum(answer.seconds for answer in self.answers)
 
     @property
-    def judgments(self) -> list[Mapping[str, Any]]:
+    def judgments(self) -> list[Judgment]:
         """The judgments of all answers, answer by answer."""
         return [judgment for answer in self.answers for judgment in answer.judgments]
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from evalkit.messages import plain
 from evalkit.records import Answer, SampleRecord
+from evalkit.records.judgments import to_json
 
 
 def details_of(sample: SampleRecord) -> dict[str, Any]:
     """The backend's details of the shown answer, its sources, and all judgments."""
     details = _details(sample.answer)
     if judgments := sample.judgments:
-        details["judgments"] = [dict(judgment) for judgment in judgments]
+        details["judgments"] = [to_json(judgment) for judgment in judgments]
     return details
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from evalkit.answers import Extracted
 from evalkit.checks import run_check
-from evalkit.exchange import Request, Response, Status
+from evalkit.exchange import Request, Response, Status, softmax
 from evalkit.models.thinking import THOUGHT, UNFINISHED, WHY
 from evalkit.records import Answer, Choices, Likelihood
 from evalkit.scoring.extract import extract
@@ -89,14 +88,11 @@ class _Details:
 
 
 def _probabilities(suite: Suite, response: Response) -> dict[str, float]:
-    """The choices' probabilities relative to each other: a softmax of their log-likelihoods."""
+    """The choices' probabilities relative to each other."""
     if not response.logprobs or suite.answer.method != "choice":
         return {}
-    top = max(response.logprobs)
-    weights = [math.exp(value - top) for value in response.logprobs]
-    total = sum(weights)
-    names: Sequence[str] = suite.label_names or LETTERS[: len(weights)]
-    return {name: weight / total for name, weight in zip(names, weights, strict=True)}
+    names: Sequence[str] = suite.label_names or LETTERS[: len(response.logprobs)]
+    return dict(zip(names, softmax(response.logprobs), strict=True))
 
 
 def _choices(suite: Suite, sample: Sample, request: Request, response: Response) -> Choices | None:

@@ -27,6 +27,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
     analyses,
+    judgments,
 )
 from evalkit.records.older import upgraded_run, upgraded_sample, upgraded_suite
 
@@ -77,6 +78,8 @@ def plain_fields(record: Any, without: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str | float | int):
+        return value
     if hasattr(value, "__dataclass_fields__"):
         return asdict(value)
     if isinstance(value, dict):
@@ -180,7 +183,7 @@ def _answer_body(answer: Answer, key: str | None) -> dict[str, Any]:
     for name, default in _ANSWER_DEFAULTS.items():
         value = getattr(answer, name)
         if value != default and not (key is not None and name in _FROM_RESPONSE):
-            body[name] = value if isinstance(value, str | float | int) else _plain(value)
+            body[name] = _WRITTEN.get(name, _plain)(value)
     if key is not None and answer.thinking is None:
         body.pop("output", None)  # it is the response's text
     else:
@@ -188,6 +191,9 @@ def _answer_body(answer: Answer, key: str | None) -> dict[str, Any]:
     return body
 
 
+_WRITTEN: Mapping[str, Callable[[Any], Any]] = {
+    "judgments": lambda value: [judgments.to_json(one) for one in value],
+}
 _ANSWER_DEFAULTS = {
     f.name: f.default if f.default_factory is MISSING else f.default_factory()
     for f in fields(Answer)
@@ -229,6 +235,6 @@ _MADE: Mapping[str, Callable[[Any], Any]] = {
     "choices": lambda value: Choices(*map(tuple, value)),
     "likelihood": lambda value: Likelihood(*value),
     "candidates": tuple,
-    "judgments": tuple,
+    "judgments": lambda value: tuple(map(judgments.from_json, value)),
     "tests": lambda value: _known(CodeRun, value),
 }
