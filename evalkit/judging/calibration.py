@@ -104,12 +104,12 @@ def _agreement(
     """Kappa, quadratically weighted kappa where there are steps, and the share of equal answers."""
     k, n = len(labels), len(cases)
     place = {label: i for i, label in enumerate(labels)}
-    said = [
+    answers = [
         (i, place[human], place[judge])
         for i, case in enumerate(cases)
         for human, judge in case.answers.values()
     ]
-    of_case, pairs = [i for i, _, _ in said], np.array([pair for _, *pair in said])
+    of_case, pairs = [i for i, _, _ in answers], np.array([pair for _, *pair in answers])
     whole = np.zeros((k, k))
     np.add.at(whole, tuple(pairs.T), 1)
     found = {}
@@ -145,8 +145,8 @@ def _ranks(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
     human = [case.human for case in cases]
     judge = [case.judge for case in cases]
     why = "; ".join(
-        f"{who} gave every case the same grade"
-        for who, grades in (("people", human), ("the judge", judge))
+        f"{whose} gave every case the same grade"
+        for whose, grades in (("people", human), ("the judge", judge))
         if len(set(grades)) == 1
     )
     found = {}

@@ -123,9 +123,9 @@ def corrected_strata(
 
 
 def _part(
-    said: float, n: float, counts: Sequence[Sequence[int]] | None, confidence: float
+    count: float, n: float, counts: Sequence[Sequence[int]] | None, confidence: float
 ) -> Corrected:
     if counts is not None:
-        return corrected_rate((said, n), counts, confidence=confidence)
-    own = proportion(said, n, confidence)
-    return Corrected(said / n, own.low, own.high, "")
+        return corrected_rate((count, n), counts, confidence=confidence)
+    own = proportion(count, n, confidence)
+    return Corrected(count / n, own.low, own.high, "")

@@ -117,8 +117,8 @@ class EvalItem(pytest.Item):
 
         if not unanswered(self.record().statuses):
             return ""
-        told = first_unanswered(self.evals.samples(self.cell.id), 400)
-        return f"\n  first {told}" if told else ""
+        message = first_unanswered(self.evals.samples(self.cell.id), 400)
+        return f"\n  first {message}" if message else ""
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the item is: the suite's file and a line in it."""

@@ -32,15 +32,15 @@ def speeds(run: RunRecord) -> list[Speed]:
 
 def _speed(cell: CellRecord) -> Speed:
     every = [answer for sample in cell.samples for answer in sample.answers]
-    asked = [answer for answer in every if not answer.cached and answer.status != "error"]
-    seconds = sorted(s.seconds for s in asked)
+    requested = [answer for answer in every if not answer.cached and answer.status != "error"]
+    seconds = sorted(s.seconds for s in requested)
     middle, late = _percentiles(seconds) if seconds else (None, None)
     wall = sum(seconds)
-    read = sum(s.prompt_tokens or 0 for s in asked)
-    written = sum(s.completion_tokens or 0 for s in asked)
+    read = sum(s.prompt_tokens or 0 for s in requested)
+    written = sum(s.completion_tokens or 0 for s in requested)
     return Speed(
         cell,
-        len(asked),
+        len(requested),
         middle,
         late,
         read / wall if wall and read else None,

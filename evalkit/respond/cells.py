@@ -21,7 +21,7 @@ from evalkit.store import Store, digest, response_key
 class RequestBatch:
     """Requests to one model: the key of each response, and each distinct request.
 
-    Identical requests share a key and are asked once. ``known``: keys answered before this run.
+    Identical requests share a key and are sent once. ``known``: keys answered before this run.
     ``failures``: responses that are not kept in the store.
     """
 
@@ -60,24 +60,24 @@ def prepare(
     identity = digest(dict(fingerprint)) if fingerprint is not None else model.name
     prepared = []
     for cell in cells:
-        asked = _rendered(cell, identity, salt)
+        cell_requests = _rendered(cell, identity, salt)
         if share:
-            asked.known = store.answered(list(asked.distinct))
-        prepared.append(asked)
+            cell_requests.known = store.answered(list(cell_requests.distinct))
+        prepared.append(cell_requests)
     return prepared
 
 
 def _rendered(cell: Cell, identity: str, salt: str) -> CellRequests:
-    asked = CellRequests(cell)
+    cell_requests = CellRequests(cell)
     for index, request in enumerate(requests_of(cell)):
         if isinstance(request, SpecError):
             key = f"unrendered {index}"
-            asked.failures[key] = Response(Status.ERROR, error=str(request))
+            cell_requests.failures[key] = Response(Status.ERROR, error=str(request))
         else:
             key = response_key(identity, request, salt)
-            asked.distinct[key] = request
-        asked.keys.append(key)
-    return asked
+            cell_requests.distinct[key] = request
+        cell_requests.keys.append(key)
+    return cell_requests
 
 
 class CachedClient:
@@ -94,53 +94,53 @@ class CachedClient:
         self._progress = progress
         self._loaded = loaded
 
-    def ask(self, asked: CellRequests) -> None:
+    def request_cell(self, cell_requests: CellRequests) -> None:
         """Request the responses a cell is missing, committing batch by batch.
 
-        If the model fails, ``asked.error`` is set; earlier responses are kept.
+        If the model fails, ``cell_requests.error`` is set; earlier responses are kept.
         """
-        if not asked.missing:
+        if not cell_requests.missing:
             return
-        self._progress.cell(*asked.cell.id)
+        self._progress.cell(*cell_requests.cell.id)
         try:
-            self._check_can(asked)
+            self._check_can(cell_requests)
         except ModelError as error:
-            asked.error = str(error)
+            cell_requests.error = str(error)
         else:
-            self.answer(asked)
+            self.request_missing(cell_requests)
 
-    def answer(self, asked: RequestBatch) -> None:
-        """Request the missing responses of any batch, as ``ask`` does for a cell."""
-        if not asked.missing:
+    def request_missing(self, batch: RequestBatch) -> None:
+        """Request the missing responses of any batch, as ``request_cell`` does for a cell."""
+        if not batch.missing:
             return
         try:
             self._load()
             started = perf_counter()
-            self._ask_batches(asked)
-            asked.seconds = perf_counter() - started
+            self._request_batches(batch)
+            batch.seconds = perf_counter() - started
         except ModelError as error:
-            asked.error = str(error)
+            batch.error = str(error)
 
-    def _check_can(self, asked: CellRequests) -> None:
-        task, heads = asked.cell.suite.task, self.model.capabilities.inputs
+    def _check_can(self, wanted: CellRequests) -> None:
+        task, heads = wanted.cell.suite.task, self.model.capabilities.inputs
         if heads and task not in heads:
             raise ModelError(
                 f"'{self.model.name}' has a head for {' and '.join(heads)}; it cannot do the task"
                 f" {task}"
             )
-        choices = any(request.choices for request in asked.distinct.values())
+        choices = any(request.choices for request in wanted.distinct.values())
         if choices and not self.model.capabilities.choices:
             raise ModelError(
                 f"'{self.model.name}' cannot compare choices, which this suite's 'answer:"
-                f" {asked.cell.suite.answer.method}' requires. Write 'answer: text' in the suite"
+                f" {wanted.cell.suite.answer.method}' requires. Write 'answer: text' in the suite"
                 + _own_comparison(self.model)
             )
 
-        reads = any(request.reading for request in asked.distinct.values())
+        reads = any(request.reading for request in wanted.distinct.values())
         if reads and not self.model.capabilities.reading:
             raise ModelError(
                 f"'{self.model.name}' cannot score the likelihood of a text, which the task"
-                f" {asked.cell.suite.task} requires; choose a local model, such as one of the"
+                f" {wanted.cell.suite.task} requires; choose a local model, such as one of the"
                 " backend transformers"
             )
 
@@ -157,9 +157,9 @@ class CachedClient:
             self._loaded.remember_failure(self.model, str(error))
             raise
 
-    def _ask_batches(self, asked: RequestBatch) -> None:
-        keys, requests = list(asked.distinct), list(asked.distinct.values())
-        answered = frozenset(i for i, key in enumerate(keys) if key in asked.known)
+    def _request_batches(self, requested: RequestBatch) -> None:
+        keys, requests = list(requested.distinct), list(requested.distinct.values())
+        answered = frozenset(i for i, key in enumerate(keys) if key in requested.known)
         waiting = set(range(len(keys))) - answered
         for batch in self._batches(requests, answered):
             new = [(index, response) for index, response in batch if index in waiting]
@@ -167,7 +167,7 @@ class CachedClient:
             self._store.add_responses(self._run, [(keys[i], response) for i, response in new])
             for index, response in new:
                 if response.status is Status.ERROR:
-                    asked.failures[keys[index]] = response
+                    requested.failures[keys[index]] = response
             self._progress.advance(
                 len(new),
                 sum(work(requests[index]) for index, _ in new),
@@ -193,8 +193,10 @@ class CachedClient:
 
 def announce(progress: Progress, prepared: Sequence[CellRequests]) -> None:
     """Report the amount of work to the progress display."""
-    requests = sum(len(asked.distinct) for asked in prepared)
-    missing = [asked.distinct[key] for asked in prepared for key in asked.missing]
+    requests = sum(len(cell_requests.distinct) for cell_requests in prepared)
+    missing = [
+        cell_requests.distinct[key] for cell_requests in prepared for key in cell_requests.missing
+    ]
     progress.start(len(prepared), requests, requests - len(missing), total_work(missing))
 
 

@@ -13,11 +13,11 @@ from evalkit.messages import Message, Prompt, from_openai
 from evalkit.models.base import Model
 
 
-class AskedModel:
+class DirectModel:
     """A model to call directly: loaded on entry, freed on exit.
 
-    >>> with AskedModel(model) as asked:                             # doctest: +SKIP
-    ...     asked.generate("What is the capital of France?")
+    >>> with DirectModel(loaded) as model:                            # doctest: +SKIP
+    ...     model.generate("What is the capital of France?")
     """
 
     def __init__(self, model: Model) -> None:
@@ -28,7 +28,7 @@ class AskedModel:
         """The model's name."""
         return self.model.name
 
-    def __enter__(self) -> AskedModel:
+    def __enter__(self) -> DirectModel:
         self.model.load()
         return self
 

@@ -129,28 +129,32 @@ def _scored(
     ]
     for name, every in group_by_weights(plan.by_model(), plan.models, _later(plan)):
         cells = [cell for cell in every if not barred[cell.id]]
-        todo = prepared[name]
+        prepared_cells = prepared[name]
         model = plan.models[name]
-        if isinstance(todo, str):
-            run.models[name] = model_record(model, error=todo)
-            decided += [_broken(cell, positions[cell.id], todo, store, run) for cell in cells]
+        if isinstance(prepared_cells, str):
+            run.models[name] = model_record(model, error=prepared_cells)
+            decided += [
+                _broken(cell, positions[cell.id], prepared_cells, store, run) for cell in cells
+            ]
             loaded.finish(model)
             continue
-        respondent = CachedClient(model, store, run.id, progress, loaded)
+        client = CachedClient(model, store, run.id, progress, loaded)
         memory = Peaks()
         try:
-            for asked in todo:
-                respondent.ask(asked)
+            for cell_requests in prepared_cells:
+                client.request_cell(cell_requests)
                 thinking = thinking_of(model)
-                position = positions[asked.cell.id]
-                done = _score(asked, position, store, plan, thinking, progress)
+                position = positions[cell_requests.cell.id]
+                done = _score(cell_requests, position, store, plan, thinking, progress)
                 store.add_cell(run.id, done.position, done.record, done.keys)
                 if not (is_graded(done.cell, plan.judge_set) or compares_samples(done.cell.gates)):
                     done.record.samples = []
                 decided.append(done)
-            error = next((asked.error for asked in todo if asked.error), "")
-            run.models[name] = model_record(model, respondent.load_seconds, error)
-            if respondent.load_seconds:
+            error = next(
+                (cell_requests.error for cell_requests in prepared_cells if cell_requests.error), ""
+            )
+            run.models[name] = model_record(model, client.load_seconds, error)
+            if client.load_seconds:
                 run.models[name].peak_memory = memory.found()
         finally:
             loaded.finish(model)
@@ -177,26 +181,33 @@ def _prepare(
 
 
 def _score(
-    asked: CellRequests,
+    cell_requests: CellRequests,
     position: int,
     store: Store,
     plan: Plan,
     thinking: Thinking,
     progress: Progress,
 ) -> ScoredCell:
-    cell = asked.cell
-    responses = store.responses(list(asked.distinct))
+    cell = cell_requests.cell
+    responses = store.responses(list(cell_requests.distinct))
     repeats = cell.suite.repeats
-    keys = [asked.keys[i : i + repeats] for i in range(0, len(asked.keys), repeats)]
+    keys = [cell_requests.keys[i : i + repeats] for i in range(0, len(cell_requests.keys), repeats)]
     samples = []
     for sample, of_sample in zip(cell.dataset.samples, keys, strict=True):
         answers = []
         for key in of_sample:
-            response = responses.get(key) or asked.failures.get(key) or _unasked(asked.error)
-            response, request = without_thinking(response, thinking), asked.distinct.get(key)
-            cached = key in asked.known
+            response = (
+                responses.get(key)
+                or cell_requests.failures.get(key)
+                or _not_requested(cell_requests.error)
+            )
+            response, request = (
+                without_thinking(response, thinking),
+                cell_requests.distinct.get(key),
+            )
+            cached = key in cell_requests.known
             answers.append(answer_of(cell.suite, sample, request, response, cached=cached))
-        samples.append(_sample_record(sample, asked.distinct.get(of_sample[0]), answers))
+        samples.append(_sample_record(sample, cell_requests.distinct.get(of_sample[0]), answers))
     if cell.suite.kind.run is not None:
         cell.suite.kind.run(cell.suite, samples, plan.allow_code, progress.tests)
     scorer = Scorer(cell.suite, samples, plan.registry)
@@ -214,8 +225,8 @@ def _score(
         gates=[],
         analyses=scorer.analyses(),
         samples=samples,
-        error=asked.error,
-        seconds=asked.seconds,
+        error=cell_requests.error,
+        seconds=cell_requests.seconds,
         cached=sum(answer.cached for answer in every),
         prompt_tokens=sum(answer.prompt_tokens or 0 for answer in every),
         completion_tokens=sum(answer.completion_tokens or 0 for answer in every),
@@ -245,7 +256,7 @@ def _sample_record(sample: Sample, request: Request | None, answers: list[Answer
     )
 
 
-def _unasked(reason: str) -> Response:
+def _not_requested(reason: str) -> Response:
     return Response(Status.ERROR, error=reason or "no response was recorded")
 
 

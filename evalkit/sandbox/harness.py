@@ -92,11 +92,11 @@ def _described(error: BaseException, stage: str, program: dict[str, Any]) -> str
     """An exception in one line: its message and the innermost line of the answer or tests."""
     try:
         text = error.msg if isinstance(error, SyntaxError) else str(error)
-        said = f"{type(error).__name__}: {text}".rstrip(": ")
+        summary = f"{type(error).__name__}: {text}".rstrip(": ")
     except BaseException:
-        said = type(error).__name__
+        summary = type(error).__name__
     if isinstance(error, SystemExit):
-        said = "the code ended the program (sys.exit)"
+        summary = "the code ended the program (sys.exit)"
     place, trace = "", error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
@@ -105,7 +105,7 @@ def _described(error: BaseException, stage: str, program: dict[str, Any]) -> str
         trace = trace.tb_next
     if isinstance(error, SyntaxError) and error.filename in ("answer", "tests"):
         place = _line(program["code" if stage == "answer" else "tests"], stage, error.lineno or 0)
-    return f"{said} ({place})" if place else said
+    return f"{summary} ({place})" if place else summary
 
 
 def _line(text: str, name: str, number: int) -> str:

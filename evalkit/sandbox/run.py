@@ -291,8 +291,8 @@ def _reason(end: dict[str, Any], body: str, limits: Limits) -> str:
         return "the program killed its supervisor"
     ended_by = end.get("signal")
     # A program that ignores the first signal is killed a second later.
-    spent = ended_by == signal.SIGKILL and float(end["seconds"]) > limits.seconds
-    if end.get("reason") == "time" or ended_by == signal.SIGXCPU or spent:
+    out_of_time = ended_by == signal.SIGKILL and float(end["seconds"]) > limits.seconds
+    if end.get("reason") == "time" or ended_by == signal.SIGXCPU or out_of_time:
         return f"took more than {limits.seconds} s (waiting: {3 * limits.seconds} s)"
     if end.get("reason") == "memory":
         return f"used more than {limits.memory_mb} MB of memory"

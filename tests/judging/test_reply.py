@@ -129,7 +129,7 @@ def test_the_schema_is_sent_to_the_server() -> None:
 
 
 def test_reasons_come_before_a_choice() -> None:
-    sent = request(QUESTION, "choice", Generation(), reasoning=True, thoughts="It is fine.")
+    sent = request(QUESTION, "choice", Generation(), reasoning=True, rationale="It is fine.")
     assert [turn.role for turn in sent.prompt if isinstance(turn, Message)] == [
         "user", "assistant", "user",
     ]  # fmt: skip

@@ -73,10 +73,10 @@ def test_keys_in_library_errors_are_not_stored(
 
 def test_a_failing_judge_gives_error_replies(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        errand = OneOffClient(
+        client = OneOffClient(
             "judge", Breaking("fingerprint"), store, "run", Silent(), True, LoadedModels()
         )
-        (answered,) = errand.send([Request("x")])
+        (answered,) = client.send([Request("x")])
     assert answered.response.status is Status.ERROR
     assert "PermissionError: config.json" in answered.response.error
 
