@@ -175,7 +175,7 @@ def _order(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
 def _length_bias(cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float) -> Figure:
     """The slope of the judge's grade on length, in hundreds of words, given people's grade.
 
-    Ordinary least squares of judge ~ 1 + human + words / 100; NaN when all lengths are alike.
+    Ordinary least squares of judge ~ 1 + human + words / 100; NaN if all lengths are equal.
     """
     shift = np.array([[case.words / 100, case.human, case.judge] for case in cases]).mean(axis=0)
 

@@ -133,7 +133,7 @@ def _pairs(cells: Sequence[GradedCell], judged: Judged) -> Iterator[Case]:
 def opponents(
     cells: Sequence[GradedCell], against: str | None
 ) -> list[tuple[GradedCell, GradedCell | None]]:
-    """The pairs of cells to compare; None stands for the target."""
+    """The pairs of cells to compare; None: the target."""
     ordered = sorted(cells, key=lambda cell: cell.name)
     if against == TARGET:
         return [(cell, None) for cell in ordered]

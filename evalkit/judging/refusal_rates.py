@@ -32,7 +32,7 @@ def step(outcome: str) -> int:
 
 
 class Stratum(NamedTuple):
-    """Answers graded alike. said: how many of n are counted; fractions where answers repeat.
+    """Answers with the same grade. said: how many of n are counted; fractions where answers repeat.
 
     counts: people's no and yes in rows, the grader's in columns; None where no error is known of.
     """

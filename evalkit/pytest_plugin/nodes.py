@@ -91,7 +91,7 @@ class EvalItem(pytest.Item):
         return session_of(self.config)
 
     def setup(self) -> None:
-        """Evaluate the cell if that has not happened yet. A model that cannot answer is an error.
+        """Evaluate the cell if necessary. A model that cannot answer is an error.
 
         pytest shows a traceback for any exception raised in setup, except for its own failures
         that disable it.
@@ -132,7 +132,7 @@ class EvalItem(pytest.Item):
         return 1
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What failed, in words; no traceback through evalkit."""
+        """The failure as text; no traceback through evalkit."""
         return _message(excinfo) or super().repr_failure(excinfo, style)
 
 

@@ -13,8 +13,8 @@ from evalkit.records import CellRecord, RunRecord
 class Speed:
     """One cell. asked: answers that the model gave; the others are from the cache.
 
-    median, slowest: seconds per answer, the 50th and 95th percentile over what was asked.
-    read, written: tokens per second of answering; None where nothing was asked or counted.
+    median, slowest: seconds per answer, the 50th and 95th percentile over these answers.
+    read, written: tokens per second of answering; None if nothing was sent or counted.
     """
 
     cell: CellRecord

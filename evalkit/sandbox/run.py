@@ -118,7 +118,7 @@ def isolation() -> str:
 
 
 def described(mode: str) -> str:
-    """The isolation of a mode on this machine, in words."""
+    """The isolation of a mode on this machine, as text."""
     if mode != "sandbox":
         return "none: only limits on time and memory"
     kind = isolation()

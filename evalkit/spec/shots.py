@@ -136,7 +136,7 @@ def read_shots(
         pool = shuffled(pool, seed)
     own = spec.from_ == "data" or (spec.file is not None and spec.file == suite.data.file)
     own = own or (spec.split is not None and spec.split == suite.data.split)
-    # Splits of one dataset often number their rows alike.
+    # Splits of one dataset often use the same row numbers.
     same_ids = own or (spec.split is None and suite.data.id in columns)
     choosing = _Choosing(suite, spec, _content_of(suite, uses), same_ids)
     try:

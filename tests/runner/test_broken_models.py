@@ -67,7 +67,7 @@ def test_keys_in_library_errors_are_not_stored(
 ) -> None:
     monkeypatch.setenv("SOME_API_KEY", "very-secret-9")
     run = evaluate(SUITE, models={"breaking": Breaking("key")}, store=tmp_path)
-    assert "'breaking' broke: KeyError: 'refused:" in run.record.cells[0].error
+    assert "'breaking' failed: KeyError: 'refused:" in run.record.cells[0].error
     assert "very-secret-9" not in repr(run.record)
 
 
@@ -84,9 +84,12 @@ def test_a_failing_judge_gives_error_replies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("fingerprint", "'breaking' broke: PermissionError: config.json (test_broken_models.py:"),
-        ("load", "'breaking' broke: KeyError: 'lm_head' (test_broken_models.py:"),
-        ("respond", "'breaking' broke: IndexError: index out of range in self (test_broken_models"),
+        ("fingerprint", "'breaking' failed: PermissionError: config.json (test_broken_models.py:"),
+        ("load", "'breaking' failed: KeyError: 'lm_head' (test_broken_models.py:"),
+        (
+            "respond",
+            "'breaking' failed: IndexError: index out of range in self (test_broken_models",
+        ),
     ],
 )
 def test_a_library_error_fails_only_its_model(tmp_path: Path, where: str, said: str) -> None:
