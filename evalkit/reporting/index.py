@@ -154,9 +154,9 @@ def _panel(cell: CellRecord, sample: SampleRecord | None) -> str:
             part = (one.score, one.aspect, against, one.repeat)
             grades[part].append((one.judge, one.reply.value))
     panels = {
-        part: [value for _, value in given]
-        for part, given in grades.items()
-        if len({judge for judge, _ in given}) > 1
+        part: [value for _, value in graded]
+        for part, graded in grades.items()
+        if len({judge for judge, _ in graded}) > 1
     }
     if not panels:
         return _ABSENT
