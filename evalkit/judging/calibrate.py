@@ -247,7 +247,7 @@ def _values(case: LabelledCase, rubric: Rubric, swapped: bool) -> Mapping[str, A
         prompt=case.text("prompt"),
         targets=[str(one) for one in targets],
         source=case.text("source") if "source" in case.row else None,
-        **dict(zip(names, texts[::-1] if swapped else texts, strict=True)),
+        judged=dict(zip(names, texts[::-1] if swapped else texts, strict=True)),
     )
 
 

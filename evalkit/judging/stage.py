@@ -75,6 +75,7 @@ def judge(
                 run.models[model.name] = record
         finally:
             loaded.finish(model)
+    progress.working("scoring the judges' replies")
     for entry, of_suite in entries:
         own = [query for query in queries if query.judged is entry]
         if not entry.is_refusals:

@@ -70,6 +70,7 @@ def execute(
     try:
         answering = [plan.models[name] for name, _ in plan.by_model()]
         with LoadedModels(answering, _later(plan)) as loaded:
+            progress.working("preparing requests")
             decided = _scored(plan, store, run, use_cache, progress, loaded)
             judge(
                 plan,
@@ -82,6 +83,7 @@ def execute(
                 loaded=loaded,
             )
         cells = [done.record for done in decided]
+        progress.working("deciding gates")
         relations = Relations(run, store, cells, plan.registry, reference or BaselineReference())
         decide(decided, relations)
         run.notices += relations.notices
@@ -143,6 +145,8 @@ def _scored(
         try:
             for cell_requests in prepared_cells:
                 client.request_cell(cell_requests)
+                cell = cell_requests.cell
+                progress.working(f"scoring {cell.suite.suite} {name}/{cell.variant.name}")
                 thinking = thinking_of(model)
                 position = positions[cell_requests.cell.id]
                 done = _score(cell_requests, position, store, plan, thinking, progress)

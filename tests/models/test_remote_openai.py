@@ -88,7 +88,7 @@ def test_requests_for_a_chat_and_a_raw_text(declare: Any) -> None:
 def test_thinking_is_kept_separate(declare: Any) -> None:
     message = {"content": "4", "reasoning_content": "two and two"}
     (response,), _ = asked(declare, lambda *call: chat("", message=message), [Request(CHAT)])
-    assert (response.text, response.details["thinking"]) == ("4", "two and two")
+    assert (response.text, response.thinking) == ("4", "two and two")
 
 
 def test_unsupported_parameters_are_rejected_before_sending(declare: Any) -> None:
