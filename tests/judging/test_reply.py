@@ -178,7 +178,9 @@ def test_the_prompt_around_the_text_is_constant(text: str) -> None:
     """The prompt around the judged text equals that around a harmless one."""
 
     def around(judged: str) -> tuple[str, str]:
-        values = material({"q": "Q"}, prompt="p", targets=(), source=None, output=judged)
+        values = material(
+            {"q": "Q"}, prompt="p", targets=(), source=None, judged={"output": judged}
+        )
         asked = questions(rubric(), values)[Overall()]
         sent = asked.messages("Answer.")[0].content
         block = fenced(judged)
@@ -190,7 +192,8 @@ def test_the_prompt_around_the_text_is_constant(text: str) -> None:
 
 def test_the_shared_part_comes_first() -> None:
     values = [
-        material({"q": q}, prompt="p", targets=(), source=None, output=q) for q in ("one", "two")
+        material({"q": q}, prompt="p", targets=(), source=None, judged={"output": q})
+        for q in ("one", "two")
     ]
     first, second = (questions(rubric(), v)[Overall()] for v in values)
     assert first.before == second.before
@@ -199,7 +202,7 @@ def test_the_shared_part_comes_first() -> None:
 
 def test_each_criterion_is_judged_separately() -> None:
     binary = rubric(mode="binary", scale=None, criteria={"a": "It is A.", "b": "It is B."})
-    values = material({"q": "Q"}, prompt="p", targets=(), source=None, output="o")
+    values = material({"q": "Q"}, prompt="p", targets=(), source=None, judged={"output": "o"})
     asked = questions(binary, values)
     first, second = asked
     assert (first, second) == (ByCriterion("a"), ByCriterion("b"))

@@ -116,4 +116,4 @@ def test_a_failing_judge_loses_only_its_grades(tmp_path: Path, where: str) -> No
     for cell in run.record.cells:
         assert [gate.verdict for gate in cell.gates] == ["pass"]
         assert cell.scores["relevance"].n < 4
-    assert "'breaking' broke" in repr(run.record.cells[0].samples[3].judgments)
+    assert "'breaking' failed" in repr(run.record.cells[0].samples[3].judgments)
