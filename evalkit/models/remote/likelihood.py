@@ -18,7 +18,7 @@ from typing import Any
 
 from evalkit.exchange import Request, Response, Status
 from evalkit.messages import Message, is_text, shown, to_openai
-from evalkit.models.remote.failures import RequestRejectedError
+from evalkit.models.remote.failures import RequestRejectedError, TemporaryError
 from evalkit.models.remote.prompts import messages
 from evalkit.models.remote.replies import choice
 
@@ -225,10 +225,10 @@ def _number(value: Any) -> float:
 
 
 def _sum(values: Sequence[float]) -> float:
-    """The sum of log-probabilities. Raises RequestRejectedError if one of them cannot be one."""
+    """The sum of log-probabilities. Raises TemporaryError if one of them cannot be one."""
     for value in values:
         if not (math.isfinite(value) and value <= ROUNDING):
-            raise RequestRejectedError(
+            raise TemporaryError(
                 f"the server returned {value} as a log-probability; expected a finite number of at"
                 " most 0"
             )
