@@ -72,7 +72,7 @@ def test_a_detail_that_has_a_field_is_read_as_one(store: Store) -> None:
     )  # fmt: skip
 
 
-def test_errors_are_asked_again(store: Store) -> None:
+def test_errors_are_requested_again(store: Store) -> None:
     store.add_responses("run", [("key", Response(Status.ERROR, error="no connection"))])
     assert store.answered(["key"]) == set()
 
