@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import SpecError, UsageError
+from evalkit.errors import SpecError, UsageError, project_errors
+from evalkit.exit_guard import exits_refused
 from evalkit.judging.judge_set import make_judge_set
 from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
@@ -203,7 +204,7 @@ class Experiment:
         """Ask, score and decide everything, into the store. identity: the id of the run."""
         run = RunRecord(identity, now(), None, "running", provenance(self.root))
         accepting = accepting_stored(plan, store, run) if self.options.stored else nullcontext()
-        with accepting:
+        with accepting, exits_refused(), project_errors():
             return execute(
                 plan,
                 store,

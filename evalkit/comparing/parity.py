@@ -43,7 +43,8 @@ class Parity:
     ties: differences in which one side chose by less than its rounding. largest: the largest
     difference of a choice's log-likelihood in nats, None without choices. causes: how many
     differences each explanation has. scores: B minus A, with paired intervals. errors: of
-    each side, which samples have no answer where these are more than the suite's ``max_errors``.
+    each side, which samples have no answer where these are more than the suite's ``max_errors``,
+    or where no answer could be read.
     """
 
     suite: str
@@ -116,6 +117,11 @@ def _two(
 
 
 def _unanswered(run: RunRecord, cell: CellRecord) -> str:
+    if cell.samples and not any(sample.prediction is not None for sample in cell.samples):
+        first = cell.samples[0]
+        why = first.error or first.answer.explanation
+        nothing = f"no answer could be read from any of {cell.n} samples"
+        return cell.error or f"{nothing}; first {first.id}: {first.status}: {why}"
     lost = [sample for sample in cell.samples if not sample.answer.answered]
     suite = run.suites.get(cell.suite)
     allowed = suite.max_errors if suite else 0

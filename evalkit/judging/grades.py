@@ -150,7 +150,7 @@ def _score(
     asked = {i for i, _ in grades}
     missing = asked - of_sample.keys()
     if len(missing) > suite.max_errors:
-        done.distrust[name] = _why(judged, len(missing), len(asked), asks, suite.max_errors)
+        done.record.distrust[name] = _why(judged, len(missing), len(asked), asks, suite.max_errors)
     chosen = [i for i, sample in enumerate(cell.samples) if sample.id in cell.chosen[judged.score]]
     kept = [i for i in chosen if i in of_sample]
     clusters = clusters_of(suite, [cell.samples[i] for i in kept])

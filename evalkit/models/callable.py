@@ -22,6 +22,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from evalkit import exit_guard
+from evalkit.errors import stated
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import plain, shown
 from evalkit.models.base import Batch, Capabilities
@@ -222,7 +224,9 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
             return _chosen(request, raw, sent, time.perf_counter() - started)
         raw = generate(request, prompt)
         return _generated(raw, sent, time.perf_counter() - started)
-    except (Exception, SystemExit) as error:  # an application may raise anything, or exit
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # an application may raise anything, exit, or skip a test
         seconds = time.perf_counter() - started
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
 
@@ -247,7 +251,9 @@ def _batch_calls(
                 raise ValueError(
                     f"expected {len(prompts)} answers, one for each prompt, got {len(raws)}"
                 )
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raws = [error] * len(prompts)
         seconds = (time.perf_counter() - started) / len(members)
         for i, raw in zip(members, raws, strict=True):
@@ -284,7 +290,9 @@ def _response_of(raw: Any, request: Request, seconds: float) -> Response:
         if isinstance(raw, BaseException):
             raise raw
         return _generated(raw, sent, seconds)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
 
 
@@ -361,8 +369,9 @@ def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
 
 def _explain(error: BaseException) -> str:
     """The error with the last line of the application's own code, without API keys."""
-    said = redact(f"{type(error).__name__}: {error}".rstrip(": "))
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    said = redact(stated(error))
+    own = (__file__, exit_guard.__file__)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in own]
     if not frames:
         return said
     last = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])

@@ -63,7 +63,7 @@ class Replicas:
     ) -> Iterator[Batch]:
         """Responses of all replicas as they arrive. The shares depend on the requests alone."""
         self.load()
-        results: queue.Queue[Batch | Exception | None] = queue.Queue()
+        results: queue.Queue[Batch | BaseException | None] = queue.Queue()
         stop = threading.Event()
         shares = share_out(requests, len(self._replicas))
         workers = [
@@ -78,7 +78,7 @@ class Replicas:
             working = len(workers)
             while working:
                 what = results.get()
-                if isinstance(what, Exception):
+                if isinstance(what, BaseException):
                     raise what
                 if what is None:
                     working -= 1
@@ -129,7 +129,7 @@ def _work(
     requests: Sequence[Request],
     share: Sequence[int],
     answered: frozenset[int],
-    results: queue.Queue[Batch | Exception | None],
+    results: queue.Queue[Batch | BaseException | None],
     stop: threading.Event,
 ) -> None:
     """Put the responses of a share into the queue, then None or the exception that ended it."""
@@ -139,7 +139,7 @@ def _work(
             results.put([(share[k], response) for k, response in batch])
             if stop.is_set():
                 return
-    except Exception as error:
+    except BaseException as error:  # the main thread waits for it
         results.put(error)
     else:
         results.put(None)
