@@ -12,6 +12,7 @@ from functools import partial
 
 from evalkit.comparing.cells import CellComparison, compare_cells
 from evalkit.comparing.operand import Side, side_of
+from evalkit.exchange import Status
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import Answer, CellRecord, RunRecord, SampleRecord
 
@@ -117,7 +118,8 @@ def _two(
 
 
 def _unanswered(run: RunRecord, cell: CellRecord) -> str:
-    if cell.samples and not any(sample.prediction is not None for sample in cell.samples):
+    read = (Status.OK.value, Status.TRUNCATED.value)
+    if cell.samples and not any(cell.statuses.get(status) for status in read):
         first = cell.samples[0]
         why = first.error or first.answer.explanation
         nothing = f"no answer could be read from any of {cell.n} samples"

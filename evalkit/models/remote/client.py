@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 from evalkit.errors import ModelError, stated
-from evalkit.exchange import Request, Response, Status
+from evalkit.exchange import FILTERED, Request, Response, Status
 from evalkit.messages import shown
 from evalkit.models.base import Batch
 from evalkit.models.remote.concurrency import ConcurrencyLimiter
@@ -216,7 +216,8 @@ class _Retrier:
         if isinstance(failure, RequestRejectedError):
             status = Status.OVERFLOW if failure.overflow else Status.ERROR
             message = self.config.redact(str(failure))
-            return Response(status, sent=shown(request.prompt), error=message)
+            details = {FILTERED: True} if failure.moderated else {}
+            return Response(status, sent=shown(request.prompt), error=message, details=details)
         raise ModelError(self.config.redact(str(failure))) from None
 
     async def _sent(self, request: Request) -> Response:

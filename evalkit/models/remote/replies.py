@@ -8,40 +8,60 @@ from typing import Any
 
 from evalkit.exchange import Request, Response, Status
 from evalkit.messages import shown
-from evalkit.models.remote.failures import TemporaryError, shorten
+from evalkit.models.remote.failures import RequestRejectedError, TemporaryError, shorten
 from evalkit.models.remote.prompts import before_stop
 
 
+_FILTERED = frozenset(
+    ("content_filter", "content_filtered", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII")
+)
+"""Reasons for the end of an answer that mean that a filter of the service withheld it."""
+
+
 def choice(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer in a reply. Raises TemporaryError if there is none."""
+    """The answer in a reply.
+
+    Raises TemporaryError if there is none, RequestRejectedError if a filter withheld it.
+    """
     found = reply.get("choices")
     if not isinstance(found, list) or not found or not isinstance(found[0], dict):
         said = shorten(json.dumps(reply))
         raise TemporaryError(f"the server's reply has no answer in 'choices': {said}")
-    return found[0]
+    answer: dict[str, Any] = found[0]
+    refuse_filtered(answer.get("finish_reason"))
+    return answer
+
+
+def refuse_filtered(finish: Any) -> None:
+    """Raise RequestRejectedError if an answer ended because a filter of the service withheld it:
+    what came back is not the model's answer."""
+    if finish in _FILTERED:
+        raise RequestRejectedError(
+            f"a content filter of the service withheld the answer ({finish})", moderated=True
+        )
 
 
 def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
-    """The response from a reply to a chat or a raw text. Raises TemporaryError."""
+    """The response from a reply to a chat or a raw text.
+
+    Raises TemporaryError for a reply without an answer, RequestRejectedError for a withheld one.
+    """
     answer = choice(reply)
     details: dict[str, Any] = {}
     message = answer.get("message")
     if isinstance(message, dict):
-        text = message_text(message.get("content"))
         thinking = message.get("reasoning_content") or message.get("reasoning")
         if isinstance(thinking, str) and thinking:
             details["thinking"] = thinking
         if message.get("refusal"):
             details["refusal"] = str(message["refusal"])
-            text = text or str(message["refusal"])
+        text = _written(message, details)
     elif isinstance(answer.get("text"), str):
         text = answer["text"]
     else:
         said = shorten(json.dumps(reply))
         raise TemporaryError(f"the server's reply has neither 'message' nor 'text': {said}")
     finish = str(answer.get("finish_reason") or "")
-    if finish == "content_filter":
-        details["content_filter"] = True
     if isinstance(reply.get("model"), str):
         details["model"] = reply["model"]
     if isinstance(reply.get("system_fingerprint"), str):
@@ -66,7 +86,11 @@ def build_response(
     prompt_tokens: int | None,
     completion_tokens: int | None,
 ) -> Response:
-    """A response. finish: the server's reason for the end of the answer."""
+    """A response. finish: the server's reason for the end of the answer.
+
+    Raises RequestRejectedError if a filter withheld it.
+    """
+    refuse_filtered(finish)
     text, stopped = before_stop(text, request.generation.stop)
     truncated = finish in ("length", "max_tokens") and not stopped
     return Response(
@@ -80,14 +104,30 @@ def build_response(
     )
 
 
+def _written(message: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    """The text of a message, or its refusal; "" where the model thought and wrote no more."""
+    content = message.get("content")
+    if content is None and "refusal" in details:
+        return str(details["refusal"])
+    if content is None and "thinking" in details:
+        return ""
+    return message_text(content) or str(details.get("refusal", ""))
+
+
 def message_text(content: Any) -> str:
-    """The text of a message, which is a string or a list of parts."""
+    """The text of a message, which is a string or a list of parts.
+
+    Raises TemporaryError for anything else, such as null: it is no answer, not an empty one.
+    """
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        parts = [p if isinstance(p, str) else p.get("text") for p in content if p]
-        return "".join(part for part in parts if isinstance(part, str))
-    return ""
+        parts = [p.get("text") if isinstance(p, Mapping) else p for p in content]
+        texts = [part for part in parts if isinstance(part, str)]
+        if texts or all(isinstance(part, Mapping) for part in content):
+            return "".join(texts)
+    said = shorten(json.dumps(content, default=str))
+    raise TemporaryError(f"the server's reply has no text in 'content', but {said}")
 
 
 def token_usage(reply: Mapping[str, Any]) -> tuple[int | None, int | None]:
