@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cli.common import Commands, add_store
 from evalkit.errors import UsageError
+from evalkit.files import write_file
 
 if TYPE_CHECKING:
     from evalkit.api import Run
@@ -145,9 +146,9 @@ def _compare(options: argparse.Namespace) -> int:
         print(line)
     if options.json:
         text = json.dumps(comparison.comparison_document(found), ensure_ascii=True, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
+        write_file(options.json, text + "\n")
     if options.markdown:
-        options.markdown.write_text(comparison.comparison_markdown(found), encoding="utf-8")
+        write_file(options.markdown, comparison.comparison_markdown(found))
     empty = [one for one in found if not any(math.isfinite(s.difference) for s in one.scores)]
     for one in empty:
         print(f"{one.suite}: {one.a} and {one.b} have no score to compare", file=sys.stderr)

@@ -106,3 +106,22 @@ class Recalling(Model, Protocol):
         available.
         """
         ...
+
+
+@runtime_checkable
+class OneByOne(Model, Protocol):
+    """A model whose requests have nothing to do with each other, as those to a server.
+
+    Several processes that share a store then share the requests as they go. A model without this
+    answers all that one process claims of a cell.
+    """
+
+    one_by_one: bool
+    """Whether ``respond_each`` may be called."""
+
+    def respond_each(self, requests: Iterator[tuple[int, Request]]) -> Iterator[Batch]:
+        """Answer requests as ``respond`` does, each with its index.
+
+        requests: taken one after the other, each when it is about to be sent.
+        """
+        ...

@@ -15,8 +15,9 @@ import math
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,8 @@ from evalkit.models.options import Declaration, Options, check
 from evalkit.models.remote.keys import redact
 from evalkit.modules import import_function, source_file
 
-RESPONSES_PER_BATCH = 256
-"""The most responses in a batch; each batch is stored before the next one."""
-MAX_BATCH_SECONDS = 1.0
-"""Seconds after which a batch ends early, so that an interrupted run of a slow application loses
-little."""
+PROMPTS_PER_CALL = 256
+"""The most prompts in one call of a function that takes a list."""
 
 
 class CallableOptions(Options):
@@ -107,17 +105,26 @@ class CallableModel:
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Call the function for every request. A call that raises fails only its own sample."""
+        if not self.options.batch:
+            each = ((i, one) for i, one in enumerate(requests) if i not in answered)
+            yield from self.respond_each(each)
+            return
+        yield from call_with_lists(requests, answered, *self._functions())
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the function takes one prompt at a time."""
+        return not self.options.batch
+
+    def respond_each(self, requests: Iterator[tuple[int, Request]]) -> Iterator[Batch]:
+        """Call the function for every request, taken when a thread is free for it."""
+        yield from call_for_each(requests, *self._functions(), self.options.concurrency)
+
+    def _functions(self) -> tuple[Caller, Caller | None]:
         if self._answer is None:
             self.load()
         assert self._answer is not None
-        yield from call_function(
-            requests,
-            answered,
-            self._answer,
-            self._choose,
-            batch=self.options.batch,
-            concurrency=self.options.concurrency,
-        )
+        return self._answer, self._choose
 
     def describe(self) -> Mapping[str, Any]:
         """The function and how it is called."""
@@ -161,54 +168,49 @@ class Caller:
         return arguments
 
 
-def call_function(
-    requests: Sequence[Request],
-    answered: frozenset[int],
+def call_with_lists(
+    requests: Sequence[Request], answered: frozenset[int], generate: Caller, choose: Caller | None
+) -> Iterator[Batch]:
+    """The responses of a function that takes lists of prompts, each list as it returns.
+
+    choose: compares choices, one request at a time; None: they cannot be compared. The lists
+    depend on the requests alone.
+    """
+    for start in range(0, len(requests), PROMPTS_PER_CALL):
+        end = min(start + PROMPTS_PER_CALL, len(requests))
+        todo = [i for i in range(start, end) if i not in answered]
+        for batch in _batch_calls([requests[i] for i in todo], generate, choose):
+            yield [(todo[k], response) for k, response in batch]
+
+
+def call_for_each(
+    requests: Iterator[tuple[int, Request]],
     generate: Caller,
     choose: Caller | None = None,
-    *,
-    batch: bool = False,
     concurrency: int = 1,
 ) -> Iterator[Batch]:
-    """The responses of a function, a batch at a time.
+    """The responses of a function, in the order of completion: a slow call holds up no other.
 
-    generate: answers a prompt. choose: compares choices; None: they cannot be compared. batch:
-    whether ``generate`` takes a list of prompts; the lists depend on the requests alone.
+    generate: answers a prompt. choose: compares choices; None: they cannot be compared.
     concurrency: calls at a time, in threads.
     """
-    pool = ThreadPoolExecutor(concurrency) if concurrency > 1 else None
+    if concurrency == 1:
+        for index, request in requests:
+            yield [(index, _one(request, generate, choose))]
+        return
+    running: dict[Future[Response], int] = {}
+    pool = ThreadPoolExecutor(concurrency)
     try:
-        for start in range(0, len(requests), RESPONSES_PER_BATCH):
-            todo = [
-                i
-                for i in range(start, min(start + RESPONSES_PER_BATCH, len(requests)))
-                if i not in answered
-            ]
-            if not todo:
-                continue
-            chunk = [requests[i] for i in todo]
-            if batch:
-                yield list(zip(todo, _batch_calls(chunk, generate, choose), strict=True))
-                continue
-            each = pool.map if pool is not None else map
-            answers = each(lambda request: _one(request, generate, choose), chunk)
-            yield from _in_timely_batches(zip(todo, answers, strict=True))
+        while True:
+            # One waits for each that runs, so that no thread idles while responses are stored.
+            for index, request in islice(requests, 2 * concurrency - len(running)):
+                running[pool.submit(_one, request, generate, choose)] = index
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            yield [(running.pop(call), call.result()) for call in done]
     finally:
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _in_timely_batches(answers: Iterable[tuple[int, Response]]) -> Iterator[Batch]:
-    """Answers in one batch, or in several if they take long."""
-    batch: Batch = []
-    since = time.monotonic()
-    for answer in answers:
-        batch.append(answer)
-        if time.monotonic() - since >= MAX_BATCH_SECONDS:
-            yield batch
-            batch, since = [], time.monotonic()
-    if batch:
-        yield batch
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
@@ -233,13 +235,12 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
 
 def _batch_calls(
     chunk: Sequence[Request], generate: Caller, choose: Caller | None
-) -> list[Response]:
-    """Responses from few calls: requests with equal parameters share one; choices do not."""
-    responses: dict[int, Response] = {}
+) -> Iterator[Batch]:
+    """Responses call by call: requests with equal parameters share one; choices do not."""
     groups: dict[Any, list[int]] = {}
     for i, request in enumerate(chunk):
         if request.choices:
-            responses[i] = _one(request, generate, choose)
+            yield [(i, _one(request, generate, choose))]
         else:
             groups.setdefault((request.generation, request.repeat), []).append(i)
     for members in groups.values():
@@ -256,9 +257,9 @@ def _batch_calls(
         except BaseException as error:
             raws = [error] * len(prompts)
         seconds = (time.perf_counter() - started) / len(members)
-        for i, raw in zip(members, raws, strict=True):
-            responses[i] = _response_of(raw, chunk[i], seconds)
-    return [responses[i] for i in range(len(chunk))]
+        yield [
+            (i, _response_of(raw, chunk[i], seconds)) for i, raw in zip(members, raws, strict=True)
+        ]
 
 
 def _list_of(returned: Any) -> list[Any]:

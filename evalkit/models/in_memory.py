@@ -16,7 +16,7 @@ from evalkit.errors import ModelError
 from evalkit.exchange import Request
 from evalkit.models import hardware
 from evalkit.models.base import Batch, Capabilities, Model
-from evalkit.models.callable import Caller, call_function
+from evalkit.models.callable import Caller, call_for_each
 from evalkit.models.heads.in_memory import InMemoryHead
 from evalkit.models.heads.kinds import head_named
 
@@ -165,9 +165,17 @@ class InMemoryFunction:
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Call the function for every request."""
+        return self.respond_each(
+            (i, request) for i, request in enumerate(requests) if i not in answered
+        )
+
+    one_by_one = True
+
+    def respond_each(self, requests: Iterator[tuple[int, Request]]) -> Iterator[Batch]:
+        """Call the function for every request, taken when it is free."""
         choose = getattr(self._function, "evalkit_choose", None)
-        yield from call_function(
-            requests, answered, Caller(self._function, {}), Caller(choose, {}) if choose else None
+        yield from call_for_each(
+            requests, Caller(self._function, {}), Caller(choose, {}) if choose else None
         )
 
     def describe(self) -> Mapping[str, Any]:

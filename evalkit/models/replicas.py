@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from evalkit.errors import SpecError
+from evalkit.errors import ModelError, SpecError, stated
 from evalkit.exchange import Request
 from evalkit.messages import size
 from evalkit.models.base import Batch, Capabilities, Model
@@ -63,7 +63,7 @@ class Replicas:
     ) -> Iterator[Batch]:
         """Responses of all replicas as they arrive. The shares depend on the requests alone."""
         self.load()
-        results: queue.Queue[Batch | BaseException | None] = queue.Queue()
+        results: queue.Queue[Batch | Exception | None] = queue.Queue()
         stop = threading.Event()
         shares = share_out(requests, len(self._replicas))
         workers = [
@@ -74,20 +74,22 @@ class Replicas:
         ]
         for worker in workers:
             worker.start()
-        try:
-            working = len(workers)
-            while working:
-                what = results.get()
-                if isinstance(what, BaseException):
-                    raise what
-                if what is None:
-                    working -= 1
-                else:
-                    yield what
-        finally:
+
+        def stop_all() -> None:
             stop.set()
             for worker in workers:
                 worker.join()
+
+        try:
+            yield from _until_done(results, len(workers))
+        except (Exception, KeyboardInterrupt):
+            stop_all()
+            while not results.empty():  # the others' responses are not lost
+                if isinstance(what := results.get(), list):
+                    yield what
+            raise
+        finally:
+            stop_all()
 
     def describe(self) -> Mapping[str, Any]:
         """Facts about the first replica, and the devices of all."""
@@ -98,6 +100,18 @@ class Replicas:
         """Close every replica."""
         for replica in self._replicas:
             replica.close()
+
+
+def _until_done(results: queue.Queue[Batch | Exception | None], working: int) -> Iterator[Batch]:
+    """The batches of so many replicas. Raises the first exception of one."""
+    while working:
+        what = results.get()
+        if isinstance(what, Exception):
+            raise what
+        if what is None:
+            working -= 1
+        else:
+            yield what
 
 
 def share_out(requests: Sequence[Request], count: int) -> list[list[int]]:
@@ -129,7 +143,7 @@ def _work(
     requests: Sequence[Request],
     share: Sequence[int],
     answered: frozenset[int],
-    results: queue.Queue[Batch | BaseException | None],
+    results: queue.Queue[Batch | Exception | None],
     stop: threading.Event,
 ) -> None:
     """Put the responses of a share into the queue, then None or the exception that ended it."""
@@ -140,7 +154,7 @@ def _work(
             if stop.is_set():
                 return
     except BaseException as error:  # the main thread waits for it
-        results.put(error)
+        results.put(error if isinstance(error, Exception) else ModelError(stated(error)))
     else:
         results.put(None)
 

@@ -90,6 +90,11 @@ class TerminalProgress:
                 f"{speed:,.0f} tokens/s" if speed else "", left,
             )  # fmt: skip
 
+    def waiting(self, requests: int) -> None:
+        """Report the requests that another process is making on the same store."""
+        many = f"{requests:,} requests" if requests != 1 else "1 request"
+        self._line(f"evalkit: another process on this store is making {many}; waiting for it")
+
     def tests(self, done: int, total: int) -> None:
         """Count the programs that were run with their tests; draw the line when it is time."""
         if self._due(monotonic(), done == total):

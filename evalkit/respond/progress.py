@@ -27,6 +27,9 @@ class Progress(Protocol):
     def advance(self, requests: int, work: float, tokens: int) -> None:
         """Requests were answered: how many, their share of the work, and their tokens."""
 
+    def waiting(self, requests: int) -> None:
+        """Another process on the same store is asking so many; its answers are awaited."""
+
     def tests(self, done: int, total: int) -> None:
         """Generated programs of the cell were run with their tests."""
 
@@ -50,6 +53,9 @@ class Silent:
         """Nothing."""
 
     def advance(self, requests: int, work: float, tokens: int) -> None:
+        """Nothing."""
+
+    def waiting(self, requests: int) -> None:
         """Nothing."""
 
     def tests(self, done: int, total: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,7 @@ class Database:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.sqlite"
+        self._guard = threading.RLock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _ignore_in_git(folder)
@@ -94,8 +96,22 @@ class Database:
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query. Raises StoreError if the file cannot be read."""
-        with self.reading():
+        with self._guard, self.reading():
             return self._db.execute(query, values).fetchall()
+
+    def change(self, statement: str, rows: Sequence[Sequence[Any]] | None = None) -> None:
+        """Execute a statement once, or for each row, in the open transaction if there is one.
+
+        Raises StoreError if the file cannot be written.
+        """
+        with self._guard:
+            if not self._db.in_transaction:
+                with self.transaction():
+                    self.change(statement, rows)
+            elif rows is None:
+                self._db.execute(statement)
+            else:
+                self._db.executemany(statement, rows)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -118,22 +134,23 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit everything that is written inside the ``with`` block, or nothing."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._rollback()
-            if _is_damage(error):
-                raise self._damaged(error) from error
-            raise StoreError(
-                f"{self.path}: cannot write: {error}. Committed responses are safe; free some"
-                " space or choose another folder with --eval-store, then run the same command to"
-                " continue"
-            ) from error
-        except BaseException:
-            self._rollback()
-            raise
+        with self._guard:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._rollback()
+                if _is_damage(error):
+                    raise self._damaged(error) from error
+                raise StoreError(
+                    f"{self.path}: cannot write: {error}. Committed responses are safe; free some"
+                    " space or choose another folder with --eval-store, then run the same command"
+                    " to continue"
+                ) from error
+            except BaseException:
+                self._rollback()
+                raise
 
     def _rollback(self) -> None:
         with contextlib.suppress(sqlite3.Error):

@@ -11,7 +11,6 @@ from evalkit.messages import shown
 from evalkit.models.remote.failures import RequestRejectedError, TemporaryError, shorten
 from evalkit.models.remote.prompts import before_stop
 
-
 _FILTERED = frozenset(
     ("content_filter", "content_filtered", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII")
 )
