@@ -76,7 +76,7 @@ def fetch_json(
     httpx = import_httpx()
     method = "GET" if body is None else "POST"
 
-    async def fetch() -> httpx.Response:
+    async def fetch() -> Any:
         async with httpx.AsyncClient(timeout=timeout) as client:
             return await client.request(method, url, headers=dict(headers), json=body)
 
