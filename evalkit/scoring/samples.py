@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalkit.answers import Extracted
 from evalkit.checks import run_check
-from evalkit.exchange import Request, Response, Status
+from evalkit.exchange import FILTERED, Request, Response, Status
 from evalkit.models.thinking import THOUGHT, UNFINISHED, WHY
 from evalkit.records import Answer, Choices, Likelihood
 from evalkit.scoring.extract import extract
@@ -19,6 +20,7 @@ from evalkit.spec.suite import Suite
 
 CANDIDATES, TIE = "candidates", "tie"
 """Details of a response that scoring and comparing read."""
+WITHHELD = "a content filter of the service withheld the answer, which counts as a refusal"
 
 
 def answer_of(
@@ -29,6 +31,9 @@ def answer_of(
     request: None when the prompt could not be rendered.
     """
     request = request or Request("")
+    withheld = suite.kind.grades_refusals and FILTERED in response.details
+    if withheld and not response.answered:
+        response = replace(response, status=Status.OK, error="", finish=FILTERED)
     status = response.status
     taken = Extracted(None, response.error)
     if response.answered:
@@ -36,6 +41,8 @@ def answer_of(
             taken = Extracted(None, WHY)
         else:
             taken = extract(suite, sample, request, response)
+        if withheld:  # the service refused in place of the model
+            taken = replace(taken, explanation=f"{WITHHELD}; {taken.explanation}")
         if taken.prediction is None:
             status = Status.UNPARSED
     details = _Details(response)
