@@ -65,14 +65,13 @@ class Run:
     @property
     def passed(self) -> bool:
         """True when no gate failed, was inconclusive, or could not be decided, every suite with
-        gates has one with a verdict, no response breaks a check, and every cell has answers and
-        grades, but for as many errors as its suite allows."""
+        gates has one with a verdict, no response breaks a check, and every cell has answers, but
+        for as many errors as its suite allows; without gates, it has grades and scores, too."""
         counts = self.record.verdicts
         all_pass = sum(counts.values()) == counts["pass"] and not self.record.undecided
         return all_pass and not any(
             cell.error
-            or cell.distrust
-            or (not cell.gates and any(map(is_failed, cell.scores.values())))
+            or (not cell.gates and (cell.distrust or any(map(is_failed, cell.scores.values()))))
             or any(cell.checks.values())
             or (cell.n and not cell.scored)
             or self._lost(cell)

@@ -118,17 +118,20 @@ def _two(
 
 
 def _unanswered(run: RunRecord, cell: CellRecord) -> str:
-    read = (Status.OK.value, Status.TRUNCATED.value)
-    if cell.samples and not any(cell.statuses.get(status) for status in read):
-        first = cell.samples[0]
-        why = first.error or first.answer.explanation
-        nothing = f"no answer could be read from any of {cell.n} samples"
-        return cell.error or f"{nothing}; first {first.id}: {first.status}: {why}"
     lost = [sample for sample in cell.samples if not sample.answer.answered]
     suite = run.suites.get(cell.suite)
     allowed = suite.max_errors if suite else 0
-    if cell.error or not lost:
+    if cell.error:
         return cell.error
+    if cell.samples and len(lost) + cell.statuses.get(Status.UNPARSED.value, 0) == cell.n != len(
+        lost
+    ):
+        first = cell.samples[0]
+        why = first.error or first.answer.explanation
+        nothing = f"no answer could be read from any of {cell.n} samples"
+        return f"{nothing}; first {first.id}: {first.status}: {why}"
+    if not lost:
+        return ""
     if len(lost) <= allowed and len(lost) < cell.n:
         return ""
     first = lost[0]

@@ -190,7 +190,7 @@ def test_no_option_is_forgotten() -> None:
 
 
 def test_every_kind_of_model_is_gone_through() -> None:
-    assert set(KINDS) - set(BASES) == {"Options", "RemoteOptions"}
+    assert set(KINDS) - set(BASES) == {"Options", "RemoteOptions", "TimedOptions"}
 
 
 def test_every_option_says_why() -> None:

@@ -363,7 +363,7 @@ def test_a_request_is_bounded_as_a_whole_whatever_arrives_meanwhile(declare: Any
         thread.start()
         started = time.monotonic()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/models"
-        with pytest.raises(TemporaryError, match="no whole answer within 0.8 s"):
+        with pytest.raises(TemporaryError, match=r"no whole answer within 0\.8 s"):
             fetch_json(url, {}, Advice("", "", ""), timeout=0.8)
         assert time.monotonic() - started < 5
         ended.set()

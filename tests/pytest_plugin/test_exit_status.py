@@ -136,7 +136,7 @@ def test_gates_without_a_verdict_are_no_success(
     both = project.runpytest_inprocess(*PLAIN, "other.eval.yaml", *workers)
     both.assert_outcomes(skipped=1, passed=1)
     assert both.ret == pytest.ExitCode.TESTS_FAILED
-    both.stdout.fnmatch_lines(["The gate passes, no gate of capitals was decided"])
+    both.stdout.fnmatch_lines(["1 gate passes, no gate of capitals was decided"])
 
 
 def test_selected_gates_without_a_verdict_are_no_success(project: pytest.Pytester) -> None:
@@ -179,9 +179,10 @@ def test_a_judge_that_answers_nothing_is_an_error_without_gates(project: pytest.
             raise ConnectionError("the judge is gone")
     """)  # fmt: skip
     with (project.path / "evalkit.yaml").open("a") as stream:
-        stream.write("  grader: {backend: callable, model: 'app:judge'}\n")
+        stream.write("\n  grader: {backend: callable, model: 'app:judge'}\n")
     project.mkdir("judges").joinpath("kind.judge.yaml").write_text(
-        "rubric: kind\nmode: pointwise\nscale: {1: no, 2: yes}\nprompt: Is the answer kind?\n"
+        "name: kind\ndescription: Is it kind?\nmode: binary\ncriteria: [It is kind.]\n"
+        "prompt: '{{ output }}'\n"
     )
     suite = project.path / "suites/capitals.eval.yaml"
     text = suite.read_text().partition("metrics:")[0]
