@@ -157,6 +157,16 @@ class Experiment:
         self._seen.update(dict.fromkeys(cell.id for cell in cells))
         return cells
 
+    def skipped(self, loaded: LoadedSuite) -> str:
+        """Which of the models a suite is not for, as a sentence; "" if it is for all."""
+        suite = loaded.suite
+        others = [name for name in self.model_names if not suite.is_for(name)]
+        if not others:
+            return ""
+        return (
+            f"suite '{suite.suite}' is for {', '.join(suite.models)}: {', '.join(others)} skipped"
+        )
+
     def plan(self, cells: Sequence[Cell]) -> Plan:
         """What to do for some of the cells.
 
@@ -179,18 +189,18 @@ class Experiment:
 
         folder: which a baseline's file is relative to; default: the working directory.
         """
-        asked = self.options.baseline
+        baseline = self.options.baseline
         return reference(
-            asked.name,
+            baseline.name,
             store,
             plan.cells,
             plan.judge_set,
             registry=self.registry,
             folder=folder,
             every=self.planned,
-            model=asked.model,
-            allow_changed=asked.allow_changed,
-            allow_missing=asked.allow_missing,
+            model=baseline.model,
+            allow_changed=baseline.allow_changed,
+            allow_missing=baseline.allow_missing,
         )
 
     def run(
@@ -203,6 +213,7 @@ class Experiment:
     ) -> RunRecord:
         """Ask, score and decide everything, into the store. identity: the id of the run."""
         run = RunRecord(identity, now(), None, "running", provenance(self.root))
+        run.notices += filter(None, map(self.skipped, self.suites))
         accepting = accepting_stored(plan, store, run) if self.options.stored else nullcontext()
         with accepting, exits_refused(), project_errors():
             return execute(

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
-from typing import Any
+from typing import Any, Literal
 
-from evalkit.answers.refusal_rules import RULES, RULES_ASKED, rules_identity
+from evalkit.answers.refusal_rules import RULES, rules_identity
 from evalkit.errors import UsageError
 from evalkit.exchange import Status
 from evalkit.judging.calibration import Graded, confusion, figures
 from evalkit.judging.calibration_labels import LabelledCase, Labels, own_answer
-from evalkit.judging.certificate import Certificate, digest_of, identity_of
+from evalkit.judging.certificate import (
+    RULES_ASKED,
+    Certificate,
+    Confusion,
+    Grader,
+    LabelSet,
+    digest_of,
+    identity_of,
+)
 from evalkit.judging.judge_set import Judge, asked_how, refuse_unable
-from evalkit.judging.judgments import CATEGORY, value_of
+from evalkit.judging.judgments import value_of
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
@@ -25,6 +33,7 @@ from evalkit.judging.rubric import FIRST, NO, YES, Rubric
 from evalkit.judging.stage import inquire
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.provenance import new_run_id, now
+from evalkit.records.judgments import Aspect, Category
 from evalkit.respond.client import OneOffClient
 from evalkit.respond.progress import Progress, Silent
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
@@ -132,9 +141,9 @@ def calibrate_rules(labels: Labels, rubric: Rubric) -> Certificate:
     return Certificate(
         rubric=rubric.name,
         rubric_hash="",
-        judge={"name": RULES, "backend": RULES, "model": ""},
+        judge=Grader(RULES, RULES, ""),
         identity=rules_identity(),
-        asked=dict(RULES_ASKED),
+        asked=RULES_ASKED,
         labels=_about(labels, rubric),
         statuses={Status.OK.value: len(cases)},
         figures=figures(cases, order, rubric.mode),
@@ -164,7 +173,7 @@ def _confusion(
     graded: Sequence[Graded | None],
     order: Sequence[str],
     sure: Mapping[int, Graded] | None,
-) -> dict[str, Any]:
+) -> Confusion:
     """The confusion of all cases; of refusals also by the kinds of answers.
 
     sure: the cases the rules are sure of; None if they graded nothing. Kinds of prompts are
@@ -172,7 +181,7 @@ def _confusion(
     """
     table = confusion([case for case in graded if case is not None], order)
     targets = [case.text("target") for case in labels.cases]
-    known = WHOLE in table["counts"] and set(targets) <= set(TARGETS)
+    known = WHOLE in table.counts and set(targets) <= set(TARGETS)
     kinds: dict[str, list[Graded]] = {}
     for case, label, target in zip(graded, labels.cases, targets, strict=True):
         if case is None:
@@ -181,9 +190,8 @@ def _confusion(
         for kind in product({None, sureness}, {"", target if known else ""}):
             if name := kind_name(*kind):
                 kinds.setdefault(name, []).append(case)
-    for name in sorted(kinds):
-        table["counts"][name] = confusion(kinds[name], order)["counts"][WHOLE]
-    return table
+    by_kind = {name: confusion(kinds[name], order).counts[WHOLE] for name in sorted(kinds)}
+    return Confusion(table.labels, {**table.counts, **by_kind})
 
 
 def answers_in_order(rubric: Rubric) -> list[str]:
@@ -193,28 +201,29 @@ def answers_in_order(rubric: Rubric) -> list[str]:
     return sorted(rubric.answers, key=rubric.answers.__getitem__)
 
 
-def _described(judge: Judge) -> dict[str, str]:
+def _described(judge: Judge) -> Grader:
     declaration = getattr(judge.model, "declaration", None)
     if declaration is None:
-        return {"name": judge.name, "backend": "handed over", "model": ""}
+        return Grader(judge.name, "handed over", "")
     model = str(declaration.options.get("model", ""))
-    return {"name": judge.name, "backend": declaration.backend, "model": model}
+    return Grader(judge.name, declaration.backend, model)
 
 
-def _about(labels: Labels, rubric: Rubric) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "file": labels.file, "hash": labels.hash, "cases": len(labels.cases),
-        "raters": labels.raters,
-    }  # fmt: skip
-    if labels.raters > 1:
-        level = "interval" if rubric.mode == "pointwise" else "nominal"
-        items = [given for case in labels.cases for given in case.ratings.values()]
-        low, high, _ = krippendorff_interval(items, level)
-        numbers = {
-            "alpha": krippendorff_alpha(items, level), "alpha_low": low, "alpha_high": high
-        }  # fmt: skip
-        about |= {k: float(f"{x:.6g}") if x == x else None for k, x in numbers.items()}
-    return about
+def _about(labels: Labels, rubric: Rubric) -> LabelSet:
+    about = LabelSet(labels.file, labels.hash, len(labels.cases), labels.raters)
+    if labels.raters < 2:
+        return about
+    level: Literal["interval", "nominal"]
+    level = "interval" if rubric.mode == "pointwise" else "nominal"
+    items = [given for case in labels.cases for given in case.ratings.values()]
+    low, high, _ = krippendorff_interval(items, level)
+    alpha = _short(krippendorff_alpha(items, level))
+    return replace(about, alpha=alpha, alpha_low=_short(low), alpha_high=_short(high))
+
+
+def _short(value: float) -> float | None:
+    """Six significant digits; None where undefined."""
+    return float(f"{value:.6g}") if value == value else None
 
 
 def _probes(
@@ -225,13 +234,13 @@ def _probes(
     for repeat in range(times):
         for case in cases:
             for swapped in orders:
-                for name, question in questions(
+                for aspect, question in questions(
                     judged.rubric, _values(case, judged.rubric, swapped)
                 ).items():
-                    if name != CATEGORY:
+                    if not isinstance(aspect, Category):
                         yield _Probe(
                             case=case, swapped=swapped, judged=judged, judge=judge,
-                            criterion=name, question=question, method=method, reasons=reasons,
+                            aspect=aspect, question=question, method=method, reasons=reasons,
                             repeat=repeat,
                         )  # fmt: skip
 
@@ -246,7 +255,7 @@ def _values(case: LabelledCase, rubric: Rubric, swapped: bool) -> Mapping[str, A
         prompt=case.text("prompt"),
         targets=[str(one) for one in targets],
         source=case.text("source") if "source" in case.row else None,
-        **dict(zip(names, texts[::-1] if swapped else texts, strict=True)),
+        judged=dict(zip(names, texts[::-1] if swapped else texts, strict=True)),
     )
 
 
@@ -260,27 +269,25 @@ def _graded(
         return None
     known = [value for value in values if value is not None]
     words = {name: len(case.text(name).split()) for name in ("output", "a", "b")}
-    shared: dict[str, Any] = {"own": own_answer(case, family), "repeated": _repeated(probes)}
+    own, repeated = own_answer(case, family), _repeated(probes)
     if rubric.mode == "pairwise":
         grade, human = verdict(known[0], known[1]), case.human()
         answers = {WHOLE: (_winner(human), _winner(grade))}
         wins = (known[0], 1.0 - known[1])
         length = words["a"] - words["b"]
-        return Graded(human, grade, answers, length, wins=wins, **shared)
+        return Graded(human, grade, answers, length, wins=wins, own=own, repeated=repeated)
     if rubric.mode == "binary":
-        return _binary(case, first, rubric, words["output"], shared)
+        return replace(_binary(case, first, rubric, words["output"]), own=own, repeated=repeated)
     human = case.human()
     said = {WHOLE: (_nearest(human, rubric), str(first[0].reply.answer))}
-    return Graded(human, known[0], said, words["output"], **shared)
+    return Graded(human, known[0], said, words["output"], own=own, repeated=repeated)
 
 
-def _binary(
-    case: LabelledCase, probes: Sequence[_Probe], rubric: Rubric, words: int, shared: dict[str, Any]
-) -> Graded:
+def _binary(case: LabelledCase, probes: Sequence[_Probe], rubric: Rubric, words: int) -> Graded:
     weights = {criterion.name: criterion.weight for criterion in rubric.criteria}
     answers = {
-        probe.criterion: (
-            YES if case.human(probe.criterion) >= 0.5 else NO,
+        probe.aspect.name: (
+            YES if case.human(probe.aspect.name) >= 0.5 else NO,
             str(probe.reply.answer),
         )
         for probe in probes
@@ -288,7 +295,7 @@ def _binary(
     total = sum(weights.values())
     human = sum(weight * case.human(name) for name, weight in weights.items()) / total
     judge = sum(weights[name] for name, (_, said) in answers.items() if said == YES) / total
-    return Graded(human, judge, answers, words, **shared)
+    return Graded(human, judge, answers, words)
 
 
 def _nearest(human: float, rubric: Rubric) -> str:
@@ -305,9 +312,9 @@ def _winner(grade: float) -> str:
 
 def _repeated(probes: Sequence[_Probe]) -> tuple[int, int]:
     """Of pairs of draws of one question, how many have the same answer; and how many there are."""
-    draws: dict[tuple[str, bool], list[str]] = {}
+    draws: dict[tuple[Aspect, bool], list[str]] = {}
     for probe in probes:
         if probe.reply.status is Status.OK:
-            draws.setdefault((probe.criterion, probe.swapped), []).append(str(probe.reply.answer))
+            draws.setdefault((probe.aspect, probe.swapped), []).append(str(probe.reply.answer))
     pairs = [pair for answers in draws.values() for pair in combinations(answers, 2)]
     return sum(a == b for a, b in pairs), len(pairs)

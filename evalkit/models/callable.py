@@ -2,15 +2,14 @@
 
 The function is called with the final prompt (a string for a raw text, else a list of
 ``{"role": …, "content": …}``). Of the request's generation parameters and the declaration's
-``parameters`` it gets those that it accepts as keywords. It returns the text, or a dict with
-``text`` and any of ``prompt_tokens``, ``completion_tokens``, ``finish`` and ``details``. An
-``async`` function is awaited; each call has its own event loop.
+``parameters`` it gets those that it accepts as keywords. It returns the text, or more beside it
+(see ``evalkit.models.returned``). An ``async`` function is awaited; each call has its own event
+loop.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 import math
 import time
 import traceback
@@ -26,13 +25,14 @@ from evalkit import exit_guard
 from evalkit.errors import stated
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import plain, shown
-from evalkit.models.base import Batch, Capabilities
+from evalkit.models.base import Batch, Capabilities, unanswered
 from evalkit.models.call_pool import Job, Limits, perform
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
 from evalkit.models.isolated import IsolatedCalls
 from evalkit.models.options import Declaration, Options, check
 from evalkit.models.remote.keys import redact
+from evalkit.models.returned import response_of
 from evalkit.modules import import_function, source_file
 
 PROMPTS_PER_CALL = 256
@@ -125,8 +125,7 @@ class CallableModel:
     ) -> Iterator[Batch]:
         """Call the function for every request. A call that raises fails only its own sample."""
         if not self.options.batch:
-            each = ((i, one) for i, one in enumerate(requests) if i not in answered)
-            yield from self.respond_each(each)
+            yield from self.respond_each(requests, unanswered(requests, answered))
             return
         yield from perform(lists_of(requests, answered), self._loaded(), limits=self._limits)
 
@@ -135,9 +134,9 @@ class CallableModel:
         """Whether the function takes one prompt at a time."""
         return not self.options.batch
 
-    def respond_each(self, requests: Iterator[tuple[int, Request]]) -> Iterator[Batch]:
-        """Call the function for every request, taken when a thread is free for it."""
-        jobs = ([one] for one in requests)
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Call the function for each of these requests, taken when a thread is free for it."""
+        jobs = ([(index, requests[index])] for index in indices)
         yield from perform(jobs, self._loaded(), self.options.concurrency, self._limits)
 
     @property
@@ -239,7 +238,7 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
             raw = choose(request, prompt, list(request.choices))
             return _chosen(request, raw, sent, time.perf_counter() - started)
         raw = generate(request, prompt)
-        return _generated(raw, sent, time.perf_counter() - started)
+        return response_of(raw, request, time.perf_counter() - started)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # an application may raise anything, exit, or skip a test
@@ -292,47 +291,11 @@ def _response_of(raw: Any, request: Request, seconds: float) -> Response:
     try:
         if isinstance(raw, BaseException):
             raise raw
-        return _generated(raw, sent, seconds)
+        return response_of(raw, request, seconds)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
-
-
-def _generated(raw: Any, sent: str, seconds: float) -> Response:
-    if isinstance(raw, str):
-        return Response(Status.OK, text=raw, sent=sent, finish="stop", seconds=seconds)
-    if isinstance(raw, Mapping) and isinstance(raw.get("text"), str):
-        finish = str(raw.get("finish") or "stop")
-        return Response(
-            Status.TRUNCATED if finish == "length" else Status.OK,
-            text=raw["text"],
-            sent=sent,
-            prompt_tokens=_count(raw, "prompt_tokens"),
-            completion_tokens=_count(raw, "completion_tokens"),
-            finish=finish,
-            seconds=seconds,
-            details=_json_values(raw.get("details") or {}),
-        )
-    raise TypeError(f"expected a string or a dict with 'text', got {type(raw).__name__}")
-
-
-def _count(raw: Mapping[str, Any], name: str) -> int | None:
-    value = raw.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"'{name}' must be a whole number, not {value!r}")
-    return value
-
-
-def _json_values(details: Any) -> dict[str, Any]:
-    """Details as the store returns them, so that a cached response equals a new one."""
-    if not isinstance(details, Mapping):
-        raise TypeError(f"'details' must be a dict of JSON values, not {type(details).__name__}")
-    try:
-        read: dict[str, Any] = json.loads(json.dumps(dict(details), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"'details' must hold JSON values: {error}") from None
-    return read
 
 
 def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
@@ -372,10 +335,11 @@ def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
 
 def _explain(error: BaseException) -> str:
     """The error with the last line of the application's own code, without API keys."""
-    said = redact(stated(error))
-    own = (__file__, exit_guard.__file__)
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in own]
+    summary = redact(stated(error))
+    own = (str(Path(__file__).parent), exit_guard.__file__)
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in every if not frame.filename.startswith(own)]
     if not frames:
-        return said
+        return summary
     last = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])
-    return f"{said} (in {last.name}, {last.filename}:{last.lineno})"
+    return f"{summary} (in {last.name}, {last.filename}:{last.lineno})"

@@ -24,5 +24,5 @@ def model_errors(model: Model) -> Iterator[None]:
     except BaseException as error:  # of any library that a backend uses; pytest.skip() is none
         last = extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        said = redact(stated(error))
-        raise ModelError(f"'{model.name}' broke: {said} ({where})") from error
+        summary = redact(stated(error))
+        raise ModelError(f"'{model.name}' broke: {summary} ({where})") from error

@@ -16,7 +16,7 @@ from evalkit.errors import ModelError
 from evalkit.exchange import Request
 from evalkit.models import adapters, default, hardware
 from evalkit.models.adapters import Adapter
-from evalkit.models.base import Batch, Capabilities
+from evalkit.models.base import Batch, Capabilities, InProgress
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import text_digest
 from evalkit.models.options import Declaration, check
@@ -63,15 +63,15 @@ class TransformersOptions(TimedOptions):
     context_length: int | None = Field(default=None, ge=1)
     """The context length in tokens; default: that of the config."""
     batch_tokens: int | None = Field(default=None, ge=1)
-    """The most tokens of a batch; default: what fits into memory."""
+    """Maximum number of tokens per batch; default: what fits into memory."""
     batch_rows: int | None = Field(default=None, ge=1)
-    """The most rows of a batch; default: 48, or 256 on CUDA."""
+    """Maximum number of sequences per batch; default: 48, or 256 on CUDA."""
     head: Literal["causal-lm", "encoder-decoder"] | None = None
     """States that the checkpoint generates text, if its config does not. Task heads have further
     options."""
     engine: Literal["auto", "plain", "continuous"] = "auto"
     """``auto`` runs packed batches if the model allows it, ``plain`` padded batches; ``continuous``
-    leaves greedy answers to transformers' continuous batching."""
+    uses transformers' continuous batching for greedy answers."""
     trust_remote_code: bool = False
     """Run code that comes with the weights."""
 
@@ -189,6 +189,10 @@ class TransformersModel:
             if batch is None:
                 return
             yield batch
+
+    def in_progress(self) -> InProgress:
+        """See ``evalkit.models.base.Reporting``."""
+        return in_progress(self._lm)
 
     def describe(self) -> Mapping[str, Any]:
         """The chosen settings and, once loaded, facts about the model."""
@@ -365,7 +369,13 @@ def facts(lm: LanguageModel) -> dict[str, Any]:
         "engine": _engine(lm),
         "batch_tokens": lm.limits.batch_tokens,
         "batch_rows": lm.limits.batch_rows,
+        **lm.threads.facts(),
     }
+
+
+def in_progress(lm: LanguageModel | None) -> InProgress:
+    """What the engine computes for a model; nothing while it is not loaded."""
+    return InProgress(lm.activity.tokens, lm.threads.messages) if lm else InProgress(0)
 
 
 def _engine(lm: LanguageModel) -> str:

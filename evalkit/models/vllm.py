@@ -122,7 +122,7 @@ class VllmModel:
             self.name,
             requests,
             understood=("top_k", "top_p", "seed", "repetition_penalty"),
-            instead="vLLM's `generate` has no such parameter",
+            advice="vLLM's `generate` has no such parameter",
         )
         self.load()
         yield from self._limits.apply(lambda: self._respond(requests, answered), requests, answered)

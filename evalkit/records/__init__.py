@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from evalkit.provenance import Provenance
 from evalkit.records.analyses import Analysis
 from evalkit.records.answers import (
     Answer,
@@ -19,6 +20,7 @@ from evalkit.records.answers import (
     Likelihood,
     SampleRecord,
 )
+from evalkit.records.judgments import Judgment
 from evalkit.records.names import Group, ScoreName, base_of, score_name
 from evalkit.records.suites import SuiteRecord
 
@@ -31,6 +33,7 @@ __all__ = [
     "CodeRun",
     "GateRecord",
     "Group",
+    "Judgment",
     "Kept",
     "Likelihood",
     "ModelRecord",
@@ -200,7 +203,7 @@ class RunRecord:
     status: str
     """``running``, ``finished``, ``interrupted``, or ``killed`` if the process ended without
     finishing the run."""
-    provenance: dict[str, Any]
+    provenance: Provenance
     """evalkit, Python and library versions, git commit, hardware, command."""
     suites: dict[str, SuiteRecord] = field(default_factory=dict)
     models: dict[str, ModelRecord] = field(default_factory=dict)

@@ -149,13 +149,14 @@ def _panel(cell: CellRecord, sample: SampleRecord | None) -> str:
     panel agrees, ``-`` if fewer than two judges gave a grade."""
     grades = defaultdict(list)
     for one in sample.judgments if sample else ():
-        if one.get("value") is not None:
-            part = (one["score"], one.get("criterion"), one.get("against"), one.get("repeat"))
-            grades[part].append(one)
+        if one.reply.value is not None:
+            against = one.pair.against if one.pair else None
+            part = (one.score, one.aspect, against, one.repeat)
+            grades[part].append((one.judge, one.reply.value))
     panels = {
-        part: [one["value"] for one in told]
-        for part, told in grades.items()
-        if len({one["judge"] for one in told}) > 1
+        part: [value for _, value in graded]
+        for part, graded in grades.items()
+        if len({judge for judge, _ in graded}) > 1
     }
     if not panels:
         return _ABSENT
@@ -176,8 +177,8 @@ def _before(
     if baseline is None or other is None or not other.samples:
         return None
     then = {one.id: one for one in other.samples}
-    theirs = baseline.run.suites.get(cell.suite)
-    if suite is None or theirs is None or theirs.data_hash != suite.data_hash:
+    old_suite = baseline.run.suites.get(cell.suite)
+    if suite is None or old_suite is None or old_suite.data_hash != suite.data_hash:
         now = {row.first.id: row_digest(row.first) for row in rows}
         same = match_rows({one.id: row_digest(one) for one in other.samples}, now).same
         then = {here: then[there] for there, here in same.items()}

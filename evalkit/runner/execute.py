@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.model_errors import model_errors
 from evalkit.models.options import Thinking
-from evalkit.models.thinking import spoken, thinking_of
+from evalkit.models.thinking import thinking_of, without_thinking
 from evalkit.models.weight_cache import LoadedModels, group_by_weights
 from evalkit.plan import Cell, Plan
 from evalkit.provenance import now
@@ -65,11 +66,13 @@ def execute(
     """
     progress = progress or Silent()
     run.suites = _suite_records(plan)
-    run.provenance |= isolation_of([cell.suite for cell in plan.cells], plan.allow_code)
+    isolation = isolation_of([cell.suite for cell in plan.cells], plan.allow_code)
+    run.provenance = replace(run.provenance, sandbox=isolation)
     store.begin_run(run)
     try:
         answering = [plan.models[name] for name, _ in plan.by_model()]
         with LoadedModels(answering, _later(plan)) as loaded:
+            progress.working("preparing requests")
             decided = _scored(plan, store, run, use_cache, progress, loaded)
             judge(
                 plan,
@@ -82,6 +85,7 @@ def execute(
                 loaded=loaded,
             )
         cells = [done.record for done in decided]
+        progress.working("deciding gates")
         relations = Relations(run, store, cells, plan.registry, reference or BaselineReference())
         decide(decided, relations)
         run.notices += relations.notices
@@ -141,6 +145,9 @@ def _scored(
         try:
             for asked in todo:
                 respondent.ask(asked)
+                progress.working(
+                    f"scoring {asked.cell.suite.suite} {name}/{asked.cell.variant.name}"
+                )
                 thinking = thinking_of(model)
                 position = positions[asked.cell.id]
                 done = _score(asked, position, store, plan, thinking, progress)
@@ -193,7 +200,7 @@ def _score(
         answers = []
         for key in of_sample:
             response = responses.get(key) or asked.failures.get(key) or _unasked(asked.error)
-            response, request = spoken(response, thinking), asked.distinct.get(key)
+            response, request = without_thinking(response, thinking), asked.distinct.get(key)
             cached = key in asked.known
             answers.append(answer_of(cell.suite, sample, request, response, cached=cached))
         samples.append(_sample_record(sample, asked.distinct.get(of_sample[0]), answers))

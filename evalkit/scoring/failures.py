@@ -36,7 +36,7 @@ def computed(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a metric may raise anything, or exit
-        note = f"failed{_where(run, columns, ids)}: {_told(error)}"
+        note = f"failed{_where(run, columns, ids)}: {_message(error)}"
         names = registry.score_names(name, columns.labels)
         return {full: build.failed(len(columns), confidence, note) for full in names}
 
@@ -46,7 +46,7 @@ def has_failed(result: Result) -> bool:
     return any(score.failed for score in result.values())
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     line = " ".join(str(error).split())[:_LONGEST]
     return line if isinstance(error, EvalkitError) else f"{type(error).__name__}: {line}"
 

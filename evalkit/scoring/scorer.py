@@ -42,6 +42,8 @@ class Scorer:
             source=suite.data.source,
             pair=suite.data.pair,
             which=suite.answer.which,
+            contexts=suite.data.one("contexts"),
+            relevant=suite.data.one("relevant"),
         )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
         of_rows = [sample for sample, _ in rows]
@@ -144,10 +146,10 @@ def first_unanswered(samples: Sequence[SampleRecord], width: int) -> str:
     for sample in samples:
         for answer in sample.answers:
             if not answer.answered:
-                line = "".join(c if c.isprintable() else " " for c in answer.error)
-                said = " ".join(line.split())
-                cut = said if len(said) <= width else said[: width - 1] + "…"
-                return f"{answer.status}: sample {sample.id}: {cut}"
+                printable = "".join(c if c.isprintable() else " " for c in answer.error)
+                line = " ".join(printable.split())
+                short = line if len(line) <= width else line[: width - 1] + "…"
+                return f"{answer.status}: sample {sample.id}: {short}"
     return ""
 
 

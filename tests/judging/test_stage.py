@@ -11,6 +11,7 @@ import pytest
 
 from evalkit import Run, UsageError, evaluate
 from evalkit.records.analyses import OpponentRow
+from evalkit.records.judgments import Category, Judgment, Pair
 
 ROWS = [
     {"id": str(i), "q": f"question {i}", "a": f"answer {i}", "kind": "odd" if i % 2 else "even"}
@@ -67,8 +68,8 @@ def score(run: Run, name: str, model: str = "m") -> Any:
     return run.scores.query("model == @model").set_index("score").loc[name]
 
 
-def judgments(run: Run, sample: int = 0, cell: int = 0) -> list[dict[str, Any]]:
-    return list(run.record.cells[cell].samples[sample].judgments)
+def judgments(run: Run, sample: int = 0, cell: int = 0) -> list[Judgment]:
+    return run.record.cells[cell].samples[sample].judgments
 
 
 def verdicts(run: Run) -> dict[str, tuple[str, str]]:
@@ -87,9 +88,10 @@ def test_a_score_its_groups_its_gates_and_its_records(run: Callable[..., Run]) -
     assert score(done, "good[kind=even]").n == 5
     assert [verdict for verdict, _ in verdicts(done).values()] == ["fail", "pass", "fail"]
     [one] = judgments(done)
-    assert one["reply"] == "Rating: 1"
-    assert (one["judge"], one["status"], one["value"], len(one["rubric"])) == ("j", "ok", 1.0, 12)
-    assert "Is it good?" in one["prompt"][0]["content"]
+    assert one.text == "Rating: 1"
+    assert (one.judge, one.reply.status, one.reply.value) == ("j", "ok", 1.0)
+    assert len(one.rubric) == 12
+    assert "Is it good?" in str(one.prompt[0])
     assert done.record.cells[0].samples[1].scores["good"] == 3.0
 
 
@@ -104,7 +106,7 @@ def test_a_reply_that_cannot_be_read_is_no_grade(run: Callable[..., Run]) -> Non
     assert "1 of 9 samples have no good (1 unparsed of 9 judgments)" in reason
     lenient = run(suite(gates=["good >= 2"], max_errors=1), {"j": judge})
     assert verdicts(lenient)["good >= 2"][0] == "pass"
-    assert judgments(lenient, 4)[0]["status"] == "unparsed"
+    assert judgments(lenient, 4)[0].reply.status == "unparsed"
 
 
 def test_a_panel_of_three_one_of_which_errors_on_every_third(run: Callable[..., Run]) -> None:
@@ -128,8 +130,8 @@ def test_a_panel_of_three_one_of_which_errors_on_every_third(run: Callable[..., 
     assert [row.statuses for row in table.judges] == [{"ok": 9}, {"ok": 9},
                                                             {"error": 3, "ok": 6}]  # fmt: skip
     assert (table.panel.complete, table.panel.differ) == (6, 6)
-    errors = [j for j in judgments(done) if j["status"] == "error"]
-    assert [e["judge"] for e in errors] == ["moody"]
+    errors = [j for j in judgments(done) if j.reply.status == "error"]
+    assert [e.judge for e in errors] == ["moody"]
 
 
 @pytest.mark.parametrize(("how", "expected"), [("median", 1.0), ("majority", 1.0), ("mean", 5 / 3)])
@@ -152,6 +154,28 @@ def test_criteria_are_weighted_and_have_scores_of_their_own(run: Callable[..., R
     assert done.passed
 
 
+KINDS = {"fact": "It states a fact.", "view": "It states a view."}
+
+
+def test_a_category_is_no_grade(run: Callable[..., Run]) -> None:
+    def judge(prompt: Any) -> str:
+        return "Category: B" if "Which category" in asked(prompt) else "Rating: 2"
+
+    judges = [{"rubric": {**RUBRIC, "categories": KINDS}, "method": "text"}]
+    done = run(suite(judges=judges), {"j": judge})
+    assert score(done, "good").value == 2.0
+    graded, named = judgments(done)
+    assert (graded.aspect.name, graded.reply.value) == ("", 2.0)
+    assert (named.aspect, named.reply.answer, named.reply.value) == (Category(), "view", None)
+
+
+def test_a_criterion_may_be_called_category(run: Callable[..., Run]) -> None:
+    criteria = {"category": "Its category is right.", "true": "It is true."}
+    entry = {"rubric": "instruction-following", "criteria": criteria, "method": "text"}
+    done = run(suite(judges=[entry]), {"j": always("Verdict: Yes")})
+    assert score(done, "instruction-following[category]").value == 1.0
+
+
 def prefers(*words: str) -> Callable[[Any], str]:
     """A judge that prefers the text with the earliest of these words."""
 
@@ -166,6 +190,24 @@ def prefers(*words: str) -> Callable[[Any], str]:
 
 
 PAIRS = {"judges": [{"rubric": "preference", "method": "text"}]}
+
+
+def test_the_category_of_a_pair_is_no_verdict(run: Callable[..., Run]) -> None:
+    better = prefers("gold", "lead")
+    rubric = {
+        "name": "kind", "description": "Which is better?", "mode": "pairwise",
+        "categories": KINDS, "prompt": "{{ q }}\n\nAnswer A: {{ a }}\n\nAnswer B: {{ b }}",
+    }  # fmt: skip
+
+    def judge(prompt: Any) -> str:
+        return "Category: B" if "Which category" in asked(prompt) else better(prompt)
+
+    models = {"gold": always("gold"), "lead": always("lead")}
+    declared = suite(judges=[{"rubric": rubric, "method": "text"}])
+    done = run(declared, {"j": judge}, models=models)
+    assert [score(done, "kind", m).value for m in models] == [1.0, 0.0]
+    [report] = [a for a in done.record.cells[0].analyses if a.kind == "pairwise"]
+    assert (report.pairs, report.contradicted) == (9, 0)
 
 
 def test_pairs_of_all_cells(run: Callable[..., Run]) -> None:
@@ -183,8 +225,9 @@ def test_pairs_of_all_cells(run: Callable[..., Run]) -> None:
         OpponentRow("lead/p", wins=9, ties=0, losses=0),
     )
     beside = judgments(done, 0, 1)
-    assert [(j["against"], j["stands"], j["value"]) for j in beside] == [
-        ("gold/p", "B", 0.0), ("gold/p", "A", 0.0), ("lead/p", "B", 1.0), ("lead/p", "A", 1.0),
+    assert [(j.pair, j.reply.value) for j in beside] == [
+        (Pair("gold/p", "B"), 0.0), (Pair("gold/p", "A"), 0.0),
+        (Pair("lead/p", "B"), 1.0), (Pair("lead/p", "A"), 1.0),
     ]  # fmt: skip
 
 
@@ -351,7 +394,7 @@ def test_a_project_declares_its_judges(run: Callable[..., Run], tmp_path: Path) 
     judges = [{"rubric": RUBRIC}]
     done = run(suite(judges=judges), {"j": always('{"rating": "3"}')}, judges=())
     assert score(done, "good").value == 3.0
-    assert judgments(done)[0]["judge"] == "strict"
+    assert judgments(done)[0].judge == "strict"
 
 
 def test_grades_come_from_the_cache(run: Callable[..., Run], tmp_path: Path) -> None:
@@ -366,8 +409,8 @@ def test_grades_come_from_the_cache(run: Callable[..., Run], tmp_path: Path) -> 
     first = run(suite(), {}, **options)
     second = run(suite(), {}, **options)
     assert (tmp_path / "app.py.asked").read_text() == "x" * 9
-    assert not judgments(first)[0]["cached"]
-    assert judgments(second)[0]["cached"]
+    assert not judgments(first)[0].cached
+    assert judgments(second)[0].cached
     changed = {**RUBRIC, "description": "Is it better?"}
     run(suite(judges=[{"rubric": changed, "method": "text"}]), {}, **options)
     assert (tmp_path / "app.py.asked").read_text() == "x" * 18
@@ -406,7 +449,7 @@ def test_hostile_answers_forge_nothing(run: Callable[..., Run], tmp_path: Path) 
         models = {"m": lambda prompt: HOSTILE[number(prompt)]}
         done = run(declared, parrot, models=models)
         assert score(done, "good").n == 0
-        assert {judgments(done, i)[0]["status"] for i in range(len(HOSTILE))} == {"unparsed"}
+        assert {judgments(done, i)[0].reply.status for i in range(len(HOSTILE))} == {"unparsed"}
         assert verdicts(done)["good >= 1"][0] in ("fail", "error")
         done.to_html(tmp_path / "report.html")
         page = (tmp_path / "report.html").read_text(encoding="utf-8")

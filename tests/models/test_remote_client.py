@@ -21,7 +21,7 @@ from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
 from evalkit.models.openai import OpenAIModel
 from evalkit.models.registry import Declared, resolve
-from evalkit.models.remote.client import ClientConfig, send_all
+from evalkit.models.remote.client import ClientConfig, send_each
 from evalkit.models.remote.concurrency import ConcurrencyLimiter
 from evalkit.models.remote.loop import LOOP
 from tests.models.serving import Answer, Reply, chat, serve
@@ -156,7 +156,7 @@ def test_a_client_library_that_cancels_itself_ends_the_model(declare: Any) -> No
 
     config = ClientConfig(model.options, connect, model._advice, model._usage)
     with pytest.raises(ModelError, match="cancelled its own requests"):
-        list(send_all(config, requests_of(3), frozenset()))
+        list(send_each(config, requests_of(3), iter(range(3))))
     assert not under_way()
 
 
@@ -331,10 +331,10 @@ def test_a_library_that_raises_no_exception_fails_its_own_request(raised: BaseEx
     options = RemoteOptions(model="m", retries=0)
     config = ClientConfig(options, connect, Advice("", "", ""), Usage(None))
     requests = [Request(text) for text in "abc"]
-    got = dict(one for batch in send_all(config, requests, frozenset()) for one in batch)
+    got = dict(one for batch in send_each(config, requests, iter(range(3))) for one in batch)
     assert [str(got[i].status) for i in range(3)] == ["ok", "error", "ok"]
     assert got[1].error.startswith(type(raised).__name__)
-    again = dict(one for batch in send_all(config, requests[:1], frozenset()) for one in batch)
+    again = dict(one for batch in send_each(config, requests, iter([0])) for one in batch)
     assert again[0].text == "well"  # the loop is alive
 
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
+
+from evalkit.spec import source as source_module
+from evalkit.spec.scalars import core_schema
 
 Write = Callable[[str, str], Path]
 
@@ -32,3 +36,13 @@ def write(project: Path) -> Write:
         return path
 
     return write
+
+
+@pytest.fixture(params=["libyaml", "pure"])
+def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both parsers: libyaml's, and the one PyYAML has where libyaml is missing."""
+    if request.param == "pure":
+        monkeypatch.setattr(source_module, "LOADER", core_schema(yaml.SafeLoader))
+    elif not yaml.__with_libyaml__:
+        pytest.skip("PyYAML without libyaml")
+    return str(request.param)

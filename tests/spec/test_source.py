@@ -2,88 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import SpecError
-from evalkit.spec import source as source_module
-from evalkit.spec.scalars import core_schema, scalar
 from evalkit.spec.source import as_source, parse_yaml
 
 from .loading import read_yaml
-
-
-@pytest.fixture(params=["libyaml", "pure"])
-def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both parsers: libyaml's, and the one PyYAML has where libyaml is missing."""
-    if request.param == "pure":
-        monkeypatch.setattr(source_module, "LOADER", core_schema(yaml.SafeLoader))
-    elif not yaml.__with_libyaml__:
-        pytest.skip("PyYAML without libyaml")
-    return str(request.param)
 
 
 def message(text: str) -> str:
     with pytest.raises(SpecError) as caught:
         parse_yaml(text, "f.yaml")
     return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("written", "value"),
-    [
-        ("yes", "yes"),
-        ("no", "no"),
-        ("on", "on"),
-        ("off", "off"),
-        ("y", "y"),
-        ("true", True),
-        ("True", True),
-        ("FALSE", False),
-        ("2026-01-01", "2026-01-01"),
-        ("12:30", "12:30"),
-        ("1:30:00", "1:30:00"),
-        ("007", "007"),
-        ("1_000", "1_000"),
-        ("1.2.3", "1.2.3"),
-        ("=", "="),
-        ("12", 12),
-        ("-3", -3),
-        ("0x1F", 31),
-        ("0o17", 15),
-        ("1e-3", 0.001),
-        ("1.", 1.0),
-        (".5", 0.5),
-        ("1.50", 1.5),
-        ("-.inf", -math.inf),
-        ("~", None),
-        ("null", None),
-        ("", None),
-        ("'12'", "12"),
-        ('"true"', "true"),
-        ("!!str 12", "12"),
-        ("!!float 3", 3.0),
-    ],
-)
-def test_scalars_are_what_they_look_like(loader: str, written: str, value: object) -> None:
-    found = parse_yaml(f"key: {written}", "f.yaml").value["key"]
-    assert found == value
-    assert type(found) is type(value)
-
-
-def test_scalar_reads_one_value() -> None:
-    found = [scalar(text) for text in ("4", "0.5", "true", "null", "nf4", "no", "[1]", "")]
-    assert found == [4, 0.5, True, None, "nf4", "no", "[1]", None]
-
-
-def test_not_a_number_is_one() -> None:
-    assert math.isnan(parse_yaml("a: .nan", "f").value["a"])
 
 
 def test_lines_of_keys_elements_and_absent_keys(loader: str) -> None:
@@ -115,14 +50,6 @@ def test_lines_inside_block_texts() -> None:
     assert found.text_line(("user",), 1) == 3
     assert found.text_line(("user",), 3) == 5
     assert found.text_line(("plain",), 2) == 6, "an escaped line feed has no line of its own"
-
-
-def test_numbers_keep_how_they_were_written() -> None:
-    found = parse_yaml("labels: [1.50, true, x]", "f")
-    assert found.text("labels", 0) == "1.50"
-    assert found.text("labels", 1) == "true"
-    assert found.text("labels", 2) is None
-    assert found.text("labels", 9) is None
 
 
 def test_merge_keys_and_anchors(loader: str) -> None:

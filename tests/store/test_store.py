@@ -16,6 +16,7 @@ import pytest
 from evalkit.errors import StoreError, UsageError
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
+from evalkit.provenance import Provenance
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -30,6 +31,7 @@ from evalkit.records import (
     SuiteRecord,
 )
 from evalkit.records.analyses import ConfusionMatrix
+from evalkit.records.judgments import Category, Judgment, Pair, Reply
 from evalkit.store import Store, response_key
 
 from ..samples import sample_record
@@ -48,7 +50,9 @@ def store(tmp_path: Path) -> Store:
         Response(Status.OK, "Grüße\n\x00 ✓", "<s>Hello", seconds=0.25, prompt_tokens=3),
         Response(Status.TRUNCATED, "x" * 5000, "y" * 5000, finish="length", completion_tokens=64),
         Response(Status.OK, "b", logprobs=(-1.5, -0.25), choice_tokens=(1, 2)),
-        Response(Status.OVERFLOW, error="900 tokens, context 512", details={"tie": True}),
+        Response(Status.OVERFLOW, error="900 tokens, context 512", details={"how": "x"}),
+        Response(Status.OK, "yes", thinking="hm", unfinished=True, tie=True, candidates=("a", "b")),
+        Response(Status.OK, "yes", details={"thinking": 1, "tie": "no", "candidates": [{"a": 1}]}),
         Response(Status.OK, "lone surrogate \ud800"),
     ],
 )
@@ -56,6 +60,16 @@ def test_responses_come_back_as_they_were(store: Store, response: Response) -> N
     store.add_responses("run", [("key", response)])
     assert store.responses(["key", "other"]) == {"key": response}
     assert store.answered(["key", "other"]) == {"key"}
+
+
+def test_a_detail_that_has_a_field_is_read_as_one(store: Store) -> None:
+    """Older versions and backends of others write them among the details."""
+    details = {"thinking": "hm", "still_thinking": True, "tie": True, "candidates": ["a"], "n": 1}
+    store.add_responses("run", [("key", Response(Status.OK, "yes", details=details))])
+    assert store.responses(["key"])["key"] == Response(
+        Status.OK, "yes", thinking="hm", unfinished=True, tie=True, candidates=("a",),
+        details={"n": 1},
+    )  # fmt: skip
 
 
 def test_errors_are_asked_again(store: Store) -> None:
@@ -97,7 +111,9 @@ def test_key_leaves_out_what_does_not_matter() -> None:
 
 
 def a_run() -> tuple[RunRecord, CellRecord]:
-    run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", {"a": 1})
+    run = RunRecord(
+        "20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", Provenance("0.1.0")
+    )
     run.suites["s"] = SuiteRecord(
         {"suite": "s", "task": "qa", "licence": "CC0-1.0"}, "s.eval.yaml", "h", "d", 2, None,
         {"p": "t"},
@@ -124,12 +140,20 @@ def test_every_answer_comes_back_whole(store: Store) -> None:
     run, cell = a_run()
     sample = cell.samples[0]
     thought = Answer("", None, "still thinking", "unparsed", thinking="hm", unfinished=True)
+    graded = Judgment(
+        "good", "j", Reply(Status.OK, "4", 3.5, {"4": 0.5, "3": 0.5}, 0.0), rubric="12ab",
+        method="choice", prompt=(Message("user", "How good?"),), reasoning="well", cached=True,
+    )  # fmt: skip
+    chosen = Judgment(
+        "better", "k", Reply(Status.UNPARSED, lists={"slips": ("a", "b")}, error="no"),
+        Category(), Pair("other/p", "B"), repeat=1, text="hm",
+    )  # fmt: skip
     coded = Answer(
         "x = 1", "x = 1", "the code; its tests fail: no", correct=False, scores={"share": 0.0},
         probabilities={"a": 0.5}, choices=Choices(("A", "B"), ("a", "b"), (-1.0, -2.0)),
         likelihood=Likelihood(-3.0, 2, 5), candidates=("x", "y"), tie=True,
         tests=CodeRun(False, "no", "out", 0.5), checks=(CheckRecord("json: true", False, "no"),),
-        judgments=({"score": "good", "value": 1.0},), sent="<q>", cached=True, seconds=0.25,
+        judgments=(graded, chosen), sent="<q>", cached=True, seconds=0.25,
         prompt_tokens=3, completion_tokens=4, finish="stop", details={"margin": 0.1},
     )  # fmt: skip
     lost = Answer("", None, "", "error", "boom")

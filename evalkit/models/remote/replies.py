@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.errors import UsageError
 from evalkit.exchange import Request, Response, Status
-from evalkit.messages import shown
+from evalkit.messages import ToolCall, call_of, shown, text_of
 from evalkit.models.remote.failures import RequestRejectedError, TemporaryError, shorten
 from evalkit.models.remote.prompts import before_stop
 
@@ -24,8 +25,8 @@ def choice(reply: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = reply.get("choices")
     if not isinstance(found, list) or not found or not isinstance(found[0], dict):
-        said = shorten(json.dumps(reply))
-        raise TemporaryError(f"the server's reply has no answer in 'choices': {said}")
+        excerpt = shorten(json.dumps(reply))
+        raise TemporaryError(f"the server's reply has no answer in 'choices': {excerpt}")
     answer: dict[str, Any] = found[0]
     refuse_filtered(answer.get("finish_reason"))
     return answer
@@ -47,19 +48,22 @@ def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
     """
     answer = choice(reply)
     details: dict[str, Any] = {}
+    thinking: str | None = None
+    calls: tuple[ToolCall, ...] = ()
     message = answer.get("message")
     if isinstance(message, dict):
-        thinking = message.get("reasoning_content") or message.get("reasoning")
-        if isinstance(thinking, str) and thinking:
-            details["thinking"] = thinking
+        calls = calls_of(message)
+        apart = message.get("reasoning_content") or message.get("reasoning")
+        thinking = apart if isinstance(apart, str) and apart else None
         if message.get("refusal"):
             details["refusal"] = str(message["refusal"])
-        text = _written(message, details)
+        refusal = details.get("refusal")
+        text = _written(message, otherwise=refusal or ("" if thinking or calls else None))
     elif isinstance(answer.get("text"), str):
         text = answer["text"]
     else:
-        said = shorten(json.dumps(reply))
-        raise TemporaryError(f"the server's reply has neither 'message' nor 'text': {said}")
+        excerpt = shorten(json.dumps(reply))
+        raise TemporaryError(f"the server's reply has neither 'message' nor 'text': {excerpt}")
     finish = str(answer.get("finish_reason") or "")
     if isinstance(reply.get("model"), str):
         details["model"] = reply["model"]
@@ -70,9 +74,11 @@ def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
         request,
         text,
         finish,
+        thinking=thinking,
         details=details,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
+        calls=calls,
     )
 
 
@@ -81,9 +87,11 @@ def build_response(
     text: str,
     finish: str,
     *,
+    thinking: str | None = None,
     details: Mapping[str, Any],
     prompt_tokens: int | None,
     completion_tokens: int | None,
+    calls: tuple[ToolCall, ...] = (),
 ) -> Response:
     """A response. finish: the server's reason for the end of the answer.
 
@@ -99,34 +107,33 @@ def build_response(
         finish="length" if truncated else "stop_string" if stopped else finish or "stop",
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
+        thinking=thinking,
+        calls=calls,
         details=dict(details),
     )
 
 
-def _written(message: Mapping[str, Any], details: Mapping[str, Any]) -> str:
-    """The text of a message, or its refusal; "" where the model thought and wrote no more."""
+def _written(message: Mapping[str, Any], *, otherwise: str | None) -> str:
+    """The text of a message. otherwise: what it is if there is none; None: that is no answer."""
     content = message.get("content")
-    if content is None and "refusal" in details:
-        return str(details["refusal"])
-    if content is None and "thinking" in details:
-        return ""
-    return message_text(content) or str(details.get("refusal", ""))
+    if content is None and otherwise is not None:
+        return otherwise
+    if not isinstance(content, str | list) or (
+        isinstance(content, list) and not all(isinstance(one, str | Mapping) for one in content)
+    ):
+        excerpt = shorten(json.dumps(content, default=str))
+        raise TemporaryError(f"the server's reply has no text in 'content', but {excerpt}")
+    return text_of(content) or otherwise or ""
 
 
-def message_text(content: Any) -> str:
-    """The text of a message, which is a string or a list of parts.
-
-    Raises TemporaryError for anything else, such as null: it is no answer, not an empty one.
-    """
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        parts = [p.get("text") if isinstance(p, Mapping) else p for p in content]
-        texts = [part for part in parts if isinstance(part, str)]
-        if texts or all(isinstance(part, Mapping) for part in content):
-            return "".join(texts)
-    said = shorten(json.dumps(content, default=str))
-    raise TemporaryError(f"the server's reply has no text in 'content', but {said}")
+def calls_of(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
+    """The calls in a message. Raises TemporaryError if one has no name."""
+    try:
+        return tuple(map(call_of, message.get("tool_calls") or ()))
+    except UsageError as error:
+        raise TemporaryError(
+            f"the server's reply has a call that cannot be read: {error}"
+        ) from None
 
 
 def token_usage(reply: Mapping[str, Any]) -> tuple[int | None, int | None]:

@@ -15,6 +15,7 @@ from evalkit.judging.reply import answer_schema, read, request
 from evalkit.judging.rubric import Rubric
 from evalkit.messages import Message
 from evalkit.models.registry import Declared, resolve
+from evalkit.records.judgments import ByCriterion, Overall
 
 SCALE = {str(i): float(i) for i in range(1, 6)}
 QUESTION = Question("before", "case", SCALE, "Rating", "How good?")
@@ -98,11 +99,11 @@ def test_no_reply_is_no_grade(status: Status) -> None:
 
 def test_lists_come_beside_the_grade() -> None:
     text = read(LISTING, "text", wrote("Omissions: the date; the place\nRating: 2"))
-    assert text.lists == {"omissions": ["the date", "the place"]}
+    assert text.lists == {"omissions": ("the date", "the place")}
     none = read(LISTING, "text", wrote("Omissions: none\nRating: 5"))
-    assert none.lists == {"omissions": []}
+    assert none.lists == {"omissions": ()}
     structured = read(LISTING, "structured", wrote('{"omissions": ["the date"], "rating": "2"}'))
-    assert structured.lists == {"omissions": ["the date"]}
+    assert structured.lists == {"omissions": ("the date",)}
 
 
 def test_the_schema_holds_a_server_to_the_scale() -> None:
@@ -178,7 +179,7 @@ def test_what_is_asked_is_the_same_around_any_text(text: str) -> None:
 
     def around(judged: str) -> tuple[str, str]:
         values = material({"q": "Q"}, prompt="p", targets=(), source=None, output=judged)
-        asked = questions(rubric(), values)[""]
+        asked = questions(rubric(), values)[Overall()]
         sent = asked.messages("Answer.")[0].content
         block = fenced(judged)
         assert sent.count(block) == 1
@@ -191,7 +192,7 @@ def test_the_shared_part_comes_first() -> None:
     values = [
         material({"q": q}, prompt="p", targets=(), source=None, output=q) for q in ("one", "two")
     ]
-    first, second = (questions(rubric(), v)[""] for v in values)
+    first, second = (questions(rubric(), v)[Overall()] for v in values)
     assert first.before == second.before
     assert first.messages("x")[0].content.startswith(first.before)
 
@@ -200,6 +201,7 @@ def test_each_criterion_is_asked_about_alone() -> None:
     binary = rubric(mode="binary", scale=None, criteria={"a": "It is A.", "b": "It is B."})
     values = material({"q": "Q"}, prompt="p", targets=(), source=None, output="o")
     asked = questions(binary, values)
-    assert list(asked) == ["a", "b"]
-    assert "It is B." not in asked["a"].messages("")[0].content
-    assert list(asked["a"].answers) == ["Yes", "No"]
+    first, second = asked
+    assert (first, second) == (ByCriterion("a"), ByCriterion("b"))
+    assert "It is B." not in asked[first].messages("")[0].content
+    assert list(asked[first].answers) == ["Yes", "No"]
