@@ -22,8 +22,13 @@ from evalkit.records.names import base_of, score_name
 
 _AT_K = re.compile(r"(pass|recall|precision|hit_rate|mrr|map|ndcg)@([1-9]\d{0,5})")
 _OF_ANY_K = {
-    "pass": "pass@1", "recall": "recall@5", "precision": "precision@5",
-    "hit_rate": "hit_rate@5", "mrr": "mrr", "map": "map", "ndcg": "ndcg@10",
+    "pass": "pass@1",
+    "recall": "recall@5",
+    "precision": "precision@5",
+    "hit_rate": "hit_rate@5",
+    "mrr": "mrr",
+    "map": "map",
+    "ndcg": "ndcg@10",
 }
 """The entry that stands for a metric at every K."""
 HUGGING_FACE = "evaluate:"

@@ -14,7 +14,22 @@ from weakref import WeakValueDictionary
 
 from evalkit.sandbox.wire import Message, WireError, dumps, loads, shared_class
 
-_ARITHMETIC = ["add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
+_ARITHMETIC = [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "divmod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+]
 _BINARY = {f"__{side}{name}__" for name in _ARITHMETIC for side in ("", "r")}
 _ORDER = {"__lt__", "__le__", "__gt__", "__ge__"}
 _OTHERS = {

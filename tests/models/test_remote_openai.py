@@ -181,6 +181,22 @@ def test_choices_by_the_first_token(declare: Any) -> None:
     }
 
 
+@pytest.mark.parametrize("value", [math.nan, -math.inf, 3.0, "likely", None, True])
+@pytest.mark.parametrize("method", ["first-token", "chat-prompt-logprobs"])
+def test_what_cannot_be_a_logprob_decides_nothing(declare: Any, method: str, value: Any) -> None:
+    def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
+        if method == "first-token":
+            top = [{"token": "neg", "logprob": -2.0}, {"token": "pos", "logprob": value}]
+            return chat("p", logprobs={"content": [{**top[0], "top_logprobs": top}]})
+        text = "".join(m["content"] for m in body["messages"])
+        entries = [None, *({str(ord(c)): {"logprob": value}} for c in text[1:])]
+        return Reply({**chat("x").body, "prompt_logprobs": entries})
+
+    (response,), _ = asked(declare, answer, [Request(CHAT, choices=("positive", "negative"))])
+    assert response.status is Status.ERROR
+    assert "as a log-probability; expected a finite number" in response.error
+
+
 def test_an_unlikely_token_that_two_choices_share_costs_no_sample(declare: Any) -> None:
     tokens = {"pos": math.log(0.6), "neg": math.log(0.3), "n": math.log(0.01)}
     (response,), _ = asked(declare, first_token(tokens), [Request(CHAT, choices=LABELS)])
