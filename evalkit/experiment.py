@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import SpecError, UsageError
+from evalkit.errors import SpecError, UsageError, project_errors
+from evalkit.exit_guard import exits_refused
 from evalkit.judging.judge_set import make_judge_set
 from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
@@ -214,7 +215,7 @@ class Experiment:
         run = RunRecord(identity, now(), None, "running", provenance(self.root))
         run.notices += filter(None, map(self.skipped, self.suites))
         accepting = accepting_stored(plan, store, run) if self.options.stored else nullcontext()
-        with accepting:
+        with accepting, exits_refused(), project_errors():
             return execute(
                 plan,
                 store,

@@ -40,6 +40,7 @@ WIDE = {
 
 RESOURCES = {
     "evalkit.answers.mathematics._WORKER": "the child process that compares formulas",
+    "evalkit.exit_guard._GUARD": "the functions of this process that end it",
     "evalkit.models.remote.loop.LOOP": "the event loop that keeps connections open",
 }
 """Objects with state that a process has one of: each holds a resource of the system, no facts."""

@@ -154,7 +154,7 @@ def _score(
     graded_samples = {i for i, _ in grades}
     missing = graded_samples - of_sample.keys()
     if len(missing) > suite.max_errors:
-        done.distrust[name] = _why(
+        done.record.distrust[name] = _why(
             judged, len(missing), len(graded_samples), queries, suite.max_errors
         )
     chosen = [i for i, sample in enumerate(cell.samples) if sample.id in cell.chosen[judged.score]]

@@ -76,7 +76,7 @@ class PerplexityScorer:
                 f"{len(failed)} of {len(sent)} answers could not be read by {self.model}"
                 f" ({failed[0][:120]}), more than max_errors: {suite.max_errors}"
             )
-            self._done.distrust.update(dict.fromkeys(self._metrics, why))
+            self._done.record.distrust.update(dict.fromkeys(self._metrics, why))
 
 
 def _columns(read: Sequence[ReadText]) -> Columns:

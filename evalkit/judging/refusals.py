@@ -98,7 +98,7 @@ def regrade(
     done.record.scored = len(scored(cell.samples, suite.on_unparsed))
     done.add(scorer.scores)
     if why := _distrust(suite, grades):
-        done.distrust.update(dict.fromkeys(RATES, why))
+        done.record.distrust.update(dict.fromkeys(RATES, why))
     certify(done, cell.samples, judge_set, judged, queries)
 
 

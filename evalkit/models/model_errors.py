@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
 
-from evalkit.errors import EvalkitError, ModelError
+from evalkit.errors import EvalkitError, ModelError, stated
 from evalkit.models.base import Model
 from evalkit.models.remote.keys import redact
 
@@ -19,8 +19,10 @@ def model_errors(model: Model) -> Iterator[None]:
         yield
     except EvalkitError:
         raise
-    except Exception as error:  # of any library that a backend uses
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of any library that a backend uses; pytest.skip() is none
         last = extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        summary = redact(f"{type(error).__name__}: {error}")
+        summary = redact(stated(error))
         raise ModelError(f"'{model.name}' failed: {summary} ({where})") from error

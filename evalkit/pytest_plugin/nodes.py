@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.errors import EvalkitError
+from evalkit.errors import EvalkitError, project_errors
 from evalkit.exchange import unanswered
 from evalkit.plan import Cell
 from evalkit.pytest_plugin.ids import item_id
@@ -40,12 +40,13 @@ class SuiteFile(pytest.File):
         Raises SpecError with every problem.
         """
         evals = session_of(self.config)
-        loaded = evals.load(self.path)
+        with project_errors():
+            loaded = evals.load(self.path)
+            cells = evals.cells(loaded)
         for doubt in loaded.doubts:
             self.warn(SuiteWarning(str(doubt)))
         for tag in loaded.suite.tags:
             self.config.addinivalue_line("markers", f"{tag}: suites tagged '{tag}'")
-        cells = evals.cells(loaded)
         for cell in cells:
             yield CellNode.from_parent(self, name=f"{cell.model}/{cell.variant.name}", cell=cell)
         if not cells and (reason := evals.experiment.skipped(loaded)):
@@ -194,13 +195,13 @@ class GateItem(EvalItem):
 
 
 class ScoresItem(EvalItem):
-    """The item of a cell without gates; it fails only if answers are missing."""
+    """The item of a cell without gates; it fails only if there is no result."""
 
     def runtest(self) -> None:
-        """Fail when more samples than allowed have no answer."""
-        from evalkit.scoring.scorer import too_many_unanswered
+        """Fail when more samples than allowed have no answer or grade, or a metric failed."""
+        from evalkit.scoring.scorer import unreliable
 
-        reason = too_many_unanswered(self.cell.suite, self.record())
+        reason = unreliable(self.cell.suite, self.record())
         if reason:
             raise GateFailedError(reason + self.first_error())
 

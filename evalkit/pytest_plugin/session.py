@@ -15,12 +15,14 @@ import pytest
 
 from evalkit.api import Run
 from evalkit.comparing.baseline import beside
-from evalkit.errors import StoreError, UnknownRunError, UsageError
+from evalkit.errors import StoreError, UnknownRunError, UsageError, project_errors, stated
+from evalkit.exit_guard import hold_exits, release_exits
 from evalkit.experiment import BaselineOptions, Experiment, RunOptions
 from evalkit.models.resolve import fallback_notice
 from evalkit.plan import Cell, CellId, Plan
 from evalkit.provenance import new_run_id
 from evalkit.pytest_plugin.ids import WholeNames
+from evalkit.pytest_plugin.outcomes import Outcomes
 from evalkit.pytest_plugin.stash import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
@@ -41,6 +43,7 @@ def session_of(config: pytest.Config) -> EvalSession:
     if SESSION not in config.stash:
         config.stash[SESSION] = EvalSession(config)
         config.pluginmanager.register(WholeNames(config))
+        config.pluginmanager.register(config.stash[SESSION].outcomes)
     return config.stash[SESSION]
 
 
@@ -74,6 +77,10 @@ class EvalSession:
         self._failure: Exception | None = None
         self._samples: dict[CellId, list[SampleRecord]] = {}
         self._written: list[str] = []
+        self.outcomes = Outcomes()
+        self.exit_status = 0
+        hold_exits()
+        config.add_cleanup(lambda: release_exits(self.exit_status))
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
         self.run_id: str = worker["evalkit_run"] if worker else new_run_id()
@@ -89,7 +96,12 @@ class EvalSession:
 
     def _from_hook(self, hook: str) -> dict[str, Any]:
         provided: dict[str, Any] = {}
-        for given in getattr(self._config.hook, hook)(config=self._config):
+        try:
+            with project_errors(hook):
+                returned = getattr(self._config.hook, hook)(config=self._config)
+        except pytest.exit.Exception as error:  # would end pytest, with any status
+            raise UsageError(f"{hook} raised {stated(error)}") from error
+        for given in returned:
             if given is not None and not isinstance(given, Mapping):
                 found = type(given).__name__
                 raise UsageError(f"{hook} must return a dict by name, not a {found}")
@@ -253,10 +265,11 @@ class EvalSession:
     def finish(self) -> bool:
         """Name the run and write the requested outputs; an interrupted run gets no report.
 
-        False when something could not be written; the summary says what.
+        False when the run did not finish, or something could not be written; the summary says what.
         """
-        if self._run_status() != "finished":
-            return True
+        status = self._run_status()
+        if status != "finished":
+            return status is None
         from evalkit.reporting.html import write_html
         from evalkit.reporting.markdown import append_summary, write_markdown
 
@@ -324,6 +337,10 @@ class EvalSession:
             reporter.write_line(line)
         for line in self._written:
             reporter.write_line(line)
+        for file in self.outcomes.undecided:
+            reporter.write_line(
+                f"{file}: none of its gates has a verdict, so the run does not count as passed"
+            )
 
     # fixtures
 

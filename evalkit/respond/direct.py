@@ -11,6 +11,7 @@ from evalkit.errors import ModelError, UsageError, unknown
 from evalkit.exchange import Generation, Request, Response
 from evalkit.messages import Message, Prompt, from_openai
 from evalkit.models.base import Model
+from evalkit.models.model_errors import model_errors
 
 
 class DirectModel:
@@ -29,7 +30,8 @@ class DirectModel:
         return self.model.name
 
     def __enter__(self) -> DirectModel:
-        self.model.load()
+        with model_errors(self.model):
+            self.model.load()
         return self
 
     def __exit__(
@@ -56,7 +58,8 @@ class DirectModel:
         return dict(zip(choices, response.logprobs, strict=True))
 
     def _ask(self, request: Request) -> Response:
-        response = next(r for batch in self.model.respond([request]) for _, r in batch)
+        with model_errors(self.model):
+            response = next(r for batch in self.model.respond([request]) for _, r in batch)
         if not response.answered:
             raise ModelError(f"{self.name}: {response.status}: {response.error}")
         return response

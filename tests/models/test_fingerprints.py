@@ -58,6 +58,7 @@ SERVER = {
     **of(max_concurrency=3, timeout=9.0, deadline=99.0, retries=1, backoff=0.1, max_wait=7.0),
     **of(prices={"input": 1, "output": 2}, version=2, cache=False),
 }
+TIMED = {**ALL, **of(timeout=9, deadline=9)}
 WEIGHTS = of(dtype="bfloat16", device="cuda", trust_remote_code=True) | {
     "revision": Case({"model": "org/name", "revision": "v2"}, {"model": "org/name"}),
 }
@@ -73,7 +74,7 @@ BASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 CASES: dict[str, dict[str, Case]] = {
     "TransformersOptions": {
-        **ALL,
+        **TIMED,
         **WEIGHTS,
         **of(model="two", attn_implementation="eager", context_length=9, engine="plain"),
         **of(chat_template="own.jinja", quantization={"bits": 4}, adapter="adapter"),
@@ -85,7 +86,7 @@ CASES: dict[str, dict[str, Case]] = {
         ),
     },
     "HeadOptions": {
-        **ALL,
+        **TIMED,
         **WEIGHTS,
         "revision": Case({"model": "org/head", "revision": "v2"}, {"model": "org/head"}),
         **of(model="head2", head="fill-mask", attn_implementation="eager", context_length=9),
@@ -96,7 +97,9 @@ CASES: dict[str, dict[str, Case]] = {
     "CallableOptions": {
         **ALL,
         **of(model="app_of_keys:other", choose="app_of_keys:compare", parameters={"a": 1}),
-        **of(batch=True, concurrency=3, version=2, cache=False),
+        **of(
+            batch=True, concurrency=3, version=2, cache=False, timeout=9, deadline=9, isolate=True
+        ),
     },
     "OpenAIOptions": {
         **SERVER,
@@ -119,7 +122,7 @@ CASES: dict[str, dict[str, Case]] = {
         **of(model="org/other", provider="auto", extra_body={"a": 1}, api_key_env="KEY_OF_TESTS"),
     },
     "VllmOptions": {
-        **ALL,
+        **TIMED,
         "revision": WEIGHTS["revision"],
         **of(model="two", dtype="bfloat16", quantization="awq", tensor_parallel_size=2),
         **of(gpu_memory_utilization=0.5, context_length=9, arguments={"seed": 1}),
@@ -187,7 +190,7 @@ def test_every_option_has_a_role() -> None:
 
 
 def test_every_kind_of_model_is_covered() -> None:
-    assert set(KINDS) - set(BASES) == {"Options", "RemoteOptions"}
+    assert set(KINDS) - set(BASES) == {"Options", "RemoteOptions", "TimedOptions"}
 
 
 def test_every_option_says_why() -> None:

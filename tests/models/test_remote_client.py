@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Generation, Request, Status
+from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
 from evalkit.models.openai import OpenAIModel
 from evalkit.models.registry import Declared, resolve
@@ -234,7 +234,7 @@ def test_a_rejected_request_affects_no_other(declare: Any) -> None:
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(401, "declare api_key_env"), (404, "'test' is the server's name"), (301, "redirects to")],
+    [(401, "declare api_key_env"), (404, "'test' is the server's name")],
 )
 def test_errors_of_every_request_fail_the_model(declare: Any, status: int, said: str) -> None:
     with pytest.raises(ModelError, match=said):
@@ -292,3 +292,79 @@ def test_tokens_and_cost_are_reported(declare: Any) -> None:
     assert model.describe()["cost"] == "0.0003 EUR"
     assert model.describe()["tokens"] == "50 in, 10 out"
     assert isinstance(model, OpenAIModel)
+
+
+def test_a_redirect_is_a_failure_of_its_request_that_may_pass(declare: Any) -> None:
+    calls: list[str] = []
+
+    def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
+        asked = body["messages"][0]["content"]
+        calls.append(asked)
+        away = Reply({}, 307, {"Location": "http://elsewhere.invalid/"})
+        if asked == "say 1" or (asked == "say 2" and calls.count(asked) == 1):
+            return away
+        return echo(path, body, headers)
+
+    responses, _ = ask(declare, answer, 4, retries=2)
+    assert [str(one.status) for one in responses] == ["ok", "error", "ok", "ok"]
+    assert "redirects to http://elsewhere.invalid/ (3 attempts)" in responses[1].error
+    assert calls.count("say 1") == 3
+
+
+@pytest.mark.parametrize(
+    "raised", [SystemExit(0), pytest.skip.Exception("not today"), KeyboardInterrupt()]
+)
+def test_a_library_that_raises_no_exception_fails_its_own_request(raised: BaseException) -> None:
+    from evalkit.models.remote.failures import Advice
+    from evalkit.models.remote.options import RemoteOptions
+    from evalkit.models.remote.usage import Usage
+
+    @asynccontextmanager
+    async def connect() -> Any:
+        async def send(request: Request) -> Response:
+            if request.prompt == "b":
+                raise raised
+            return Response(Status.OK, text="well")
+
+        yield send
+
+    options = RemoteOptions(model="m", retries=0)
+    config = ClientConfig(options, connect, Advice("", "", ""), Usage(None))
+    requests = [Request(text) for text in "abc"]
+    got = dict(one for batch in send_each(config, requests, iter(range(3))) for one in batch)
+    assert [str(got[i].status) for i in range(3)] == ["ok", "error", "ok"]
+    assert got[1].error.startswith(type(raised).__name__)
+    again = dict(one for batch in send_each(config, requests, iter([0])) for one in batch)
+    assert again[0].text == "well"  # the loop is alive
+
+
+def test_a_request_is_bounded_as_a_whole_whatever_arrives_meanwhile(declare: Any) -> None:
+    """A byte every so often keeps every read short."""
+    import socket
+    import threading
+
+    from evalkit.models.remote.failures import Advice, TemporaryError
+    from evalkit.models.remote.http import fetch_json
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                while not ended.wait(0.1):
+                    try:
+                        connection.sendall(b" ")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        started = time.monotonic()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/models"
+        with pytest.raises(TemporaryError, match=r"no whole answer within 0\.8 s"):
+            fetch_json(url, {}, Advice("", "", ""), timeout=0.8)
+        assert time.monotonic() - started < 5
+        ended.set()
+        thread.join(5)
