@@ -143,13 +143,24 @@ ENTRIES: tuple[Metric, ...] = (
             ("recall@5", "recall", "share of the relevant passages among the first 5", {"k": 5}),
             ("precision@5", "precision", "share of the first 5 that are relevant", {"k": 5}),
             ("hit_rate@5", "hit_rate", "whether one of the first 5 is relevant", {"k": 5}),
-            ("mrr", "mrr", "1 over the rank of the first relevant passage", {}),
-            ("map", "mean_average_precision", "precision at each relevant passage, averaged", {}),
+            ("mrr", "mrr", "1 over the rank of the first relevant passage", {"k": None}),
+            (
+                "map",
+                "mean_average_precision",
+                "precision at each relevant passage, averaged",
+                {"k": None},
+            ),
             ("ndcg@10", "ndcg", "grades discounted by rank, over the best ranking's", {"k": 10}),
         )
     ),
     *(
-        Metric(name, f"evalkit.metrics.retrieval:{name}", summary, ("relevant",))
+        Metric(
+            name,
+            f"evalkit.metrics.retrieval:{name}",
+            summary,
+            ("relevant",),
+            fixed={"k": None} if name.startswith("context") else {},
+        )
         for name, summary in (
             ("context_recall", "share of the relevant passages that are retrieved"),
             ("context_precision", "share of the retrieved passages that are relevant"),

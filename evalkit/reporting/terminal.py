@@ -114,7 +114,16 @@ def _problems(run: RunRecord, cell: CellRecord) -> list[str]:
         if count
     ]
     ties = f"{cell.ties} chosen by less than rounding" if cell.ties else ""
-    return [text for text in (one_line(cell.error), one_line(plain(losses)), ties, *broken) if text]
+    undecided = all(gate.verdict == "none" for gate in cell.gates)
+    why = {*cell.distrust.values(), *(gate.reason for gate in cell.gates if undecided)}
+    every = (
+        one_line(cell.error),
+        one_line(plain(losses)),
+        *map(one_line, sorted(why)),
+        ties,
+        *broken,
+    )
+    return [text for text in every if text]
 
 
 def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:

@@ -34,8 +34,8 @@ LIE = (
     + "".join(
         f"    def __{name}__(self, *a): return {value}\n"
         for name, value in {
-            **dict.fromkeys("eq ne lt le gt ge contains bool".split(), "True"),
-            **dict.fromkeys("sub rsub add radd mod rmod mul rmul xor rxor and".split(), "0"),
+            **dict.fromkeys(["eq", "ne", "lt", "le", "gt", "ge", "contains", "bool"], "True"),
+            **dict.fromkeys(["sub", "rsub", "add", "radd", "mod", "rmod", "mul", "rmul", "xor", "rxor", "and"], "0"),
             "hash": "hash(42)", "len": "42", "iter": "iter(())", "abs": "0", "round": "self",
         }.items()
     )
@@ -43,7 +43,7 @@ LIE = (
 
 
 def lying(kind: str, made: str) -> str:
-    names = "eq le ge lt gt contains startswith __isinstance__".split()
+    names = ["eq", "le", "ge", "lt", "gt", "contains", "startswith", "__isinstance__"]
     body = "".join(f"    __{name}__ = lambda *a: True\n" for name in names[:6])
     return (
         f"class Lie({kind}):\n{body}    __ne__ = lambda *a: False\n"
