@@ -50,7 +50,7 @@ def _natural(text: str) -> list[str]:
 
 
 class UsageError(EvalkitError):
-    """A command line or a call asks for something that does not exist."""
+    """A command line or a call is invalid, or names something that does not exist."""
 
 
 class UnknownRunError(UsageError):

@@ -1,4 +1,4 @@
-"""An experiment: a project and what was asked for, from which a run is made.
+"""An experiment: a project and options, from which a run is built.
 
 pytest, Python and the command line build their runs here, so that a suite means the same to all.
 """
@@ -181,7 +181,7 @@ class Experiment:
         return Plan(cells, self.models, self.options.allow_code, self.registry, judges)
 
     def check_prompts(self) -> None:
-        """Raise UsageError for a prompt that was asked for and that no suite so far has."""
+        """Raise UsageError for a requested prompt that no suite so far has."""
         check_prompts(self.suites, self.options.prompts, {cell.prompt for cell in self.planned})
 
     def reference(self, plan: Plan, store: Store, folder: Path | None = None) -> BaselineReference:

@@ -44,12 +44,12 @@ class PerplexityScorer:
             for answer in sample.answers
         ]
 
-    def ask(self, errand: OneOffClient) -> None:
+    def request(self, client: OneOffClient) -> None:
         """Request the likelihoods of the answers; empty ones have no tokens to predict."""
-        asked = [one for one in self._read if one.text.strip()]
-        if asked:
-            sent = errand.send([Request(one.text, reading=Reading()) for one in asked])
-            for one, answered in zip(asked, sent, strict=True):
+        nonempty = [one for one in self._read if one.text.strip()]
+        if nonempty:
+            sent = client.send([Request(one.text, reading=Reading()) for one in nonempty])
+            for one, answered in zip(nonempty, sent, strict=True):
                 one.response = answered.response
 
     def score(self) -> None:

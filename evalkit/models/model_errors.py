@@ -1,4 +1,4 @@
-"""Whatever a model's libraries raise is told of that model, and ends nothing else."""
+"""Wrap backend exceptions in ModelError so that one model's failure does not abort the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalkit.models.remote.keys import redact
 
 @contextmanager
 def model_errors(model: Model) -> Iterator[None]:
-    """Whatever breaks inside a model ends that model alone: it is raised as ModelError."""
+    """Raise any exception inside a model as ModelError, which fails only that model."""
     try:
         yield
     except EvalkitError:
@@ -25,4 +25,4 @@ def model_errors(model: Model) -> Iterator[None]:
         last = extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
         summary = redact(stated(error))
-        raise ModelError(f"'{model.name}' broke: {summary} ({where})") from error
+        raise ModelError(f"'{model.name}' failed: {summary} ({where})") from error

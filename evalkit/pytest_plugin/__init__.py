@@ -17,7 +17,7 @@ from evalkit.pytest_plugin.stash import SESSION
 
 if TYPE_CHECKING:
     from evalkit.api import Run
-    from evalkit.pytest_plugin.session import AskedModel
+    from evalkit.pytest_plugin.session import DirectModel
 
 # as in evalkit.spec.files, which sessions without suites never import
 SUFFIXES = (".eval.yaml", ".eval.yml")
@@ -169,9 +169,9 @@ def evaluate(request: pytest.FixtureRequest) -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
-def eval_model(request: pytest.FixtureRequest) -> Iterator[AskedModel]:
+def eval_model(request: pytest.FixtureRequest) -> Iterator[DirectModel]:
     """A model of the session, to call directly: ``eval_model.generate("…")``, ``.choose(…)``."""
     from evalkit.pytest_plugin.session import session_of
 
-    with session_of(request.config).asked_model(request.param) as model:
+    with session_of(request.config).direct_model(request.param) as model:
         yield model

@@ -114,7 +114,7 @@ class EvalItem(pytest.Item):
         return session_of(self.config)
 
     def setup(self) -> None:
-        """Evaluate the cell if that has not happened yet. A model that cannot answer is an error.
+        """Evaluate the cell if necessary. A model that cannot answer is an error.
 
         pytest shows a traceback for any exception raised in setup, except for its own failures
         that disable it.
@@ -140,8 +140,8 @@ class EvalItem(pytest.Item):
 
         if not unanswered(self.record().statuses):
             return ""
-        told = first_unanswered(self.evals.samples(self.cell.id), 400)
-        return f"\n  first {told}" if told else ""
+        message = first_unanswered(self.evals.samples(self.cell.id), 400)
+        return f"\n  first {message}" if message else ""
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the item is: the suite's file and a line in it."""
@@ -155,7 +155,7 @@ class EvalItem(pytest.Item):
         return 1
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What failed, in words; no traceback through evalkit."""
+        """The failure as text; no traceback through evalkit."""
         return _message(excinfo) or super().repr_failure(excinfo, style)
 
 

@@ -26,7 +26,7 @@ from evalkit.pytest_plugin.outcomes import Outcomes
 from evalkit.pytest_plugin.stash import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
-from evalkit.respond.direct import AskedModel
+from evalkit.respond.direct import DirectModel
 from evalkit.runner.baseline import find_baseline, load_baseline
 from evalkit.spec.files import project_root
 from evalkit.spec.load import LoadedSuite
@@ -35,7 +35,7 @@ from evalkit.store import Store, check_label
 ENDINGS = {"report": (".html", ".htm"), "json": (".json",)}
 """File suffixes by output option. The Markdown summary may have any suffix."""
 
-__all__ = ["AskedModel", "EvalSession", "session_of", "share_run"]
+__all__ = ["DirectModel", "EvalSession", "session_of", "share_run"]
 
 
 def session_of(config: pytest.Config) -> EvalSession:
@@ -94,29 +94,29 @@ class EvalSession:
         """Whether an inconclusive gate only warns."""
         return bool(self._option("inconclusive") == "warn")
 
-    def _handed_by(self, hook: str) -> dict[str, Any]:
-        handed: dict[str, Any] = {}
+    def _from_hook(self, hook: str) -> dict[str, Any]:
+        provided: dict[str, Any] = {}
         try:
             with project_errors(hook):
-                found_by = getattr(self._config.hook, hook)(config=self._config)
+                returned = getattr(self._config.hook, hook)(config=self._config)
         except pytest.exit.Exception as error:  # would end pytest, with any status
             raise UsageError(f"{hook} raised {stated(error)}") from error
-        for given in found_by:
+        for given in returned:
             if given is not None and not isinstance(given, Mapping):
                 found = type(given).__name__
                 raise UsageError(f"{hook} must return a dict by name, not a {found}")
-            handed.update(given or {})
-        return handed
+            provided.update(given or {})
+        return provided
 
     @cached_property
-    def handed(self) -> dict[str, Any]:
+    def hook_models(self) -> dict[str, Any]:
         """Loaded models that the project provides."""
-        return self._handed_by("pytest_evalkit_models")
+        return self._from_hook("pytest_evalkit_models")
 
     @cached_property
-    def handed_metrics(self) -> dict[str, Any]:
+    def hook_metrics(self) -> dict[str, Any]:
         """Metrics that the project provides."""
-        return self._handed_by("pytest_evalkit_metrics")
+        return self._from_hook("pytest_evalkit_metrics")
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -137,7 +137,7 @@ class EvalSession:
                 allow_missing=self._option("baseline_missing") == "skip",
             ),
         )
-        return Experiment(self.root, options, models=self.handed, metrics=self.handed_metrics)
+        return Experiment(self.root, options, models=self.hook_models, metrics=self.hook_metrics)
 
     @cached_property
     def run_plan(self) -> Plan:
@@ -312,8 +312,8 @@ class EvalSession:
     def _outputs(self) -> list[tuple[str, Path]]:
         """The requested output files, by option."""
         folder = self._config.invocation_params.dir
-        asked = [(name, self._option(name)) for name in ("report", "json", "markdown")]
-        return [(name, Path(folder / target)) for name, target in asked if target]
+        requested = [(name, self._option(name)) for name in ("report", "json", "markdown")]
+        return [(name, Path(folder / target)) for name, target in requested if target]
 
     def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """The cells' scores and verdicts, in the terminal."""
@@ -325,12 +325,13 @@ class EvalSession:
         reporter.section("evalkit", sep="=")
         if status != "finished":
             reporter.write_line("The run was interrupted. Completed responses are kept in")
-            goes_on = "the same command resumes from there."
+            advice = "the same command resumes from there."
             if self._option("no_cache"):
-                goes_on = "with --eval-no-cache the same command starts over."
-            reporter.write_line(f"{self.store.path}: {goes_on}")
+                advice = "with --eval-no-cache the same command starts over."
+            reporter.write_line(f"{self.store.path}: {advice}")
             return
-        if notice := fallback_notice(self._option("model"), self.experiment.project, self.handed):
+        names, project = self._option("model"), self.experiment.project
+        if notice := fallback_notice(names, project, self.hook_models):
             reporter.write_line(notice)
         for line in summary_lines(self.store.run(self.run_id, samples=False)):
             reporter.write_line(line)
@@ -350,7 +351,7 @@ class EvalSession:
         options.setdefault("limit", self._option("limit"))
         options.setdefault("cache", not self._option("no_cache"))
         options.setdefault("stored", self._option("stored"))
-        options.setdefault("metrics", self.handed_metrics)
+        options.setdefault("metrics", self.hook_metrics)
         options.setdefault("judges", self._option("judge"))
         options.setdefault("allow_code", self._option("allow_code") or False)
         options.setdefault("root", self.root)
@@ -358,12 +359,12 @@ class EvalSession:
             suite,
             models=list(models) if models is not None else self.experiment.model_names,
             store=self.store,
-            loaded=self.handed,
+            loaded=self.hook_models,
             **options,
         )
 
     @contextlib.contextmanager
-    def asked_model(self, name: str) -> Iterator[AskedModel]:
+    def direct_model(self, name: str) -> Iterator[DirectModel]:
         """A model of this session, loaded while in use."""
-        with AskedModel(self.experiment.models[name]) as model:
+        with DirectModel(self.experiment.models[name]) as model:
             yield model

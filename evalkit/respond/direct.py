@@ -14,11 +14,11 @@ from evalkit.models.base import Model
 from evalkit.models.model_errors import model_errors
 
 
-class AskedModel:
+class DirectModel:
     """A model to call directly: loaded on entry, freed on exit.
 
-    >>> with AskedModel(model) as asked:                             # doctest: +SKIP
-    ...     asked.generate("What is the capital of France?")
+    >>> with DirectModel(loaded) as model:                            # doctest: +SKIP
+    ...     model.generate("What is the capital of France?")
     """
 
     def __init__(self, model: Model) -> None:
@@ -29,7 +29,7 @@ class AskedModel:
         """The model's name."""
         return self.model.name
 
-    def __enter__(self) -> AskedModel:
+    def __enter__(self) -> DirectModel:
         with model_errors(self.model):
             self.model.load()
         return self

@@ -118,7 +118,7 @@ class _Worker:
             )
             self._ready.put(None)
         except asyncio.CancelledError:
-            # either ``stop`` cancelled it, and nobody waits, or a client library did
+            # cancelled either by ``stop``, when nothing waits for it, or by a client library
             self._ready.put(ModelError("the client library cancelled its own requests"))
         except Exception as error:
             self._ready.put(error)
