@@ -14,7 +14,10 @@ from weakref import WeakValueDictionary
 
 from evalkit.sandbox.wire import Message, WireError, dumps, loads, shared_class
 
-_ARITHMETIC = "add sub mul truediv floordiv mod divmod pow matmul and or xor lshift rshift".split()
+_ARITHMETIC = (
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or",
+    "xor", "lshift", "rshift",
+)  # fmt: skip
 _BINARY = {f"__{side}{name}__" for name in _ARITHMETIC for side in ("", "r")}
 _ORDER = {"__lt__", "__le__", "__gt__", "__ge__"}
 _OTHERS = {
@@ -37,8 +40,8 @@ _JUDGES = {
 class Link:
     """Asks the other process, and answers it.
 
-    used: names of the classes whose instances compare themselves; elsewhere an object cannot say that
-    it equals a value. trusting: whether the other side may do what it likes.
+    used: names of the classes whose instances compare themselves; no other object can say that it
+    equals a value. trusting: whether the other side may do what it likes.
     """
 
     def __init__(self, reading: int, writing: int, used: list[str], *, trusting: bool) -> None:
@@ -79,7 +82,9 @@ class Link:
             if outcome == "error" and not isinstance(value, BaseException):
                 raise WireError("no exception")
         except Exception as error:  # a dishonest answer can send anything
-            self.broken = f"what the answer returned cannot be read ({type(error).__name__}: {error})"
+            self.broken = (
+                f"what the answer returned cannot be read ({type(error).__name__}: {error})"
+            )
             raise LinkBroken(self.broken) from None
         if outcome == "error":
             raise value
@@ -173,7 +178,7 @@ class Objects:
         self.permit: Any = lambda kind, target, name: None
         self.before: Any = lambda: None
         self.prepare: Any = lambda extra: None
-        self.changed_globals: Any = lambda: []
+        self.changed_globals: Any = list
         self.after: Any = lambda values: None
         self.requests: dict[str, Any] = {}
 
@@ -274,7 +279,7 @@ class Objects:
         if key not in self.tuples:
             from collections import namedtuple
 
-            self.tuples[key] = namedtuple(name, fields)  # type: ignore[misc]
+            self.tuples[key] = namedtuple(name, fields)
         return self.tuples[key]
 
     def remote(self, body: Any) -> Any:
@@ -323,11 +328,11 @@ class Objects:
         bases = [self.decode_class(base) for base in coded_bases]
         errors = [b for b in bases if isinstance(b, type) and issubclass(b, BaseException)]
         remote = [b for b in bases if isinstance(b, RemoteType) and b not in errors]
-        made_of = [*errors[:1], RemoteError] if errors else [*remote, Remote]
+        made_of: list[type] = [*errors[:1], RemoteError] if errors else [*remote, Remote]
         if errors and isinstance(errors[0], RemoteType):
             made_of = errors[:1]
         if any(issubclass(base, Remote) for base in remote):
-            made_of = remote
+            made_of = [*remote]
         trusted = self.trusting or name in self.used or any(b.compares for b in remote)
         space = {"__module__": str(module), "__qualname__": str(qualified), "__doc__": doc,
                  "_class": (self, number), "compares": trusted}  # fmt: skip
@@ -442,8 +447,8 @@ class RemoteError:
 def _operator(name: str) -> Any:
     """The method of a remote class for an operator.
 
-    An object that is compared or calculated with a value of this process decides nothing, unless its
-    class is one that compares.
+    An object that is compared or calculated with a value of this process decides nothing, unless
+    its class is one that compares.
     """
 
     def forwarded(self: Any, *args: Any) -> Any:
@@ -467,7 +472,13 @@ def _operator(name: str) -> Any:
     def hashed(self: Any) -> int:
         return forwarded(self) if type(self).compares else object.__hash__(self)
 
-    special = {"__call__": called, "__contains__": contains, "__hash__": hashed, "__eq__": between, "__ne__": between}
+    special = {
+        "__call__": called,
+        "__contains__": contains,
+        "__hash__": hashed,
+        "__eq__": between,
+        "__ne__": between,
+    }
     if name in special:
         return special[name]
     return between if name in _BINARY | _ORDER else forwarded

@@ -3,6 +3,8 @@
 Each attack is a short program, what tests it, and a word on what it tries. None may pass.
 """
 
+# ruff: noqa: E501 (programs in texts)
+
 from __future__ import annotations
 
 import os
@@ -34,8 +36,8 @@ LIE = (
     + "".join(
         f"    def __{name}__(self, *a): return {value}\n"
         for name, value in {
-            **dict.fromkeys("eq ne lt le gt ge contains bool".split(), "True"),
-            **dict.fromkeys("sub rsub add radd mod rmod mul rmul xor rxor and".split(), "0"),
+            **dict.fromkeys(["eq", "ne", "lt", "le", "gt", "ge", "contains", "bool"], "True"),
+            **dict.fromkeys(["sub", "rsub", "add", "radd", "mod", "rmod", "mul", "rmul", "xor", "rxor", "and"], "0"),
             "hash": "hash(42)", "len": "42", "iter": "iter(())", "abs": "0", "round": "self",
         }.items()
     )
@@ -43,7 +45,7 @@ LIE = (
 
 
 def lying(kind: str, made: str) -> str:
-    names = "eq le ge lt gt contains startswith __isinstance__".split()
+    names = ["eq", "le", "ge", "lt", "gt", "contains", "startswith", "__isinstance__"]
     body = "".join(f"    __{name}__ = lambda *a: True\n" for name in names[:6])
     return (
         f"class Lie({kind}):\n{body}    __ne__ = lambda *a: False\n"
@@ -83,7 +85,7 @@ MEMORY = (
     "    for line in maps.splitlines():\n        if ' rw' not in line: continue\n"
     "        a, b = (int(x, 16) for x in line.split()[0].split('-'))\n"
     "        try: mem.seek(a); data = mem.read(b - a)\n        except (OSError, ValueError): continue\n"
-    "        for m in re.finditer(rb'\"token\": \"([0-9a-f]{32})', data):\n"
+    '        for m in re.finditer(rb\'"token": "([0-9a-f]{32})\', data):\n'
     "            for fd in range(3, 64):\n"
     "                try: os.write(fd, m[1] + b'\\n{\"passed\": true}')\n"
     "                except OSError: pass\n"
@@ -95,7 +97,7 @@ TRACE = (
 INPUT = (
     "import os\nfor path in ['/dev/stdin', '/proc/1/fd/0', f'/proc/{os.getppid()}/fd/0']:\n"
     "    try: text = open(path).read()\n    except OSError: continue\n"
-    "    i = text.find('\"token\": \"')\n"
+    '    i = text.find(\'"token": "\')\n'
     "    if i > 0:\n        for fd in range(3, 64):\n"
     "            try: os.write(fd, (text[i + 10:i + 42] + '\\n{}').encode())\n"
     "            except OSError: pass\n"
@@ -196,7 +198,7 @@ CHEATS: dict[str, tuple[str, str]] = {
     "a class that the tests know": ("from unittest.mock import _ANY as answer\n", FALSE),
     "an equal of everything": ("from unittest.mock import ANY\ndef answer(): return ANY\n", FALSE),
     "a mock": ("from unittest.mock import MagicMock\ndef answer(): return MagicMock()\n",
-               "assert answer().is_right()"),
+               "assert answer() == 42 or answer().startswith('right')"),
     "a metaclass": (
         "class M(type):\n    __eq__ = lambda *a: True\n    __hash__ = type.__hash__\n"
         "class A(metaclass=M): pass\ndef answer(): return A\n", "assert answer() == int"),
@@ -247,7 +249,7 @@ CHEATS: dict[str, tuple[str, str]] = {
                            "os._exit(0)", FALSE),
     "writes replies itself": (
         late("import os\nfor fd in range(3, 64):\n"
-             "    try: os.write(fd, b'%12d' % 20 + b'[\"value\",[],42,[]]  ')\n"
+             "    try: os.write(fd, b'%12d' % 20 + b'[\"value\",[],41,[]]  ')\n"
              "    except OSError: pass"), FALSE),
     "writes nonsense replies": (late("import os\nfor fd in range(3, 64):\n"
                                      "    try: os.write(fd, b'[[[[[[' * 99)\n"

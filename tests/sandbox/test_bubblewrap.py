@@ -16,7 +16,10 @@ def test_bubblewrap_comes_first_and_the_way_is_said(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("evalkit.sandbox.cgroups.version", lambda: 2)
     problems: dict[str, str | None] = {"bubblewrap": None, "namespaces": None}
     monkeypatch.setattr("evalkit.sandbox.run.problem_of", lambda kind: problems[kind])
-    assert (isolation(), described("sandbox")) == ("bubblewrap", "bubblewrap 9.9; memory: cgroup v2")
+    assert (isolation(), described("sandbox")) == (
+        "bubblewrap",
+        "bubblewrap 9.9; memory: cgroup v2",
+    )
     problems["bubblewrap"] = "not installed"
     assert isolation() == "namespaces"
     own = "namespaces of evalkit's own (bubblewrap: not installed); memory: "
