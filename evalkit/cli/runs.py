@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evalkit.cli.common import Commands, add_store
 from evalkit.errors import UsageError
+from evalkit.files import write_file
 
 
 def add(commands: Commands) -> None:
@@ -90,7 +91,7 @@ def _runs(options: argparse.Namespace) -> int:
         ]  # fmt: skip
         print_table([""] * 5, rows)
         if runs and runs[0]["status"] in _ENDED_EARLY:
-            command = store.run(runs[0]["id"], samples=False).provenance.get("command", "")
+            command = store.run(runs[0]["id"], samples=False).provenance.command
             print(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. Its responses are cached;"
                   f" run the same command to continue: {command}".rstrip(" :"))  # fmt: skip
     return 0
@@ -137,9 +138,9 @@ def _compare(options: argparse.Namespace) -> int:
         print(line)
     if options.json:
         text = json.dumps(comparison.comparison_document(found), ensure_ascii=True, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
+        write_file(options.json, text + "\n")
     if options.markdown:
-        options.markdown.write_text(comparison.comparison_markdown(found), encoding="utf-8")
+        write_file(options.markdown, comparison.comparison_markdown(found))
     return 0
 
 

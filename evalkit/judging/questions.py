@@ -172,7 +172,8 @@ def _shown(case: Case, judged: Judged) -> tuple[Mapping[Aspect, Question | None]
         prompt=last_question(sample.prompt),
         targets=sample.targets,
         source=str(sample.fields.get(source, "")) if source else None,
-        **texts,
+        response=None if case.paired else sample.answers[case.repeat].values(),
+        judged=texts,
     )
     try:
         return questions(judged.rubric, values), ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from evalkit.exchange import Request, Response
 
@@ -89,6 +89,22 @@ class Model(Protocol):
         ...
 
 
+class InProgress(NamedTuple):
+    """What a model is computing. messages: everything it decided so far that a user should know."""
+
+    tokens: int
+    messages: Sequence[str] = ()
+
+
+@runtime_checkable
+class Reporting(Model, Protocol):
+    """A model that reports its progress between batches."""
+
+    def in_progress(self) -> InProgress:
+        """The tokens that are computed but in no response yet; called in another thread."""
+        ...
+
+
 @runtime_checkable
 class Recalling(Model, Protocol):
     """A model whose fingerprint includes facts that its server reports.
@@ -119,9 +135,14 @@ class OneByOne(Model, Protocol):
     one_by_one: bool
     """Whether ``respond_each`` may be called."""
 
-    def respond_each(self, requests: Iterator[tuple[int, Request]]) -> Iterator[Batch]:
-        """Answer requests as ``respond`` does, each with its index.
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Answer the requests with these indices, as ``respond`` does.
 
-        requests: taken one after the other, each when it is about to be sent.
+        indices: taken one after the other, each when its request is about to be sent.
         """
         ...
+
+
+def unanswered(requests: Sequence[Request], answered: frozenset[int]) -> Iterator[int]:
+    """The indices of the requests that need a response."""
+    return (index for index in range(len(requests)) if index not in answered)

@@ -2,15 +2,14 @@
 
 The function is called with the final prompt (a string for a raw text, else a list of
 ``{"role": …, "content": …}``). Of the request's generation parameters and the declaration's
-``parameters`` it gets those that it accepts as keywords. It returns the text, or a dict with
-``text`` and any of ``prompt_tokens``, ``completion_tokens``, ``finish`` and ``details``. An
-``async`` function is awaited; each call has its own event loop.
+``parameters`` it gets those that it accepts as keywords. It returns the text, or more beside it
+(see ``evalkit.models.returned``). An ``async`` function is awaited; each call has its own event
+loop.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 import math
 import time
 import traceback
@@ -25,11 +24,12 @@ from pydantic import Field, field_validator
 
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import plain, shown
-from evalkit.models.base import Batch, Capabilities
+from evalkit.models.base import Batch, Capabilities, unanswered
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
 from evalkit.models.options import Declaration, Options, check
 from evalkit.models.remote.keys import redact
+from evalkit.models.returned import response_of
 from evalkit.modules import import_function, source_file
 
 PROMPTS_PER_CALL = 256
@@ -104,8 +104,7 @@ class CallableModel:
     ) -> Iterator[Batch]:
         """Call the function for every request. A call that raises fails only its own sample."""
         if not self.options.batch:
-            each = ((i, one) for i, one in enumerate(requests) if i not in answered)
-            yield from self.respond_each(each)
+            yield from self.respond_each(requests, unanswered(requests, answered))
             return
         yield from call_with_lists(requests, answered, *self._functions())
 
@@ -114,9 +113,9 @@ class CallableModel:
         """Whether the function takes one prompt at a time."""
         return not self.options.batch
 
-    def respond_each(self, requests: Iterator[tuple[int, Request]]) -> Iterator[Batch]:
-        """Call the function for every request, taken when a thread is free for it."""
-        yield from call_for_each(requests, *self._functions(), self.options.concurrency)
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Call the function for each of these requests, taken when a thread is free for it."""
+        yield from call_for_each(requests, indices, *self._functions(), self.options.concurrency)
 
     def _functions(self) -> tuple[Caller, Caller | None]:
         if self._answer is None:
@@ -182,27 +181,29 @@ def call_with_lists(
 
 
 def call_for_each(
-    requests: Iterator[tuple[int, Request]],
+    requests: Sequence[Request],
+    indices: Iterator[int],
     generate: Caller,
     choose: Caller | None = None,
     concurrency: int = 1,
 ) -> Iterator[Batch]:
     """The responses of a function, in the order of completion: a slow call holds up no other.
 
+    indices: of the requests to answer, taken as calls become possible.
     generate: answers a prompt. choose: compares choices; None: they cannot be compared.
     concurrency: calls at a time, in threads.
     """
     if concurrency == 1:
-        for index, request in requests:
-            yield [(index, _one(request, generate, choose))]
+        for index in indices:
+            yield [(index, _one(requests[index], generate, choose))]
         return
     running: dict[Future[Response], int] = {}
     pool = ThreadPoolExecutor(concurrency)
     try:
         while True:
             # One waits for each that runs, so that no thread idles while responses are stored.
-            for index, request in islice(requests, 2 * concurrency - len(running)):
-                running[pool.submit(_one, request, generate, choose)] = index
+            for index in islice(indices, 2 * concurrency - len(running)):
+                running[pool.submit(_one, requests[index], generate, choose)] = index
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -223,7 +224,7 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
             raw = choose(request, prompt, list(request.choices))
             return _chosen(request, raw, sent, time.perf_counter() - started)
         raw = generate(request, prompt)
-        return _generated(raw, sent, time.perf_counter() - started)
+        return response_of(raw, request, time.perf_counter() - started)
     except (Exception, SystemExit) as error:  # an application may raise anything, or exit
         seconds = time.perf_counter() - started
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
@@ -284,45 +285,9 @@ def _response_of(raw: Any, request: Request, seconds: float) -> Response:
     try:
         if isinstance(raw, BaseException):
             raise raw
-        return _generated(raw, sent, seconds)
+        return response_of(raw, request, seconds)
     except (Exception, SystemExit) as error:
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
-
-
-def _generated(raw: Any, sent: str, seconds: float) -> Response:
-    if isinstance(raw, str):
-        return Response(Status.OK, text=raw, sent=sent, finish="stop", seconds=seconds)
-    if isinstance(raw, Mapping) and isinstance(raw.get("text"), str):
-        finish = str(raw.get("finish") or "stop")
-        return Response(
-            Status.TRUNCATED if finish == "length" else Status.OK,
-            text=raw["text"],
-            sent=sent,
-            prompt_tokens=_count(raw, "prompt_tokens"),
-            completion_tokens=_count(raw, "completion_tokens"),
-            finish=finish,
-            seconds=seconds,
-            details=_json_values(raw.get("details") or {}),
-        )
-    raise TypeError(f"expected a string or a dict with 'text', got {type(raw).__name__}")
-
-
-def _count(raw: Mapping[str, Any], name: str) -> int | None:
-    value = raw.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"'{name}' must be a whole number, not {value!r}")
-    return value
-
-
-def _json_values(details: Any) -> dict[str, Any]:
-    """Details as the store returns them, so that a cached response equals a new one."""
-    if not isinstance(details, Mapping):
-        raise TypeError(f"'details' must be a dict of JSON values, not {type(details).__name__}")
-    try:
-        read: dict[str, Any] = json.loads(json.dumps(dict(details), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"'details' must hold JSON values: {error}") from None
-    return read
 
 
 def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
@@ -363,7 +328,9 @@ def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
 def _explain(error: BaseException) -> str:
     """The error with the last line of the application's own code, without API keys."""
     summary = redact(f"{type(error).__name__}: {error}".rstrip(": "))
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    own = str(Path(__file__).parent)
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in every if not frame.filename.startswith(own)]
     if not frames:
         return summary
     last = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])

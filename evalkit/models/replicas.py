@@ -13,7 +13,7 @@ from typing import Any
 from evalkit.errors import SpecError
 from evalkit.exchange import Request
 from evalkit.messages import size
-from evalkit.models.base import Batch, Capabilities, Model
+from evalkit.models.base import Batch, Capabilities, InProgress, Model, Reporting
 from evalkit.models.options import Declaration, problem
 
 
@@ -90,6 +90,11 @@ class Replicas:
             raise
         finally:
             stop_all()
+
+    def in_progress(self) -> InProgress:
+        """The sum over all replicas."""
+        every = [r.in_progress() for r in self._replicas if isinstance(r, Reporting)]
+        return InProgress(sum(e.tokens for e in every), [m for e in every for m in e.messages])
 
     def describe(self) -> Mapping[str, Any]:
         """Facts about the first replica, and the devices of all."""

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Request, Response, Status
-from evalkit.models.base import Batch, Model, OneByOne
+from evalkit.models.base import Batch, Model, OneByOne, Reporting
 from evalkit.models.model_errors import model_errors
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.plan import Cell, requests_of
@@ -158,8 +158,11 @@ class CachedClient:
             )
 
     def _load(self) -> None:
-        if self._loaded.holds(self.model):
-            return
+        if not self._loaded.holds(self.model):
+            self._load_model()
+        self._progress.watch(self.model.in_progress if isinstance(self.model, Reporting) else None)
+
+    def _load_model(self) -> None:
         if failure := self._loaded.failure(self.model):
             raise ModelError(failure)
         self._progress.loading(self.model.name)
@@ -184,12 +187,12 @@ class CachedClient:
             if first is None:
                 return
 
-            def taken() -> Iterator[tuple[int, Request]]:
+            def taken() -> Iterator[int]:
                 for key in chain([first], claimed):
                     waiting.add(index := index_of[key])
-                    yield index, requests[index]
+                    yield index
 
-            batches = self._batches(partial(self.model.respond_each, taken()))
+            batches = self._batches(partial(self.model.respond_each, requests, taken()))
         else:
             claimed = iter(())
             mine = {index_of[key] for key in shared.take_all()}

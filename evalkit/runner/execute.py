@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,13 @@ def execute(
     """
     progress = progress or Silent()
     run.suites = _suite_records(plan)
-    run.provenance |= isolation_of([cell.suite for cell in plan.cells], plan.allow_code)
+    isolation = isolation_of([cell.suite for cell in plan.cells], plan.allow_code)
+    run.provenance = replace(run.provenance, sandbox=isolation)
     store.begin_run(run)
     try:
         answering = [plan.models[name] for name, _ in plan.by_model()]
         with LoadedModels(answering, _later(plan)) as loaded:
+            progress.working("preparing requests")
             decided = _scored(plan, store, run, use_cache, progress, loaded)
             judge(
                 plan,
@@ -82,6 +85,7 @@ def execute(
                 loaded=loaded,
             )
         cells = [done.record for done in decided]
+        progress.working("deciding gates")
         relations = Relations(run, store, cells, plan.registry, reference or BaselineReference())
         decide(decided, relations)
         run.notices += relations.notices
@@ -141,6 +145,9 @@ def _scored(
         try:
             for asked in todo:
                 respondent.ask(asked)
+                progress.working(
+                    f"scoring {asked.cell.suite.suite} {name}/{asked.cell.variant.name}"
+                )
                 thinking = thinking_of(model)
                 position = positions[asked.cell.id]
                 done = _score(asked, position, store, plan, thinking, progress)

@@ -12,11 +12,14 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from evalkit.errors import StoreError
+from evalkit.store.read_only import is_writable, open_to_read
 
 _VERSION = 3
+_TIMEOUT = 60
 # Every statement skips what exists already, so they also upgrade an older file.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (
@@ -54,14 +57,23 @@ CREATE VIEW IF NOT EXISTS scores AS
 class Database:
     """An open ``store.sqlite`` in a folder, which is created if necessary. Raises StoreError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, to_read: bool = False) -> None:
+        """to_read: whether it suffices to read the store, which must exist. One that cannot be
+        written (a read-only mount, the store of another user) is then opened all the same."""
         self.path = folder / "store.sqlite"
         self._guard = threading.RLock()
+        self._copy: TemporaryDirectory[str] | None = None
         try:
+            if to_read and not is_writable(self.path):
+                self._db, self._copy = open_to_read(self.path, _VERSION)
+                if self._copy is not None:
+                    self._prepare()
+                self._db.execute("PRAGMA query_only=ON")
+                return
             folder.mkdir(parents=True, exist_ok=True)
             _ignore_in_git(folder)
             self._db = sqlite3.connect(
-                self.path, timeout=60, isolation_level=None, check_same_thread=False
+                self.path, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False
             )
             # SQLite does not wait when two processes switch to WAL at once.
             with self.lock("open"):
@@ -93,6 +105,18 @@ class Database:
     def close(self) -> None:
         """Close the file. It is safe to call twice."""
         self._db.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def fold(self) -> None:
+        """Move what was committed from the write-ahead log into the file, which can then be copied
+        alone. Another process that is reading or writing leaves it undone: its own end does it."""
+        with self._guard, contextlib.suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA busy_timeout=2000")
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout={1000 * _TIMEOUT}")
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query. Raises StoreError if the file cannot be read."""

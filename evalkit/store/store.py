@@ -129,6 +129,7 @@ class Store(Database):
                 (run.finished, run.status, pack(run_body(run)), run.id),
             )
             self._db.execute("DELETE FROM processes WHERE run = ?", (run.id,))
+        self.fold()
 
     def label_run(self, run: str, label: str) -> None:
         """Label a run; an older run with this label loses it.
@@ -139,6 +140,7 @@ class Store(Database):
         with self.transaction():
             self._db.execute("UPDATE runs SET label = NULL WHERE label = ?", (label,))
             self._db.execute("UPDATE runs SET label = ? WHERE id = ?", (label, run))
+        self.fold()
 
     def add_cell(
         self, run: str, position: int, cell: CellRecord, keys: Sequence[Sequence[str | None]]

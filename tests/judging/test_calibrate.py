@@ -157,8 +157,8 @@ def test_a_certificate_is_kept_and_meets_a_gate(
     certificate = only(project)
     assert certificate.figures["kappa"].value == 1
     assert certificate.figures["repetition"].value == 1
-    assert certificate.confusion["counts"] == {"grade": [[8, 0, 0], [0, 8, 0], [0, 0, 8]]}
-    assert certificate.judge["name"] == "fair"
+    assert certificate.confusion.counts == {"grade": [[8, 0, 0], [0, 8, 0], [0, 0, 8]]}
+    assert certificate.judge.name == "fair"
     assert verdict(run(project, "fair", DEMAND))[0] == "pass"
     assert main(["judge", "certificates"]) == 0
     assert "fair" in capsys.readouterr().out
@@ -386,7 +386,7 @@ def test_two_raters_in_rows_or_in_columns_are_one_case(project: Path) -> None:
     labels(project, long)
     calibrate("good", "fair")
     in_rows = only(project)
-    assert (in_rows.labels["cases"], in_rows.labels["raters"]) == (6, 2)
+    assert (in_rows.labels.cases, in_rows.labels.raters) == (6, 2)
     assert {human for human, _ in in_rows.labelled} == {2.0}
     wide = [{"question": r["question"], "output": r["output"], "x": 1, "y": 3} for r in graded(6)]
     labels(project, wide)

@@ -95,7 +95,7 @@ class TestOllama:
         assert [m["role"] for m in sent[10]["messages"]] == ["system", "user"]
         assert (course.text, course.status, course.finish) == ("positive", Status.OK, "stop")
         assert (course.prompt_tokens, course.completion_tokens) == (20, 3)
-        assert course.details["thinking"] == "hm"
+        assert course.thinking == "hm"
         assert sampled.text == "positive"
 
     def test_connections_outlive_a_cell(self, declare: Any) -> None:
@@ -250,7 +250,7 @@ class TestLangChain:
         assert good.text == "hello 7 0.0 1"
         assert (good.status, good.finish) == (Status.TRUNCATED, "length")
         assert (good.prompt_tokens, good.completion_tokens) == (5, 2)
-        assert good.details == {"thinking": "well", "model": "parrot-1"}
+        assert (good.thinking, good.details) == ("well", {"model": "parrot-1"})
         assert bad.status is Status.ERROR
         assert bad.error == "ValueError: cannot say that with [key]"
         assert "secret" not in repr(model.fingerprint())

@@ -88,7 +88,7 @@ def test_what_is_sent_for_a_chat_and_for_a_raw_text(declare: Any) -> None:
 def test_thinking_is_kept_apart(declare: Any) -> None:
     message = {"content": "4", "reasoning_content": "two and two"}
     (response,), _ = asked(declare, lambda *call: chat("", message=message), [Request(CHAT)])
-    assert (response.text, response.details["thinking"]) == ("4", "two and two")
+    assert (response.text, response.thinking) == ("4", "two and two")
 
 
 def test_parameters_that_cannot_be_sent_are_refused_before_anything_is(declare: Any) -> None:
@@ -179,6 +179,22 @@ def test_choices_by_the_first_token(declare: Any) -> None:
         "choice_method": "first-token",
         "not_among_first_tokens": ["neutral"],
     }
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf, 3.0, "likely", None, True])
+@pytest.mark.parametrize("method", ["first-token", "chat-prompt-logprobs"])
+def test_what_cannot_be_a_logprob_decides_nothing(declare: Any, method: str, value: Any) -> None:
+    def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
+        if method == "first-token":
+            top = [{"token": "neg", "logprob": -2.0}, {"token": "pos", "logprob": value}]
+            return chat("p", logprobs={"content": [{**top[0], "top_logprobs": top}]})
+        text = "".join(m["content"] for m in body["messages"])
+        entries = [None, *({str(ord(c)): {"logprob": value}} for c in text[1:])]
+        return Reply({**chat("x").body, "prompt_logprobs": entries})
+
+    (response,), _ = asked(declare, answer, [Request(CHAT, choices=("positive", "negative"))])
+    assert response.status is Status.ERROR
+    assert "as a log-probability; expected a finite number" in response.error
 
 
 def test_an_unlikely_token_that_two_choices_share_costs_no_sample(declare: Any) -> None:

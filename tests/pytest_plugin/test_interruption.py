@@ -156,7 +156,7 @@ def test_what_was_answered_is_written_before_the_process_ends(
 
 
 def test_an_application_that_catches_everything_ends_all_the_same(project: Path) -> None:
-    app = APP.replace("    time.sleep(60", "    try: time.sleep(60").replace(
+    app = APP.replace("    time.sleep(60 if", "    try: time.sleep(60 if").replace(
         '"SLOW", "0")))\n', '"SLOW", "0")))\n    except BaseException: pass\n', 1
     )
     (project / "app.py").write_text(app)
@@ -170,7 +170,7 @@ def test_an_application_that_catches_everything_ends_all_the_same(project: Path)
 def test_the_replies_of_a_judge_are_stored_as_they_come(project: Path) -> None:
     rubric = (
         "{name: good, description: Is it good?, scale: {1: bad, 2: fair, 3: good},"
-        " prompt: 'number {{ n }}'}"
+        " prompt: 'number {{ n }} {{ output }}'}"
     )
     with (project / "many.eval.yaml").open("a") as suite:
         suite.write(f"judges:\n  - {{rubric: {rubric}, method: text}}\n")
