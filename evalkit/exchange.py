@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
-from evalkit.messages import Prompt
+from evalkit.messages import Message, Prompt, ToolCall
+from evalkit.passages import Passage
 
 
 class Status(str, Enum):
@@ -32,6 +33,10 @@ class Status(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+
+FILTERED = "content_filter"
+"""The detail of a response that a filter of the service withheld, which is no answer of the model.
+Where refusals are graded, it counts as one."""
 
 _UNANSWERED = (Status.ERROR.value, Status.OVERFLOW.value)
 """Statuses of a request that has no answer; there is nothing to score."""
@@ -64,6 +69,17 @@ class Generation:
     repetition_penalty: float = 1.0
     stop: tuple[str, ...] = ()
     seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameters by name, as JSON values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "stop": list(self.stop)}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Generation:
+        """Parameters from their JSON values; those of a newer version are left out."""
+        known = {f.name: body[f.name] for f in fields(cls) if f.name in body}
+        return cls(**{**known, "stop": tuple(body.get("stop") or ())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +151,16 @@ class Response:
     finish: why generation ended: ``stop`` (end of text), ``stop_string``, ``length``, ``""``.
     seconds: wall time of this response (for a batch: the batch's time over its size).
     error: the message when the status is error or overflow.
-    details: anything else worth showing; JSON values only.
+    thinking: what a reasoning model thought first, where the server sends it apart; None: nothing.
+    unfinished: it was cut off while it thought.
+    tie: the best choice leads by less than the rounding of the model's precision.
+    candidates: answers that the model ranks, best first; None where it does not.
+    contexts: the passages that an application retrieved, best first.
+    calls: the tools it calls, in order.
+    messages: what it wrote and got between the prompt and this text, which comes last.
+    cost: in the currency of the model's prices; None where it is unknown.
+    details: anything else worth showing; JSON values only. ``how`` and ``choice_method`` explain
+        in words how the answer was found.
     """
 
     status: Status
@@ -148,6 +173,14 @@ class Response:
     finish: str = ""
     seconds: float = 0.0
     error: str = ""
+    thinking: str | None = None
+    unfinished: bool = False
+    tie: bool = False
+    candidates: tuple[str, ...] | None = None
+    contexts: tuple[Passage, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    messages: tuple[Message, ...] = ()
+    cost: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property

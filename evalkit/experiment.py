@@ -1,4 +1,4 @@
-"""An experiment: a project and what was asked for, from which a run is made.
+"""An experiment: a project and options, from which a run is built.
 
 pytest, Python and the command line build their runs here, so that a suite means the same to all.
 """
@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import SpecError, UsageError
+from evalkit.errors import SpecError, UsageError, project_errors
+from evalkit.exit_guard import exits_refused
 from evalkit.judging.judge_set import make_judge_set
 from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
@@ -156,6 +157,16 @@ class Experiment:
         self._seen.update(dict.fromkeys(cell.id for cell in cells))
         return cells
 
+    def skipped(self, loaded: LoadedSuite) -> str:
+        """Which of the models a suite is not for, as a sentence; "" if it is for all."""
+        suite = loaded.suite
+        others = [name for name in self.model_names if not suite.is_for(name)]
+        if not others:
+            return ""
+        return (
+            f"suite '{suite.suite}' is for {', '.join(suite.models)}: {', '.join(others)} skipped"
+        )
+
     def plan(self, cells: Sequence[Cell]) -> Plan:
         """What to do for some of the cells.
 
@@ -170,7 +181,7 @@ class Experiment:
         return Plan(cells, self.models, self.options.allow_code, self.registry, judges)
 
     def check_prompts(self) -> None:
-        """Raise UsageError for a prompt that was asked for and that no suite so far has."""
+        """Raise UsageError for a requested prompt that no suite so far has."""
         check_prompts(self.suites, self.options.prompts, {cell.prompt for cell in self.planned})
 
     def reference(self, plan: Plan, store: Store, folder: Path | None = None) -> BaselineReference:
@@ -202,8 +213,9 @@ class Experiment:
     ) -> RunRecord:
         """Ask, score and decide everything, into the store. identity: the id of the run."""
         run = RunRecord(identity, now(), None, "running", provenance(self.root))
+        run.notices += filter(None, map(self.skipped, self.suites))
         accepting = accepting_stored(plan, store, run) if self.options.stored else nullcontext()
-        with accepting:
+        with accepting, exits_refused(), project_errors():
             return execute(
                 plan,
                 store,

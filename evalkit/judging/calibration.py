@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.judging.certificate import Figure
+from evalkit.judging.certificate import Confusion, Figure
 from evalkit.judging.rubric import NO, YES
 from evalkit.metrics import scikit
 from evalkit.stats.agreement import kappa_interval, rank_correlation
@@ -87,7 +87,7 @@ def _graded_at_random(
             yield replace(case, judge=float(step))
 
 
-def confusion(cases: Sequence[Graded], labels: Sequence[str]) -> dict[str, Any]:
+def confusion(cases: Sequence[Graded], labels: Sequence[str]) -> Confusion:
     """Counts by criterion: people's answers in rows, the judge's in columns."""
     names = dict.fromkeys(name for case in cases for name in case.answers)
     place = {label: i for i, label in enumerate(labels)}
@@ -95,7 +95,7 @@ def confusion(cases: Sequence[Graded], labels: Sequence[str]) -> dict[str, Any]:
     for case in cases:
         for name, (human, judge) in case.answers.items():
             counts[name][place[human]][place[judge]] += 1
-    return {"labels": list(labels), "counts": counts}
+    return Confusion(tuple(labels), counts)
 
 
 def _agreement(
@@ -104,12 +104,12 @@ def _agreement(
     """Kappa, quadratically weighted kappa where there are steps, and the share of equal answers."""
     k, n = len(labels), len(cases)
     place = {label: i for i, label in enumerate(labels)}
-    said = [
+    answers = [
         (i, place[human], place[judge])
         for i, case in enumerate(cases)
         for human, judge in case.answers.values()
     ]
-    of_case, pairs = [i for i, _, _ in said], np.array([pair for _, *pair in said])
+    of_case, pairs = [i for i, _, _ in answers], np.array([pair for _, *pair in answers])
     whole = np.zeros((k, k))
     np.add.at(whole, tuple(pairs.T), 1)
     found = {}
@@ -145,8 +145,8 @@ def _ranks(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
     human = [case.human for case in cases]
     judge = [case.judge for case in cases]
     why = "; ".join(
-        f"{who} gave every case the same grade"
-        for who, grades in (("people", human), ("the judge", judge))
+        f"{whose} gave every case the same grade"
+        for whose, grades in (("people", human), ("the judge", judge))
         if len(set(grades)) == 1
     )
     found = {}
@@ -175,7 +175,7 @@ def _order(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
 def _length_bias(cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float) -> Figure:
     """The slope of the judge's grade on length, in hundreds of words, given people's grade.
 
-    Ordinary least squares of judge ~ 1 + human + words / 100; NaN when all lengths are alike.
+    Ordinary least squares of judge ~ 1 + human + words / 100; NaN if all lengths are equal.
     """
     shift = np.array([[case.words / 100, case.human, case.judge] for case in cases]).mean(axis=0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from evalkit.answers.refusal_rules import rules_identity
 from evalkit.errors import ModelError, Problem, SpecError, UsageError
 from evalkit.exchange import Generation
+from evalkit.judging.certificate import Asking
 from evalkit.judging.load import Judged
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
@@ -47,8 +48,8 @@ class Judge:
 
     def reasons(self, judged: Judged) -> bool:
         """Whether it reasons before it grades."""
-        said = judged.spec.reasoning
-        return self.declared.reasoning if said is None else said
+        declared = judged.spec.reasoning
+        return self.declared.reasoning if declared is None else declared
 
     def generation(self, judged: Judged) -> Generation:
         """How it writes."""
@@ -78,7 +79,7 @@ class JudgeSet:
 
 def make_judge_set(
     suites: Sequence[LoadedSuite],
-    asked: Sequence[str],
+    requested: Sequence[str],
     project: Project,
     loaded: Mapping[str, Any],
     models: Mapping[str, Model],
@@ -90,7 +91,7 @@ def make_judge_set(
     object. Raises UsageError, SpecError.
     """
     declared = declared_judges(project)
-    chosen = [name.strip() for one in asked for name in one.split(",") if name.strip()]
+    chosen = [name.strip() for one in requested for name in one.split(",") if name.strip()]
     default = tuple(dict.fromkeys(chosen)) or _default(project)
     entries = [entry for one in suites for entry in one.judged]
     names = dict.fromkeys(name for entry in entries for name in entry.spec.by or default)
@@ -141,17 +142,17 @@ def _refuse_unable_reader(name: str, model: Model, metric: str, suite: Suite) ->
         )
 
 
-def asked_how(judge: Judge, judged: Judged) -> dict[str, Any]:
-    """The way of asking that a certificate is for, as YAML values."""
+def asked_how(judge: Judge, judged: Judged) -> Asking:
+    """The way of asking that a certificate is for."""
     method, reasons = judge.method(judged), judge.reasons(judged)
-    words = wording(judged.rubric, method, reasoning=reasons)
-    asked: dict[str, Any] = {"method": method, "reasoning": reasons, "wording": words}
-    if method != "choice" or reasons:
-        generation = asdict(judge.generation(judged))
-        asked["generation"] = {**generation, "stop": list(generation["stop"])}
-    if judged.after_rules:
-        asked["rules"] = rules_identity()
-    return asked
+    writes = method != "choice" or reasons
+    return Asking(
+        method,
+        reasons,
+        wording=wording(judged.rubric, method, reasoning=reasons),
+        generation=judge.generation(judged) if writes else None,
+        rules=rules_identity() if judged.after_rules else "",
+    )
 
 
 def declared_judges(project: Project) -> dict[str, JudgeDeclaration]:
@@ -231,12 +232,12 @@ def notices(
                 f"{name}: {', '.join(scores)} {'was' if len(scores) == 1 else 'were'} not judged:"
                 " no judge was named (--eval-judge NAME)"
             )
-    told = set()
+    reported = set()
     for loaded, target in pairs:
         for entry in loaded.judged:
             for judge in judge_set.of(entry):
-                if (judge.name, target) not in told and _same(judge.model, models[target]):
-                    told.add((judge.name, target))
+                if (judge.name, target) not in reported and _same(judge.model, models[target]):
+                    reported.add((judge.name, target))
                     yield (
                         f"judge {judge.name} is also under test: models tend to prefer their own"
                         " answers, so read its grades of them with care (self-preference)"
@@ -249,9 +250,9 @@ def _same(a: Model, b: Model) -> bool:
         return True
     try:
         with model_errors(a):
-            mine = a.fingerprint()
+            first = a.fingerprint()
         with model_errors(b):
-            theirs = b.fingerprint()
+            second = b.fingerprint()
     except ModelError:
         return False
-    return mine is not None and mine == theirs
+    return first is not None and first == second

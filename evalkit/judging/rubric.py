@@ -1,4 +1,4 @@
-"""Rubrics: what a judge grades by, from a ``NAME.judge.yaml`` file or written in a suite.
+"""Rubrics: the instructions of a judge, from a ``NAME.judge.yaml`` file or a suite.
 
 A rubric is content: what is judged, the criteria one by one, the scale step by step, and the
 template that shows a case. How a judge is asked and how its reply is parsed is defined
@@ -24,7 +24,7 @@ Mode = Literal["pointwise", "binary", "pairwise"]
 YES, NO = "Yes", "No"
 FIRST, SECOND = "A", "B"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-MATERIAL = ("output", "a", "b", "prompt", "target", "targets", "source", "row")
+MATERIAL = ("output", "a", "b", "prompt", "target", "targets", "source", "row", "response")
 """Names that every case may use beside the columns of the data."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from evalkit.exchange import Request, Response
 
@@ -86,6 +86,22 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Free all memory. It must be safe to call twice, and without ``load``."""
+        ...
+
+
+class InProgress(NamedTuple):
+    """What a model is computing. messages: everything it decided so far that a user should know."""
+
+    tokens: int
+    messages: Sequence[str] = ()
+
+
+@runtime_checkable
+class Reporting(Model, Protocol):
+    """A model that reports its progress between batches."""
+
+    def in_progress(self) -> InProgress:
+        """The tokens that are computed but in no response yet; called in another thread."""
         ...
 
 

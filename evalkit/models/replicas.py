@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from evalkit.errors import SpecError
+from evalkit.errors import ModelError, SpecError, stated
 from evalkit.exchange import Request
 from evalkit.messages import size
-from evalkit.models.base import Batch, Capabilities, Model
+from evalkit.models.base import Batch, Capabilities, InProgress, Model, Reporting
 from evalkit.models.options import Declaration, problem
 
 
@@ -91,6 +91,11 @@ class Replicas:
         finally:
             stop_all()
 
+    def in_progress(self) -> InProgress:
+        """The sum over all replicas."""
+        every = [r.in_progress() for r in self._replicas if isinstance(r, Reporting)]
+        return InProgress(sum(e.tokens for e in every), [m for e in every for m in e.messages])
+
     def describe(self) -> Mapping[str, Any]:
         """Facts about the first replica, and the devices of all."""
         every = [replica.describe() for replica in self._replicas]
@@ -153,8 +158,8 @@ def _work(
             results.put([(share[k], response) for k, response in batch])
             if stop.is_set():
                 return
-    except Exception as error:
-        results.put(error)
+    except BaseException as error:  # the main thread waits for it
+        results.put(error if isinstance(error, Exception) else ModelError(stated(error)))
     else:
         results.put(None)
 

@@ -26,7 +26,7 @@ from evalkit.scoring.metric_names import (
 )
 from evalkit.scoring.reference_models import check_reference
 from evalkit.spec.data import Dataset
-from evalkit.spec.groups import groups_of
+from evalkit.spec.groups import groups_of, is_response_group
 from evalkit.spec.inputs import INPUT
 from evalkit.spec.load import Vocabulary
 from evalkit.spec.project import Project
@@ -57,16 +57,26 @@ def vocabulary(project: Project | None = None, registry: Registry | None = None)
 
 def _missing_for_task(registry: Registry, suite: Suite) -> str | None:
     """What a suite's metrics lack: a package to install, or the column of the pairs; or None."""
-    if suite.data.pair is None and "data" not in suite.pruned:
-        for name in (spec.name for spec in suite.metrics):
-            metric = registry.find(name)
-            if metric is not None and "pairs" in metric.needs:
-                return (
-                    f"metric '{name}' needs `pair:` in `data:`, the column that two samples share"
-                )
+    lacking = [
+        (need, advice)
+        for need, (key, advice) in _NEEDED_KEYS.items()
+        if not suite.data.named(key) and "data" not in suite.pruned
+    ]
+    for name in (spec.name for spec in suite.metrics):
+        metric = registry.find(name)
+        for need, advice in lacking:
+            if metric is not None and need in metric.needs:
+                return f"metric '{name}' needs {advice}"
     defaults = [] if suite.metrics else [registry.find(name) for name in metric_names(suite)]
     missing = [missing_package(metric) for metric in defaults if metric is not None]
     return next(filter(None, missing), None)
+
+
+_NEEDED_KEYS = {
+    "pairs": ("pair", "`pair:` in `data:`, the column that two samples share"),
+    "relevant": ("relevant", "`relevant:` in `data:`, the column with the relevant passages' ids"),
+}
+"""The key of ``data:`` that gives a column to metrics, and how to ask for it."""
 
 
 def missing_for_metrics(suite: Suite, registry: Registry) -> str:
@@ -199,7 +209,7 @@ def _name_gates(
 def _without_samples(gate: gates.Gate, dataset: Dataset) -> str | None:
     for term in gate.terms:
         group = ScoreName.parse(term.score).group
-        if group is not None:
+        if group is not None and not is_response_group(group.column, dataset):
             known = groups_of(dataset.samples, group.column)
             if group.value not in known:
                 what = unknown(f"value of {group.column}", group.value, known)

@@ -136,7 +136,7 @@ def read_shots(
         pool = shuffled(pool, seed)
     own = spec.from_ == "data" or (spec.file is not None and spec.file == suite.data.file)
     own = own or (spec.split is not None and spec.split == suite.data.split)
-    # Splits of one dataset often number their rows alike.
+    # Splits of one dataset often use the same row numbers.
     same_ids = own or (spec.split is None and suite.data.id in columns)
     choosing = _Choosing(suite, spec, _content_of(suite, uses), same_ids)
     try:
@@ -176,7 +176,7 @@ class _Choosing:
             if offered > len(pool):
                 there += f" without duplicates ({offered} with them)"
             raise _TooFewError("count", f"asks for {count} examples, but {there}")
-        shown = {sample.targets[0] for sample in pool}
+        shown = {sample.targets[0] for sample in pool if sample.targets}
         lacking = [label for label in labels if label not in shown]
         if spec.balanced and lacking:
             listed = " or ".join(map(repr, lacking))
@@ -213,8 +213,8 @@ class _Choosing:
         self, column: str, pool: Sequence[Sample], samples: Sequence[Sample]
     ) -> MatchedShots:
         """The examples of a pool for the samples of each value in a column."""
-        offered, asked = _by_value(column, pool), _by_value(column, samples)
-        for value, of_value in asked.items():
+        offered, sought = _by_value(column, pool), _by_value(column, samples)
+        for value, of_value in sought.items():
             if value not in offered:
                 raise _TooFewError(
                     "match",
@@ -222,7 +222,7 @@ class _Choosing:
                 )
         groups = {
             value: self.choose(offered[value], of_value, f" with {column} '{value}'")
-            for value, of_value in asked.items()
+            for value, of_value in sought.items()
         }
         counts = [len(shots.fixed) for shots in groups.values()]
         return MatchedShots(column, groups, summary=_summary(self.spec, max(counts, default=0)))
@@ -262,7 +262,7 @@ def _in_turns(pool: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
     """The samples reordered so that labels alternate; each label keeps its order."""
     by_label: dict[str, list[Sample]] = {label: [] for label in labels}
     for sample in pool:
-        by_label.setdefault(sample.targets[0], []).append(sample)
+        by_label.setdefault(sample.targets[0] if sample.targets else "", []).append(sample)
     queues = [iter(samples) for samples in by_label.values()]
     ordered: list[Sample] = []
     while queues:

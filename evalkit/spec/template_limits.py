@@ -429,7 +429,7 @@ def _constant(node: nodes.Expr) -> bool:
     )
 
 
-def _filtered(node: nodes.Expr, name: str) -> nodes.Expr:
+def _filtered(node: Any, name: str) -> nodes.Expr:
     if isinstance(node, nodes.Const) and name == "_read":
         return node
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)

@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.cli import main
 from evalkit.comparing.parity import parity
+from evalkit.provenance import Provenance
 from evalkit.records import CellRecord, Choices, RunRecord, SampleRecord
 from tests.samples import sample_record
 
@@ -86,7 +87,9 @@ def test_models_are_listed(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "unknown option 'sped'" in capsys.readouterr().err
 
 
-def test_check_tells_what_a_model_can_do(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_a_models_capabilities(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["models", "check", "talk"]) == 0
     said = {line[:16].strip(): line[16:] for line in capsys.readouterr().out.splitlines()}
     assert said["answer"] == "Paris, of course."
@@ -157,7 +160,7 @@ def test_ties_explain_choices_that_differ() -> None:
     def cell(model: str, samples: list[SampleRecord]) -> CellRecord:
         return CellRecord("s", model, "p", "classification", 3, 3, {}, {}, [], [], samples)
 
-    run = RunRecord("r", "", None, "finished", {})
+    run = RunRecord("r", "", None, "finished", Provenance())
     run.cells = [
         cell("m", [sample("1", "x", [-1.0, -2.0]), sample("2", "x", [-1.0, -1.01], tie=True),
                    sample("3", "x", [-1.0, -3.0])]),

@@ -1,4 +1,4 @@
-"""From labelled answers to a certificate, to a gate that demands it and a corrected score."""
+"""From labelled answers to a certificate, a gate that requires it, and a corrected score."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ NAMES = ("fair", "harsh", "mute", "thankful", "first", "mostly_first", "wordy")
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with rubrics of its own and scripted judges, in the current folder."""
+    """A project with its own rubrics and scripted judges, in the current folder."""
     module = f"scripted_{tmp_path.name.replace('-', '_')}"
     (tmp_path / f"{module}.py").write_text(JUDGE)
     models = "".join(
@@ -146,7 +146,7 @@ def verdict(done: Run) -> tuple[str, str]:
 DEMAND = {"metric": "good", "min": 1.5, "certified": {"kappa": 0.5}}
 
 
-def test_a_certificate_is_kept_and_meets_a_gate(
+def test_a_stored_certificate_satisfies_a_gate(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels(project, graded())
@@ -157,14 +157,14 @@ def test_a_certificate_is_kept_and_meets_a_gate(
     certificate = only(project)
     assert certificate.figures["kappa"].value == 1
     assert certificate.figures["repetition"].value == 1
-    assert certificate.confusion["counts"] == {"grade": [[8, 0, 0], [0, 8, 0], [0, 0, 8]]}
-    assert certificate.judge["name"] == "fair"
+    assert certificate.confusion.counts == {"grade": [[8, 0, 0], [0, 8, 0], [0, 0, 8]]}
+    assert certificate.judge.name == "fair"
     assert verdict(run(project, "fair", DEMAND))[0] == "pass"
     assert main(["judge", "certificates"]) == 0
     assert "fair" in capsys.readouterr().out
 
 
-def test_a_judge_that_grades_otherwise_than_people_fails_the_gate(project: Path) -> None:
+def test_a_judge_that_disagrees_with_people_fails_the_gate(project: Path) -> None:
     labels(project, graded())
     calibrate("good", "harsh")
     ending, reason = verdict(run(project, "harsh", {**DEMAND, "min": 1}))
@@ -213,7 +213,7 @@ def test_a_rubric_that_is_only_in_the_suite_must_become_a_file(project: Path) ->
 
 
 def test_a_certificate_is_for_one_method(project: Path) -> None:
-    """Asked for JSON it is another judge, whatever it then writes."""
+    """With another method it is another judge, whatever it replies."""
     labels(project, graded())
     calibrate("good", "fair")
     suite_entry = {"rubric": "good", "method": "structured"}
@@ -244,7 +244,7 @@ def test_the_mean_is_corrected_by_the_judges_error_on_labels(project: Path) -> N
     assert "calibrated against human ratings" not in page
 
 
-def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Path) -> None:
+def test_labels_of_the_suites_own_answers_tune_the_correction(project: Path) -> None:
     """Harsh grades 60 answers, people 24 of them: λ is PPI++'s, by its formula."""
     people = np.random.default_rng(0).integers(1, 4, size=60)
     outputs = [f"worth {grade} of answer {i}" for i, grade in enumerate(people)]
@@ -281,13 +281,13 @@ def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Pa
     assert corrected(range(60, 84)) == pytest.approx(judge.mean() + 2 / 3)
 
 
-def test_a_judge_without_a_certificate_is_told_in_the_report(project: Path) -> None:
+def test_the_report_marks_judges_without_a_certificate(project: Path) -> None:
     run(project, "fair", "good >= 1").to_html(project / "report.html")
     page = (project / "report.html").read_text(encoding="utf-8")
     assert "was not calibrated against human ratings" in page
 
 
-def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Path) -> None:
+def test_a_judge_that_does_not_follow_people_corrects_nothing(project: Path) -> None:
     labels(project, [{**row, "rating": 1 + i % 2} for i, row in enumerate(graded())])
     calibrate("good", "fair")
     done = run(project, "fair", "good >= 1")
@@ -303,7 +303,7 @@ def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Pa
 def test_three_labelled_cases_are_written_and_prove_nothing(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The judge agrees on all three; a gate that demands a rho of .95 does not pass on that."""
+    """The judge agrees on all three, which does not satisfy a gate that requires a rho of .95."""
     labels(project, graded(3))
     assert calibrate("good", "fair") == 0
     said = capsys.readouterr().out
@@ -337,7 +337,7 @@ def test_a_rate_is_corrected_by_sensitivity_and_specificity(project: Path) -> No
     assert verdict(done)[0] == "pass"
 
 
-def test_a_judge_that_always_takes_the_first(project: Path) -> None:
+def test_a_judge_that_always_prefers_the_first(project: Path) -> None:
     rows = [{"a": f"one {i}", "b": f"two {i}", "rating": "a" if i % 2 else "b"} for i in range(10)]
     labels(project, rows)
     assert calibrate("better", "first") == 0
@@ -347,7 +347,7 @@ def test_a_judge_that_always_takes_the_first(project: Path) -> None:
     assert figures["kappa"].value == 0  # a tie every time
 
 
-def test_a_judge_that_takes_the_first_in_70_percent(project: Path) -> None:
+def test_a_judge_that_prefers_the_first_in_70_percent(project: Path) -> None:
     rows = [{"a": f"one {i}", "b": f"two {i}", "rating": "tie"} for i in range(300)]
     labels(project, rows)
     calibrate("better", "mostly_first", "--repeats", "1")
@@ -368,8 +368,8 @@ def test_a_judge_that_adds_half_a_point_for_a_hundred_words(project: Path) -> No
     assert slope.high - slope.low < 0.15
 
 
-def test_what_was_answered_is_not_asked_again(project: Path) -> None:
-    """A calibration that was stopped goes on where it was."""
+def test_cached_responses_are_reused(project: Path) -> None:
+    """An interrupted calibration continues."""
     labels(project, graded(5))
     calibrate("good", "fair")
     calls = project / "calls"
@@ -386,7 +386,7 @@ def test_two_raters_in_rows_or_in_columns_are_one_case(project: Path) -> None:
     labels(project, long)
     calibrate("good", "fair")
     in_rows = only(project)
-    assert (in_rows.labels["cases"], in_rows.labels["raters"]) == (6, 2)
+    assert (in_rows.labels.cases, in_rows.labels.raters) == (6, 2)
     assert {human for human, _ in in_rows.labelled} == {2.0}
     wide = [{"question": r["question"], "output": r["output"], "x": 1, "y": 3} for r in graded(6)]
     labels(project, wide)
@@ -394,7 +394,7 @@ def test_two_raters_in_rows_or_in_columns_are_one_case(project: Path) -> None:
     assert only(project).labelled == in_rows.labelled
 
 
-def test_families_give_self_preference(project: Path) -> None:
+def test_self_preference_is_computed_from_families(project: Path) -> None:
     rows = [{**row, "family": "Fair" if i % 2 else "other"} for i, row in enumerate(graded(12))]
     labels(project, rows)
     calibrate("good", "fair", "--family", "fair")
@@ -410,7 +410,7 @@ def test_families_give_self_preference(project: Path) -> None:
         ([{"question": "q", "output": "o", "grade": "1"}], "there is no column 'rating'"),
     ],
 )
-def test_wrong_labels_are_told(
+def test_invalid_labels_are_reported(
     project: Path, rows: list[dict[str, Any]], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels(project, rows)
@@ -418,7 +418,7 @@ def test_wrong_labels_are_told(
     assert said in capsys.readouterr().err
 
 
-def test_a_judge_that_cannot_be_read_has_no_certificate(
+def test_a_judge_with_unparsed_replies_has_no_certificate(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels(project, graded())
@@ -426,7 +426,7 @@ def test_a_judge_that_cannot_be_read_has_no_certificate(
     assert "graded 0 of 24 cases" in capsys.readouterr().err
 
 
-def test_what_a_gate_may_demand(project: Path) -> None:
+def test_certificate_requirements_are_validated(project: Path) -> None:
     gate = parse(DEMAND)
     assert gate.rule == "good >= 1.5, certified kappa 0.5"
     assert gate.certified == (("kappa", 0.5),)

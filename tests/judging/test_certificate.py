@@ -1,9 +1,10 @@
-"""Certificates: kept without loss, what they are for, what they show."""
+"""Certificates: saving, what they apply to, what they show."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,14 @@ import numpy as np
 import pytest
 
 from evalkit import EvalkitError
+from evalkit.exchange import Generation
 from evalkit.judging.certificate import (
+    Asking,
     Certificate,
+    Confusion,
     Figure,
+    Grader,
+    LabelSet,
     certificates_in,
     file_name,
     identity_of,
@@ -33,10 +39,10 @@ def certificate(**changes: Any) -> Certificate:
     values: dict[str, Any] = {
         "rubric": "good",
         "rubric_hash": "f00",
-        "judge": {"name": "openai:big/one?x=1", "backend": "openai", "model": "big/one"},
+        "judge": Grader("openai:big/one?x=1", "openai", "big/one"),
         "identity": "abc",
-        "asked": {"method": "choice", "reasoning": False},
-        "labels": {"file": "human.csv", "hash": "def", "cases": 3, "raters": 1},
+        "asked": Asking("choice", reasoning=False),
+        "labels": LabelSet("human.csv", "def", cases=3, raters=1),
         "statuses": {"ok": 3},
         "figures": {
             "kappa": Figure(0.7, 0.5, 0.85, 40),
@@ -46,14 +52,14 @@ def certificate(**changes: Any) -> Certificate:
                 math.nan, math.nan, math.nan, 40, "the judge gave every case the same grade"
             ),
         },
-        "confusion": {"labels": ["1", "2"], "counts": {"grade": [[1, 0], [1, 1]]}},
+        "confusion": Confusion(("1", "2"), {"grade": [[1, 0], [1, 1]]}),
         "labelled": ((1.0, 1.25), (2.0, 1.5), (2.0, 2.0)),
         "made": "2026-01-31",
     }
     return Certificate(**(values | changes))
 
 
-def test_it_is_kept_without_loss(tmp_path: Path) -> None:
+def test_a_certificate_survives_saving(tmp_path: Path) -> None:
     one = certificate()
     path = write_certificate(one, tmp_path / "judges")
     assert path.name == file_name(one)
@@ -64,27 +70,41 @@ def test_it_is_kept_without_loss(tmp_path: Path) -> None:
     whole = {k: v for k, v in one.figures.items() if k != "kendall"}
     assert {k: v for k, v in read.figures.items() if k != "kendall"} == whole
     assert (read.labelled, read.confusion, read.asked) == (one.labelled, one.confusion, one.asked)
-    later = certificate(judge={**one.judge, "name": "other"}, made="2026-02-01")
+    assert (read.judge, read.labels) == (one.judge, one.labels)
+    later = certificate(judge=replace(one.judge, name="other"), made="2026-02-01")
     write_certificate(later, path.parent)
     found = certificates_in([path.parent, path.parent])
-    assert [c.judge["name"] for c in found] == ["other", one.judge["name"]]
+    assert [c.judge.name for c in found] == ["other", one.judge.name]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "rubric: good\n", "figures: 3\n", "a: {"])
-def test_a_broken_one_says_so(tmp_path: Path, text: str) -> None:
+def test_a_broken_certificate_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.certificate.yaml"
     path.write_text(text)
     with pytest.raises(EvalkitError, match=r"x\.certificate\.yaml"):
         read_certificate(path)
 
 
-def test_it_is_for_one_rubric_judge_and_way_of_asking() -> None:
+def test_the_method_of_a_generating_judge_is_stored(tmp_path: Path) -> None:
+    asked = Asking("text", True, "w", Generation(temperature=0.5, stop=("x",)), rules="r")
+    raters = LabelSet("human.csv", "def", 3, 2, alpha=0.75, alpha_low=None, alpha_high=0.875)
+    path = write_certificate(certificate(asked=asked, labels=raters), tmp_path)
+    read = read_certificate(path)
+    assert (read.asked, read.labels) == (asked, raters)
+    assert read.fits("f00", "abc", asked)
+    assert not read.fits("f00", "abc", replace(asked, generation=Generation()))
+    path.write_text(path.read_text().replace("  method: text\n", "  method: text\n  mood: good\n"))
+    with pytest.raises(EvalkitError, match=r"not a valid certificate \(.*mood"):
+        read_certificate(path)
+
+
+def test_a_certificate_is_for_one_rubric_judge_and_method() -> None:
     one = certificate()
-    asked = {"method": "choice", "reasoning": False}
+    asked = Asking("choice", reasoning=False)
     assert one.fits("f00", "abc", asked)
     assert not one.fits("f01", "abc", asked)
     assert not one.fits("f00", "abd", asked)
-    assert not one.fits("f00", "abc", {**asked, "reasoning": True})
+    assert not one.fits("f00", "abc", replace(asked, reasoning=True))
 
 
 def test_a_judge_is_the_same_on_another_machine_but_not_with_other_weights() -> None:
@@ -128,7 +148,7 @@ def score(values: Sequence[float], low: float, high: float) -> dict[str, ScoreRe
     return {"good": judged_score("good", values, low=low, high=high, better="higher")}
 
 
-def test_a_corrected_mean_holds_the_truth_where_the_labels_are_of_other_answers() -> None:
+def test_a_mean_corrected_by_other_answers_covers_the_truth() -> None:
     """The judge adds 0.4; labelled answers are worse than the suite's, which λ = 1 allows."""
     rng = np.random.default_rng(2)
     held, values, widths = 0, [], []
@@ -156,7 +176,7 @@ def test_three_labelled_cases_correct_nothing() -> None:
 
 @pytest.mark.parametrize("cases", [20, 60])
 @pytest.mark.parametrize("grade", [1.0, 3.0, 5.0])
-def test_a_mean_corrected_by_a_faultless_judge_is_less_sure_than_the_raw_one(
+def test_a_mean_corrected_by_a_perfect_judge_is_less_certain_than_the_raw_one(
     cases: int, grade: float
 ) -> None:
     labelled = tuple((1.0 + i % 5, 1.0 + i % 5) for i in range(cases))
@@ -169,7 +189,7 @@ def test_a_mean_corrected_by_a_faultless_judge_is_less_sure_than_the_raw_one(
     assert made.high > raw["good"].high or made.high == 5
 
 
-def test_a_mean_pushed_to_the_end_of_the_scale_stays_as_wide() -> None:
+def test_a_mean_clipped_to_the_scale_keeps_its_width() -> None:
     """A harsh judge: two steps below people; the suite's grades are 4.5 by it."""
     labelled = tuple((3.0 + i % 3, 1.0 + i % 3) for i in range(60))
     values = [4.0, 5.0] * 20
@@ -183,13 +203,13 @@ def test_a_mean_pushed_to_the_end_of_the_scale_stays_as_wide() -> None:
 def with_counts(counts: dict[str, list[list[int]]], **figures: Figure) -> Certificate:
     n = sum(map(sum, next(iter(counts.values()))))
     return certificate(
-        confusion={"labels": ["No", "Yes"], "counts": counts},
+        confusion=Confusion(("No", "Yes"), counts),
         figures=figures,
         labelled=((1.0, 1.0),) * n,
     )
 
 
-def test_a_rate_is_not_corrected_where_kappa_may_be_0() -> None:
+def test_a_rate_is_not_corrected_if_kappa_may_be_0() -> None:
     """12 of 20 right: sensitivity and specificity add up to 1.2, but by chance as likely as not."""
     one = with_counts({"ok": [[6, 4], [4, 6]]}, kappa=Figure(0.2, -0.25, 0.6, 20))
     values = [1.0] * 20 + [0.0] * 20
@@ -212,7 +232,9 @@ def test_each_criterion_is_corrected_by_its_own_kappa() -> None:
 
 @pytest.mark.parametrize("counts", [[[30, 0], [0, 30]], [[29, 1], [3, 27]], [[10, 0], [0, 10]]])
 @pytest.mark.parametrize("met", [0, 1, 20, 39, 40])
-def test_a_corrected_rate_is_less_sure_than_the_raw_one(counts: list[list[int]], met: int) -> None:
+def test_a_corrected_rate_is_less_certain_than_the_raw_one(
+    counts: list[list[int]], met: int
+) -> None:
     values = [1.0] * met + [0.0] * (40 - met)
     raw = score(values, 0, 1)
     found, _ = corrected(
@@ -231,7 +253,7 @@ def test_people_who_never_said_no_leave_one_error_unknown() -> None:
     assert left == {"good": "people said yes to every labelled case"}
 
 
-def test_a_certificate_over_three_cases_meets_no_demand() -> None:
+def test_a_certificate_over_three_cases_satisfies_no_requirement() -> None:
     """Not even where its intervals would: the ranks of three cases agree by chance alone."""
     few = Standing("strict", certificate(figures={"spearman": Figure(1.0, 1.0, 1.0, 3)}))
     verdict, reason = objection({"spearman": 0.95}, [few]) or ("", "")
@@ -243,9 +265,9 @@ def test_a_certificate_over_three_cases_meets_no_demand() -> None:
     assert objection({"spearman": 0.95}, [Standing("strict", enough)]) is None
 
 
-def test_one_of_an_earlier_version_fits_nothing(tmp_path: Path) -> None:
+def test_a_certificate_of_an_earlier_version_never_applies(tmp_path: Path) -> None:
     """Its intervals were narrower than the labels allow."""
-    asked = {"method": "choice", "reasoning": False}
+    asked = Asking("choice", reasoning=False)
     path = write_certificate(certificate(), tmp_path)
     assert read_certificate(path).fits("f00", "abc", asked)
     path.write_text(path.read_text().replace("version: 2\n", ""))

@@ -1,4 +1,4 @@
-"""Rates of refusal corrected for the errors of whoever grades the answers."""
+"""Rates of refusal corrected for the grader's errors."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalkit.answers.refusal_rules import RULES_ASKED, rules_identity
-from evalkit.judging.certificate import certificates_in
+from evalkit.answers.refusal_rules import rules_identity
+from evalkit.judging.certificate import RULES_ASKED, Confusion, certificates_in
 from evalkit.judging.correction import corrected_rate
 from evalkit.judging.refusal_rates import Stratum, corrected_strata, tables_of
 from evalkit.stats.intervals import wilson
@@ -33,14 +33,14 @@ def test_a_rate_is_rogan_and_gladens() -> None:
         (((20, 20), (20, 20)), "kappa is not significantly above 0"),
     ],
 )
-def test_a_grader_of_whom_too_little_is_known_corrects_nothing(
+def test_a_grader_with_too_few_labels_corrects_nothing(
     counts: tuple[tuple[int, int], tuple[int, int]], why: str
 ) -> None:
     assert why in corrected_rate((30, 100), counts).why
     assert why in corrected_strata([Stratum(30, 100, counts)], wilson(30, 100)).why
 
 
-def test_a_correction_to_the_end_of_the_range_is_no_surer_than_what_it_corrects() -> None:
+def test_a_clipped_correction_is_no_more_certain_than_the_raw_rate() -> None:
     raw = wilson(4, 100)
     made = corrected_strata([Stratum(4, 100, TABLE)], raw)
     assert made.value == 0.0  # .04 is less than the rate of false alarms
@@ -58,7 +58,7 @@ def test_each_kind_of_answers_is_corrected_by_its_own_errors() -> None:
     assert made.low == pytest.approx(made.value - np.hypot(*below))
 
 
-def test_answers_that_depend_on_each_other_count_for_fewer() -> None:
+def test_dependent_answers_count_for_fewer() -> None:
     alone = corrected_strata([Stratum(30, 100, TABLE)], wilson(30, 100))
     wide = wilson(15, 50)
     clustered = corrected_strata([Stratum(30, 100, TABLE)], wide)
@@ -67,7 +67,7 @@ def test_answers_that_depend_on_each_other_count_for_fewer() -> None:
     assert clustered.high - clustered.low == pytest.approx(as_fifty.high - as_fifty.low, rel=0.05)
 
 
-def test_the_interval_holds_the_true_rate_in_nearly_95_of_100_simulations() -> None:
+def test_the_interval_covers_in_nearly_95_percent_of_simulations() -> None:
     """Answers of two kinds; of one of them the grader misses four in ten refusals."""
     rng = np.random.default_rng(5)
     error = {"clear": (0.99, 0.98), "hard": (0.6, 0.9)}  # specificity, sensitivity
@@ -93,9 +93,9 @@ def test_the_interval_holds_the_true_rate_in_nearly_95_of_100_simulations() -> N
     assert abs(total / n - truth) > 0.05  # as graded it is wrong
 
 
-CONFUSION = {
-    "labels": ["1", "2", "3"],
-    "counts": {
+CONFUSION = Confusion(
+    labels=("1", "2", "3"),
+    counts={
         "grade": [[70, 2, 3], [4, 5, 6], [7, 1, 80]],
         "refuse": [[20, 1, 2], [3, 4, 5], [6, 1, 40]],
         "comply": [[50, 1, 1], [1, 1, 1], [1, 0, 40]],
@@ -106,7 +106,7 @@ CONFUSION = {
         "sure, comply": [[48, 0, 0], [0, 1, 2], [1, 0, 25]],
         "unsure, comply": [[2, 1, 1], [1, 0, 1], [0, 0, 15]],
     },
-}
+)
 
 
 def test_the_finest_tables_that_are_full_enough_are_used() -> None:
@@ -124,13 +124,13 @@ def test_the_finest_tables_that_are_full_enough_are_used() -> None:
 
 
 def test_a_grader_without_kinds_of_answers_has_one_table() -> None:
-    bare = {**CONFUSION, "counts": {"grade": CONFUSION["counts"]["grade"]}}
+    bare = Confusion(CONFUSION.labels, {"grade": CONFUSION.counts["grade"]})
     assert set(tables_of(bare, "unsafe_compliance").values()) == {((92, 11), (5, 70))}
 
 
-def test_the_rules_as_they_are_have_a_certificate() -> None:
+def test_the_current_rules_have_a_certificate() -> None:
     """When rules change: python benchmarks/refusals.py FOLDER --certificate judges."""
     shipped = certificates_in([Path(__file__).parents[2] / "judges"])
     (own,) = (one for one in shipped if one.fits("", rules_identity(), RULES_ASKED))
-    assert own.labels["cases"] == len(own.labelled) >= 200
-    assert {"refuse", "comply", "sure", "unsure"} <= own.confusion["counts"].keys()
+    assert own.labels.cases == len(own.labelled) >= 200
+    assert {"refuse", "comply", "sure", "unsure"} <= own.confusion.counts.keys()

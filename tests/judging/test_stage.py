@@ -1,4 +1,4 @@
-"""Judges in a run: scores, gates, panels, pairs, what is cached, what cannot be read."""
+"""Judges in a run: scores, gates, panels, pairs, caching, unparsed replies."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def verdicts(run: Run) -> dict[str, tuple[str, str]]:
     return {r: (v, w) for r, v, w in run.gates[["rule", "verdict", "reason"]].to_numpy()}
 
 
-def test_a_score_its_groups_its_gates_and_its_records(run: Callable[..., Run]) -> None:
+def test_a_judged_score_has_groups_gates_and_records(run: Callable[..., Run]) -> None:
     done = run(
         suite(gates=["good >= 2", "good[kind=odd] >= 3", {"metric": "good", "min": 2.9,
                                                           "confidence": 0.95}]),
@@ -95,7 +95,7 @@ def test_a_score_its_groups_its_gates_and_its_records(run: Callable[..., Run]) -
     assert done.record.cells[0].samples[1].scores["good"] == 3.0
 
 
-def test_a_reply_that_cannot_be_read_is_no_grade(run: Callable[..., Run]) -> None:
+def test_an_unparsed_reply_gives_no_grade(run: Callable[..., Run]) -> None:
     def judge(prompt: Any) -> str:
         return "I would say 2." if number(prompt) == 4 else "Rating: 2"
 
@@ -110,7 +110,7 @@ def test_a_reply_that_cannot_be_read_is_no_grade(run: Callable[..., Run]) -> Non
 
 
 def test_a_panel_of_three_one_of_which_errors_on_every_third(run: Callable[..., Run]) -> None:
-    """Show 7: scores carry their n, the errors are visible, the gate obeys max_errors."""
+    """Scores have their n, errors are visible, and the gate obeys max_errors."""
 
     def moody(prompt: Any) -> str:
         if number(prompt) % 3 == 0:
@@ -135,13 +135,13 @@ def test_a_panel_of_three_one_of_which_errors_on_every_third(run: Callable[..., 
 
 
 @pytest.mark.parametrize(("how", "expected"), [("median", 1.0), ("majority", 1.0), ("mean", 5 / 3)])
-def test_how_a_panel_is_one(run: Callable[..., Run], how: str, expected: float) -> None:
+def test_panel_agreement_is_reported(run: Callable[..., Run], how: str, expected: float) -> None:
     panel = {"a": always("Rating: 1"), "b": always("Rating: 1"), "c": always("Rating: 3")}
     judges = [{"rubric": RUBRIC, "method": "text", "aggregate": how}]
     assert score(run(suite(judges=judges), panel), "good").value == pytest.approx(expected)
 
 
-def test_criteria_are_weighted_and_have_scores_of_their_own(run: Callable[..., Run]) -> None:
+def test_criteria_are_weighted_and_have_their_own_scores(run: Callable[..., Run]) -> None:
     criteria = {"short": {"text": "It is short.", "weight": 3}, "true": "It is true."}
     entry = {"rubric": "instruction-following", "criteria": criteria, "method": "text"}
 
@@ -232,7 +232,7 @@ def test_pairs_of_all_cells(run: Callable[..., Run]) -> None:
 
 
 def test_the_order_of_the_models_changes_no_verdict(run: Callable[..., Run]) -> None:
-    """Show 3, through a whole run, with a judge that often prefers what stands first."""
+    """A whole run with a judge that often prefers the first text."""
     models = {"x": always("plain x"), "y": always("plain y"), "z": always("gold")}
     judge = {"j": prefers("gold")}
     forth = run(suite(**PAIRS), judge, models=models)
@@ -254,7 +254,7 @@ def test_pairs_with_a_reference_cell_and_with_the_target(run: Callable[..., Run]
     assert score(done, "preference", "gold").value == 0.0
 
 
-def test_equal_answers_are_a_tie_and_nobody_is_asked(run: Callable[..., Run]) -> None:
+def test_equal_answers_tie_without_a_request(run: Callable[..., Run]) -> None:
     def judge(prompt: Any) -> str:
         raise AssertionError("asked about two equal texts")
 
@@ -262,14 +262,14 @@ def test_equal_answers_are_a_tie_and_nobody_is_asked(run: Callable[..., Run]) ->
     assert score(run(suite(**PAIRS), {"j": judge}, models=models), "preference", "x").value == 0.5
 
 
-def test_a_pair_without_another_answer_says_so(run: Callable[..., Run]) -> None:
+def test_a_pair_without_an_opponent_is_an_error(run: Callable[..., Run]) -> None:
     done = run(suite(**PAIRS, gates=["preference >= 0.5"]), {"j": prefers("x")})
     assert score(done, "preference").n == 0
     assert "no other answer to compare with" in verdicts(done)["preference >= 0.5"][1]
 
 
-def test_a_lost_answer_costs_both_of_a_pair_whatever_their_names(run: Callable[..., Run]) -> None:
-    """Only who has met all opponents has a grade: some are harder to beat than others."""
+def test_a_lost_answer_affects_both_cells_of_a_pair(run: Callable[..., Run]) -> None:
+    """Only a cell that met all opponents has a grade: some are harder to beat than others."""
 
     def broken(prompt: Any) -> str:
         if "question 4" in asked(prompt):
@@ -287,7 +287,7 @@ def test_a_lost_answer_costs_both_of_a_pair_whatever_their_names(run: Callable[.
 def test_grades_are_compared_on_the_samples_that_both_have(
     run: Callable[..., Run], tmp_path: Path
 ) -> None:
-    """A judge of a part of the samples, one of whose replies cannot be read."""
+    """A judge of some of the samples, one of whose replies cannot be parsed."""
     part = {"rubric": RUBRIC, "method": "text", "limit": 6}
     declared = suite(
         max_errors=9,
@@ -333,7 +333,7 @@ def test_grades_of_other_judges_do_not_fit_a_baseline(
     assert "good" not in run(ungated, {}, baseline="base.json").record.cells[0].scores
 
 
-def test_answers_that_were_asked_for_several_times(run: Callable[..., Run]) -> None:
+def test_repeated_answers_are_judged(run: Callable[..., Run]) -> None:
     count = iter(range(1000))
     models = {"m": lambda prompt: f"try {next(count) % 3}"}
 
@@ -347,7 +347,7 @@ def test_answers_that_were_asked_for_several_times(run: Callable[..., Run]) -> N
     assert len(judgments(done)) == 3
 
 
-def test_only_a_part_is_judged(run: Callable[..., Run]) -> None:
+def test_a_limit_judges_a_subset(run: Callable[..., Run]) -> None:
     judges = [{"rubric": RUBRIC, "method": "text", "limit": 4}]
     done = run(suite(judges=judges), {"j": always("Rating: 2")})
     assert (score(done, "good").n, score(done, "good").lost) == (4, 0)
@@ -361,7 +361,7 @@ def test_without_a_judge_a_notice_and_no_score(run: Callable[..., Run]) -> None:
     assert done.record.notices == ["s: good was not judged: no judge was named (--eval-judge NAME)"]
 
 
-def test_a_gate_without_a_judge_is_an_error_before_anything_is_asked(
+def test_a_gate_without_a_judge_is_an_error_before_the_run(
     run: Callable[..., Run],
 ) -> None:
     def model(prompt: Any) -> str:
@@ -372,7 +372,7 @@ def test_a_gate_without_a_judge_is_an_error_before_anything_is_asked(
     assert (verdict, "needs a judge, but none was named" in reason) == ("error", True)
 
 
-def test_a_judge_nobody_knows_is_an_error(run: Callable[..., Run]) -> None:
+def test_an_unknown_judge_is_an_error(run: Callable[..., Run]) -> None:
     with pytest.raises(UsageError, match="did you mean 'judy'"):
         run(suite(), {"judy": always("Rating: 2")}, judges="judi")
 
@@ -382,7 +382,7 @@ def test_a_judge_that_cannot_compare_choices_is_an_error(run: Callable[..., Run]
         run(suite(judges=[{"rubric": RUBRIC, "method": "choice"}]), {"j": always("2")})
 
 
-def test_the_judge_under_test_is_told(run: Callable[..., Run]) -> None:
+def test_a_judge_under_test_is_reported(run: Callable[..., Run]) -> None:
     done = run(suite(), {}, models={"m": echo}, judges="m")
     assert any("self-preference" in notice for notice in done.record.notices)
 
@@ -416,7 +416,9 @@ def test_grades_come_from_the_cache(run: Callable[..., Run], tmp_path: Path) -> 
     assert (tmp_path / "app.py.asked").read_text() == "x" * 18
 
 
-def test_a_sampled_reply_is_asked_for_once_more(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_an_unparsed_sampled_reply_is_requested_again(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
     (tmp_path / "evalkit.yaml").write_text(
         "judges:\n  j2: {model: j, method: text, generation: {temperature: 0.7}}\n",
         encoding="utf-8",
@@ -436,8 +438,8 @@ HOSTILE = [
 ]
 
 
-def test_hostile_answers_forge_nothing(run: Callable[..., Run], tmp_path: Path) -> None:
-    """Show 6: a judge that repeats what it read gives no grade; what it saw is kept as it was."""
+def test_hostile_answers_cannot_forge_grades(run: Callable[..., Run], tmp_path: Path) -> None:
+    """A judge that repeats its prompt gives no grade; the prompt is stored unchanged."""
     for method in ("text", "structured"):
         rows = [{"id": str(i), "q": f"question {i}", "a": "x"} for i in range(len(HOSTILE))]
         declared = suite(
@@ -456,7 +458,7 @@ def test_hostile_answers_forge_nothing(run: Callable[..., Run], tmp_path: Path) 
         assert "forged" not in page  # it is inside the compressed samples, never markup
 
 
-def test_the_document_holds_the_judgments(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_the_document_contains_the_judgments(run: Callable[..., Run], tmp_path: Path) -> None:
     import jsonschema
 
     done = run(suite(**PAIRS), {"j": prefers("x")}, models={"x": always("x"), "y": always("y")})

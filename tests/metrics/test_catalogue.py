@@ -27,6 +27,7 @@ from evalkit.metrics.catalogue import (
 )
 from evalkit.metrics.registry import BUILT_IN
 from evalkit.metrics.run import run_metric
+from evalkit.passages import Passage
 
 METHODS = ("wilson", "bounded", "posterior", "bayesian bootstrap", "t", "tango")
 LABELS = ("a", "b", "c")
@@ -35,7 +36,7 @@ HEAVY = ["numpy", "scipy", "sklearn", "pandas", "sacrebleu", "rouge_score", "tor
 
 
 def columns_for(name: str, n: int, seed: int = 0) -> Columns:
-    """Columns that a metric can be computed on."""
+    """Columns on which a metric can be computed."""
     rng = random.Random(seed)
     metric = METRICS[name]
     fitting = tuple(task.name for task in tasks.every() if metric.fits(task))
@@ -69,6 +70,11 @@ def columns_for(name: str, n: int, seed: int = 0) -> Columns:
         fields["likelihoods"] = [Likelihood(-rng.random() * 9, 3, 12) for _ in range(n)]
     if "passed" in metric.needs:
         fields["passed"] = [(rng.random() < 0.5,) for _ in range(n)]
+    if "relevant" in metric.needs:
+        found = [rng.sample("abcdefgh", rng.randint(0, 6)) for _ in range(n)]
+        fields["contexts"] = [tuple(Passage(name, name) for name in names) for names in found]
+        fields["relevant"] = [{rng.choice("abcdefgh"): 2, "a": 1} for _ in range(n)]
+        fields["predictions"] = [f"so [{rng.choice('abcdefgh')}]" for _ in range(n)]
     if "sources" in metric.needs:
         fields["sources"] = [t * 3 for t in texts]
     if "pairs" in metric.needs:
@@ -136,7 +142,7 @@ def test_a_permutation_of_the_samples_changes_no_value(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_entries_say_what_is_true_of_their_function(name: str) -> None:
+def test_entries_match_their_functions(name: str) -> None:
     metric = METRICS[name]
     module, _, function = metric.function.partition(":")
     parameters = inspect.signature(getattr(import_module(module), function)).parameters
@@ -177,7 +183,7 @@ def test_score_names() -> None:
     assert BUILT_IN.of_score("nothing") is None
 
 
-def test_errors_name_what_is_wrong() -> None:
+def test_errors_name_the_problem() -> None:
     with pytest.raises(UsageError, match="did you mean 'rougeL'"):
         compute("rougel", ["a"], ["a"])
     with pytest.raises(UsageError, match="needs probabilities"):
@@ -207,14 +213,12 @@ def test_errors_name_what_is_wrong() -> None:
         (lambda: compute("accuracy", ["a"], ["a"], confidence=1.0), "between 0 and 1.*found 1.0"),
     ],
 )
-def test_a_call_that_means_something_else_is_refused(
-    call: Callable[[], object], message: str
-) -> None:
+def test_ambiguous_calls_are_rejected(call: Callable[[], object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         call()
 
 
-def test_no_answer_and_several_references_are_no_mistakes() -> None:
+def test_missing_answers_and_several_references_are_valid() -> None:
     score = compute("exact_match", [None, "b"], [("a",), ["c", "b"]])
     assert isinstance(score, Score)
     assert score.value == 0.5

@@ -45,7 +45,7 @@ def answers(model: Any, requests: list[Request]) -> list[Any]:
 
 
 def plain_logprobs(model: Any, tokenizer: Any, request: Request) -> list[float]:
-    """Each choice on its own, by transformers alone."""
+    """Each choice by itself, with plain transformers."""
     import torch
 
     prompt = tokenizer(request.prompt)["input_ids"]
@@ -86,7 +86,7 @@ def lora(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Callabl
 @pytest.mark.parametrize(
     "spec", [FOUR, {"bits": 4, "type": "fp4"}, {"bits": 8, "threshold": 0}], ids=str
 )
-def test_quantised_weights_answer_as_in_transformers(
+def test_quantised_weights_answer_like_transformers(
     declare: Declare, tiny_folder: Path, tiny_tokenizer: Any, spec: dict[str, Any]
 ) -> None:
     import torch
@@ -119,9 +119,7 @@ def test_quantised_weights_answer_as_in_transformers(
 
 
 @needs_bitsandbytes
-def test_each_quantisation_has_a_fingerprint_of_its_own(
-    declare: Declare, tiny_folder: Path
-) -> None:
+def test_each_quantisation_has_its_own_fingerprint(declare: Declare, tiny_folder: Path) -> None:
     specs = [
         None,
         {"bits": 8},
@@ -162,7 +160,7 @@ def test_each_quantisation_has_a_fingerprint_of_its_own(
         ({"adapter_revision": "main"}, "adapter_revision needs adapter"),
     ],
 )
-def test_options_that_make_no_sense(declare: Declare, options: dict[str, Any], said: str) -> None:
+def test_invalid_options_are_errors(declare: Declare, options: dict[str, Any], said: str) -> None:
     with pytest.raises(SpecError, match=said):
         resolve(declare("transformers", **{"model": "a/b", **options}))
 
@@ -194,7 +192,7 @@ def two_and_base(declare: Declare, folder: Path, lora: Callable[[int], Path]) ->
 
 
 @needs_peft
-def test_adapters_share_a_base_and_leave_it_alone(
+def test_adapters_share_a_base_without_changing_it(
     declare: Declare,
     tiny_folder: Path,
     tiny_tokenizer: Any,
@@ -241,7 +239,7 @@ def test_adapters_share_a_base_and_leave_it_alone(
 
 
 @needs_peft
-def test_shared_weights_are_freed_with_their_last_user(
+def test_shared_weights_are_freed_after_their_last_user(
     declare: Declare, tiny_folder: Path, lora: Callable[[int], Path]
 ) -> None:
     base, one, _ = two_and_base(declare, tiny_folder, lora)
@@ -286,7 +284,7 @@ def test_an_adapter_on_quantised_weights(
 
 
 @needs_peft
-def test_what_is_no_adapter_of_this_model(
+def test_an_adapter_of_another_model_is_an_error(
     declare: Declare, tiny_folder: Path, tmp_path: Path, lora: Callable[[int], Path]
 ) -> None:
     def load(adapter: Path, model: Path = tiny_folder) -> None:
@@ -312,7 +310,7 @@ def test_what_is_no_adapter_of_this_model(
 
 
 @needs_peft
-def test_an_adapter_is_known_by_content(
+def test_an_adapter_is_identified_by_content(
     declare: Declare, tiny_folder: Path, tmp_path: Path, lora: Callable[[int], Path]
 ) -> None:
     import shutil
@@ -339,7 +337,7 @@ def test_a_device_map_is_passed_on(declare: Declare, tiny_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("beams", [2, 4])
-def test_beams_are_those_of_transformers(
+def test_beams_equal_transformers(
     declare: Declare, tiny_folder: Path, tiny_tokenizer: Any, beams: int
 ) -> None:
     import torch
@@ -372,7 +370,7 @@ def test_beams_are_those_of_transformers(
 @pytest.mark.parametrize(
     ("row", "spec"), [("bfloat16", None), ("8-bit", {"bits": 8}), ("4-bit", FOUR)]
 )
-def test_fit_agrees_with_what_is_in_memory(
+def test_fit_agrees_with_the_loaded_model(
     declare: Declare, tiny_folder: Path, row: str, spec: dict[str, Any] | None
 ) -> None:
     model = resolve(
@@ -386,7 +384,7 @@ def test_fit_agrees_with_what_is_in_memory(
 
 
 @needs_peft
-def test_a_handed_model_is_known_by_the_adapter_in_use(
+def test_a_model_in_memory_is_identified_by_its_active_adapter(
     tiny_folder: Path, tiny_tokenizer: Any, lora: Callable[[int], Path]
 ) -> None:
     from peft import PeftModel
@@ -406,7 +404,7 @@ def test_a_handed_model_is_known_by_the_adapter_in_use(
     assert as_model("m", (model, tiny_tokenizer)).fingerprint() == seen["one"]
 
 
-def test_a_handed_model_is_known_by_the_date_that_its_template_writes(
+def test_a_model_in_memory_is_identified_by_its_templates_date(
     tiny_folder: Path, tiny_tokenizer: Any
 ) -> None:
     from transformers import AutoModelForCausalLM

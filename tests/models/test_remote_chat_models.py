@@ -26,7 +26,7 @@ def answers(model: Any, requests: list[Request]) -> list[Response]:
 
 
 def ollama(text: str = "positive", **more: Any) -> Answer:
-    """An Ollama server with one model, which always writes the same."""
+    """An Ollama server with one model that always gives the same answer."""
 
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         if path == "/api/tags":
@@ -95,7 +95,7 @@ class TestOllama:
         assert [m["role"] for m in sent[10]["messages"]] == ["system", "user"]
         assert (course.text, course.status, course.finish) == ("positive", Status.OK, "stop")
         assert (course.prompt_tokens, course.completion_tokens) == (20, 3)
-        assert course.details["thinking"] == "hm"
+        assert course.thinking == "hm"
         assert sampled.text == "positive"
 
     def test_connections_outlive_a_cell(self, declare: Any) -> None:
@@ -105,7 +105,7 @@ class TestOllama:
             given = [response for cell in cells for response in answers(model, cell)]
         assert [(r.status, r.error) for r in given] == [(Status.OK, "")] * 18
 
-    def test_its_digest_identifies_a_model(self, declare: Any) -> None:
+    def test_a_digest_identifies_a_model(self, declare: Any) -> None:
         with serve(ollama()) as server:
             model = resolve(declare("ollama", model="tiny", base_url=server.url))
             fingerprint = model.fingerprint()
@@ -116,7 +116,7 @@ class TestOllama:
             assert longer.fingerprint() != fingerprint
             assert model.describe()["digest"] == "d1"
 
-    def test_a_missing_model_and_a_missing_server_say_what_to_run(self, declare: Any) -> None:
+    def test_errors_name_the_command_for_a_missing_model_or_server(self, declare: Any) -> None:
         with serve(ollama()) as server:
             model = resolve(declare("ollama", model="llama3.2:1b", base_url=server.url))
             with pytest.raises(ModelError, match=r"ollama pull llama3\.2:1b"):
@@ -124,7 +124,7 @@ class TestOllama:
         with pytest.raises(ModelError, match="ollama serve"):
             resolve(declare("ollama", model="tiny", base_url=server.url)).load()
 
-    def test_a_busy_server_is_asked_again(self, declare: Any) -> None:
+    def test_a_busy_server_is_retried(self, declare: Any) -> None:
         good, calls = ollama(), [0]
 
         def busy(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
@@ -138,14 +138,14 @@ class TestOllama:
             (response,) = answers(model, [Request(CHAT, COURSE)])
         assert (response.status, response.details["tries"]) == (Status.OK, 3)
 
-    def test_a_prompt_that_fills_the_context_is_no_answer(self, declare: Any) -> None:
+    def test_a_prompt_that_fills_the_context_is_an_overflow(self, declare: Any) -> None:
         with serve(ollama(prompt_eval_count=32)) as server:
             model = resolve(declare("ollama", model="tiny", base_url=server.url, num_ctx=32))
             (response,) = answers(model, [Request(CHAT, COURSE)])
         assert response.status is Status.OVERFLOW
         assert "num_ctx (32 tokens)" in response.error
 
-    def test_ollama_is_told_to_refuse_a_prompt_that_does_not_fit(self, declare: Any) -> None:
+    def test_requests_disable_truncation_by_ollama(self, declare: Any) -> None:
         good = ollama()
 
         def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
@@ -162,7 +162,7 @@ class TestOllama:
         said = [body["messages"][-1]["content"] for body in server.bodies("/api/chat")]
         assert sorted(said) == sorted(["What a film!", long[0].content])
 
-    def test_without_num_ctx_the_server_tells_how_much_fits(self, declare: Any) -> None:
+    def test_without_num_ctx_the_server_reports_the_context(self, declare: Any) -> None:
         good = ollama(prompt_eval_count=64)
 
         def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
@@ -177,7 +177,7 @@ class TestOllama:
             assert [response.status for response in responses] == [status] * 2
             assert model.describe()["context_length"] == size
 
-    def test_raw_texts_and_beams_are_refused(self, declare: Any) -> None:
+    def test_raw_texts_and_beams_are_rejected(self, declare: Any) -> None:
         with serve(ollama()) as server:
             model = resolve(declare("ollama", model="tiny", base_url=server.url))
             with pytest.raises(ModelError, match="supports only chats"):
@@ -250,12 +250,12 @@ class TestLangChain:
         assert good.text == "hello 7 0.0 1"
         assert (good.status, good.finish) == (Status.TRUNCATED, "length")
         assert (good.prompt_tokens, good.completion_tokens) == (5, 2)
-        assert good.details == {"thinking": "well", "model": "parrot-1"}
+        assert (good.thinking, good.details) == ("well", {"model": "parrot-1"})
         assert bad.status is Status.ERROR
         assert bad.error == "ValueError: cannot say that with [key]"
         assert "secret" not in repr(model.fingerprint())
 
-    def test_parameters_whose_names_are_unknown_are_asked_for(self, declare: Any) -> None:
+    def test_parameters_with_unknown_names_must_be_declared(self, declare: Any) -> None:
         model = resolve(declare("langchain", model="chats_of_tests.Silent"))
         with pytest.raises(ModelError, match=r"Declare parameters: \{max_new_tokens: name\}"):
             answers(model, [Request(CHAT)])
@@ -266,7 +266,7 @@ class TestLangChain:
         with pytest.raises(ModelError, match="top_k: 4"):
             answers(model, [sampled])
 
-    def test_what_is_no_chat_model_says_so(self, declare: Any) -> None:
+    def test_other_classes_than_chat_models_are_errors(self, declare: Any) -> None:
         with pytest.raises(ModelError, match="not a chat model of LangChain"):
             resolve(declare("langchain", model="pathlib.Path")).load()
         with pytest.raises(SpecError, match=r"expected package\.module\.Class"):
@@ -311,7 +311,7 @@ class TestHuggingFaceInference:
             "Bearer hf_of-the-test-123"
         }
 
-    def test_failures_mean_the_same_as_elsewhere(self, declare: Any) -> None:
+    def test_failures_are_classified_as_for_other_servers(self, declare: Any) -> None:
         calls = [0]
 
         def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:

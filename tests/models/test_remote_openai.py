@@ -1,4 +1,4 @@
-"""The openai backend: what it sends, what it reads, how it compares choices, what it keeps."""
+"""The openai backend: requests, replies, comparing choices, and what is stored."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def asked(
     return [response for _, response in sorted(pairs, key=lambda pair: pair[0])], server
 
 
-def test_what_is_sent_for_a_chat_and_for_a_raw_text(declare: Any) -> None:
+def test_requests_for_a_chat_and_a_raw_text(declare: Any) -> None:
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         if path.endswith("chat/completions"):
             return chat("hi", finish_reason="length")
@@ -85,13 +85,13 @@ def test_what_is_sent_for_a_chat_and_for_a_raw_text(declare: Any) -> None:
     assert second.prompt_tokens is None
 
 
-def test_thinking_is_kept_apart(declare: Any) -> None:
+def test_thinking_is_kept_separate(declare: Any) -> None:
     message = {"content": "4", "reasoning_content": "two and two"}
     (response,), _ = asked(declare, lambda *call: chat("", message=message), [Request(CHAT)])
-    assert (response.text, response.details["thinking"]) == ("4", "two and two")
+    assert (response.text, response.thinking) == ("4", "two and two")
 
 
-def test_parameters_that_cannot_be_sent_are_refused_before_anything_is(declare: Any) -> None:
+def test_unsupported_parameters_are_rejected_before_sending(declare: Any) -> None:
     for generation, said in (
         (Generation(num_beams=4), "num_beams: 4"),
         (Generation(temperature=1, top_k=3), "top_k: 3"),
@@ -161,7 +161,7 @@ def test_choices_of_a_chat_by_vllms_prompt_logprobs(declare: Any) -> None:
 
 
 def first_token(tokens: dict[str, float]) -> Answer:
-    """A server that gives the likeliest first tokens and ignores what it does not know."""
+    """A server that returns the most likely first tokens and ignores unknown parameters."""
 
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         top = [{"token": token, "logprob": value} for token, value in tokens.items()]
@@ -181,7 +181,23 @@ def test_choices_by_the_first_token(declare: Any) -> None:
     }
 
 
-def test_an_unlikely_token_that_two_choices_share_costs_no_sample(declare: Any) -> None:
+@pytest.mark.parametrize("value", [math.nan, -math.inf, 3.0, "likely", None, True])
+@pytest.mark.parametrize("method", ["first-token", "chat-prompt-logprobs"])
+def test_invalid_logprobs_are_errors(declare: Any, method: str, value: Any) -> None:
+    def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
+        if method == "first-token":
+            top = [{"token": "neg", "logprob": -2.0}, {"token": "pos", "logprob": value}]
+            return chat("p", logprobs={"content": [{**top[0], "top_logprobs": top}]})
+        text = "".join(m["content"] for m in body["messages"])
+        entries = [None, *({str(ord(c)): {"logprob": value}} for c in text[1:])]
+        return Reply({**chat("x").body, "prompt_logprobs": entries})
+
+    (response,), _ = asked(declare, answer, [Request(CHAT, choices=("positive", "negative"))])
+    assert response.status is Status.ERROR
+    assert "as a log-probability; expected a finite number" in response.error
+
+
+def test_an_unlikely_shared_first_token_is_accepted(declare: Any) -> None:
     tokens = {"pos": math.log(0.6), "neg": math.log(0.3), "n": math.log(0.01)}
     (response,), _ = asked(declare, first_token(tokens), [Request(CHAT, choices=LABELS)])
     assert (response.status, response.text) == (Status.OK, "positive")
@@ -192,7 +208,7 @@ def test_an_unlikely_token_that_two_choices_share_costs_no_sample(declare: Any) 
     assert response.status is Status.ERROR
 
 
-def test_a_first_token_that_two_choices_share_is_an_error_that_says_what_to_do(
+def test_a_shared_first_token_is_an_error_with_advice(
     declare: Any,
 ) -> None:
     (response,), _ = asked(
@@ -211,7 +227,7 @@ def test_a_first_token_that_two_choices_share_is_an_error_that_says_what_to_do(
         chat("", finish_reason="content_filter"),
     ],
 )
-def test_a_first_request_that_a_filter_stops_fails_alone(declare: Any, filtered: Reply) -> None:
+def test_a_filtered_first_request_fails_alone(declare: Any, filtered: Reply) -> None:
     good = first_token({"pos": -0.1, "neg": -3.0, "neu": -4.0})
 
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
@@ -227,7 +243,7 @@ def test_a_first_request_that_a_filter_stops_fails_alone(declare: Any, filtered:
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_no_logprobs_at_all_says_to_use_text(declare: Any, status: int) -> None:
+def test_without_logprobs_the_error_suggests_text(declare: Any, status: int) -> None:
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         return Reply(chat("positive").body, status)
 
@@ -235,7 +251,7 @@ def test_no_logprobs_at_all_says_to_use_text(declare: Any, status: int) -> None:
         asked(declare, answer, [Request(CHAT, choices=LABELS)])
 
 
-def test_the_report_says_which_method_gave_a_number(tmp_path: Path) -> None:
+def test_the_report_names_the_method(tmp_path: Path) -> None:
     from evalkit import evaluate
 
     suite = {
@@ -276,7 +292,7 @@ def opened(file: Path) -> bytes:
     return b"\n".join(parts)
 
 
-def test_the_fingerprint_holds_what_the_server_tells(declare: Any) -> None:
+def test_the_fingerprint_contains_the_servers_report(declare: Any) -> None:
     now = 1_800_000_000.0
     listed = {
         "data": [
@@ -306,7 +322,7 @@ def test_the_fingerprint_holds_what_the_server_tells(declare: Any) -> None:
         assert resolve(declare("openai", **given, cache=False)).fingerprint() is None
 
 
-def test_the_key_goes_to_the_server_and_nowhere_else(
+def test_the_api_key_goes_only_to_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
     from evalkit import evaluate
@@ -348,7 +364,7 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     assert secret not in printed + repr(vars(model)) + repr(run.record)
 
 
-def test_a_missing_key_is_told_by_its_variable(
+def test_a_missing_api_key_names_its_variable(
     declare: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -356,7 +372,7 @@ def test_a_missing_key_is_told_by_its_variable(
         resolve(declare("openai", model="m")).load()
 
 
-def test_no_key_is_sent_to_an_address_that_was_not_told_one(
+def test_no_api_key_is_sent_to_other_addresses(
     declare: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
@@ -372,7 +388,7 @@ def test_a_key_in_place_of_a_variables_name_is_not_repeated(declare: Any) -> Non
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "http://me:pw@host/v1", "http://h/v1?key=x"])
-def test_addresses_hold_no_secrets(declare: Any, url: str) -> None:
+def test_secrets_in_addresses_are_rejected(declare: Any, url: str) -> None:
     with pytest.raises(SpecError, match="expected http"):
         resolve(declare("openai", model="m", base_url=url))
 

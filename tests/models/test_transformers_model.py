@@ -62,7 +62,7 @@ def test_closing_frees_the_weights(declare: Declare, tiny_folder: Path) -> None:
         assert all(ref() is None for ref in seen)
 
 
-def test_the_fingerprint_holds_what_determines_an_answer(
+def test_the_fingerprint_covers_what_determines_an_answer(
     declare: Declare, tiny_folder: Path, tmp_path: Path
 ) -> None:
     def fingerprint(folder: Path = tiny_folder, **options: Any) -> Any:
@@ -111,7 +111,7 @@ def test_a_template_file_and_a_shorter_context(
         missing.fingerprint()
 
 
-def test_what_cannot_be_loaded_says_why(declare: Declare, tmp_path: Path) -> None:
+def test_load_errors_are_explained(declare: Declare, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "config.json").write_text('{"model_type": "no-such-architecture"}')
@@ -122,7 +122,7 @@ def test_what_cannot_be_loaded_says_why(declare: Declare, tmp_path: Path) -> Non
         resolve(declare("transformers", model="./absent/a/b")).load()
 
 
-def test_a_model_without_template_refuses_chats_only(
+def test_a_model_without_template_rejects_only_chats(
     tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiny_tokenizer, "chat_template", None)
@@ -174,7 +174,7 @@ def test_the_fingerprint_of_weights_in_memory_changes_with_them(
     assert as_model("mine", (model.to(torch.bfloat16), tiny_tokenizer)).fingerprint() != first
 
 
-def test_functions_and_other_things_handed_over() -> None:
+def test_functions_and_other_objects_from_python() -> None:
     def shout(prompt: str) -> str:
         return prompt.upper()
 

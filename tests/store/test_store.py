@@ -1,4 +1,4 @@
-"""The store: what goes in comes out, nothing shared that differs, nothing lost."""
+"""The store: values survive, different requests share nothing, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 from evalkit.errors import StoreError, UsageError
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
+from evalkit.provenance import Provenance
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -49,28 +50,40 @@ def store(tmp_path: Path) -> Store:
         Response(Status.OK, "Grüße\n\x00 ✓", "<s>Hello", seconds=0.25, prompt_tokens=3),
         Response(Status.TRUNCATED, "x" * 5000, "y" * 5000, finish="length", completion_tokens=64),
         Response(Status.OK, "b", logprobs=(-1.5, -0.25), choice_tokens=(1, 2)),
-        Response(Status.OVERFLOW, error="900 tokens, context 512", details={"tie": True}),
+        Response(Status.OVERFLOW, error="900 tokens, context 512", details={"how": "x"}),
+        Response(Status.OK, "yes", thinking="hm", unfinished=True, tie=True, candidates=("a", "b")),
+        Response(Status.OK, "yes", details={"thinking": 1, "tie": "no", "candidates": [{"a": 1}]}),
         Response(Status.OK, "lone surrogate \ud800"),
     ],
 )
-def test_responses_come_back_as_they_were(store: Store, response: Response) -> None:
+def test_responses_survive_storage(store: Store, response: Response) -> None:
     store.add_responses("run", [("key", response)])
     assert store.responses(["key", "other"]) == {"key": response}
     assert store.answered(["key", "other"]) == {"key"}
 
 
-def test_errors_are_asked_again(store: Store) -> None:
+def test_a_detail_that_has_a_field_is_read_as_one(store: Store) -> None:
+    """Older versions and backends of others write them among the details."""
+    details = {"thinking": "hm", "still_thinking": True, "tie": True, "candidates": ["a"], "n": 1}
+    store.add_responses("run", [("key", Response(Status.OK, "yes", details=details))])
+    assert store.responses(["key"])["key"] == Response(
+        Status.OK, "yes", thinking="hm", unfinished=True, tie=True, candidates=("a",),
+        details={"n": 1},
+    )  # fmt: skip
+
+
+def test_errors_are_requested_again(store: Store) -> None:
     store.add_responses("run", [("key", Response(Status.ERROR, error="no connection"))])
     assert store.answered(["key"]) == set()
 
 
-def test_many_keys(store: Store) -> None:
+def test_many_keys_can_be_looked_up(store: Store) -> None:
     keys = [str(i) for i in range(1700)]
     store.add_responses("run", [(k, Response(Status.OK, k)) for k in keys])
     assert {k: r.text for k, r in store.responses(keys).items()} == {k: k for k in keys}
 
 
-def test_key_holds_all_that_matters() -> None:
+def test_the_key_covers_everything_relevant() -> None:
     sampled = replace(CHAT, generation=Generation(max_new_tokens=8, temperature=0.7))
     different = [
         response_key("weights-a", CHAT),
@@ -89,7 +102,7 @@ def test_key_holds_all_that_matters() -> None:
     assert len(set(different)) == len(different)
 
 
-def test_key_leaves_out_what_does_not_matter() -> None:
+def test_the_key_ignores_the_irrelevant() -> None:
     greedy = replace(CHAT, generation=Generation(max_new_tokens=8, seed=5, top_k=3))
     assert response_key("w", greedy) == response_key("w", CHAT)
     choosing = replace(CHAT, choices=("a", "b"))
@@ -98,7 +111,9 @@ def test_key_leaves_out_what_does_not_matter() -> None:
 
 
 def a_run() -> tuple[RunRecord, CellRecord]:
-    run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", {"a": 1})
+    run = RunRecord(
+        "20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", Provenance("0.1.0")
+    )
     run.suites["s"] = SuiteRecord(
         {"suite": "s", "task": "qa", "licence": "CC0-1.0"}, "s.eval.yaml", "h", "d", 2, None,
         {"p": "t"},
@@ -121,7 +136,7 @@ def a_run() -> tuple[RunRecord, CellRecord]:
     return run, cell
 
 
-def test_every_answer_comes_back_whole(store: Store) -> None:
+def test_every_answer_survives_storage(store: Store) -> None:
     run, cell = a_run()
     sample = cell.samples[0]
     thought = Answer("", None, "still thinking", "unparsed", thinking="hm", unfinished=True)
@@ -156,7 +171,7 @@ def test_every_answer_comes_back_whole(store: Store) -> None:
         assert store.samples(run.id, ("s", "m", "p")) == [sample]
 
 
-def test_a_run_comes_back_whole(store: Store) -> None:
+def test_a_run_survives_storage(store: Store) -> None:
     run, cell = a_run()
     store.begin_run(run)
     response = Response(Status.OK, "Paris", "<q>", seconds=0.5, prompt_tokens=4)
@@ -180,7 +195,7 @@ def test_a_run_comes_back_whole(store: Store) -> None:
         ("", "undefined"),
     ],
 )
-def test_an_older_store_tells_in_a_note_why_there_is_no_value(
+def test_an_older_store_explains_missing_values_in_a_note(
     store: Store, note: str, why: str
 ) -> None:
     run, cell = a_run()
@@ -231,7 +246,7 @@ def test_runs_are_found_by_label(store: Store) -> None:
         (" ", "is empty"),
     ],
 )
-def test_names_that_mean_something_else_are_refused(store: Store, label: str, why: str) -> None:
+def test_ambiguous_names_are_rejected(store: Store, label: str, why: str) -> None:
     run, _ = a_run()
     store.begin_run(run)
     with pytest.raises(UsageError, match=why):
@@ -240,7 +255,7 @@ def test_names_that_mean_something_else_are_refused(store: Store, label: str, wh
     assert store.run("2026-01-02").id == run.id
 
 
-def test_the_last_run_is_the_last_that_was_finished(store: Store) -> None:
+def test_the_last_run_is_the_last_finished_one(store: Store) -> None:
     run, _ = a_run()
     store.begin_run(run)
     store.end_run(replace(run, status="finished", finished="2026-01-01T00:01:00"))
@@ -248,11 +263,11 @@ def test_the_last_run_is_the_last_that_was_finished(store: Store) -> None:
     assert store.run("last").id == run.id
 
 
-def test_the_folder_stays_out_of_git(store: Store) -> None:
+def test_the_folder_is_ignored_by_git(store: Store) -> None:
     assert "*" in (store.path.parent / ".gitignore").read_text().split()
 
 
-def test_a_newer_store_is_refused(store: Store) -> None:
+def test_a_newer_store_is_rejected(store: Store) -> None:
     store.close()
     with sqlite3.connect(store.path) as db:
         db.execute("PRAGMA user_version=99")
@@ -260,7 +275,7 @@ def test_a_newer_store_is_refused(store: Store) -> None:
         Store(store.path.parent)
 
 
-def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
+def test_a_batch_is_stored_completely_or_not_at_all(store: Store) -> None:
     def batch() -> object:
         yield "1", Response(Status.OK)
         raise KeyboardInterrupt
@@ -302,7 +317,7 @@ def test_a_locked_store_can_be_opened(store: Store) -> None:
         assert other.runs() == []
 
 
-def test_the_lock_is_held_by_one_process_and_dies_with_it(store: Store) -> None:
+def test_the_lock_has_one_holder_and_ends_with_its_process(store: Store) -> None:
     script = """
         import os, pathlib, sys, time
         from evalkit.store import Store

@@ -38,11 +38,11 @@ def three(checkpoint: Make) -> Path:
         ("EncoderDecoderModel", None),
     ],
 )
-def test_the_head_of_a_class(architecture: str, head: str | None) -> None:
+def test_the_head_follows_the_architecture(architecture: str, head: str | None) -> None:
     assert head_named(architecture) == head
 
 
-def test_logprobs_are_those_of_transformers_one_at_a_time(declare: Declare, three: Path) -> None:
+def test_logprobs_equal_transformers_one_at_a_time(declare: Declare, three: Path) -> None:
     import torch
 
     model, tokenizer = direct(three, "AutoModelForSequenceClassification")
@@ -75,9 +75,7 @@ def test_a_pair_of_texts_has_two_segments(declare: Declare, three: Path) -> None
         assert response.logprobs == pytest.approx((negative, neutral, positive), abs=1e-4)
 
 
-def test_labels_match_the_ways_they_are_written_and_several_add_up(
-    declare: Declare, checkpoint: Make
-) -> None:
+def test_labels_match_their_written_forms_and_sum(declare: Declare, checkpoint: Make) -> None:
     folder = checkpoint("BertForSequenceClassification", num_labels=5)
     stars = {"LABEL_0": "bad", "LABEL_1": "bad", "LABEL_2": "Middling", "LABEL_3": "good"}
     labels = (("bad", ("bad",)), ("good", ("good", "LABEL_4")), ("fair", ("middling",)))
@@ -90,7 +88,7 @@ def test_labels_match_the_ways_they_are_written_and_several_add_up(
     assert [math.exp(value) for value in response.logprobs] == pytest.approx(expected, abs=1e-5)
 
 
-def test_labels_that_do_not_match_are_told_from_both_sides(
+def test_unmatched_labels_are_listed_for_both_sides(
     declare: Declare, checkpoint: Make, three: Path
 ) -> None:
     folder = checkpoint("BertForSequenceClassification", num_labels=2)
@@ -106,9 +104,7 @@ def test_labels_that_do_not_match_are_told_from_both_sides(
         stray.load()
 
 
-def test_a_head_with_more_labels_than_the_suite_says_which_are_left_out(
-    declare: Declare, three: Path
-) -> None:
+def test_extra_labels_of_a_head_are_named(declare: Declare, three: Path) -> None:
     two = ["negative", "positive"]
     model = resolve(declare("transformers", model=str(three)))
     (response,) = answers(model, [read("classification", CORPUS[0], labels=two)])
@@ -129,9 +125,7 @@ def test_a_single_logit_is_one_label_against_the_other(declare: Declare, checkpo
         assert [math.exp(v) for v in response.logprobs] == pytest.approx(expected, abs=1e-4)
 
 
-def test_labels_that_exclude_nothing_have_a_sigmoid_each(
-    declare: Declare, checkpoint: Make
-) -> None:
+def test_multi_label_heads_use_a_sigmoid_per_label(declare: Declare, checkpoint: Make) -> None:
     folder = checkpoint(
         "BertForSequenceClassification",
         id2label={0: "a", 1: "b"},
@@ -175,7 +169,7 @@ def test_a_decoder_with_a_head_and_no_padding_token(declare: Declare, tmp_path: 
         assert response.logprobs == pytest.approx(expected, abs=1e-4)
 
 
-def test_too_long_and_no_inputs_stop_no_other(declare: Declare, three: Path) -> None:
+def test_long_and_missing_inputs_affect_no_other(declare: Declare, three: Path) -> None:
     model = resolve(declare("transformers", model=str(three)))
     requests = [
         read("classification", "dog " * 100, labels=LABELS),
@@ -189,7 +183,7 @@ def test_too_long_and_no_inputs_stop_no_other(declare: Declare, three: Path) -> 
     assert fine.status is Status.OK
 
 
-def test_batches_do_not_depend_on_what_is_answered(declare: Declare, three: Path) -> None:
+def test_batches_do_not_depend_on_cached_answers(declare: Declare, three: Path) -> None:
     model = resolve(declare("transformers", model=str(three), batch_rows=2))
     requests = [read("classification", text, labels=LABELS) for text in CORPUS]
     requests.append(requests[0])
@@ -201,7 +195,7 @@ def test_batches_do_not_depend_on_what_is_answered(declare: Declare, three: Path
     assert all(rest[i].logprobs == whole[i].logprobs for i in rest)
 
 
-def test_memory_that_runs_out_halves_batches(
+def test_running_out_of_memory_halves_batches(
     declare: Declare, three: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = resolve(declare("transformers", model=str(three)))
@@ -222,14 +216,14 @@ def test_memory_that_runs_out_halves_batches(
     assert all(a == pytest.approx(b, abs=1e-4) for a, b in zip(found, expected, strict=True))
 
 
-def test_a_checkpoint_without_a_head_is_refused(declare: Declare, checkpoint: Make) -> None:
+def test_a_checkpoint_without_a_head_is_rejected(declare: Declare, checkpoint: Make) -> None:
     folder = checkpoint("BertForMaskedLM")
     model = resolve(declare("transformers", model=str(folder), head="sequence-classification"))
     with pytest.raises(ModelError, match="has no weights for a sequence-classification head"):
         model.load()
 
 
-def test_what_identifies_it(declare: Declare, three: Path) -> None:
+def test_the_fingerprint_identifies_the_head(declare: Declare, three: Path) -> None:
     def fingerprint(**options: Any) -> Any:
         return resolve(declare("transformers", model=str(three), **options)).fingerprint()
 
@@ -240,14 +234,14 @@ def test_what_identifies_it(declare: Declare, three: Path) -> None:
     assert first != fingerprint(dtype="bfloat16")
 
 
-def test_misspelt_heads_and_options(declare: Declare, three: Path) -> None:
+def test_misspelt_heads_and_options_are_errors(declare: Declare, three: Path) -> None:
     with pytest.raises(SpecError, match="did you mean 'fill-mask'"):
         resolve(declare("transformers", model=str(three), head="fil-mask"))
     with pytest.raises(SpecError, match="unknown option 'label'; did you mean 'labels'"):
         resolve(declare("transformers", model=str(three), label={"a": "b"}))
 
 
-def test_a_model_that_is_in_memory_already(declare: Declare, three: Path) -> None:
+def test_a_model_in_memory(declare: Declare, three: Path) -> None:
     from evalkit.models.in_memory import as_model
 
     own, tokenizer = direct(three, "AutoModelForSequenceClassification")

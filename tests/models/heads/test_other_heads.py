@@ -21,9 +21,7 @@ Make = Callable[..., Path]
 
 
 @pytest.mark.parametrize("scheme", ["bio", "plain", "bilou"])
-def test_tags_are_those_of_the_first_sub_words(
-    declare: Declare, checkpoint: Make, scheme: str
-) -> None:
+def test_tags_come_from_first_sub_words(declare: Declare, checkpoint: Make, scheme: str) -> None:
     names = {
         "bio": ["O", "B-PER", "I-PER", "B-LOC"],
         "plain": ["O", "PER", "LOC"],
@@ -56,7 +54,7 @@ def test_tags_are_those_of_the_first_sub_words(
     assert len(seen) > 1
 
 
-def test_a_token_of_which_nothing_is_kept_is_outside(declare: Declare, checkpoint: Make) -> None:
+def test_a_token_without_sub_words_is_outside(declare: Declare, checkpoint: Make) -> None:
     folder = checkpoint("BertForTokenClassification", id2label={0: "B-PER", 1: "I-PER"})
     model = resolve(declare("transformers", model=str(folder)))
     (response,) = answers(model, [read("token-classification", "ada", "\u200b", "fox")])
@@ -64,7 +62,9 @@ def test_a_token_of_which_nothing_is_kept_is_outside(declare: Declare, checkpoin
     assert response.details["unread_tokens"] == ["\u200b"]
 
 
-def test_a_tagger_that_knows_no_label_of_the_suite(declare: Declare, checkpoint: Make) -> None:
+def test_a_tagger_without_any_label_of_the_suite_is_an_error(
+    declare: Declare, checkpoint: Make
+) -> None:
     folder = checkpoint("BertForTokenClassification", num_labels=3)
     model = resolve(declare("transformers", model=str(folder)))
     with pytest.raises(ModelError, match="the suite has 'PER', the head 'LABEL_0'"):
@@ -110,7 +110,7 @@ def spans_by_hand(own: Any, tokenizer: Any, context: str, size: int, overlap: in
 
 @pytest.mark.parametrize("context", [CORPUS[2], LONG])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_best_span_is_that_of_all_windows(
+def test_the_best_span_is_found_over_all_windows(
     declare: Declare, checkpoint: Make, context: str, seed: int
 ) -> None:
     folder = checkpoint("BertForQuestionAnswering", seed=seed)
@@ -132,7 +132,9 @@ def test_the_best_span_is_that_of_all_windows(
     assert response.text == ("" if null > best else context[start:end])
 
 
-def test_no_answer_by_threshold_and_switched_off(declare: Declare, checkpoint: Make) -> None:
+def test_no_answer_follows_the_threshold_and_can_be_disabled(
+    declare: Declare, checkpoint: Make
+) -> None:
     folder = checkpoint("BertForQuestionAnswering")
     request = read("extractive-qa", QUESTION, CORPUS[2])
 
@@ -173,11 +175,12 @@ def test_words_for_a_mask_are_the_most_likely_tokens(declare: Declare, checkpoin
         place = encoded["input_ids"][0].tolist().index(4)
         scores = own(**encoded).logits[0, place].log_softmax(-1).tolist()
         ranked = sorted(range(len(scores)), key=lambda i: -scores[i])[:4]
-        assert response.details["candidates"] == [tokenizer.decode([i]).strip() for i in ranked]
+        assert list(response.candidates or ()) == [tokenizer.decode([i]).strip() for i in ranked]
         assert response.details["candidate_logprobs"] == pytest.approx(
             [scores[i] for i in ranked], abs=1e-4
         )
-        assert response.text == response.details["candidates"][0]
+        assert response.candidates
+        assert response.text == response.candidates[0]
 
 
 def test_several_masks_are_filled_independently(declare: Declare, checkpoint: Make) -> None:
@@ -197,7 +200,7 @@ def test_several_masks_are_filled_independently(declare: Declare, checkpoint: Ma
         ),
         reverse=True,
     )[:6]
-    assert response.details["candidates"] == [words for _, words in joint]
+    assert response.candidates == tuple(words for _, words in joint)
     assert response.text == joint[0][1]
 
 
@@ -245,7 +248,7 @@ def test_the_nearest_label_by_cosine(declare: Declare, checkpoint: Make, pooling
         assert "nearest label embedding" in response.details["method"]
 
 
-def test_pooling_is_what_sentence_transformers_wrote(declare: Declare, checkpoint: Make) -> None:
+def test_pooling_follows_sentence_transformers(declare: Declare, checkpoint: Make) -> None:
     sentence_transformers = pytest.importorskip("sentence_transformers")
     from sentence_transformers.sentence_transformer import modules
 
