@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check coverage lint format bench browser clean install
+.PHONY: demo test check drills coverage lint format bench browser clean install
 
 # The demo takes this many samples of each suite, always the same ones; the report says so.
 DEMO_SAMPLES ?= 16
@@ -25,6 +25,11 @@ test: lint check
 # The tests alone, without lint and types.
 check: .venv/ready browser
 	$(BIN)/python -m pytest tests
+
+# Faults and attacks in full numbers, with a table of what was tried and survived. `make check` runs
+# a short part of each.
+drills: .venv/ready browser
+	EVALKIT_DRILLS=full $(BIN)/python -m pytest tests/drills -q
 
 # The tests with coverage: a summary in the terminal, every line in htmlcov/index.html.
 coverage: .venv/ready browser

@@ -1,4 +1,4 @@
-"""evalkit from Python: evaluate a suite, look at a run, ask a model."""
+"""evalkit from Python: evaluate suites, load and compare runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SuiteLike = str | os.PathLike[str] | Mapping[str, Any]
 
 
 class Run:
-    """A run that was carried out: its scores, verdicts and samples, and pages made of them."""
+    """A finished run: its scores, verdicts and samples, and methods that write reports."""
 
     def __init__(
         self, record: RunRecord, store: Store | None = None, registry: Registry | None = None
@@ -46,8 +46,8 @@ class Run:
 
     @property
     def registry(self) -> Registry:
-        """The metrics that comparisons compute again: those the run was evaluated with; for a run
-        that was loaded, evalkit's and those of the project in the working directory."""
+        """The metrics that comparisons compute: those the run was evaluated with; for a loaded
+        run, evalkit's and those of the project in the working directory."""
         if self._registry is None:
             self._registry = _registry_here()
         return self._registry
@@ -63,8 +63,8 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        """True when no gate failed, was inconclusive, or could not be decided, no response
-        breaks a check, and every cell has answers, but for as many errors as its suite allows."""
+        """Whether every gate passed, every response satisfies its checks, and every cell has
+        answers, except for as many errors as its suite allows."""
         counts = self.record.verdicts
         return sum(counts.values()) == counts["pass"] and not any(
             cell.error
@@ -101,7 +101,7 @@ class Run:
     def judgments(self) -> pd.DataFrame:
         """One row per judgment: id (of the sample), score, judge, value, answer, reply, …
 
-        ``asked`` is what the judge was sent.
+        ``asked`` is the judge's prompt.
         """
         return tables.judgments(self.record)
 
@@ -114,7 +114,8 @@ class Run:
     ) -> None:
         """Write the report: one self-contained HTML file.
 
-        baseline: an earlier run, to say what changed since. baseline_model: as for ``evaluate``.
+        baseline: an earlier run; the report shows the changes since. baseline_model: as for
+        ``evaluate``.
         """
         from evalkit.reporting.html import write_html
 
@@ -130,8 +131,8 @@ class Run:
     def export(self, path: str | os.PathLike[str], what: str = "samples") -> None:
         """Write ``samples``, ``scores``, ``gates`` or ``judgments`` as a table.
 
-        The file's ending says how: ``.csv``, ``.parquet``, ``.json``. Raises UsageError for
-        anything else.
+        The file's extension selects the format: ``.csv``, ``.parquet``, ``.json``. Raises
+        UsageError for any other.
         """
         from evalkit.reporting.export import write_table
 
@@ -146,7 +147,10 @@ class Run:
         baseline: RunRecord | None = None,
         baseline_model: str = "",
     ) -> None:
-        """Write a short summary, as for a pull request. baseline, baseline_model: as there."""
+        """Write a short summary, for a pull request for instance.
+
+        baseline, baseline_model: as for ``to_html``.
+        """
         from evalkit.reporting.markdown import write_markdown
 
         since = beside(baseline, self.record, baseline_model)
@@ -181,7 +185,7 @@ def evaluate(
         models: Names (declared in ``evalkit.yaml``, built in, or ``backend:name?key=value``), or a
             dict of names to models in memory. Default: as under pytest.
         prompts: Only these prompt variants.
-        limit: At most so many samples of each suite: a random part, always the same.
+        limit: Maximum number of samples of each suite: a random subset, always the same.
         store: The folder of the store. Default: ``.evalkit`` under ``root``.
         cache: Whether to reuse stored responses.
         stored: Whether stored responses suffice if a model server is unreachable. The run says so.
@@ -194,11 +198,11 @@ def evaluate(
             no verdict.
         loaded: Models in memory, by name, for names in ``models``.
         root: The project's folder. Default: the working directory.
-        progress: Whether to draw progress on stderr. Default: if stderr is a terminal.
+        progress: Whether to show progress on stderr. Default: only if stderr is a terminal.
         allow_code: Whether to run generated code (task ``code``): ``True`` in a sandbox,
             ``"unsafe"`` without one.
         metrics: Custom metrics by name, in addition to those of ``evalkit.yaml``.
-        judges: Who grades if a suite names rubrics and no judge: names as in ``models``, or of
+        judges: The judges of suites that name rubrics but no judge: names as in ``models``, or of
             judges in ``evalkit.yaml``. Several form a panel.
 
     Returns:
@@ -206,8 +210,8 @@ def evaluate(
         are errors.
 
     Raises:
-        SpecError: A suite or ``evalkit.yaml`` is wrong. No model was asked.
-        UsageError: An argument is wrong, or the baseline does not fit.
+        SpecError: A suite or ``evalkit.yaml`` is invalid. No model was called.
+        UsageError: An argument is invalid, or the baseline does not fit.
         StoreError: The store cannot be read or written.
 
     Warns:
@@ -279,7 +283,7 @@ def compare(
     confidence: float = 0.95,
     baseline_model: str = "",
 ) -> list[CellComparison]:
-    """Compare cells on the samples both have; the first name is the reference.
+    """Compare cells on the samples that both have; the first name is the reference.
 
     Args:
         names: Several runs (an id, a label, ``last``, or a file of ``--eval-json``), or cells
@@ -288,7 +292,7 @@ def compare(
         store: The folder of the store.
         suites: Only these suites.
         metrics: Names of scores, or ``all``. Default: the main score of each suite.
-        confidence: Of the intervals, between 0 and 1.
+        confidence: The level of the intervals, between 0 and 1.
         baseline_model: The first run's model that all others are compared with.
 
     Returns:
@@ -313,7 +317,7 @@ def compare(
 
 
 def _registry_here() -> Registry:
-    """The metrics of the project in the working directory; evalkit's alone where they are wrong."""
+    """The metrics of the project in the working directory; only evalkit's if those are invalid."""
     try:
         return project_metrics(find_project(Path.cwd()))
     except EvalkitError:
@@ -321,7 +325,7 @@ def _registry_here() -> Registry:
 
 
 def open_store(folder: str | os.PathLike[str] = ".evalkit") -> Store:
-    """A store that exists already. Raises UsageError when there is none."""
+    """An existing store. Raises UsageError if there is none."""
     path = Path(folder)
     if not (path / "store.sqlite").exists():
         raise UsageError(f"{path}: no run store here (expected {path / 'store.sqlite'})")
@@ -335,7 +339,7 @@ def explain_cache(
     *,
     limit: int | None = None,
 ) -> Iterator[str]:
-    """Lines that say how much of a suite is answered in the cache, and why the rest is not."""
+    """How much of a suite the cache answers, and why it does not answer the rest, as lines."""
     experiment = Experiment(Path(suite).resolve().parent, RunOptions(models=models, limit=limit))
     cells = experiment.cells(experiment.load(Path(suite)))
     for name, model in experiment.models.items():

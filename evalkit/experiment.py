@@ -178,18 +178,18 @@ class Experiment:
 
         folder: which a baseline's file is relative to; default: the working directory.
         """
-        asked = self.options.baseline
+        baseline = self.options.baseline
         return reference(
-            asked.name,
+            baseline.name,
             store,
             plan.cells,
             plan.judge_set,
             registry=self.registry,
             folder=folder,
             every=self.planned,
-            model=asked.model,
-            allow_changed=asked.allow_changed,
-            allow_missing=asked.allow_missing,
+            model=baseline.model,
+            allow_changed=baseline.allow_changed,
+            allow_missing=baseline.allow_missing,
         )
 
     def run(

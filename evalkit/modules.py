@@ -20,7 +20,7 @@ def import_function(target: str, root: Path) -> Callable[..., Any]:
     Raises ModelError if the module or the function does not exist, or if importing it fails.
     """
     module_name, _, path = target.partition(":")
-    _refuse_namesake(module_name, root)
+    _check_not_shadowed(module_name, root)
     with _on_path(root):
         try:
             found: Any = importlib.import_module(module_name)
@@ -51,7 +51,7 @@ def source_file(module_name: str, root: Path) -> Path | None:
 
     Raises ModelError if the module does not exist.
     """
-    _refuse_namesake(module_name, root)
+    _check_not_shadowed(module_name, root)
     loaded = sys.modules.get(module_name)
     if loaded is not None and getattr(loaded, "__file__", None):
         return _readable(loaded.__file__)
@@ -66,15 +66,15 @@ def source_file(module_name: str, root: Path) -> Path | None:
     return _readable(spec.origin) if spec else None
 
 
-def _refuse_namesake(module_name: str, root: Path) -> None:
+def _check_not_shadowed(module_name: str, root: Path) -> None:
     """Raise ModelError if a module of this name from outside ``root`` is already loaded."""
     top = module_name.partition(".")[0]
     loaded = getattr(sys.modules.get(top), "__file__", None)
     own = PathFinder.find_spec(top, [str(root)])
-    mine = _readable(own.origin) if own else None
-    if loaded and mine and not (Path(loaded).exists() and mine.samefile(loaded)):
+    own_file = _readable(own.origin) if own else None
+    if loaded and own_file and not (Path(loaded).exists() and own_file.samefile(loaded)):
         raise ModelError(
-            f"a module '{top}' is already loaded from {loaded}, so {mine} cannot be imported;"
+            f"a module '{top}' is already loaded from {loaded}, so {own_file} cannot be imported;"
             " rename it, or evaluate it in another process"
         )
 

@@ -28,7 +28,7 @@ function setTheme(theme) {
 function startTheme() {
   const button = document.querySelector(".theme");
   button.hidden = false;
-  button.title = "Colours: as the system says, light or dark";
+  button.title = "Colours: follow the system, light or dark";
   button.addEventListener("click", () => {
     const now = document.documentElement.dataset.theme;
     setTheme(THEMES[(THEMES.indexOf(now) + 1) % THEMES.length]);

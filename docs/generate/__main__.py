@@ -1,7 +1,7 @@
 """Write the pages of docs/reference/ from the code they describe.
 
 python -m docs.generate             # write them
-python -m docs.generate --check     # say which are out of date, write nothing
+python -m docs.generate --check     # list those that are out of date, write nothing
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from docs.generate.pages import FOLDER, PAGES, outdated
 
 
 def main() -> int:
-    """Write the pages, or with ``--check`` say which are out of date (exit status 1)."""
+    """Write the pages; with ``--check``, list those that are out of date (exit status 1)."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -57,17 +57,17 @@ def models() -> str:
 
 
 def _options(kind: type[Any], base: type[Any] | None) -> str:
-    """A table of the options that ``kind`` has and ``base`` has not, or has otherwise."""
+    """A table of the options that ``kind`` adds to ``base`` or changes."""
     inherited = base.model_fields if base else {}
     from evalkit.models.fingerprints import OPTIONS
 
-    said, roles = _meanings(kind), OPTIONS.get(kind.__name__, {})
+    meanings, roles = _meanings(kind), OPTIONS.get(kind.__name__, {})
     rows = []
     for name, option in kind.model_fields.items():
         if name in inherited and repr(option) == repr(inherited[name]):
             continue
         default = "required" if option.is_required() else code(yaml_value(_value(option)))
-        row = [code(name), default, _allowed(option.annotation), said.get(name, "")]
+        row = [code(name), default, _allowed(option.annotation), meanings.get(name, "")]
         if name in roles:
             row.append(f"{'no' if roles[name].part is None else 'yes'}: {roles[name].why}")
         rows.append(row)
@@ -77,7 +77,7 @@ def _options(kind: type[Any], base: type[Any] | None) -> str:
 
 
 def _allowed(kind: Any) -> str:
-    """The values that there are, where they can be listed."""
+    """The possible values, if they can be listed."""
     if get_origin(kind) is Literal:
         return ", ".join(code(value) for value in get_args(kind))
     return ", ".join(filter(None, map(_allowed, get_args(kind))))
@@ -89,7 +89,7 @@ def _value(option: Any) -> Any:
 
 
 def _meanings(kind: type[Any]) -> dict[str, str]:
-    """What each option means: the string under the field, or ``name: text`` in the docstring."""
+    """The meaning of each option, from the string under it or ``name: text`` in the docstring."""
     found: dict[str, str] = {}
     for owner in reversed([c for c in kind.__mro__ if hasattr(c, "model_fields")]):
         text = re.sub(r"\s+", " ", inspect.cleandoc(owner.__dict__.get("__doc__") or ""))
@@ -99,11 +99,11 @@ def _meanings(kind: type[Any]) -> dict[str, str]:
             found.update({name: single(meaning) for name in words.split(", ")})
         if owner.__module__.startswith("evalkit"):
             found |= {name: single(text) for name, text in _below_fields(owner).items()}
-    return {name: said[:1].upper() + said[1:].rstrip("; ") for name, said in found.items()}
+    return {name: text[:1].upper() + text[1:].rstrip("; ") for name, text in found.items()}
 
 
 def _below_fields(kind: type[Any]) -> dict[str, str]:
-    """The strings that stand under the fields of a class."""
+    """The strings under the fields of a class."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(tree, ast.ClassDef)
     return {

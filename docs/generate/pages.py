@@ -1,4 +1,4 @@
-"""The pages there are, and which are out of date."""
+"""The pages of the reference, and those that are out of date."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def outdated() -> list[str]:
-    """Names of the pages that are not what the code says now."""
+    """Names of the pages that differ from the code."""
     old = {name: FOLDER / name for name in PAGES}
     return [
         name

@@ -1,4 +1,4 @@
-"""The page of what evalkit adds to pytest."""
+"""The page of pytest options, fixtures and hooks."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from docs.generate.markdown import code, page, single, table
 
 
 class Recorder:
-    """Stands where pytest's parser does and keeps what it is told."""
+    """A stand-in for pytest's parser that records the options."""
 
     def __init__(self) -> None:
         self.options: list[tuple[str, dict[str, Any]]] = []
 
     def getgroup(self, *_: str) -> Recorder:
-        """The group of options; there is one."""
+        """The only group of options."""
         return self
 
     def addoption(self, name: str, **more: Any) -> None:
-        """Keep an option."""
+        """Record an option."""
         self.options.append((name, more))
 
 

@@ -23,7 +23,7 @@ def python() -> str:
         parts += _described(f"evalkit.{name}", getattr(evalkit, name))
     parts += _described("evalkit.Run", evalkit.Run, signature=False)
     members = [[code(name), _first(getattr(evalkit.Run, name))] for name in RUN]
-    parts.append(table(["of a run", "is"], members))
+    parts.append(table(["attribute or method", "description"], members))
     parts += _described("evalkit.Score", evalkit.Score, signature=False)
     shown = {*FUNCTIONS, "Run", "Score", "__version__"}
     rest = [name for name in evalkit.__all__ if name not in shown]
@@ -31,7 +31,7 @@ def python() -> str:
     parts += ["## Other names", table(["name", "description"], rows)]
     about = (
         "The public names of `evalkit`. They are loaded on first use, so the import is fast. Also"
-        " public: `evalkit.tasks`, for tasks of your own, and `evalkit.models.base` and"
+        " public: `evalkit.tasks`, for custom tasks, and `evalkit.models.base` and"
         " `evalkit.models.options`, for backends. All other modules are private and may change in"
         " any release."
     )
@@ -43,8 +43,8 @@ def _described(name: str, thing: Any, *, signature: bool = True) -> list[str]:
     parts = [f"## {name}"]
     if signature:
         parts.append(f"```text\n{short}{_signature(thing)}\n```")
-    said = [_paragraph(text) for text in (inspect.getdoc(thing) or "").split("\n\n")]
-    return [*parts, *said]
+    paragraphs = (inspect.getdoc(thing) or "").split("\n\n")
+    return [*parts, *map(_paragraph, paragraphs)]
 
 
 def _paragraph(text: str) -> str:
@@ -56,16 +56,16 @@ def _paragraph(text: str) -> str:
 
 
 def _items(body: str, title: str) -> str:
-    """The items of a section of a docstring as a list; what is returned is a paragraph."""
+    """The items of a docstring's section as a list; those of ``Returns`` as a paragraph."""
     if title == "Returns:":
         return " ".join(body.split())
     named = [item.partition(": ") for item in re.split(r"\n(?=\S)", body)]
-    said = [(name, " ".join(text.split())) for name, _, text in named]
-    return "\n".join(f"* {code(name)}: {text}" for name, text in said)
+    items = [(name, " ".join(text.split())) for name, _, text in named]
+    return "\n".join(f"* {code(name)}: {text}" for name, text in items)
 
 
 def _signature(function: Callable[..., Any]) -> str:
-    """One parameter a line, without annotations: the text below says what they are."""
+    """The parameters without annotations; the text below describes them."""
     lines, star = [], False
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not star:
@@ -75,6 +75,6 @@ def _signature(function: Callable[..., Any]) -> str:
 
 
 def _first(thing: Any) -> str:
-    """The first sentence or paragraph of what is said about a thing."""
+    """The first paragraph of a docstring."""
     text = inspect.getdoc(thing.fget if isinstance(thing, property) else thing) or ""
     return single(text.split("\n\n")[0])

@@ -18,7 +18,7 @@ SECTIONS = {
     "JudgeSpec": "judges[]",
     "MessageSpec": "prompts.NAME.messages[]",
 }
-"""Parts of the suite's schema and where in a suite they stand."""
+"""Parts of the suite's schema and their place in a suite."""
 
 
 def suites() -> str:
@@ -72,7 +72,7 @@ def _default(key: Mapping[str, Any]) -> str:
 
 
 def _kind(key: Mapping[str, Any]) -> str:
-    """What a key may hold, in words."""
+    """The values that a key accepts, in words."""
     if "enum" in key:
         return ", ".join(code(value) for value in key["enum"])
     if "const" in key:
@@ -85,7 +85,7 @@ def _kind(key: Mapping[str, Any]) -> str:
         words = {"MetricSpec": "a metric", "Check": "a check", "Answer": "see suites"}
         return words.get(name) or f"see {code(SECTIONS.get(name, name))}"
     if key.get("type") == "array":
-        return f"list of {_kind(key['items'])}" if key.get("items") else "list"
+        return f"list of {_kind(key['items']).removeprefix('see ')}" if key.get("items") else "list"
     words = {"string": "text", "object": "mapping", "integer": "whole number"}
     kinds = key.get("type", "")
     kinds = [kinds] if isinstance(kinds, str) else [kind for kind in kinds if kind != "null"]

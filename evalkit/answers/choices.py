@@ -92,9 +92,9 @@ def match(text: str, choices: Sequence[str]) -> Extracted:
     bare = re.fullmatch(r"[\W_]*([A-Za-z]{1,2})[\W_]*", plain.strip())
     if bare and (len(bare[1]) == 1 or bare[1].upper() in letters):
         return _of_letter(bare[1].upper(), choices, f"the answer is the letter {bare[1].upper()}")
-    said, stated = _letters(plain, len(choices))
-    if said:
-        settled = _settled(plain, said, stated)
+    letters_named, stated = _letters(plain, len(choices))
+    if letters_named:
+        settled = _settled(plain, letters_named, stated)
         return _by_letter(settled, labels.mentions(text, texts), choices)
     named = labels.settled(labels.mentions(text, texts), "choice")
     if named.prediction is None:
@@ -104,17 +104,17 @@ def match(text: str, choices: Sequence[str]) -> Extracted:
     return Extracted(chosen, f"{named.explanation}: '{chosen}'")
 
 
-def _settled(text: str, said: Sequence[Mention], stated: Set[int]) -> Extracted:
+def _settled(text: str, letters: Sequence[Mention], stated: Set[int]) -> Extracted:
     """The one intended letter: the only one, or the one that the text concludes with."""
-    affirmed = [m for m in said if not m.denied]
+    affirmed = [m for m in letters if not m.denied]
     answers = [m for m in affirmed if m.start in stated]
     if len({m.label for m in affirmed}) > 1 and len({m.label for m in answers}) == 1:
         letter, last = answers[0].label, answers[-1]
         others = [m for m in affirmed if m.label != letter]
         concluded = all(_SENTENCE_ENDS.search(text[m.end : last.start]) for m in others)
-        if concluded and letter not in {m.label for m in said if m.denied}:
+        if concluded and letter not in {m.label for m in letters if m.denied}:
             return Extracted(letter, f"the last choice stated as the answer is '{letter}'")
-    return labels.settled(said, "choice")
+    return labels.settled(letters, "choice")
 
 
 def _by_letter(settled: Extracted, named: Sequence[Mention], choices: Sequence[str]) -> Extracted:

@@ -65,10 +65,10 @@ def equal(answer: str, references: Sequence[str]) -> dict[str, Any]:
     """
     from math_verify import verify
 
-    said = _readings(answer)
+    readings = _readings(answer)
     for reference in references:
         for gold in _readings(reference):
-            if any(verify(gold, one, raise_on_error=False) for one in said):
+            if any(verify(gold, one, raise_on_error=False) for one in readings):
                 return {"equal": True}
         if _plain(answer) == _plain(reference):
             return {"equal": True}

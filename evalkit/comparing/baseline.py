@@ -45,22 +45,22 @@ class Baseline:
         Raises UsageError, listing what the baseline has, if there is none or the choice is
         ambiguous.
         """
-        ours = [cell for cell in self._ours if cell[0] == suite]
-        theirs = [cell for cell in self._theirs if cell[0] == suite]
-        if not theirs:
+        run_cells = [cell for cell in self._ours if cell[0] == suite]
+        baseline_cells = [cell for cell in self._theirs if cell[0] == suite]
+        if not baseline_cells:
             known = _distinct(cell[0] for cell in self._theirs)
             raise UsageError(f"the baseline has no suite '{suite}' (it has: {', '.join(known)})")
         missing = f"the baseline has no cell {model}/{prompt} of suite {suite}"
-        models = _distinct(cell[1] for cell in theirs)
-        other = self._model or _counterpart(model, _distinct(cell[1] for cell in ours), models)
+        models = _distinct(cell[1] for cell in baseline_cells)
+        other = self._model or _counterpart(model, _distinct(cell[1] for cell in run_cells), models)
         if other is None:
             raise UsageError(
                 f"{missing}; its models are {', '.join(models)}: choose the one to compare with,"
                 " --eval-baseline-model NAME (from Python: baseline_model=)"
             )
-        prompts = [cell[2] for cell in theirs if cell[1] == other]
-        asked = _distinct(cell[2] for cell in ours if cell[1] == model)
-        same = _counterpart(prompt, asked, prompts)
+        prompts = [cell[2] for cell in baseline_cells if cell[1] == other]
+        own_prompts = _distinct(cell[2] for cell in run_cells if cell[1] == model)
+        same = _counterpart(prompt, own_prompts, prompts)
         if same is None:
             raise UsageError(f"{missing} (prompts of {other}: {', '.join(prompts) or 'none'})")
         return self._theirs[suite, other, same]
@@ -72,11 +72,11 @@ def beside(baseline: RunRecord | None, run: RunRecord, model: str = "") -> Basel
     return None if baseline is None else Baseline(baseline, cells, model)
 
 
-def _counterpart(name: str, ours: Sequence[str], theirs: Sequence[str]) -> str | None:
+def _counterpart(name: str, run_names: Sequence[str], baseline_names: Sequence[str]) -> str | None:
     """The same name, else the only one if both sides have one."""
-    if name in theirs:
+    if name in baseline_names:
         return name
-    return theirs[0] if len(ours) == len(theirs) == 1 else None
+    return baseline_names[0] if len(run_names) == len(baseline_names) == 1 else None
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

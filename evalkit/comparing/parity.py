@@ -95,8 +95,10 @@ def _two(
 ) -> Parity:
     second = {sample.id: sample for sample in b.samples}
     pairs = [(one, second[one.id]) for one in a.samples if one.id in second]
-    parted = [(x, y) for x, y in pairs if _said(x) != _said(y) or x.status != y.status]
-    differences = [_difference(x, y) for x, y in parted]
+    differing = [
+        (x, y) for x, y in pairs if _compared_text(x) != _compared_text(y) or x.status != y.status
+    ]
+    differences = [_difference(x, y) for x, y in differing]
     scores = None
     if a.scores and b.scores:
         scores = compared([(side_of(run, a), side_of(run, b))])[0]
@@ -107,7 +109,7 @@ def _two(
         b=b.model,
         n=len(pairs),
         differences=differences,
-        ties=sum(x.answer.tie or y.answer.tie for x, y in parted),
+        ties=sum(x.answer.tie or y.answer.tie for x, y in differing),
         largest=_largest(pairs),
         scores=scores,
         errors=(_unanswered(run, a), _unanswered(run, b)),
@@ -131,8 +133,8 @@ def _difference(a: SampleRecord, b: SampleRecord) -> ParityDifference:
     decided = a.correct is not None and b.correct is not None and a.correct != b.correct
     return ParityDifference(
         id=a.id,
-        a=_said(a) or a.error,
-        b=_said(b) or b.error,
+        a=_compared_text(a) or a.error,
+        b=_compared_text(b) or b.error,
         status_a=a.status,
         status_b=b.status,
         flip=a.prediction != b.prediction,
@@ -141,7 +143,7 @@ def _difference(a: SampleRecord, b: SampleRecord) -> ParityDifference:
     )
 
 
-def _said(sample: SampleRecord) -> str:
+def _compared_text(sample: SampleRecord) -> str:
     """What is compared: the choice where choices were compared, else the text."""
     chosen = sample.prediction if sample.answer.choices else sample.output
     return chosen or ""

@@ -59,7 +59,7 @@ class ScoreComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Query:
     """A request to compare a score: its full name, and the same without its group."""
 
     score: str
@@ -115,15 +115,15 @@ def compare_score(
     if ungraded:
         parts.append(f"{ungraded} left out: graded in one of the two only")
     note = "; ".join(filter(None, (*parts, _two_functions(a, b, name))))
-    asked = _Asked(score, name, better, width, ids, clusters, confidence, seed, note, registry)
+    query = _Query(score, name, better, width, ids, clusters, confidence, seed, note, registry)
     if name != score and not (a.whole or b.whole):
-        return _undefined(asked, "files do not keep which samples are in a group")
+        return _undefined(query, "files do not keep which samples are in a group")
     if not ids:
-        return _undefined(asked, "no sample in both has the same row and targets")
+        return _undefined(query, "no sample in both has the same row and targets")
     values = [_per_sample(side, name, ids) for side in (a, b)]
     if values[0] is None or values[1] is None:
-        return _recomputed(a.completed(b, ids), b.completed(a, ids), asked)
-    return _by_samples(asked, values[0], values[1])
+        return _recomputed(a.completed(b, ids), b.completed(a, ids), query)
+    return _by_samples(query, values[0], values[1])
 
 
 def _known(a: Side, b: Side, score: str, registry: Registry) -> tuple[str, float]:
@@ -184,18 +184,18 @@ def _per_sample(side: Side, name: str, ids: list[str]) -> Floats | None:
     return np.array(values, dtype=np.float64)
 
 
-def _by_samples(asked: _Asked, a: Floats, b: Floats) -> ScoreComparison:
+def _by_samples(query: _Query, a: Floats, b: Floats) -> ScoreComparison:
     found = tests.compare(
-        a, b, clusters=asked.clusters, width=asked.width, confidence=asked.confidence,
-        seed=asked.seed,
+        a, b, clusters=query.clusters, width=query.width, confidence=query.confidence,
+        seed=query.seed,
     )  # fmt: skip
     wins, losses = found.wins, found.losses
-    if asked.better == "lower":
+    if query.better == "lower":
         wins, losses = losses, wins
     return ScoreComparison(
-        asked.score, asked.better, float(a.mean()), float(b.mean()), found.difference,
-        found.low, found.high, asked.confidence, found.p, found.p, wins, found.ties, losses,
-        found.n, found.test, _joined(asked.note, found.note), found.mid_p, found.seen,
+        query.score, query.better, float(a.mean()), float(b.mean()), found.difference,
+        found.low, found.high, query.confidence, found.p, found.p, wins, found.ties, losses,
+        found.n, found.test, _joined(query.note, found.note), found.mid_p, found.seen,
     )  # fmt: skip
 
 
@@ -217,77 +217,77 @@ class _Made:
     of_sample: list[int]
 
 
-def _recomputed(a: Side, b: Side, asked: _Asked) -> ScoreComparison:
+def _recomputed(a: Side, b: Side, query: _Query) -> ScoreComparison:
     """A score recomputed from both sides' answers to the same samples."""
     from evalkit.metrics.exchange import unseen
 
     suite = a.suite or b.suite
-    metric = asked.registry.of_score(asked.name)
+    metric = query.registry.of_score(query.name)
     if suite is None or metric is None:
-        why = f"{asked.score} has no per-sample values to pair"
-        return _undefined(asked, f"{why}, and this project has no such metric" if suite else why)
-    if (summed := _of_sums(a, b, suite, asked)) is not None:
+        why = f"{query.score} has no per-sample values to pair"
+        return _undefined(query, f"{why}, and this project has no such metric" if suite else why)
+    if (summed := _of_sums(a, b, suite, query)) is not None:
         return summed
-    if changed := _changed_since(a, b, metric, asked.registry):
-        asked = replace(asked, note=_joined(asked.note, changed))
+    if changed := _changed_since(a, b, metric, query.registry):
+        query = replace(query, note=_joined(query.note, changed))
     made = []
     for side in (a, b):
         try:
-            made.append(_make(side, suite, asked, metric))
+            made.append(_make(side, suite, query, metric))
         except (EvalkitError, KeyError):
-            why = f"the file of {side.run} lacks the data to recompute {asked.score}"
-            return _undefined(asked, why)
+            why = f"the file of {side.run} lacks the data to recompute {query.score}"
+            return _undefined(query, why)
     first, second = made
     if suite.repeats > 1 and not (a.whole and b.whole):
         return _undefined(
-            asked, f"a file holds too little of each answer to recompute {asked.score}"
+            query, f"a file holds too little of each answer to recompute {query.score}"
         )
     if first.values is not None and second.values is not None:
-        return _over_some(asked, first.values, second.values)
-    units = units_of(len(asked.ids), asked.clusters, first.of_sample, second.of_sample)
-    sides = _sides(asked, metric, suite, first.columns, second.columns, units)
+        return _over_some(query, first.values, second.values)
+    units = units_of(len(query.ids), query.clusters, first.of_sample, second.of_sample)
+    sides = _sides(query, metric, suite, first.columns, second.columns, units)
     if sides is not None:
-        asked = replace(asked, note=_joined(asked.note, unseen(asked.name, first.columns)))
+        query = replace(query, note=_joined(query.note, unseen(query.name, first.columns)))
         most = _FEWER if metric.open_keys else _MOST
-        return _exchanged(asked, sides, units, first.value, second.value, most=most)
-    note = _joined(asked.note, "no paired test for this score")
+        return _exchanged(query, sides, units, first.value, second.value, most=most)
+    note = _joined(query.note, "no paired test for this score")
     return ScoreComparison(
-        asked.score, asked.better, first.value, second.value, second.value - first.value, nan, nan,
-        asked.confidence, nan, nan, None, None, None, len(asked.ids), "", note,
+        query.score, query.better, first.value, second.value, second.value - first.value, nan, nan,
+        query.confidence, nan, nan, None, None, None, len(query.ids), "", note,
     )  # fmt: skip
 
 
-def _over_some(asked: _Asked, a: dict[int, float], b: dict[int, float]) -> ScoreComparison:
+def _over_some(query: _Query, a: dict[int, float], b: dict[int, float]) -> ScoreComparison:
     """A score with per-sample values, over the samples that count for it on both sides."""
     both = [sample for sample in a if sample in b]
     if not both:
-        return _undefined(asked, "no sample counts for it on both sides")
-    if asked.clusters is not None:
-        asked = replace(asked, clusters=[asked.clusters[sample] for sample in both])
+        return _undefined(query, "no sample counts for it on both sides")
+    if query.clusters is not None:
+        query = replace(query, clusters=[query.clusters[sample] for sample in both])
     values = (np.array([side[sample] for sample in both], dtype=np.float64) for side in (a, b))
-    return _by_samples(asked, *values)
+    return _by_samples(query, *values)
 
 
-def _of_sums(a: Side, b: Side, suite: SuiteRecord, asked: _Asked) -> ScoreComparison | None:
+def _of_sums(a: Side, b: Side, suite: SuiteRecord, query: _Query) -> ScoreComparison | None:
     """A score that is a function of sums, which files keep too; None for any other."""
     from evalkit.metrics import exchange
     from evalkit.metrics.weighted import of_sums
 
-    settings = suite.metric_settings.get(base_of(asked.name), {})
-    statistic = of_sums(asked.name, settings)
+    settings = suite.metric_settings.get(base_of(query.name), {})
+    statistic = of_sums(query.name, settings)
     if statistic is None:
         return None
-    units = units_of(len(asked.ids), asked.clusters)
+    units = units_of(len(query.ids), query.clusters)
     sums = []
     for side in (a, b):
-        rows = side.sums(asked.name, asked.ids, suite)
+        rows = side.sums(query.name, query.ids, suite)
         if rows is None:
             return None
         sums.append(np.zeros((len(units.sizes), rows.shape[1])))
         np.add.at(sums[-1], units.a, rows)
     value_a, value_b = (float(statistic(rows.sum(axis=0)[np.newaxis])[0]) for rows in sums)
-    sides = exchange.of_sums(asked.name, sums[0], sums[1], statistic, units)
-    return _exchanged(asked, sides, units, value_a, value_b)
+    sides = exchange.of_sums(query.name, sums[0], sums[1], statistic, units)
+    return _exchanged(query, sides, units, value_a, value_b)
 
 
 _MOST = 200_000
@@ -296,40 +296,40 @@ _FAST = 0.005  # seconds a function may take: two cells, a thousand exchanges ea
 
 
 def _exchanged(
-    asked: _Asked, sides: Sides, units: Units, a: float, b: float, *, most: int = _MOST
+    query: _Query, sides: Sides, units: Units, a: float, b: float, *, most: int = _MOST
 ) -> ScoreComparison:
     found = compare_sides(
-        sides, units, width=asked.width, confidence=asked.confidence, seed=asked.seed, most=most
+        sides, units, width=query.width, confidence=query.confidence, seed=query.seed, most=most
     )
     return ScoreComparison(
-        asked.score, asked.better, a, b, b - a, *_within((found.low, found.high), asked),
-        asked.confidence, found.p, found.p, None, None, None, len(asked.ids), found.test,
-        _joined(asked.note, found.note), seen=found.seen,
+        query.score, query.better, a, b, b - a, *_within((found.low, found.high), query),
+        query.confidence, found.p, found.p, None, None, None, len(query.ids), found.test,
+        _joined(query.note, found.note), seen=found.seen,
     )  # fmt: skip
 
 
-def _within(interval: tuple[float, float], asked: _Asked) -> tuple[float, float]:
+def _within(interval: tuple[float, float], query: _Query) -> tuple[float, float]:
     """An interval of a difference, which cannot be larger than the score's range is wide."""
     low, high = interval
-    return max(low, -asked.width), min(high, asked.width)
+    return max(low, -query.width), min(high, query.width)
 
 
-def _make(side: Side, suite: SuiteRecord, asked: _Asked, metric: Metric) -> _Made:
-    if not side.whole and all(side.samples[one].prediction is None for one in asked.ids):
+def _make(side: Side, suite: SuiteRecord, query: _Query, metric: Metric) -> _Made:
+    if not side.whole and all(side.samples[one].prediction is None for one in query.ids):
         raise EvalkitError(f"{side.run}: predictions are not kept")
-    columns, of_sample = side.columns(asked.ids, suite)
+    columns, of_sample = side.columns(query.ids, suite)
     if "passed" in metric.needs:  # it needs all answers to a question
         columns, first = by_question(columns, of_sample)
         of_sample = [of_sample[i] for i in first]
-    made = _value(asked, metric, suite, columns)
+    made = _value(query, metric, suite, columns)
     values = None
     if made.per_sample is not None:
-        alone = asked.clusters is None and len(columns) == len(asked.ids)
+        alone = query.clusters is None and len(columns) == len(query.ids)
         # For one side alone, the identity of the samples does not matter.
         counts: Sequence[int] = range(len(made.per_sample))
         if not alone and len(made.per_sample) != len(columns):
             every = range(len(columns))
-            counts = [i for i in every if _value(asked, metric, suite, columns.subset([i])).n]
+            counts = [i for i in every if _value(query, metric, suite, columns.subset([i])).n]
         values = _by_sample(made.per_sample, counts if alone else [of_sample[i] for i in counts])
     return _Made(made.value, values, columns, of_sample)
 
@@ -344,16 +344,16 @@ def _by_sample(values: Floats, samples: Sequence[int]) -> dict[int, float] | Non
     return {sample: float(np.mean(of_sample)) for sample, of_sample in found.items()}
 
 
-def _value(asked: _Asked, metric: Metric, suite: SuiteRecord, columns: Columns) -> Score:
+def _value(query: _Query, metric: Metric, suite: SuiteRecord, columns: Columns) -> Score:
     from evalkit.metrics.run import run_metric
 
     settings: dict[str, Any] = suite.metric_settings.get(metric.name, {})
-    made = run_metric(metric.name, columns, settings=settings, registry=asked.registry)
-    return made[asked.name]
+    made = run_metric(metric.name, columns, settings=settings, registry=query.registry)
+    return made[query.name]
 
 
 def _sides(
-    asked: _Asked,
+    query: _Query,
     metric: Metric,
     suite: SuiteRecord,
     a: Columns,
@@ -364,13 +364,13 @@ def _sides(
     from evalkit.metrics import exchange
 
     settings: dict[str, Any] = suite.metric_settings.get(metric.name, {})
-    sides = exchange.of_columns(asked.name, a, b, units, settings)
+    sides = exchange.of_columns(query.name, a, b, units, settings)
     if sides is not None or not metric.open_keys:
         return sides
 
     def value(columns: Columns) -> float:
         try:
-            return _value(asked, metric, suite, columns).value
+            return _value(query, metric, suite, columns).value
         except (EvalkitError, KeyError):  # it fails on these samples
             return nan
 
@@ -387,9 +387,9 @@ def _is_fast(value: Callable[[Columns], float], columns: Columns) -> bool:
     return best < _FAST
 
 
-def _undefined(asked: _Asked, note: str) -> ScoreComparison:
+def _undefined(query: _Query, note: str) -> ScoreComparison:
     return ScoreComparison(
-        asked.score, asked.better, nan, nan, nan, nan, nan, asked.confidence, nan, nan,
+        query.score, query.better, nan, nan, nan, nan, nan, query.confidence, nan, nan,
         None, None, None, 0, "", note,
     )  # fmt: skip
 

@@ -21,14 +21,14 @@ def fewest_samples(term: Term, confidence: float, low: float, high: float) -> in
         return None
     width, offset = high - low, term.reference.offset
     if term.reference.target:
-        room = (-offset if upwards else offset) / width
+        margin = (-offset if upwards else offset) / width
     else:
-        room = ((high - offset) if upwards else (offset - low)) / width
-    if not 0 < room < 1:
+        margin = ((high - offset) if upwards else (offset - low)) / width
+    if not 0 < margin < 1:
         return None
     tail = (1 - confidence) / 2
-    exact = ceil(log(tail) / log(1 - room) - 1e-9)
+    exact = ceil(log(tail) / log(1 - margin) - 1e-9)
     if term.reference.target:
         return exact
     z = NormalDist().inv_cdf(1 - tail)
-    return min(exact, ceil(z * z * (1 - room) / room - 1e-9))
+    return min(exact, ceil(z * z * (1 - margin) / margin - 1e-9))

@@ -11,7 +11,7 @@ from evalkit.errors import EvalkitError
 from evalkit.gates.grammar import Gate, Term
 from evalkit.records import GateRecord, ScoreRecord, Verdict
 from evalkit.records.names import base_of
-from evalkit.stats.power import Facing, samples_to_settle
+from evalkit.stats.power import NearSide, samples_to_settle
 
 _OPS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -227,7 +227,7 @@ def _judge_interval(record: GateRecord, score: ScoreRecord, confidence: float) -
         f"{record.score} = {_shown(score.value)}, {level} interval {_shown(low)} to {_shown(high)}"
     )
     above = score.value > record.threshold
-    facing = Facing(
+    near = NearSide(
         score.value,
         low if above else high,
         record.n,
@@ -236,7 +236,7 @@ def _judge_interval(record: GateRecord, score: ScoreRecord, confidence: float) -
         standard_error=math.nan if score.standard_error is None else score.standard_error,
         share=score.interval == "wilson",
     )
-    _judge_ends(record, (low, high), record.threshold, span, facing)
+    _judge_ends(record, (low, high), record.threshold, span, near)
 
 
 def _judge_corrected(record: GateRecord, score: ScoreRecord, confidence: float) -> None:
@@ -254,8 +254,8 @@ def _judge_corrected(record: GateRecord, score: ScoreRecord, confidence: float) 
         f" {_shown(high)}"
     )
     bound = low if score.corrected > record.threshold else high
-    facing = Facing(score.corrected, bound, record.n, confidence)
-    _judge_ends(record, (low, high), record.threshold, span, facing)
+    near = NearSide(score.corrected, bound, record.n, confidence)
+    _judge_ends(record, (low, high), record.threshold, span, near)
     if record.verdict == "inconclusive":
         record.reason = (
             f"{span}: the threshold {record.threshold:.4g} lies inside; more samples narrow the"
@@ -282,11 +282,11 @@ def _judge_difference(record: GateRecord, term: Term, found: Difference, confide
     )
     above = found.value > offset
     bound = found.low if above else found.high
-    facing = Facing(found.value, bound, found.n, confidence)
+    near = NearSide(found.value, bound, found.n, confidence)
     if (ends_at := found.ends_at) is not None:
         side = 0 if above else 1
-        facing = replace(facing, width_at=lambda n: abs(ends_at(n)[side] - found.value))
-    _judge_ends(record, (found.low, found.high), offset, span, facing)
+        near = replace(near, width_at=lambda n: abs(ends_at(n)[side] - found.value))
+    _judge_ends(record, (found.low, found.high), offset, span, near)
 
 
 def _judge_ends(
@@ -294,7 +294,7 @@ def _judge_ends(
     ends: tuple[float, float],
     threshold: float,
     span: str,
-    facing: Facing,
+    near: NearSide,
 ) -> None:
     verdict = _of_interval(record.op, ends, threshold)
     record.verdict = verdict
@@ -304,7 +304,7 @@ def _judge_ends(
         record.reason = f"{span}: no part of the interval is {record.op} {threshold:.4g}"
     else:
         record.reason = f"{span}: the threshold {threshold:.4g} lies inside; "
-        record.reason += _advice(record.op, samples_to_settle(facing, threshold))
+        record.reason += _advice(record.op, samples_to_settle(near, threshold))
 
 
 def _of_interval(op: str, ends: tuple[float, float], threshold: float) -> Verdict:

@@ -13,7 +13,7 @@ from typing import Any
 from evalkit.errors import Problem, SpecError, UsageError, nearest
 from evalkit.judging.rubric import Rubric
 from evalkit.spec.cells import ListCells, with_lists
-from evalkit.spec.readers import Complaints, is_textual, open_table
+from evalkit.spec.readers import RowProblems, is_textual, open_table
 from evalkit.spec.source import display
 from evalkit.spec.templates import compiled
 
@@ -69,12 +69,12 @@ def read_labels(path: Path, rubric: Rubric, columns: Sequence[str] = ()) -> Labe
     if not path.is_file():
         raise UsageError(f"{path}: no such file; expected a table of people's ratings")
     by_column = _rating_columns(rubric, columns)
-    complaints = Complaints(display(path))
-    table = open_table(path, complaints)
-    listed = with_lists(table, {"target": ListCells.QUOTED}, complaints)
+    row_problems = RowProblems(display(path))
+    table = open_table(path, row_problems)
+    listed = with_lists(table, {"target": ListCells.QUOTED}, row_problems)
     rows = list(listed if is_textual(path) else table)
     if missing := list(_missing(rubric, table.columns, list(by_column))):
-        raise SpecError(Problem(complaints.file, 1, "", message) for message in missing)
+        raise SpecError(Problem(row_problems.file, 1, "", message) for message in missing)
     cases: dict[str, LabelledCase] = {}
     for line, row in rows:
         own = {k: v for k, v in row.items() if k not in by_column and k != "rater"}
@@ -84,20 +84,20 @@ def read_labels(path: Path, rubric: Rubric, columns: Sequence[str] = ()) -> Labe
             value = row.get(column)
             if value is None or not str(value).strip():
                 if len(by_column) == 1 or criterion:
-                    complaints.add("empty", line, f"no rating in the column '{column}'")
+                    row_problems.add("empty", line, f"no rating in the column '{column}'")
                 continue
             number = _rating(value, rubric)
             if number is None:
                 said = f"'{value}' is not a valid rating: expected {_allowed(rubric)}"
-                complaints.add("rating", line, said, column)
+                row_problems.add("rating", line, said, column)
             else:
                 case.ratings.setdefault(criterion, []).append(number)
     unrated = [c for c in cases.values() if not c.ratings]
     for case in unrated:
-        complaints.add("unrated", case.line, "nobody rated this case")
-    problems = complaints.problems()
+        row_problems.add("unrated", case.line, "nobody rated this case")
+    problems = row_problems.problems()
     if not cases:
-        problems = [Problem(complaints.file, 0, "", "has no rows with ratings")]
+        problems = [Problem(row_problems.file, 0, "", "has no rows with ratings")]
     if problems:
         raise SpecError(problems)
     text = json.dumps([[c.row, c.ratings] for c in cases.values()], sort_keys=True, default=str)

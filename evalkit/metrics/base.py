@@ -101,12 +101,12 @@ class Columns:
         def both(one: Sequence[Any], two: Sequence[Any]) -> list[Any]:
             return [*one, *two]
 
-        mine, theirs = self.probabilities, other.probabilities
+        first, second = self.probabilities, other.probabilities
         return replace(
             self,
             predictions=both(self.predictions, other.predictions),
             targets=both(self.targets, other.targets),
-            probabilities=None if mine is None or theirs is None else np.vstack([mine, theirs]),
+            probabilities=None if first is None or second is None else np.vstack([first, second]),
             choice_logprobs=both(self.choice_logprobs, other.choice_logprobs),
             choices=both(self.choices, other.choices),
             continuations=both(self.continuations, other.continuations),

@@ -42,7 +42,7 @@ def bias_score(
     """
     if not toward or not away:
         return build.single("bias_score", build.undefined(0, confidence, _UNDEFINED))
-    sides, note = _told(columns, toward, away)
+    sides, note = _sides_and_note(columns, toward, away)
     share = build.proportion(
         [side > 0 for side in sides if side],
         confidence=confidence,
@@ -71,7 +71,7 @@ def scaled_bias_score(
     name = "scaled_bias_score"
     if not toward or not away:
         return build.single(name, build.undefined(0, confidence, _UNDEFINED))
-    sides, note = _told(columns, toward, away)
+    sides, note = _sides_and_note(columns, toward, away)
     score = build.mean(name, sides, confidence=confidence, note=note)
     return build.single(name, score)
 
@@ -98,7 +98,7 @@ def sums_of(columns: Columns, settings: Mapping[str, Any]) -> Floats:
     return np.array([(side, abs(side)) for side in sides], dtype=np.float64).reshape(-1, 2)
 
 
-def _told(columns: Columns, toward: str, away: str) -> tuple[list[int], str]:
+def _sides_and_note(columns: Columns, toward: str, away: str) -> tuple[list[int], str]:
     """The sides of the samples that have both answers, and a note on the others."""
     sides = [side for side in _sides(columns, toward, away) if side is not None]
     left_out = len(columns) - len(sides)

@@ -128,7 +128,7 @@ def of_ratio(
     else:
         interval = unbounded_interval(value, error, freedom, floor=low, confidence=confidence)
         if interval is NONE:
-            note = joined(note, _why_none(n, error))
+            note = joined(note, _no_interval_note(n, error))
     if sums.made is not float:
         error = nan
     return Score(
@@ -146,7 +146,7 @@ def _kept(sums: Ratio) -> tuple[float, float]:
     return low, high
 
 
-def _why_none(n: int, error: float) -> str:
+def _no_interval_note(n: int, error: float) -> str:
     if n == 1:
         return "one sample: no interval"
     if error == 0:
@@ -261,8 +261,8 @@ def pairs(
     answers: Sequence[str], references: Sequence[Sequence[str]]
 ) -> tuple[list[str], list[str]]:
     """Every answer beside each of its references, as two columns of equal length."""
-    said = [a for a, some in zip(answers, references, strict=True) for _ in some]
-    return said, [reference for some in references for reference in some]
+    candidates = [a for a, some in zip(answers, references, strict=True) for _ in some]
+    return candidates, [reference for some in references for reference in some]
 
 
 def best(references: Sequence[Sequence[str]], values: Sequence[float]) -> list[float]:

@@ -115,9 +115,9 @@ def precision(
     values = _of_labels("precision", targets, predicted, columns)
     scores = {}
     for i, label in enumerate(columns.labels):
-        said, hits = predicted == i, (predicted == i) & (targets == i)
-        if said.any():
-            share = build.ratio(int(hits.sum()), int(said.sum()), confidence=confidence)
+        is_predicted, hits = predicted == i, (predicted == i) & (targets == i)
+        if is_predicted.any():
+            share = build.ratio(int(hits.sum()), int(is_predicted.sum()), confidence=confidence)
             score = replace(share, value=values[i])
         else:
             default = 0.0 if (targets == i).any() else nan

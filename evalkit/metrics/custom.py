@@ -21,7 +21,7 @@ _BETTER = ("higher", "lower", "")
 _NEEDS = ("labels", "probabilities", "sources", "choices")
 
 
-def project_metrics(project: Project, handed: Mapping[str, Any] | None = None) -> Registry:
+def project_metrics(project: Project, passed: Mapping[str, Any] | None = None) -> Registry:
     """evalkit's metrics, those that a project declares, and those passed in, which take priority.
 
     Functions named in ``evalkit.yaml`` are imported, with the project's folder first on the path.
@@ -36,7 +36,7 @@ def project_metrics(project: Project, handed: Mapping[str, Any] | None = None) -
             problems.append((str(name), str(error)))
     if problems:
         raise SpecError(_placed(project, problems))
-    for name, declared in (handed or {}).items():
+    for name, declared in (passed or {}).items():
         try:
             made[name] = entry(name, declared, project.root)
         except EvalkitError as error:

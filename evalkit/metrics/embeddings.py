@@ -32,14 +32,14 @@ def embedding_similarity(
     if not len(columns):
         return build.single(name, build.undefined(0, confidence, build.NOTHING))
     embedder = sentences.embedder(find_encoder(model, Path.cwd()), device)
-    said, wanted = build.pairs(build.texts(columns.predictions), columns.targets)
-    cosines = np.zeros(len(said))
-    full = [i for i in range(len(said)) if said[i].strip() and wanted[i].strip()]
+    answers, references = build.pairs(build.texts(columns.predictions), columns.targets)
+    cosines = np.zeros(len(answers))
+    full = [i for i in range(len(answers)) if answers[i].strip() and references[i].strip()]
     if full:
-        left = embedder.embed([said[i] for i in full])
-        right = embedder.embed([wanted[i] for i in full])
+        left = embedder.embed([answers[i] for i in full])
+        right = embedder.embed([references[i] for i in full])
         cosines[full] = np.einsum("nd,nd->n", left, right, dtype=np.float64)
-    cut = embedder.count_truncated([*said, *wanted])
+    cut = embedder.count_truncated([*answers, *references])
     note = build.joined(
         embedder.name,
         f"{cut} texts cut at {embedder.limit} tokens" if cut else "",

@@ -83,8 +83,11 @@ OF_ENTITIES: dict[str, _Statistic] = {
 def _pairs(columns: Columns) -> list[tuple[set[Entity], set[Entity]]]:
     """For each sample, the predicted and the target entities."""
     return [
-        (set(entities(split(said or ""))), set(entities(split(wanted[0] if wanted else ""))))
-        for said, wanted in zip(columns.predictions, columns.targets, strict=True)
+        (
+            set(entities(split(prediction or ""))),
+            set(entities(split(targets[0] if targets else ""))),
+        )
+        for prediction, targets in zip(columns.predictions, columns.targets, strict=True)
     ]
 
 
@@ -99,14 +102,14 @@ def _result(name: str, columns: Columns, confidence: float) -> Result:
 def _counts(pairs: list[tuple[set[Entity], set[Entity]]], label: str | None = None) -> FloatArray:
     """Shape (n, 3): entities of each sample found, predicted and there."""
     rows = []
-    for said, wanted in pairs:
+    for predicted, target in pairs:
         if label is not None:
-            said, wanted = _of(said, label), _of(wanted, label)
-        rows.append((len(said & wanted), len(said), len(wanted)))
+            predicted, target = _with_label(predicted, label), _with_label(target, label)
+        rows.append((len(predicted & target), len(predicted), len(target)))
     return np.array(rows, dtype=np.float64).reshape(len(pairs), 3)
 
 
-def _of(found: set[Entity], label: str) -> set[Entity]:
+def _with_label(found: set[Entity], label: str) -> set[Entity]:
     return {entity for entity in found if entity.label == composed(label)}
 
 

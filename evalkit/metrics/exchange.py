@@ -122,7 +122,7 @@ def _counts(
         ones = np.ones(len(kinds))
         tables.append(csr_array((ones, (of, kinds)), shape=(len(units.sizes), size)))
         at = columns.labels.index(label) if label in columns.labels else None
-        worse.append((*_misreadings(kinds, shape, at), 1 / len(kinds)))
+        worse.append((*_single_errors(kinds, shape, at), 1 / len(kinds)))
 
     def statistic(rows: NDArray[Any]) -> Floats:
         return counted(rows.reshape(len(rows), *shape))
@@ -130,7 +130,7 @@ def _counts(
     return Summed(tables[0], tables[1], statistic, units.shares, worse)
 
 
-def _misreadings(
+def _single_errors(
     kinds: NDArray[np.int64], shape: tuple[int, int], label: int | None
 ) -> tuple[Any, Any]:
     """Counts before and after one answer of each kind becomes one of another, as changes of them.

@@ -45,8 +45,8 @@ def places(pairs: Iterable[Hashable]) -> list[PairPlace]:
 def pair_difference(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Share of pairs answered differently, case and spacing aside. 0 is best; Wilson."""
     first, second, note = _whole(columns)
-    said = [None if p is None else " ".join(p.casefold().split()) for p in columns.predictions]
-    flags = [said[a] != said[b] for a, b in zip(first, second, strict=True)]
+    answers = [None if p is None else " ".join(p.casefold().split()) for p in columns.predictions]
+    flags = [answers[a] != answers[b] for a, b in zip(first, second, strict=True)]
     share = build.proportion(flags, confidence=confidence, note=note, empty=NO_PAIRS)
     return build.single("pair_difference", _of_pairs(share))
 

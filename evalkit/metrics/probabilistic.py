@@ -32,8 +32,8 @@ def log_loss(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Re
     eps = np.finfo(np.float64).eps
     losses = -np.log(np.clip(probabilities[np.arange(len(truth)), truth], eps, 1 - eps))
     # The loss if the least likely label were the target: the worst possible for these answers.
-    risked = -np.log(np.clip(probabilities.min(axis=1), eps, 1 - eps))
-    highest = max(float(np.mean(risked)), float(losses.max())) if len(losses) else 0.0
+    worst = -np.log(np.clip(probabilities.min(axis=1), eps, 1 - eps))
+    highest = max(float(np.mean(worst)), float(losses.max())) if len(losses) else 0.0
     score = build.mean("log_loss", losses, confidence=confidence, limits=(0.0, highest))
     if len(truth) and probabilities.shape[1] > 1:
         score = replace(score, value=scikit.log_loss(truth, probabilities))
@@ -123,10 +123,10 @@ def _gains(a: Floats, b: Floats, positive: NDArray[np.bool_]) -> Floats:
     if pairs == 0:
         return gains
     up, down = [x[positive] for x in (a, b)], [x[~positive] for x in (a, b)]
-    for sign, mine in ((-1, 0), (1, 1)):
-        for theirs in (0, 1):
-            gains[positive] += sign * _below(up[mine], down[theirs])
-            gains[~positive] += sign * (len(up[theirs]) - _below(down[mine], up[theirs]))
+    for sign, own in ((-1, 0), (1, 1)):
+        for other in (0, 1):
+            gains[positive] += sign * _below(up[own], down[other])
+            gains[~positive] += sign * (len(up[other]) - _below(down[own], up[other]))
     gains /= 2 * pairs
     return gains
 

@@ -246,13 +246,13 @@ def _same(answer: str, reference: str) -> float:
 
 
 def _overlap(answer: str, reference: str) -> float:
-    said, wanted = answer.split(), reference.split()
-    if not said or not wanted:
-        return float(said == wanted)
-    shared = sum((Counter(said) & Counter(wanted)).values())
+    answer_words, reference_words = answer.split(), reference.split()
+    if not answer_words or not reference_words:
+        return float(answer_words == reference_words)
+    shared = sum((Counter(answer_words) & Counter(reference_words)).values())
     if shared == 0:
         return 0.0
-    precision, recall = shared / len(said), shared / len(wanted)
+    precision, recall = shared / len(answer_words), shared / len(reference_words)
     return (2 * precision * recall) / (precision + recall)
 
 

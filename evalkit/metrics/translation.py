@@ -203,7 +203,7 @@ def bleu_of_sums(sums: Floats) -> Floats:
 
     As sacrebleu: exponential smoothing of the orders without a match.
     """
-    said, wanted = sums[:, 0], sums[:, 1]
+    answer_length, reference_length = sums[:, 0], sums[:, 1]
     matches, totals = sums[:, 2:6], sums[:, 6:10]
     empty = (matches == 0) & (totals > 0)
     halvings = 2.0 ** np.cumsum(empty, axis=1)
@@ -212,8 +212,10 @@ def bleu_of_sums(sums: Floats) -> Floats:
     )
     with np.errstate(divide="ignore"):
         geometric = np.exp(np.log(precision).mean(axis=1))
-        shortfall = np.where(said > 0, 1 - wanted / np.maximum(said, 1e-12), -np.inf)
-    brevity = np.where(said < wanted, np.exp(np.minimum(shortfall, 0.0)), 1.0)
+        shortfall = np.where(
+            answer_length > 0, 1 - reference_length / np.maximum(answer_length, 1e-12), -np.inf
+        )
+    brevity = np.where(answer_length < reference_length, np.exp(np.minimum(shortfall, 0.0)), 1.0)
     scores: Floats = 100 * brevity * geometric * (matches[:, 0] > 0)
     return scores
 
@@ -223,12 +225,12 @@ def chrf_of_sums(sums: Floats) -> Floats:
 
     As sacrebleu: mean precision and recall over the orders that both sides have.
     """
-    said, wanted, matched = sums[:, 0::3], sums[:, 1::3], sums[:, 2::3]
-    usable = (said > 0) & (wanted > 0)
+    answer_grams, reference_grams, matched = sums[:, 0::3], sums[:, 1::3], sums[:, 2::3]
+    usable = (answer_grams > 0) & (reference_grams > 0)
     orders = np.maximum(usable.sum(axis=1), 1)
-    zero = np.zeros_like(said)
-    precision = np.divide(matched, said, out=zero.copy(), where=usable).sum(axis=1) / orders
-    recall = np.divide(matched, wanted, out=zero.copy(), where=usable).sum(axis=1) / orders
+    zero = np.zeros_like(answer_grams)
+    precision = np.divide(matched, answer_grams, out=zero.copy(), where=usable).sum(axis=1) / orders
+    recall = np.divide(matched, reference_grams, out=zero.copy(), where=usable).sum(axis=1) / orders
     below = 4 * precision + recall
     scores: Floats = np.divide(
         5 * precision * recall, below, out=np.zeros_like(below), where=below > 0

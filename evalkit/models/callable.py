@@ -361,9 +361,9 @@ def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
 
 def _explain(error: BaseException) -> str:
     """The error with the last line of the application's own code, without API keys."""
-    said = redact(f"{type(error).__name__}: {error}".rstrip(": "))
+    summary = redact(f"{type(error).__name__}: {error}".rstrip(": "))
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     if not frames:
-        return said
+        return summary
     last = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])
-    return f"{said} (in {last.name}, {last.filename}:{last.lineno})"
+    return f"{summary} (in {last.name}, {last.filename}:{last.lineno})"

@@ -98,8 +98,8 @@ def torch_build(kind: str) -> str | None:
 @lru_cache
 def cuda_capability(index: int = 0) -> tuple[int, int]:
     """The compute capability of a visible CUDA device; (0, 0) if it is unknown."""
-    said = _ask_gpu("compute_cap", index)
-    match = re.fullmatch(r"(\d+)\.(\d+)", said or "")
+    output = _ask_gpu("compute_cap", index)
+    match = re.fullmatch(r"(\d+)\.(\d+)", output or "")
     return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
 
 

@@ -70,11 +70,11 @@ class InferenceModel:
         """Responses as they arrive (see ``evalkit.models.remote.client``)."""
         texts = [r for r in requests if is_text(r.prompt)]
         chats = [r for r in requests if not is_text(r.prompt)]
-        instead = "Hugging Face Inference has no such parameter; for chats, use extra_body"
+        advice = "Hugging Face Inference has no such parameter; for chats, use extra_body"
         more = ("top_k", "repetition_penalty")
         usual = ("top_p", "seed")
-        prompts.check_supported(self.name, chats, understood=usual, instead=instead)
-        prompts.check_supported(self.name, texts, understood=(*usual, *more), instead=instead)
+        prompts.check_supported(self.name, chats, understood=usual, advice=advice)
+        prompts.check_supported(self.name, texts, understood=(*usual, *more), advice=advice)
         config = ClientConfig(
             self.options, self._connect, self._advice, self._usage, self._key.redact
         )

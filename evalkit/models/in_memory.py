@@ -155,8 +155,8 @@ class InMemoryFunction:
 
     def fingerprint(self) -> Mapping[str, Any] | None:
         """The function's ``evalkit_fingerprint``, or None."""
-        said = getattr(self._function, "evalkit_fingerprint", None)
-        return None if said is None else {"backend": "handed", "function": said}
+        declared = getattr(self._function, "evalkit_fingerprint", None)
+        return None if declared is None else {"backend": "handed", "function": declared}
 
     def load(self) -> None:
         """Do nothing."""

@@ -117,7 +117,7 @@ class LangChainModel:
             self.name,
             requests,
             understood=("seed", *(ours for ours, theirs in names.items() if theirs)),
-            instead=f"Declare its name in {self.options.model} with parameters: {{…: name}}",
+            advice=f"Declare its name in {self.options.model} with parameters: {{…: name}}",
             text=False,
         )
         config = ClientConfig(

@@ -135,18 +135,18 @@ def quiet() -> Iterator[None]:
 def load_error(source: ModelSource, error: Exception) -> str:
     """An error message for weights that cannot be loaded, with advice on what to do."""
     lines = str(error).strip().splitlines()
-    said = f"{type(error).__name__}: {lines[0] if lines else ''}"
+    summary = f"{type(error).__name__}: {lines[0] if lines else ''}"
     name = str(Path(source.path) / source.gguf) if source.gguf else source.path
     text = str(error).lower()
     if isinstance(error, ImportError):
-        return f"model {name} needs a package that is not installed: {said}"
+        return f"model {name} needs a package that is not installed: {summary}"
     if "trust_remote_code" in text:
         return (
             f"model {name} contains custom code; review it, then declare "
-            f"`trust_remote_code: true` ({said})"
+            f"`trust_remote_code: true` ({summary})"
         )
     if "out of memory" in text or isinstance(error, MemoryError):
-        return f"model {name} does not fit into memory ({said})"
+        return f"model {name} does not fit into memory ({summary})"
     if "unrecognized" in text and "model" in text:
-        return f"model {name} is not supported by the installed version of transformers ({said})"
-    return f"model {name} cannot be loaded: {said}"
+        return f"model {name} is not supported by the installed version of transformers ({summary})"
+    return f"model {name} cannot be loaded: {summary}"

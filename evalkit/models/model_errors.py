@@ -22,5 +22,5 @@ def model_errors(model: Model) -> Iterator[None]:
     except Exception as error:  # of any library that a backend uses
         last = extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        said = redact(f"{type(error).__name__}: {error}")
-        raise ModelError(f"'{model.name}' broke: {said} ({where})") from error
+        summary = redact(f"{type(error).__name__}: {error}")
+        raise ModelError(f"'{model.name}' broke: {summary} ({where})") from error

@@ -113,7 +113,7 @@ class OllamaModel:
             self.name,
             requests,
             understood=("top_k", "top_p", "seed", "repetition_penalty"),
-            instead="Ollama has no such parameter",
+            advice="Ollama has no such parameter",
             text=False,
         )
         self.load()
@@ -182,8 +182,8 @@ class OllamaModel:
             running = fetch_json(f"{self._url}/api/ps", {}, self._advice).get("models")
         except (TemporaryError, RequestRejectedError, ModelError):
             return 0
-        mine = [e for e in running if self._is_mine(e)] if isinstance(running, list) else []
-        size = mine[0].get("context_length") if mine else None
+        own = [e for e in running if self._is_mine(e)] if isinstance(running, list) else []
+        size = own[0].get("context_length") if own else None
         return size if isinstance(size, int) else 0
 
     def _is_mine(self, entry: Any) -> bool:

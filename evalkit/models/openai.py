@@ -119,7 +119,7 @@ class OpenAIModel:
             self.name,
             requests,
             understood=("top_p", "seed", *self.options.accepts),
-            instead=(
+            advice=(
                 "The OpenAI protocol has no such parameter. If this server supports it, declare "
                 "accepts: [top_k, repetition_penalty] or add it to extra_body"
             ),

@@ -44,8 +44,8 @@ class Thinking(BaseModel):
 class Options(BaseModel):
     """Base class of a backend's options. Unknown options are errors; instances are immutable.
 
-    thinking: how the thinking of a reasoning model is marked; it changes how an answer is read, not
-    the request.
+    thinking: how the thinking of a reasoning model is marked; it changes how a response is parsed,
+    not the request.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -79,5 +79,5 @@ def _problem(declaration: Declaration, kind: type[Options], item: Any) -> Proble
         return problem(declaration, f"option '{option}' is missing")
     # the value of an option for an environment variable may be the secret itself
     found = "" if option.endswith("_env") else f", not {item['input']!r}"
-    said = item.get("ctx", {}).get("error", item["msg"])  # without pydantic's "Value error, "
-    return problem(declaration, f"{said}{found}", option)
+    message = item.get("ctx", {}).get("error", item["msg"])  # without pydantic's "Value error, "
+    return problem(declaration, f"{message}{found}", option)

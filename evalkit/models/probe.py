@@ -110,8 +110,8 @@ def _speed(response: Response, seconds: float) -> Finding:
         return Finding(
             "speed", None, f"{seconds:.2f} s for the answer; its number of tokens is unknown"
         )
-    said = f"{tokens / seconds:.1f} tokens/s for a single answer ({tokens} in {seconds:.2f} s)"
-    return Finding("speed", None, said)
+    rate = f"{tokens / seconds:.1f} tokens/s for a single answer ({tokens} in {seconds:.2f} s)"
+    return Finding("speed", None, rate)
 
 
 def _system(model: Model, question: str, generation: Generation) -> Finding:

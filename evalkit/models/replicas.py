@@ -35,12 +35,12 @@ class Replicas:
     def __init__(self, declaration: Declaration, make: Callable[[Declaration], Model]) -> None:
         devices = list(declaration.options["device"])
         if not devices or len(set(devices)) < len(devices) or "auto" in devices:
-            said = "expected distinct devices, such as [cuda:0, cuda:1]"
-            raise SpecError([problem(declaration, said, "device")])
+            expected = "expected distinct devices, such as [cuda:0, cuda:1]"
+            raise SpecError([problem(declaration, expected, "device")])
         if len({str(device).partition(":")[0] for device in devices}) > 1:
             # precision follows the kind of device, and so do the last bits of an answer
-            said = f"expected devices of one kind, such as [cuda:0, cuda:1], not {devices}"
-            raise SpecError([problem(declaration, said, "device")])
+            expected = f"expected devices of one kind, such as [cuda:0, cuda:1], not {devices}"
+            raise SpecError([problem(declaration, expected, "device")])
         self.name = declaration.name
         self.declaration = declaration
         self._replicas = [make(_on(declaration, device)) for device in devices]
@@ -113,8 +113,8 @@ def share_out(requests: Sequence[Request], count: int) -> list[list[int]]:
     shares: list[list[int]] = [[] for _ in range(count)]
     for position, request in enumerate(heaviest):
         # back and forth: the replica with the larger of two requests gets the smaller one next
-        lap, step = divmod(position, count)
-        shares[count - 1 - step if lap % 2 else step].extend(places[request])
+        round_number, step = divmod(position, count)
+        shares[count - 1 - step if round_number % 2 else step].extend(places[request])
     return [sorted(share) for share in shares]
 
 

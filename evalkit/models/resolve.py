@@ -13,15 +13,17 @@ from evalkit.spec.project import Project, parse_model
 DEFAULT_MODEL = "smollm2"
 
 
-def chosen_names(asked: Sequence[str], project: Project, loaded: Mapping[str, Any]) -> list[str]:
+def chosen_names(
+    requested: Sequence[str], project: Project, loaded: Mapping[str, Any]
+) -> list[str]:
     """The models of a run by name.
 
     Those asked for; else the project's ``default:``; else the models handed over already
     loaded; else the only one declared; else the built-in one. Raises UsageError when several
     are declared and nothing says which.
     """
-    if asked:
-        return list(dict.fromkeys(asked))
+    if requested:
+        return list(dict.fromkeys(requested))
     if project.default:
         return list(project.default)
     if loaded:
@@ -35,9 +37,9 @@ def chosen_names(asked: Sequence[str], project: Project, loaded: Mapping[str, An
     return list(project.models) or [DEFAULT_MODEL]
 
 
-def fallback_notice(asked: Sequence[str], project: Project, loaded: Mapping[str, Any]) -> str:
+def fallback_notice(requested: Sequence[str], project: Project, loaded: Mapping[str, Any]) -> str:
     """A sentence for a run over the built-in model because nobody said which; else ""."""
-    if asked or project.default or loaded or project.models:
+    if requested or project.default or loaded or project.models:
         return ""
     return (
         f"No model was named: this is the built-in {DEFAULT_MODEL}, a small one to try evalkit"

@@ -54,7 +54,7 @@ def thinking_of(model: Model) -> Thinking:
     return Thinking() if declared is None else Thinking.model_validate(declared)
 
 
-def spoken(response: Response, thinking: Thinking) -> Response:
+def without_thinking(response: Response, thinking: Thinking) -> Response:
     """The response with its thinking among the details; its text is the answer alone.
 
     ``keep: true`` leaves everything in the text, to be scored with the answer.
@@ -65,7 +65,7 @@ def spoken(response: Response, thinking: Thinking) -> Response:
     details = dict(response.details)
     if found.thought is not None:
         details[THOUGHT] = found.thought
-    silent = not (found.answer or "").strip() and response.status is Status.TRUNCATED
-    if found.answer is None or (silent and details.get(THOUGHT)):
+    no_answer = not (found.answer or "").strip() and response.status is Status.TRUNCATED
+    if found.answer is None or (no_answer and details.get(THOUGHT)):
         details[UNFINISHED] = True
     return replace(response, text=found.answer or "", details=details)

@@ -62,15 +62,15 @@ class TransformersOptions(Options):
     context_length: int | None = Field(default=None, ge=1)
     """The context length in tokens; default: that of the config."""
     batch_tokens: int | None = Field(default=None, ge=1)
-    """The most tokens of a batch; default: what fits into memory."""
+    """Maximum number of tokens per batch; default: what fits into memory."""
     batch_rows: int | None = Field(default=None, ge=1)
-    """The most rows of a batch; default: 48, or 256 on CUDA."""
+    """Maximum number of sequences per batch; default: 48, or 256 on CUDA."""
     head: Literal["causal-lm", "encoder-decoder"] | None = None
     """States that the checkpoint generates text, if its config does not. Task heads have further
     options."""
     engine: Literal["auto", "plain", "continuous"] = "auto"
     """``auto`` runs packed batches if the model allows it, ``plain`` padded batches; ``continuous``
-    leaves greedy answers to transformers' continuous batching."""
+    uses transformers' continuous batching for greedy answers."""
     trust_remote_code: bool = False
     """Run code that comes with the weights."""
 

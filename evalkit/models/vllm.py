@@ -120,7 +120,7 @@ class VllmModel:
             self.name,
             requests,
             understood=("top_k", "top_p", "seed", "repetition_penalty"),
-            instead="vLLM's `generate` has no such parameter",
+            advice="vLLM's `generate` has no such parameter",
         )
         self.load()
         for start in range(0, len(requests), REQUESTS_PER_CALL):

@@ -30,12 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--eval-model", action="append", default=[], metavar="NAME",
         help="model to evaluate: declared in evalkit.yaml, built in (smollm2), or"
-        " backend:name?key=value; may be given several times")  # fmt: skip
+        " backend:name?key=value; repeatable")  # fmt: skip
     add("--eval-judge", action="append", default=[], metavar="NAME",
         help="judge for suites that name rubrics but no judge: as --eval-model, or a judge of"
         " evalkit.yaml; several (comma-separated or repeated) form a panel")  # fmt: skip
     add("--eval-prompt", action="append", default=[], metavar="NAME",
-        help="run only this prompt variant; may be given several times")  # fmt: skip
+        help="run only this prompt variant; repeatable")  # fmt: skip
     add("--eval-limit", type=int, metavar="N",
         help="use only N samples of each suite: a seeded subset, stated in the report")  # fmt: skip
     add("--eval-report", metavar="FILE.html", help="write the HTML report to a file")

@@ -42,11 +42,11 @@ class Changes:
     def headline(self) -> str:
         """``1 cell is worse, 2 are better, 3 show no significant change``."""
         counts = [(self._count("fail"), "worse"), (self._count("pass"), "better")]
-        said = [f"{n} {'is' if n == 1 else 'are'} {word}" for n, word in counts if n]
+        parts = [f"{n} {'is' if n == 1 else 'are'} {word}" for n, word in counts if n]
         same = self._count("none")
         if same:
-            said.append(f"{same} {'shows' if same == 1 else 'show'} no significant change")
-        return ", ".join(said)
+            parts.append(f"{same} {'shows' if same == 1 else 'show'} no significant change")
+        return ", ".join(parts)
 
     def _count(self, tone: str) -> int:
         return sum(row.tone == tone for row in self.rows)

@@ -153,9 +153,9 @@ def _panel(cell: CellRecord, sample: SampleRecord | None) -> str:
             part = (one["score"], one.get("criterion"), one.get("against"), one.get("repeat"))
             grades[part].append(one)
     panels = {
-        part: [one["value"] for one in told]
-        for part, told in grades.items()
-        if len({one["judge"] for one in told}) > 1
+        part: [one["value"] for one in judgments]
+        for part, judgments in grades.items()
+        if len({one["judge"] for one in judgments}) > 1
     }
     if not panels:
         return _ABSENT
@@ -176,8 +176,8 @@ def _before(
     if baseline is None or other is None or not other.samples:
         return None
     then = {one.id: one for one in other.samples}
-    theirs = baseline.run.suites.get(cell.suite)
-    if suite is None or theirs is None or theirs.data_hash != suite.data_hash:
+    old_suite = baseline.run.suites.get(cell.suite)
+    if suite is None or old_suite is None or old_suite.data_hash != suite.data_hash:
         now = {row.first.id: row_digest(row.first) for row in rows}
         same = match_rows({one.id: row_digest(one) for one in other.samples}, now).same
         then = {here: then[there] for there, here in same.items()}

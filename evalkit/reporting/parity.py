@@ -72,21 +72,21 @@ def parity_document(found: Sequence[Parity]) -> dict[str, Any]:
 
 
 def _sentences(one: Parity) -> list[str]:
-    said = [f"A {clean(one.a)}", f"B {clean(one.b)}"]
-    said += [f"{name} does not answer: {clean(error)}"
+    sentences = [f"A {clean(one.a)}", f"B {clean(one.b)}"]
+    sentences += [f"{name} does not answer: {clean(error)}"
              for name, error in zip("AB", one.errors, strict=True) if error]  # fmt: skip
     count = len(one.differences)
     share = f" ({count / one.n:.1%})" if one.n else ""
-    said.append(f"{count} of {formatting.plural(one.n, 'answer')} differ{share}")
+    sentences.append(f"{count} of {formatting.plural(one.n, 'answer')} differ{share}")
     wins = sum(d.won is True for d in one.differences)
     losses = sum(d.won is False for d in one.differences)
-    said.append(
+    sentences.append(
         f"{one.flips} with another prediction: {wins} right in B only, {losses} right in A only"
     )
-    said += [f"{number}: {why}" for why, number in one.causes.items()]
+    sentences += [f"{number}: {why}" for why, number in one.causes.items()]
     if one.largest is not None:
-        said.append(f"log-likelihoods of choices differ by at most {one.largest:.3g} nats")
-    return said
+        sentences.append(f"log-likelihoods of choices differ by at most {one.largest:.3g} nats")
+    return sentences
 
 
 def _mark(difference: ParityDifference) -> str:

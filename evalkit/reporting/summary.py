@@ -96,12 +96,12 @@ def headline(run: RunRecord) -> str:
         return ", ".join([f"{total} gate passes" if total == 1 else f"{total} gates pass", *checks])
     if counts["pass"] == total:
         return "The gate passes" if total == 1 else f"All {total} gates pass"
-    said = [
+    outcomes = [
         (counts["fail"], "fails" if counts["fail"] == 1 else "fail"),
         (counts["error"], "could not be judged"),
         (counts["inconclusive"], f"{'is' if counts['inconclusive'] == 1 else 'are'} inconclusive"),
     ]
-    (first, what), *rest = [(number, phrase) for number, phrase in said if number]
+    (first, what), *rest = [(number, phrase) for number, phrase in outcomes if number]
     gates = "gate" if total == 1 else "gates"
     judged = [f"{first} of {total} {gates} {what}", *(f"{n} {w}" for n, w in rest)]
     return ", ".join([*judged, *checks])

@@ -73,10 +73,10 @@ def _judged(run: RunRecord, cell: CellRecord) -> list[str]:
                 f" {plain(formatting.number(score.range_high))}, n {score.n}"
             )
         for key, made in report.corrected.items():
-            who = "rules'" if report.judges[0].judge == "rules" else "judge's"
+            whose = "rules'" if report.judges[0].judge == "rules" else "judge's"
             lines.append(
                 f"corrected {clean(key)} {plain(formatting.number(made.value))}"
-                f" {plain(formatting.interval(made.low, made.high))}, by the {who} errors on"
+                f" {plain(formatting.interval(made.low, made.high))}, by the {whose} errors on"
                 f" {_cases(report)} labelled cases"
             )
     return lines

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Model
-from evalkit.models.thinking import spoken, thinking_of
+from evalkit.models.thinking import thinking_of, without_thinking
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.respond.cells import CachedClient, RequestBatch
 from evalkit.respond.offline import identified
@@ -66,7 +66,7 @@ class OneOffClient:
         thinking = thinking_of(self.model)
         return [
             CachedResponse(
-                spoken(responses.get(key) or asked.failures.get(key) or lost, thinking),
+                without_thinking(responses.get(key) or asked.failures.get(key) or lost, thinking),
                 key in asked.known,
             )
             for key in asked.keys

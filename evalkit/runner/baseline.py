@@ -193,12 +193,12 @@ def _drift(record: SuiteRecord, other: CellRecord, cell: Cell, now: Mapping[str,
     if not rows.gone and not rows.new:
         return _Drift([])
     whole = record.limit is None and len(before) == record.total
-    new = _are(len(rows.new), "new" if whole else "not in the baseline")
-    told = f"compared with the baseline on the {shared:,} samples that both have"
-    return _Drift([], f"{told}; {new}, {_are(len(rows.gone), 'gone')}")
+    new = _is_or_are(len(rows.new), "new" if whole else "not in the baseline")
+    message = f"compared with the baseline on the {shared:,} samples that both have"
+    return _Drift([], f"{message}; {new}, {_is_or_are(len(rows.gone), 'gone')}")
 
 
-def _are(count: int, what: str) -> str:
+def _is_or_are(count: int, what: str) -> str:
     return f"{count:,} {'is' if count == 1 else 'are'} {what}"
 
 

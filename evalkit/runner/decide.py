@@ -75,13 +75,13 @@ class Relations:
     def shared(self, record: CellRecord, target: str, score: str) -> gates.Shared | None:
         """A score of a cell and of its baseline over the samples both have; None where these are
         all: the data are the same, and as many of them were taken."""
-        ours = self._run.suites[record.suite]
+        suite = self._run.suites[record.suite]
         if target != "baseline" or self._reference.baseline is None:
             return None
-        theirs = self._reference.baseline.run.suites.get(record.suite)
-        if theirs is None or not theirs.data_hash:
+        baseline_suite = self._reference.baseline.run.suites.get(record.suite)
+        if baseline_suite is None or not baseline_suite.data_hash:
             return None
-        if (theirs.data_hash, theirs.limit) == (ours.data_hash, ours.limit):
+        if (baseline_suite.data_hash, baseline_suite.limit) == (suite.data_hash, suite.limit):
             return None
         found = self._compared(record, target, score, 0.95)
         if not found.note and math.isfinite(found.difference):
@@ -92,23 +92,28 @@ class Relations:
         self, record: CellRecord, target: str, score: str, confidence: float
     ) -> ScoreComparison:
         run, other = self._other(record, target)
-        theirs = self._side(other) if run is self._run else self._in_other(run, other)
-        ours = self._side(record)
+        reference = self._side(other) if run is self._run else self._in_other(run, other)
+        own = self._side(record)
         if target == "baseline" and self._grown(record):
             return compare_score(
-                theirs, ours, score, registry=self._registry, confidence=confidence, left_out=_grown
+                reference,
+                own,
+                score,
+                registry=self._registry,
+                confidence=confidence,
+                left_out=_grown,
             )
-        return compare_score(theirs, ours, score, registry=self._registry, confidence=confidence)
+        return compare_score(reference, own, score, registry=self._registry, confidence=confidence)
 
     def _grown(self, record: CellRecord) -> bool:
         """Whether the data of a suite are others than those of the baseline, taken whole."""
         assert self._reference.baseline is not None
-        theirs = self._reference.baseline.run.suites.get(record.suite)
-        ours = self._run.suites[record.suite]
+        baseline_suite = self._reference.baseline.run.suites.get(record.suite)
+        suite = self._run.suites[record.suite]
         return (
-            theirs is not None
-            and theirs.data_hash not in ("", ours.data_hash)
-            and theirs.limit is ours.limit is None
+            baseline_suite is not None
+            and baseline_suite.data_hash not in ("", suite.data_hash)
+            and baseline_suite.limit is suite.limit is None
         )
 
     def _renamed(self, record: CellRecord) -> str:

@@ -16,7 +16,7 @@ from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
 from evalkit.models.model_errors import model_errors
 from evalkit.models.options import Thinking
-from evalkit.models.thinking import spoken, thinking_of
+from evalkit.models.thinking import thinking_of, without_thinking
 from evalkit.models.weight_cache import LoadedModels, group_by_weights
 from evalkit.plan import Cell, Plan
 from evalkit.provenance import now
@@ -193,7 +193,7 @@ def _score(
         answers = []
         for key in of_sample:
             response = responses.get(key) or asked.failures.get(key) or _unasked(asked.error)
-            response, request = spoken(response, thinking), asked.distinct.get(key)
+            response, request = without_thinking(response, thinking), asked.distinct.get(key)
             cached = key in asked.known
             answers.append(answer_of(cell.suite, sample, request, response, cached=cached))
         samples.append(_sample_record(sample, asked.distinct.get(of_sample[0]), answers))

@@ -122,11 +122,11 @@ def _of_clusters(clusters: Sequence[Hashable]) -> str:
     if len(sizes) < 2:
         return "no interval: one cluster"
     effective = float(sizes.sum() ** 2 / (sizes @ sizes))
-    told = f"{len(sizes)} clusters"
+    note = f"{len(sizes)} clusters"
     if effective >= FEW_CLUSTERS:
-        return told
+        return note
     weigh = "" if round(effective) == len(sizes) else f", effectively {effective:.0f}"
-    return f"{told}{weigh}: few, so the interval is wide"
+    return f"{note}{weigh}: few, so the interval is wide"
 
 
 def question_means(values: Floats, units: Units) -> tuple[Floats, list[Hashable] | None]:

@@ -34,7 +34,7 @@ def computed(
     try:
         return run(columns)
     except Exception as error:
-        note = f"failed{_where(run, columns, ids)}: {_told(error)}"
+        note = f"failed{_where(run, columns, ids)}: {_message(error)}"
         names = registry.score_names(name, columns.labels)
         return {full: build.failed(len(columns), confidence, note) for full in names}
 
@@ -44,7 +44,7 @@ def has_failed(result: Result) -> bool:
     return any(score.failed for score in result.values())
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     line = " ".join(str(error).split())[:_LONGEST]
     return line if isinstance(error, EvalkitError) else f"{type(error).__name__}: {line}"
 

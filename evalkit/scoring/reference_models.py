@@ -24,8 +24,8 @@ def check_reference(name: str, task: str, settings: Mapping[str, Any]) -> str | 
         return None
     model = settings.get("model")
     if find(task).reading:
-        told = "the model under test reads the texts: remove 'model:'"
-        return f"metric '{name}': {told}" if "model" in settings else None
+        problem = "the model under test reads the texts: remove 'model:'"
+        return f"metric '{name}': {problem}" if "model" in settings else None
     if not isinstance(model, str) or not model:
         return (
             f"metric '{name}' of answers needs the model that reads them: write"

@@ -144,10 +144,10 @@ def first_unanswered(samples: Sequence[SampleRecord], width: int) -> str:
     for sample in samples:
         for answer in sample.answers:
             if not answer.answered:
-                line = "".join(c if c.isprintable() else " " for c in answer.error)
-                said = " ".join(line.split())
-                cut = said if len(said) <= width else said[: width - 1] + "…"
-                return f"{answer.status}: sample {sample.id}: {cut}"
+                printable = "".join(c if c.isprintable() else " " for c in answer.error)
+                line = " ".join(printable.split())
+                short = line if len(line) <= width else line[: width - 1] + "…"
+                return f"{answer.status}: sample {sample.id}: {short}"
     return ""
 
 

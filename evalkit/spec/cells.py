@@ -16,7 +16,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from evalkit.spec.readers import Complaints, Row
+from evalkit.spec.readers import Row, RowProblems
 from evalkit.spec.sections import DataSpec
 from evalkit.tasks import Task
 
@@ -97,7 +97,7 @@ def list_columns(task: Task, data: DataSpec) -> dict[str, ListCells]:
 def with_lists(
     rows: Iterable[Row],
     readings: Mapping[str, ListCells],
-    complaints: Complaints,
+    row_problems: RowProblems,
     choices: Sequence[str] = (),
 ) -> Iterator[Row]:
     """Parse the lists of rows in place; rows with a cell that cannot be parsed are skipped.
@@ -113,7 +113,7 @@ def with_lists(
                     offered = () if column in choices else _offered(row, choices)
                     row[column] = cell if cell in offered else _read(column, cell)
         except NoListError as error:
-            complaints.add("list", number, str(error))
+            row_problems.add("list", number, str(error))
         else:
             yield number, row
 

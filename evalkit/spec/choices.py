@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.answers.choices import LETTERS as LETTERS
 from evalkit.errors import nearest
-from evalkit.spec.readers import Complaints
+from evalkit.spec.readers import RowProblems
 
 if TYPE_CHECKING:
     from evalkit.spec.sources import Rows
@@ -28,9 +28,9 @@ def settle_choices(
 
     columns: one column of lists, or one column per choice. targets: as written, () for none.
     """
-    numbers, complaints = rows.numbers, rows.complaints
+    numbers, row_problems = rows.numbers, rows.row_problems
     choices = [
-        _choices(columns, row, number, complaints)
+        _choices(columns, row, number, row_problems)
         for number, row in zip(numbers, rows.fields, strict=True)
     ]
     settled = list(targets)
@@ -44,7 +44,7 @@ def settle_choices(
         texts = [best(target, choices[i]) for target in settled[i]]
         for target, text in zip(settled[i], texts, strict=True):
             if text is None:
-                complaints.add("choice", numbers[i], _why_none(target, choices[i], best))
+                row_problems.add("choice", numbers[i], _why_no_reading(target, choices[i], best))
         right = tuple(dict.fromkeys(text for text in texts if text is not None))
         settled[i] = right or settled[i]
     return choices, settled
@@ -75,7 +75,7 @@ _READINGS: dict[_Reading, str] = {
 }
 
 
-def _why_none(target: str, choices: _Choices, best: _Reading) -> str:
+def _why_no_reading(target: str, choices: _Choices, best: _Reading) -> str:
     """Why a target does not fit the reading that fits the other rows."""
     listed = " | ".join(choices)
     for reading, name in _READINGS.items():
@@ -90,7 +90,7 @@ def _why_none(target: str, choices: _Choices, best: _Reading) -> str:
 
 
 def _choices(
-    columns: Sequence[str], row: dict[str, Any], number: int, complaints: Complaints
+    columns: Sequence[str], row: dict[str, Any], number: int, row_problems: RowProblems
 ) -> _Choices:
     """The choices of a row as text; () and a complaint if there are none."""
     values: Any = [row.get(column) for column in columns]
@@ -101,7 +101,7 @@ def _choices(
                 f"the choices (column '{columns[0]}') are not a list; in csv write a JSON list, or "
                 "name one column per choice"
             )
-            complaints.add("choices", number, message)
+            row_problems.add("choices", number, message)
             return ()
     texts = tuple(
         as_text(value) or json.dumps(value, ensure_ascii=False)
@@ -109,16 +109,16 @@ def _choices(
         if value is not None and value != ""
     )
     if len(texts) < 2:
-        complaints.add("choices", number, f"has {len(texts)} choices; at least two are needed")
+        row_problems.add("choices", number, f"has {len(texts)} choices; at least two are needed")
         return ()
     if len(texts) > len(LETTERS):
-        complaints.add(
+        row_problems.add(
             "choices", number, f"has {len(texts)} choices; at most {len(LETTERS)} are allowed"
         )
         return ()
     if len(set(texts)) < len(texts):
         twice = next(text for text in texts if texts.count(text) > 1)
-        complaints.add("choices", number, f"the choice '{twice}' appears twice")
+        row_problems.add("choices", number, f"the choice '{twice}' appears twice")
         return ()
     return texts
 

@@ -109,18 +109,18 @@ def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
     _check_sources(suite, rows)
     _check_pairs(suite, rows)
     dataset = Dataset(tuple(samples), rows.columns, rows.digest, len(samples), suite.data.pair)
-    return dataset, [*missing, *rows.complaints.problems()]
+    return dataset, [*missing, *rows.row_problems.problems()]
 
 
 def _nothing(suite: Suite, rows: Rows) -> list[Problem]:
     """Why there are no rows: all are broken, or the data is empty."""
-    broken = rows.complaints.problems()
+    broken = rows.row_problems.problems()
     if broken or (suite.data.rows is not None and "data" in suite.pruned):
         return broken
     if suite.data.rows is not None:
         return [suite.problem(("data", "rows"), "is empty; add a row")]
     key = "file" if suite.data.file else "hf"
-    return [suite.problem(("data", key), f"'{rows.complaints.file}' has no rows")]
+    return [suite.problem(("data", key), f"'{rows.row_problems.file}' has no rows")]
 
 
 def _check_sources(suite: Suite, rows: Rows) -> None:
@@ -130,7 +130,7 @@ def _check_sources(suite: Suite, rows: Rows) -> None:
     for number, row in zip(rows.numbers, rows.fields, strict=True):
         if not (as_text(row.get(column)) or "").strip():
             message = f"the source is missing (column '{column}')"
-            rows.complaints.add("no source", number, message)
+            rows.row_problems.add("no source", number, message)
 
 
 def _check_pairs(suite: Suite, rows: Rows) -> None:
@@ -141,13 +141,13 @@ def _check_pairs(suite: Suite, rows: Rows) -> None:
     for number, row in zip(rows.numbers, rows.fields, strict=True):
         name = (as_text(row.get(column)) or "").strip()
         if not name:
-            rows.complaints.add("no pair", number, f"the pair is missing (column '{column}')")
+            rows.row_problems.add("no pair", number, f"the pair is missing (column '{column}')")
         else:
             found.setdefault(name, []).append(number)
     for name, where in found.items():
         if len(where) != 2:
             message = f"the pair '{name}' has {len(where)} samples; a pair has two"
-            rows.complaints.add("pair", where[-1], message)
+            rows.row_problems.add("pair", where[-1], message)
 
 
 def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
@@ -207,7 +207,7 @@ def _as_numbers(suite: Suite) -> bool:
 def make_samples(suite: Suite, rows: Rows) -> list[Sample]:
     """Samples from the rows of a suite's data or examples.
 
-    Problems of a row are added to the complaints. Missing columns are ignored: the id is then the
+    Problems of a row are added to ``row_problems``. Missing columns are ignored: the id is then the
     row's number, targets and choices are empty.
     """
     layout = _Layout.of(suite, rows.columns)
@@ -226,18 +226,18 @@ def make_samples(suite: Suite, rows: Rows) -> list[Sample]:
 def _ids(column: str | None, rows: Rows) -> list[str]:
     if column is None:
         return [str(i) for i in range(1, len(rows.fields) + 1)]
-    complaints = rows.complaints
+    row_problems = rows.row_problems
     first: dict[str, int] = {}
     ids = []
     for number, row in zip(rows.numbers, rows.fields, strict=True):
         text = as_text(row.get(column))
         if text is None or not text.strip():
-            complaints.add("id", number, f"the id is missing (column '{column}')")
-            text = complaints.named(number)
+            row_problems.add("id", number, f"the id is missing (column '{column}')")
+            text = row_problems.named(number)
         elif text in first:
-            there = complaints.named(first[text])
+            there = row_problems.named(first[text])
             message = f"the id '{text}' is already used in {there}; ids must be unique"
-            complaints.add("id twice", number, message)
+            row_problems.add("id twice", number, message)
         else:
             first[text] = number
         ids.append(text)
@@ -253,7 +253,7 @@ def _read_by_task(
         try:
             found.append(read(suite, row))
         except ValueError as error:
-            rows.complaints.add("target", number, str(error))
+            rows.row_problems.add("target", number, str(error))
             found.append(())
     return found
 
@@ -271,32 +271,34 @@ def _targets(layout: _Layout, rows: Rows) -> list[tuple[str, ...]]:
 
 def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -> tuple[str, ...]:
     """The accepted answers of a row without empty ones; a complaint if there are none."""
-    complaints = rows.complaints
+    row_problems = rows.row_problems
     texts: list[str] = []
     for column in layout.target:
         value = row.get(column)
         for part in value if isinstance(value, list) else [value]:
             text = as_text(part)
             if text is None and part is not None:
-                complaints.add("target", number, f"the target ('{column}') is not a text: {part!r}")
+                row_problems.add(
+                    "target", number, f"the target ('{column}') is not a text: {part!r}"
+                )
                 return ()
             if text and text.strip():
                 texts.append(text)
     if texts:
         if len(texts) > 1 and layout.allowed:
             message = f"has {len(texts)} targets; the task {layout.task.name} has one right answer"
-            complaints.add("targets", number, message)
+            row_problems.add("targets", number, message)
         if layout.number and all(one_of(text, layout.number) is None for text in texts):
             message = (
                 f"no unambiguous number in the target '{texts[0]}'; 'answer: {{number:"
                 f" {layout.number}}}' reads a number from targets as well as from answers"
             )
-            complaints.add("number", number, message)
+            row_problems.add("number", number, message)
         return tuple(texts)
     if layout.task.target.blank:
         return ("",)
     columns = " or ".join(f"'{name}'" for name in layout.target)
-    complaints.add("no target", number, f"the target is missing (column {columns})")
+    row_problems.add("no target", number, f"the target is missing (column {columns})")
     return ()
 
 
@@ -315,4 +317,4 @@ def _check_allowed(layout: _Layout, rows: Rows, targets: Sequence[tuple[str, ...
         often = f", in {len(where):,} rows" if len(where) > 1 else ""
         listed = ", ".join(layout.allowed)
         message = f"the target '{text}' is not a label{often}{hint} (labels: {listed})"
-        rows.complaints.add("label", where[0], message)
+        rows.row_problems.add("label", where[0], message)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.errors import SpecError, unknown
-from evalkit.spec.readers import Complaints
+from evalkit.spec.readers import RowProblems
 from evalkit.spec.suite import Suite
 from evalkit.spec.templates import BadTemplateError, Expression
 from evalkit.spec.values import plain
@@ -17,23 +17,23 @@ def derive(
     fields: Sequence[dict[str, Any]],
     numbers: Sequence[int],
     columns: Sequence[str],
-    complaints: Complaints,
+    row_problems: RowProblems,
 ) -> tuple[str, ...]:
     """Add the suite's computed columns to rows, in place; returns all columns.
 
     Later columns may use earlier ones, and a computed column may replace one of the data. Rows that
     have the column but lack what it is computed from (worked examples written into the suite) keep
-    their value. A row whose expression fails is added to the complaints. Raises SpecError for an
+    their value. A row whose expression fails is added to ``row_problems``. Raises SpecError for an
     invalid expression or an unknown column.
     """
     known = dict.fromkeys(columns)
     for name, text in suite.data.columns.items():
         expression = _expression(suite, name, text)
-        strange = [variable for variable in expression.variables if variable not in known]
-        if strange and name in known:
+        missing = [variable for variable in expression.variables if variable not in known]
+        if missing and name in known:
             continue
-        if strange:
-            message = unknown("column", strange[0], tuple(known))
+        if missing:
+            message = unknown("column", missing[0], tuple(known))
             raise SpecError([suite.problem(("data", "columns", name), message)])
         for number, row in zip(numbers, fields, strict=True):
             try:
@@ -41,7 +41,7 @@ def derive(
             except BadTemplateError as error:
                 row[name] = None
                 message = f"the column '{name}' cannot be computed: {error}"
-                complaints.add(f"column {name}", number, message)
+                row_problems.add(f"column {name}", number, message)
         known[name] = None
     return tuple(known)
 

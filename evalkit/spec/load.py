@@ -43,7 +43,7 @@ def _accept_columns(suite: Suite, columns: Sequence[str]) -> Sequence[Problem]:
     return ()
 
 
-def _read_no_judges(suite: Suite) -> tuple[Sequence[Judged], Sequence[Problem]]:
+def _ignore_judges(suite: Suite) -> tuple[Sequence[Judged], Sequence[Problem]]:
     return (), ()
 
 
@@ -53,7 +53,7 @@ def _accept_judges(
     return ()
 
 
-def _read_no_gate(rule: object, judged: Sequence[Judged]) -> Gate | str | None:
+def _ignore_gate(rule: object, judged: Sequence[Judged]) -> Gate | str | None:
     return None
 
 
@@ -85,13 +85,13 @@ class Vocabulary:
     """Requirements of the suite's task that are not met."""
     check_columns: Callable[[Suite, Sequence[str]], Sequence[Problem]] = _accept_columns
     """Columns that the settings of metrics name and the data lacks."""
-    read_judges: Callable[[Suite], tuple[Sequence[Judged], Sequence[Problem]]] = _read_no_judges
+    read_judges: Callable[[Suite], tuple[Sequence[Judged], Sequence[Problem]]] = _ignore_judges
     """The valid entries of ``judges:`` with their rubrics, and the problems of the others."""
     check_judges: Callable[[Sequence[Judged], Suite, Sequence[str]], Sequence[Problem]] = (
         _accept_judges
     )
     """Problems of these entries with the columns of the data."""
-    read_gate: Callable[[object, Sequence[Judged]], Gate | str | None] = _read_no_gate
+    read_gate: Callable[[object, Sequence[Judged]], Gate | str | None] = _ignore_gate
     """Parses a rule (text or mapping) to a gate, or returns what is wrong; None skips it."""
     check_gate: Callable[[Gate, Suite, Sequence[Judged]], str | None] = _accept_gate
     """Checks a gate against a suite without its invalid parts (misspelt metrics included);
@@ -209,11 +209,11 @@ def _doubts(suite: Suite, dataset: Dataset, variants: Mapping[str, Variant]) -> 
     for name, variant in variants.items():
         if variant.short:
             many = len(variant.short)
-            are = "sample is itself an example and gets"
-            are = are if many == 1 else "samples are themselves examples and get"
+            verb = "sample is itself an example and gets"
+            verb = verb if many == 1 else "samples are themselves examples and get"
             yield suite.problem(
                 ("prompts", name, "shots"),
-                f"{many:,} {are} fewer examples than the others (first: '{variant.short[0].id}')",
+                f"{many:,} {verb} fewer examples than the others (first: '{variant.short[0].id}')",
             )
     if len(dataset.samples) < 2:
         return

@@ -23,16 +23,16 @@ from evalkit.spec.values import plain
 Row = tuple[int, dict[str, Any]]
 FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 _MOST = 10
-"""Complaints of one kind that are shown; the rest are counted."""
+"""Problems of one kind that are shown; the rest are counted."""
 
 
-class Complaints:
+class RowProblems:
     """The problems in the rows of one file, at most ten of a kind."""
 
-    def __init__(self, file: str, lined: bool = True) -> None:
-        """lined: whether the number of a row is its line in the file."""
+    def __init__(self, file: str, by_line: bool = True) -> None:
+        """by_line: whether the number of a row is its line in the file."""
         self.file = file
-        self.lined = lined
+        self.by_line = by_line
         self._kinds: dict[str, list[Problem]] = {}
         self._more: dict[str, int] = {}
 
@@ -48,11 +48,11 @@ class Complaints:
 
     def place(self, number: int) -> tuple[int, str]:
         """The line in the file (0: unknown) of a row, and its name if that is not the line."""
-        return (number, "") if self.lined else (0, f"row {number}")
+        return (number, "") if self.by_line else (0, f"row {number}")
 
     def named(self, number: int) -> str:
         """The name of a row in a message: ``line 3``."""
-        return f"line {number}" if self.lined else f"row {number}"
+        return f"line {number}" if self.by_line else f"row {number}"
 
     def problems(self) -> list[Problem]:
         """All problems; the last of a kind says how many more there are."""
@@ -88,7 +88,7 @@ class Table:
             yield number, row
 
 
-def open_table(path: Path, complaints: Complaints) -> Table:
+def open_table(path: Path, row_problems: RowProblems) -> Table:
     """The rows of a file.
 
     Raises SpecError if the format is unknown or the file is broken, OSError if it cannot be read.
@@ -97,8 +97,8 @@ def open_table(path: Path, complaints: Complaints) -> Table:
     if reader is None:
         ending = path.suffix or "no ending"
         raise _broken(path, 0, f"unknown file format ({ending}); use {', '.join(FORMATS)}")
-    complaints.lined = path.suffix.lower() not in (".json", ".parquet")
-    return reader(path, complaints)
+    row_problems.by_line = path.suffix.lower() not in (".json", ".parquet")
+    return reader(path, row_problems)
 
 
 def is_textual(path: Path) -> bool:
@@ -125,7 +125,7 @@ def _not_utf8(path: Path) -> SpecError:
     return _broken(path, 0, "not UTF-8; save the file as UTF-8")
 
 
-def _csv(path: Path, complaints: Complaints, delimiter: str = ",") -> Table:
+def _csv(path: Path, row_problems: RowProblems, delimiter: str = ",") -> Table:
     stream = _open(path)
     records = csv.reader(stream, delimiter=delimiter, strict=True)
     try:
@@ -141,7 +141,7 @@ def _csv(path: Path, complaints: Complaints, delimiter: str = ",") -> Table:
     except SpecError:
         stream.close()
         raise
-    return Table(_csv_rows(path, stream, records, header, complaints), header)
+    return Table(_csv_rows(path, stream, records, header, row_problems), header)
 
 
 def _check_header(path: Path, header: list[str], delimiter: str) -> None:
@@ -162,7 +162,7 @@ def _check_distinct(path: Path, line: int, names: Sequence[str]) -> None:
 
 
 def _csv_rows(
-    path: Path, stream: TextIO, records: Any, header: list[str], complaints: Complaints
+    path: Path, stream: TextIO, records: Any, header: list[str], row_problems: RowProblems
 ) -> Iterator[Row]:
     width = len(header)
     limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -180,7 +180,7 @@ def _csv_rows(
                 message = f"{fields}, but the first line names {width} columns"
                 if len(record) > width:
                     message += "; a text that contains the separator needs double quotes"
-                complaints.add("ragged", number, message)
+                row_problems.add("ragged", number, message)
     except (csv.Error, UnicodeDecodeError) as error:
         raise _csv_failure(path, number, error) from error
     finally:
@@ -199,15 +199,15 @@ def _csv_failure(path: Path, number: int, error: Exception) -> SpecError:
     return _broken(path, number, f"cannot be read: {error}")
 
 
-def _tsv(path: Path, complaints: Complaints) -> Table:
-    return _csv(path, complaints, delimiter="\t")
+def _tsv(path: Path, row_problems: RowProblems) -> Table:
+    return _csv(path, row_problems, delimiter="\t")
 
 
-def _jsonl(path: Path, complaints: Complaints) -> Table:
-    return Table(_jsonl_rows(path, complaints))
+def _jsonl(path: Path, row_problems: RowProblems) -> Table:
+    return Table(_jsonl_rows(path, row_problems))
 
 
-def _jsonl_rows(path: Path, complaints: Complaints) -> Iterator[Row]:
+def _jsonl_rows(path: Path, row_problems: RowProblems) -> Iterator[Row]:
     with _open(path, newline="\n") as stream:  # nothing but a line feed ends a line of JSON
         number = 0
         while True:
@@ -226,21 +226,21 @@ def _jsonl_rows(path: Path, complaints: Complaints) -> Iterator[Row]:
                 message = (
                     f"is not JSON: {error.msg} (column {error.colno}); write one object per line"
                 )
-                complaints.add("json", number, message)
+                row_problems.add("json", number, message)
             except TwiceError as error:
-                complaints.add("twice", number, str(error))
+                row_problems.add("twice", number, str(error))
             except (ValueError, RecursionError) as error:
-                complaints.add("json", number, f"is not JSON: {error}")
+                row_problems.add("json", number, f"is not JSON: {error}")
             else:
                 if isinstance(row, dict):
                     yield number, row
                 else:
-                    complaints.add(
+                    row_problems.add(
                         "json", number, 'is not a JSON object; write {"column": …} on each line'
                     )
 
 
-def _json(path: Path, complaints: Complaints) -> Table:
+def _json(path: Path, row_problems: RowProblems) -> Table:
     try:
         with _open(path) as stream:
             text = stream.read()
@@ -266,20 +266,20 @@ def _json(path: Path, complaints: Complaints) -> Table:
     rows = document.get("data") if isinstance(document, dict) else document
     if not isinstance(rows, list):
         raise _broken(path, 0, 'must contain a list of rows, or {"data": [rows]}')
-    return Table(_objects(rows, complaints))
+    return Table(_objects(rows, row_problems))
 
 
-def _objects(rows: list[Any], complaints: Complaints) -> Iterator[Row]:
+def _objects(rows: list[Any], row_problems: RowProblems) -> Iterator[Row]:
     for number, row in enumerate(rows, 1):
         if isinstance(row, dict):
             yield number, row
         else:
-            complaints.add(
+            row_problems.add(
                 "json", number, 'is not a JSON object; write a row as {"column": value, …}'
             )
 
 
-def _parquet(path: Path, complaints: Complaints) -> Table:
+def _parquet(path: Path, row_problems: RowProblems) -> Table:
     try:
         import pyarrow.parquet
     except ImportError as error:
@@ -345,7 +345,7 @@ def _is_class(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
 
 
-_READERS: dict[str, Callable[[Path, Complaints], Table]] = {
+_READERS: dict[str, Callable[[Path, RowProblems], Table]] = {
     ".csv": _csv,
     ".tsv": _tsv,
     ".jsonl": _jsonl,

@@ -62,8 +62,8 @@ def repair(draft: Draft) -> Repaired:
             break
         except ValidationError as invalid:
             errors = [(_cut(error["loc"]), error) for error in invalid.errors()]
-        problems += _mend_keys(draft, errors, model)
-        rest = list(_not_mended(draft, errors))
+        problems += _repair_keys(draft, errors, model)
+        rest = list(_remaining(draft, errors))
         for path, error in rest:
             if not _touches(path, gone):
                 problems.append(draft.source.problem(path, sentence(error, model)))
@@ -87,7 +87,7 @@ def _task_in(value: Any) -> Task | None:
     return find(name) if isinstance(name, str) and name in names() else None
 
 
-def _mend_keys(draft: Draft, errors: Iterable[_Error], model: type[Suite]) -> Iterator[Problem]:
+def _repair_keys(draft: Draft, errors: Iterable[_Error], model: type[Suite]) -> Iterator[Problem]:
     """Report every unknown key; rename it to the nearest known key, or drop it."""
     for path, error in errors:
         if error["type"] != "extra_forbidden":
@@ -107,7 +107,7 @@ def _mend_keys(draft: Draft, errors: Iterable[_Error], model: type[Suite]) -> It
             draft.remove(path)
 
 
-def _not_mended(draft: Draft, errors: Iterable[_Error]) -> Iterator[_Error]:
+def _remaining(draft: Draft, errors: Iterable[_Error]) -> Iterator[_Error]:
     """The errors other than unknown keys, and keys missing only because they are misspelt."""
     for path, error in errors:
         found = error["type"] == "missing" and draft.reach(path) == path

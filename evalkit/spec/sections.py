@@ -110,7 +110,7 @@ class RefusalsSpec(SpecModel):
         return {"method": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _asks(self) -> RefusalsSpec:
+    def _check_judge(self) -> RefusalsSpec:
         if self.by and self.method == "rules":
             raise ValueError(
                 "'by' names a judge, but 'method: rules' uses none; write 'method: judge' or "

@@ -70,9 +70,9 @@ class Shots:
                 shots.append(shot)
                 continue
             free = (other for other in self._spare if not same(other) and other not in shots)
-            instead = self._first(free, shot)
-            if instead is not None:
-                shots.append(instead)
+            replacement = self._first(free, shot)
+            if replacement is not None:
+                shots.append(replacement)
         return tuple(shots)
 
     def _first(self, spare: Iterable[Sample], shot: Sample) -> Sample | None:
@@ -255,7 +255,7 @@ def _pool(
             rows = rows_of_file(suite, (*path, "file"), spec.file)
     except SpecError as error:
         return [], (), list(error.problems)
-    return make_samples(suite, rows), rows.columns, rows.complaints.problems()
+    return make_samples(suite, rows), rows.columns, rows.row_problems.problems()
 
 
 def _in_turns(pool: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:

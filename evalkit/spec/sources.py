@@ -14,7 +14,7 @@ from evalkit.errors import SpecError
 from evalkit.spec.cells import list_columns, with_lists
 from evalkit.spec.derived import derive
 from evalkit.spec.files import locate
-from evalkit.spec.readers import Complaints, Row, Table, is_textual, open_hub, open_table
+from evalkit.spec.readers import Row, RowProblems, Table, is_textual, open_hub, open_table
 from evalkit.spec.sections import DataSpec
 from evalkit.spec.source import display
 from evalkit.spec.suite import Suite
@@ -26,7 +26,7 @@ class Rows:
     """Rows as read from a source.
 
     fields: the rows. numbers: the line of each in the file (or its number). columns: of all rows,
-    computed ones included. digest: SHA-256 of the file or rows. complaints: problems of single
+    computed ones included. digest: SHA-256 of the file or rows. row_problems: problems of single
     rows; more can be added.
     """
 
@@ -34,10 +34,10 @@ class Rows:
     numbers: Sequence[int]
     columns: tuple[str, ...]
     digest: str
-    complaints: Complaints
+    row_problems: RowProblems
 
 
-class _OfSuite(Complaints):
+class _SuiteRowProblems(RowProblems):
     """Problems of rows written in the suite itself; a row's number counts from 0."""
 
     def __init__(self, suite: Suite, path: tuple[Any, ...]) -> None:
@@ -60,7 +60,7 @@ class _OfSuite(Complaints):
 def rows_of_suite(suite: Suite, path: tuple[Any, ...], rows: Sequence[Mapping[str, Any]]) -> Rows:
     """Rows written in the suite, at a path."""
     numbered = ((i, plain(row)) for i, row in enumerate(rows))
-    return _gather(suite, Table(numbered), _OfSuite(suite, path))
+    return _gather(suite, Table(numbered), _SuiteRowProblems(suite, path))
 
 
 def rows_of_file(suite: Suite, path: tuple[Any, ...], name: str) -> Rows:
@@ -72,10 +72,10 @@ def rows_of_file(suite: Suite, path: tuple[Any, ...], name: str) -> Rows:
         file = locate(name, suite.path.parent, suite.root, allow_outside=suite.allow_outside)
     except ValueError as error:
         raise SpecError([suite.problem(path, str(error))]) from error
-    complaints = Complaints(display(file))
+    row_problems = RowProblems(display(file))
     try:
-        table = open_table(file, complaints)
-        return _gather(suite, table, complaints, _digest_file(file), textual=is_textual(file))
+        table = open_table(file, row_problems)
+        return _gather(suite, table, row_problems, _digest_file(file), textual=is_textual(file))
     except OSError as error:
         message = f"'{name}' cannot be read: {error.strerror or error}"
         raise SpecError([suite.problem(path, message)]) from error
@@ -87,36 +87,41 @@ def rows_of_hub(suite: Suite, path: tuple[Any, ...], data: DataSpec, split: str 
     Raises SpecError if it cannot be loaded.
     """
     assert data.hf is not None
-    complaints = Complaints(f"hf:{data.hf}", lined=False)
+    row_problems = RowProblems(f"hf:{data.hf}", by_line=False)
     try:
         table = open_hub(data.hf, data.name, split, data.revision)
     except ValueError as error:
         raise SpecError([suite.problem(path, str(error))]) from error
-    return _gather(suite, table, complaints)
+    return _gather(suite, table, row_problems)
 
 
 def _gather(
-    suite: Suite, table: Table, complaints: Complaints, digest: str = "", *, textual: bool = False
+    suite: Suite,
+    table: Table,
+    row_problems: RowProblems,
+    digest: str = "",
+    *,
+    textual: bool = False,
 ) -> Rows:
     """Read a table and compute the suite's own columns.
 
-    Raises SpecError, with the complaints so far, if the table breaks off.
+    Raises SpecError, with the problems of rows so far, if the table breaks off.
     """
     numbers = array("q")
     fields: list[dict[str, Any]] = []
     rows: Iterable[Row] = table
     if textual:
         readings = list_columns(suite.kind, suite.data)
-        rows = with_lists(table, readings, complaints, suite.data.named("choices"))
+        rows = with_lists(table, readings, row_problems, suite.data.named("choices"))
     try:
         for number, row in rows:
             numbers.append(number)
             fields.append(row)
     except SpecError as error:
-        raise SpecError([*complaints.problems(), *error.problems]) from error
+        raise SpecError([*row_problems.problems(), *error.problems]) from error
     digest = digest or _digest_rows(fields)
-    columns = derive(suite, fields, numbers, table.columns, complaints)
-    return Rows(fields, numbers, columns, digest, complaints)
+    columns = derive(suite, fields, numbers, table.columns, row_problems)
+    return Rows(fields, numbers, columns, digest, row_problems)
 
 
 def _digest_file(path: Path) -> str:

@@ -59,22 +59,22 @@ def sign_flip(sums: Floats, sizes: Floats, *, confidence: float = 0.95, seed: in
     there = subsets[:, 1] > 0
     # Turning none, or all, is as far off as what was observed. Where all ways are gone through,
     # that is the result itself, which the reference counts.
-    unturned = 0 if units <= _ALL else int((~there).sum())
+    trivial = 0 if units <= _ALL else int((~there).sum())
     subsets, reference = subsets[there], _reference(units, draws)
-    ends = _order_statistics(subsets, _rejected(confidence, reference) - unturned)
+    ends = _order_statistics(subsets, _rejected(confidence, reference) - trivial)
     differing = sums[sums != 0]
     exact = len(differing) <= _ALL
     gained = subsets[:, 0]
     if exact and units > _ALL:  # equal answers are unchanged by an exchange
         half = np.concatenate([d @ differing for d in _patterns(len(differing), 0, seed)])
         gained = np.concatenate([half[1:], differing.sum() - half])  # the first turns none
-        unturned, reference = 0, _reference(len(differing), 0)
+        trivial, reference = 0, _reference(len(differing), 0)
     # Turning the units of a subset takes a result further off where its sum is of the other sign.
     total, rounding = float(sums.sum()), 1e-12 * float(np.abs(sums).sum())
     if abs(total) <= rounding:
         return Tested(1.0, ends, exact)
-    as_far = unturned + int((gained * np.sign(total) <= rounding).sum())
-    return Tested(min(1.0, (1 + as_far) / reference), ends, exact)
+    as_extreme = trivial + int((gained * np.sign(total) <= rounding).sum())
+    return Tested(min(1.0, (1 + as_extreme) / reference), ends, exact)
 
 
 def _order_statistics(subsets: Floats, beyond: int) -> Ends:

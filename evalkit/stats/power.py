@@ -15,7 +15,7 @@ _WHOLE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Facing:
+class NearSide:
     """The side of a score's interval that faces a threshold.
 
     value: the score over n samples; bound: that end of its interval at ``confidence``. end: of the
@@ -35,7 +35,7 @@ class Facing:
     width_at: Callable[[int], float] | None = None
 
 
-def samples_to_settle(facing: Facing, threshold: float) -> int | None:
+def samples_to_settle(near: NearSide, threshold: float) -> int | None:
     """The number of samples that decides a gate with a chance of 80 %, given the observed score.
 
     A new sample scatters around the value: its interval must clear the threshold in four of five
@@ -44,62 +44,62 @@ def samples_to_settle(facing: Facing, threshold: float) -> int | None:
     the rest, which remains without scatter, like that of n equal values (1 - α^(1/n)). None
     if the value equals the threshold, which no number of samples decides.
     """
-    gap = abs(facing.value - threshold)
+    gap = abs(near.value - threshold)
     if gap <= 1e-12:
         return None
-    lowest, highest = facing.n, max(2 * facing.n, 16)
-    cleared = _share_clears if facing.share else _width_clears(facing)
-    while not cleared(facing, threshold, highest):
+    lowest, highest = near.n, max(2 * near.n, 16)
+    cleared = _share_clears if near.share else _width_clears(near)
+    while not cleared(near, threshold, highest):
         lowest, highest = highest, 2 * highest
         if highest > _MOST:
             return None
     while highest - lowest > 1:
         middle = (lowest + highest) // 2
         lowest, highest = (
-            (lowest, middle) if cleared(facing, threshold, middle) else (middle, highest)
+            (lowest, middle) if cleared(near, threshold, middle) else (middle, highest)
         )
-    if facing.share and highest < _WHOLE:  # hits are integers: slightly fewer samples may suffice
-        candidates = range(max(facing.n + 1, highest * 9 // 10), highest)
-        highest = next((n for n in candidates if cleared(facing, threshold, n)), highest)
+    if near.share and highest < _WHOLE:  # hits are integers: slightly fewer samples may suffice
+        candidates = range(max(near.n + 1, highest * 9 // 10), highest)
+        highest = next((n for n in candidates if cleared(near, threshold, n)), highest)
     return highest
 
 
-def _share_clears(facing: Facing, threshold: float, n: int) -> bool:
+def _share_clears(near: NearSide, threshold: float, n: int) -> bool:
     """Whether n samples of a share decide with that chance; by the binomial distribution."""
     from scipy.special import bdtr, bdtrc
 
     from evalkit.stats.intervals import proportion  # NumPy, which reading suites must not import
 
-    upwards = facing.value > threshold
+    upwards = near.value > threshold
     fewest, most = -1, n + 1  # hits that do not decide on either side of those that do
     while most - fewest > 1:
         hits = (fewest + most) // 2
-        low, high, _ = proportion(hits, n, facing.confidence)
+        low, high, _ = proportion(hits, n, near.confidence)
         decided = low >= threshold if upwards else high > threshold
         fewest, most = (fewest, hits) if decided else (hits, most)
     if upwards:
-        return most <= n and float(bdtrc(most - 1, n, facing.value)) >= CHANCE
-    return fewest >= 0 and float(bdtr(fewest, n, facing.value)) >= CHANCE
+        return most <= n and float(bdtrc(most - 1, n, near.value)) >= CHANCE
+    return fewest >= 0 and float(bdtr(fewest, n, near.value)) >= CHANCE
 
 
-def _width_clears(facing: Facing) -> Callable[[Facing, float, int], bool]:
-    z = NormalDist().inv_cdf(0.5 + facing.confidence / 2)
-    width = abs(facing.value - facing.bound)
-    if facing.width_at is not None:  # for very many samples all width is scatter
-        width = facing.width_at(_MANY) * sqrt(_MANY / facing.n)
-    scatter = width / z if isnan(facing.standard_error) else min(facing.standard_error, width / z)
-    spread = scatter * sqrt(facing.n)
-    rest, room = max(0.0, width - z * scatter), abs(facing.end - facing.value)
+def _width_clears(near: NearSide) -> Callable[[NearSide, float, int], bool]:
+    z = NormalDist().inv_cdf(0.5 + near.confidence / 2)
+    width = abs(near.value - near.bound)
+    if near.width_at is not None:  # for very many samples all width is scatter
+        width = near.width_at(_MANY) * sqrt(_MANY / near.n)
+    scatter = width / z if isnan(near.standard_error) else min(near.standard_error, width / z)
+    spread = scatter * sqrt(near.n)
+    rest, room = max(0.0, width - z * scatter), abs(near.end - near.value)
     share = rest / room if isfinite(room) and room > 0 else 0.0
 
-    def clears(facing: Facing, threshold: float, n: int) -> bool:
+    def clears(near: NearSide, threshold: float, n: int) -> bool:
         away = NormalDist().inv_cdf(CHANCE) * spread / sqrt(n)
-        if facing.width_at is not None:
-            away += facing.width_at(n)
+        if near.width_at is not None:
+            away += near.width_at(n)
         else:
             away += z * spread / sqrt(n)
-            more = facing.n / n
+            more = near.n / n
             away += room * (1 - (1 - share) ** more) if 0 < share < 1 else rest * more
-        return away <= abs(facing.value - threshold)
+        return away <= abs(near.value - threshold)
 
     return clears

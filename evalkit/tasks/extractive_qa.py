@@ -26,12 +26,12 @@ def _span(suite: Suite, sample: Sample, request: Request, response: Response) ->
     if not response.text.strip():
         return Extracted("", "the response is empty: no answer")
     found = piece(suite, response.text)
-    if found.prediction is not None and _says_none(found.prediction):
+    if found.prediction is not None and _declines(found.prediction):
         return Extracted("", f"{found.explanation}, '{found.prediction}': no answer")
     return found
 
 
-def _says_none(text: str) -> bool:
+def _declines(text: str) -> bool:
     return " ".join(_NO_WORDS.sub("", text.lower()).split()) in NO_ANSWER
 
 

@@ -260,8 +260,8 @@ def _separated(text: str, found: Sequence[_Read]) -> list[_Read]:
         between = text[one.number.end : other.digits[0]]
         if len(between) > 16:
             continue
-        goes_on = one.multiplied or (other.number.fraction and "and" in between)
-        if _BETWEEN.fullmatch(between) or (goes_on and _GOES_ON.fullmatch(between)):
+        continues = one.multiplied or (other.number.fraction and "and" in between)
+        if _BETWEEN.fullmatch(between) or (continues and _GOES_ON.fullmatch(between)):
             unclear |= {i, i + 1}
     return [
         one._replace(number=_unread(text, *one.digits)) if i in unclear else one

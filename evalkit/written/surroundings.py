@@ -124,15 +124,15 @@ def read_before(text: str, start: int, *, listed: bool) -> Before:
         window = window[: currency.start()]
         last = window.rstrip(_BLANKS)[-1:]
     dash = _DASH.search(window) if last in _DASHES else None
-    said = _SAID_MINUS.search(window) if last in "sS" or last in "eE" else None
+    minus_word = _SAID_MINUS.search(window) if last in "sS" or last in "eE" else None
     kind, negative, begin = "fine", False, start
     if dash:
         kind, negative = _signed(window[: dash.start()], dash[1], bool(dash[2]), listed)
         if negative or (dash[1] == "+" and not dash[2]):
             begin = from_here + dash.start()
-    elif said:
-        kind = "unclear" if _OPERAND.search(window[: said.start()]) else "fine"
-        negative, begin = True, from_here + said.start()
+    elif minus_word:
+        kind = "unclear" if _OPERAND.search(window[: minus_word.start()]) else "fine"
+        negative, begin = True, from_here + minus_word.start()
     elif window[-1:] not in _BLANKS or "\\" in window:
         kind = _unsigned(window)
     return Before(kind, begin, negative, bool(currency))

@@ -12,7 +12,7 @@ from evalkit.errors import SpecError
 from evalkit.exchange import Response, Status
 from evalkit.models.options import Thinking
 from evalkit.models.registry import Declared, resolve
-from evalkit.models.thinking import Split, split, spoken
+from evalkit.models.thinking import Split, split, without_thinking
 
 
 @pytest.mark.parametrize(
@@ -39,19 +39,19 @@ def test_split(text: str, sent: str, thought: str | None, answer: str | None) ->
 
 def test_other_tags_and_what_is_asked_to_be_kept() -> None:
     response = Response(Status.OK, text="[T]why[/T]yes")
-    found = spoken(response, Thinking(start="[T]", end="[/T]"))
+    found = without_thinking(response, Thinking(start="[T]", end="[/T]"))
     assert (found.text, found.details) == ("yes", {"thinking": "why"})
-    assert spoken(response, Thinking(start="[T]", end="[/T]", keep=True)) is response
-    assert spoken(response, Thinking()).text == response.text
+    assert without_thinking(response, Thinking(start="[T]", end="[/T]", keep=True)) is response
+    assert without_thinking(response, Thinking()).text == response.text
     failed = Response(Status.ERROR, error="no")
-    assert spoken(failed, Thinking()) is failed
+    assert without_thinking(failed, Thinking()) is failed
 
 
 def test_servers_that_send_thinking_apart() -> None:
     given = {"thinking": "why"}
-    answered = spoken(Response(Status.OK, text="yes", details=given), Thinking())
+    answered = without_thinking(Response(Status.OK, text="yes", details=given), Thinking())
     assert (answered.text, answered.details) == ("yes", given)
-    silent = spoken(Response(Status.TRUNCATED, text="", details=given), Thinking())
+    silent = without_thinking(Response(Status.TRUNCATED, text="", details=given), Thinking())
     assert silent.details == {"thinking": "why", "still_thinking": True}
 
 

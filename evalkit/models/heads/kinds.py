@@ -53,9 +53,9 @@ def head_of(declaration: Declaration) -> str | None:
 
     It reads only ``config.json``. A missing checkpoint has no head: loading it reports the error.
     """
-    asked = declaration.options.get("head")
-    if asked is not None:
-        return str(asked) if asked in HEADS else None
+    declared = declaration.options.get("head")
+    if declared is not None:
+        return str(declared) if declared in HEADS else None
     architectures = _config(declaration).get("architectures") or []
     return head_named(str(architectures[0])) if architectures else None
 

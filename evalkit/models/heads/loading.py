@@ -108,13 +108,13 @@ def pooling_of(source: ModelSource, options: HeadOptions) -> str:
 def _pooling_in(config: dict[str, Any]) -> str:
     names = {"mean_tokens": "mean", "cls_token": "cls", "lasttoken": "last"}
     mode = config.get("pooling_mode")
-    asked = [key.removeprefix("pooling_mode_") for key, on in config.items() if on is True]
-    asked = [key for key in asked if key in names]
+    modes = [key.removeprefix("pooling_mode_") for key, on in config.items() if on is True]
+    modes = [key for key in modes if key in names]
     if isinstance(mode, str):
-        asked = [key for key, name in names.items() if mode in (name, key, f"{name}token")]
-    if len(asked) != 1:
+        modes = [key for key, name in names.items() if mode in (name, key, f"{name}token")]
+    if len(modes) != 1:
         raise ModelError("the checkpoint's pooling is not supported; declare 'pooling: mean'")
-    return names[asked[0]]
+    return names[modes[0]]
 
 
 def _json(file: Path) -> Any:

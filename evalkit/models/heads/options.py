@@ -26,9 +26,9 @@ class HeadOptions(Options):
     context_length: int | None = Field(default=None, ge=1)
     """The context length in tokens; default: that of the config."""
     batch_tokens: int | None = Field(default=None, ge=1)
-    """The most tokens of a batch; default: 16,384, or 131,072 on CUDA."""
+    """Maximum number of tokens per batch; default: 16,384, or 131,072 on CUDA."""
     batch_rows: int | None = Field(default=None, ge=1)
-    """The most rows of a batch; default: 48, or 256 on CUDA."""
+    """Maximum number of sequences per batch; default: 48, or 256 on CUDA."""
     trust_remote_code: bool = False
     """Run code that comes with the weights."""
     head: str | None = None
@@ -36,7 +36,7 @@ class HeadOptions(Options):
     labels: dict[str, str] = Field(default_factory=dict)
     """The names of the head's labels in suites."""
     max_answer_tokens: int = Field(default=30, ge=1)
-    """``extractive-qa``: the most tokens of an answer."""
+    """``extractive-qa``: maximum number of tokens of an answer."""
     n_best: int = Field(default=5, ge=1)
     """``extractive-qa``: the number of spans in the details."""
     no_answer: bool = True

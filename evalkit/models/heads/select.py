@@ -19,10 +19,10 @@ def transformers_model(declaration: Declaration) -> Model:
     """
     if isinstance(declaration.options.get("device"), list):
         return Replicas(declaration, transformers_model)
-    asked = declaration.options.get("head")
+    declared = declaration.options.get("head")
     known = [*GENERATIVE, *HEADS]
-    if asked is not None and asked not in known:
-        raise SpecError([problem(declaration, unknown("head", str(asked), known), "head")])
+    if declared is not None and declared not in known:
+        raise SpecError([problem(declaration, unknown("head", str(declared), known), "head")])
     head = head_of(declaration)
     if head is not None:
         return HeadModel(declaration, head)

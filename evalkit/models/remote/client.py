@@ -208,8 +208,8 @@ class _Retrier:
                 return replace(response, seconds=time.perf_counter() - started)
             if isinstance(failure, TemporaryError):
                 if failure.busy:
-                    patience = self.config.options.max_wait
-                    self.limiter.on_overload(round_, min(failure.wait or 0.0, patience))
+                    max_wait = self.config.options.max_wait
+                    self.limiter.on_overload(round_, min(failure.wait or 0.0, max_wait))
                 return failure
         if isinstance(failure, RequestRejectedError):
             status = Status.OVERFLOW if failure.overflow else Status.ERROR

@@ -160,13 +160,15 @@ def first_tokens(reply: Mapping[str, Any]) -> dict[str, float]:
         raise RequestRejectedError("the server's content filter stopped the answer", moderated=True)
     if not isinstance(found, dict):
         raise NotOfferedError("the reply has no 'logprobs'")
-    tops = found.get("top_logprobs")
-    if isinstance(tops, list) and tops and isinstance(tops[0], dict):  # of the completions
-        return {str(token): float(value) for token, value in tops[0].items()}
+    top_logprobs = found.get("top_logprobs")
+    if (
+        isinstance(top_logprobs, list) and top_logprobs and isinstance(top_logprobs[0], dict)
+    ):  # of the completions
+        return {str(token): float(value) for token, value in top_logprobs[0].items()}
     content = found.get("content")
     if isinstance(content, list) and content and isinstance(content[0], dict):
-        tops = content[0].get("top_logprobs") or [content[0]]
-        return {str(t["token"]): float(t["logprob"]) for t in tops}
+        top_logprobs = content[0].get("top_logprobs") or [content[0]]
+        return {str(t["token"]): float(t["logprob"]) for t in top_logprobs}
     raise NotOfferedError("the reply has no 'top_logprobs'")
 
 

@@ -48,7 +48,7 @@ class RemoteOptions(Options):
     model: str = Field(min_length=1)
     """The name of the model on the server."""
     max_concurrency: int = Field(default=16, ge=1, le=1024)
-    """The most concurrent requests; the actual number adapts to the server."""
+    """Maximum number of concurrent requests; the actual number adapts to the server."""
     timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     """Seconds for one attempt."""
     deadline: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -58,7 +58,7 @@ class RemoteOptions(Options):
     backoff: float = Field(default=0.5, ge=0, allow_inf_nan=False)
     """Seconds before the first retry; they double with each further one."""
     max_wait: float = Field(default=120.0, gt=0, allow_inf_nan=False)
-    """The most seconds before an attempt, also if the server asks for more."""
+    """Maximum wait before an attempt, in seconds, even if the server asks for more."""
     prices: Prices | None = None
     """Prices per million tokens."""
     version: str | int | float | None = None

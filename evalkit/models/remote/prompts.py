@@ -22,7 +22,7 @@ def check_supported(
     requests: Sequence[Request],
     *,
     understood: Collection[str],
-    instead: str,
+    advice: str,
     text: bool = True,
 ) -> None:
     """Raise ModelError if requests use what a backend cannot send.
@@ -36,7 +36,7 @@ def check_supported(
                 value = getattr(generation, parameter)
                 raise ModelError(
                     f"'{name}' does not support {parameter}: {value} of the suite's 'generation:'."
-                    f" {instead}"
+                    f" {advice}"
                 )
     if not text and any(is_text(request.prompt) for request in requests):
         raise ModelError(

@@ -16,8 +16,8 @@ def choice(reply: Mapping[str, Any]) -> dict[str, Any]:
     """The answer in a reply. Raises TemporaryError if there is none."""
     found = reply.get("choices")
     if not isinstance(found, list) or not found or not isinstance(found[0], dict):
-        said = shorten(json.dumps(reply))
-        raise TemporaryError(f"the server's reply has no answer in 'choices': {said}")
+        excerpt = shorten(json.dumps(reply))
+        raise TemporaryError(f"the server's reply has no answer in 'choices': {excerpt}")
     return found[0]
 
 
@@ -37,8 +37,8 @@ def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
     elif isinstance(answer.get("text"), str):
         text = answer["text"]
     else:
-        said = shorten(json.dumps(reply))
-        raise TemporaryError(f"the server's reply has neither 'message' nor 'text': {said}")
+        excerpt = shorten(json.dumps(reply))
+        raise TemporaryError(f"the server's reply has neither 'message' nor 'text': {excerpt}")
     finish = str(answer.get("finish_reason") or "")
     if finish == "content_filter":
         details["content_filter"] = True

@@ -57,5 +57,5 @@ def cost(response: Response, prices: Prices) -> float | None:
     """The cost of a response in the currency of the prices; None if its tokens are unknown."""
     if response.prompt_tokens is None or response.completion_tokens is None:
         return None
-    spent = response.prompt_tokens * prices.input + response.completion_tokens * prices.output
-    return spent / 1_000_000
+    total = response.prompt_tokens * prices.input + response.completion_tokens * prices.output
+    return total / 1_000_000
