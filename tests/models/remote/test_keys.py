@@ -11,9 +11,9 @@ import pytest
 from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Request
 from evalkit.models.registry import Declared, resolve
-from tests.models.remote.test_likelihood import LABELS
+from tests.models.remote.test_likelihood import LABELS, opened
 from tests.models.serving import Reply, chat, serve
-from tests.models.test_openai import CHAT, asked, opened
+from tests.models.test_openai import CHAT, asked
 
 pytest.importorskip("httpx")
 
