@@ -27,6 +27,7 @@ from evalkit.judging.reply import read, request
 from evalkit.judging.rubric import Example
 from evalkit.messages import is_text, to_openai
 from evalkit.models.registry import Declared, resolve
+from evalkit.records.judgments import Overall
 
 EXAMPLES = (
     Example(output="I do not know.", answer="1", why="no answer is given"),
@@ -79,7 +80,7 @@ def cases(count: int) -> list[Question]:
                 source=None,
                 output=row["answers"][-1],
             ),
-        )[""]
+        )[Overall()]
         for row in rows
     ]
 

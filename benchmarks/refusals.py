@@ -53,6 +53,7 @@ def by_judge(name: str) -> Grader:
     from evalkit.judging.prompts import material, questions
     from evalkit.judging.reply import read, request
     from evalkit.models.resolve import make_models
+    from evalkit.records.judgments import Overall
     from evalkit.spec.project import find_project
 
     rubric = load_rubric(folder("judges") / "refusal.judge.yaml")
@@ -64,7 +65,7 @@ def by_judge(name: str) -> Grader:
             shown = material(
                 {}, prompt=row["prompt"], targets=(), source=None, output=row["completion"]
             )
-            asked.append(questions(rubric, shown)[""])
+            asked.append(questions(rubric, shown)[Overall()])
         requests = [request(q, "choice", Generation(), reasoning=False) for q in asked]
         found = [""] * len(rows)
         for batch in model.respond(requests):

@@ -325,11 +325,14 @@ def _registry_here() -> Registry:
 
 
 def open_store(folder: str | os.PathLike[str] = ".evalkit") -> Store:
-    """An existing store. Raises UsageError if there is none."""
+    """An existing store; one that cannot be written can still be read.
+
+    Raises UsageError if there is none.
+    """
     path = Path(folder)
     if not (path / "store.sqlite").exists():
         raise UsageError(f"{path}: no run store here (expected {path / 'store.sqlite'})")
-    return Store(path)
+    return Store(path, to_read=True)
 
 
 def explain_cache(

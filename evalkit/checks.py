@@ -1,29 +1,47 @@
-"""Checks: rules on one response, such as ``max_words: 30``. Pure functions of a text."""
+"""Checks: rules on one response, such as ``max_words: 30``. Pure functions of its parts."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 from evalkit.records import CheckRecord
+from evalkit.records.references import resolve
+from evalkit.written.patterns import PatternTimeoutError, pattern
 
 if TYPE_CHECKING:
     from evalkit.spec.fields import Check
 
 
-def run_check(check: Check, text: str) -> CheckRecord:
-    """Whether a response satisfies a rule, and why. Comparisons are case-sensitive; ``equals``,
-    ``starts_with`` and ``ends_with`` ignore white space around the response. Both sides are
-    normalised to NFC, as in metrics.
+def run_check(check: Check, response: Mapping[str, Any]) -> CheckRecord:
+    """Whether a response satisfies a rule, and why.
+
+    response: see :meth:`evalkit.records.Answer.values`. A rule is about its text, or with ``of:``
+    about another part: passages are their texts, anything else but a text is its JSON.
+    Comparisons are case-sensitive; ``equals``, ``starts_with`` and ``ends_with`` ignore white space
+    around the text. Both sides are normalised to NFC, as in metrics.
     """
     negated = check.name.startswith("not_")
     name = check.name.removeprefix("not_")
     value = normalize("NFC", check.value) if isinstance(check.value, str) else check.value
-    holds, found = _RULES[name](normalize("NFC", text), value)
+    part = resolve(check.of or "response.text", response)
+    if part is None:
+        return CheckRecord(check.rule, negated, f"the response has no {check.of}")
+    try:
+        holds, found = _RULES[name](normalize("NFC", _text(part)), value)
+    except PatternTimeoutError as error:  # neither found nor not found
+        return CheckRecord(check.rule, False, str(error))
     return CheckRecord(check.rule, holds != negated, found)
+
+
+def _text(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, list) and part and all(isinstance(p, dict) and "text" in p for p in part):
+        return "\n\n".join(str(passage["text"]) for passage in part)
+    return json.dumps(part, ensure_ascii=False)
 
 
 def _contains(text: str, value: Any) -> tuple[bool, str]:
@@ -45,8 +63,8 @@ def _ends_with(text: str, value: Any) -> tuple[bool, str]:
 
 
 def _regex(text: str, value: Any) -> tuple[bool, str]:
-    match = re.search(value, text)
-    return match is not None, f"matches {_quoted(match[0])}" if match else "no match"
+    match = pattern(value).search(text)
+    return match is not None, f"matches {_quoted(match[0] or '')}" if match else "no match"
 
 
 def _json(text: str, value: Any) -> tuple[bool, str]:

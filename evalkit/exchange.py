@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from evalkit.messages import Prompt
+from evalkit.messages import Message, Prompt, ToolCall
+from evalkit.passages import Passage
 
 
 class Status(str, Enum):
@@ -135,7 +136,16 @@ class Response:
     finish: why generation ended: ``stop`` (end of text), ``stop_string``, ``length``, ``""``.
     seconds: wall time of this response (for a batch: the batch's time over its size).
     error: the message when the status is error or overflow.
-    details: anything else worth showing; JSON values only.
+    thinking: what a reasoning model thought first, where the server sends it apart; None: nothing.
+    unfinished: it was cut off while it thought.
+    tie: the best choice leads by less than the rounding of the model's precision.
+    candidates: answers that the model ranks, best first; None where it does not.
+    contexts: the passages that an application retrieved, best first.
+    calls: the tools it calls, in order.
+    messages: what it wrote and got between the prompt and this text, which comes last.
+    cost: in the currency of the model's prices; None where it is unknown.
+    details: anything else worth showing; JSON values only. ``how`` and ``choice_method`` explain
+        in words how the answer was found.
     """
 
     status: Status
@@ -148,12 +158,28 @@ class Response:
     finish: str = ""
     seconds: float = 0.0
     error: str = ""
+    thinking: str | None = None
+    unfinished: bool = False
+    tie: bool = False
+    candidates: tuple[str, ...] | None = None
+    contexts: tuple[Passage, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    messages: tuple[Message, ...] = ()
+    cost: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def answered(self) -> bool:
         """True when there is an answer to score."""
         return is_answered(self.status)
+
+
+def softmax(logprobs: Sequence[float]) -> list[float]:
+    """Probabilities relative to each other, from log-probabilities in nats; they sum to 1."""
+    top = max(logprobs)
+    weights = [math.exp(value - top) for value in logprobs]
+    total = sum(weights)
+    return [weight / total for weight in weights]
 
 
 def lead(logprobs: Sequence[float]) -> float:

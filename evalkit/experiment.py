@@ -156,6 +156,16 @@ class Experiment:
         self._seen.update(dict.fromkeys(cell.id for cell in cells))
         return cells
 
+    def skipped(self, loaded: LoadedSuite) -> str:
+        """Which of the models a suite is not for, as a sentence; "" if it is for all."""
+        suite = loaded.suite
+        others = [name for name in self.model_names if not suite.is_for(name)]
+        if not others:
+            return ""
+        return (
+            f"suite '{suite.suite}' is for {', '.join(suite.models)}: {', '.join(others)} skipped"
+        )
+
     def plan(self, cells: Sequence[Cell]) -> Plan:
         """What to do for some of the cells.
 
@@ -202,6 +212,7 @@ class Experiment:
     ) -> RunRecord:
         """Ask, score and decide everything, into the store. identity: the id of the run."""
         run = RunRecord(identity, now(), None, "running", provenance(self.root))
+        run.notices += filter(None, map(self.skipped, self.suites))
         accepting = accepting_stored(plan, store, run) if self.options.stored else nullcontext()
         with accepting:
             return execute(

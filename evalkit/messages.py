@@ -6,6 +6,7 @@ Servers, chat templates and files take them in OpenAI's form; :func:`to_openai` 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -37,6 +38,21 @@ class ToolCall:
     """Of the function."""
     arguments: str
     """JSON, as the model wrote it."""
+
+    @property
+    def values(self) -> dict[str, Any] | None:
+        """The arguments by name; None if they are not a JSON object."""
+        try:
+            found = json.loads(self.arguments or "{}")
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values: id, name and arguments (the text itself if it is not a JSON object)."""
+        values = self.values
+        arguments = self.arguments if values is None else values
+        return {"id": self.id, "name": self.name, "arguments": arguments}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +172,7 @@ def _from_openai(body: Mapping[str, Any]) -> Message:
     return Message(
         role=str(body["role"]),
         content=content if isinstance(content, str) else tuple(map(_from_part, content)),
-        tool_calls=tuple(
-            ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
-            for call in body.get("tool_calls") or ()
-        ),
+        tool_calls=tuple(call_of(call) for call in body.get("tool_calls") or ()),
         tool_call_id=body.get("tool_call_id") or "",
         name=body.get("name") or "",
     )
@@ -172,3 +185,83 @@ def _from_part(body: Mapping[str, Any]) -> ContentPart:
             return ContentPart(kind, value if isinstance(value, str) else value["url"])
     known = ", ".join(get_args(PartKind))
     raise UsageError(f"unknown content part {body.get('type')!r}; expected one of: {known}")
+
+
+def call_of(value: object) -> ToolCall:
+    """A call from one of the common forms.
+
+    value: OpenAI's ``{"id", "function": {"name", "arguments"}}``, the flat ``{"name",
+    "arguments"}`` or LangChain's ``{"name", "args"}``. Arguments are a mapping, or JSON as a text;
+    a text that is not JSON is kept as it is. Raises UsageError for anything else.
+    """
+    if isinstance(value, ToolCall):
+        return value
+    flat = value.get("function", value) if isinstance(value, Mapping) else value
+    name = flat.get("name") if isinstance(flat, Mapping) else None
+    if not isinstance(value, Mapping) or not isinstance(flat, Mapping) or not name:
+        raise UsageError(
+            "expected a call such as {'name': 'weather', 'arguments': {'city': 'Paris'}}, found"
+            f" {_short(value)}"
+        )
+    arguments = flat.get("arguments", flat.get("args"))
+    if arguments is None:
+        arguments = {}
+    if not isinstance(arguments, str):
+        try:
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"arguments of call '{name}' must be JSON values: {error}") from None
+    return ToolCall(str(value.get("id") or ""), str(name), arguments)
+
+
+_LANGCHAIN_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+
+
+def message_of(value: object) -> Message:
+    """A message from evalkit's own form, OpenAI's, or an object of LangChain's.
+
+    Raises UsageError for anything else.
+    """
+    if isinstance(value, Message):
+        return value
+    if is_langchain(value):
+        return _from_langchain(value)
+    if not isinstance(value, Mapping):
+        raise UsageError(
+            f"expected a message such as {{'role': 'user', 'content': 'Hi'}}, found {_short(value)}"
+        )
+    return _from_openai(value)
+
+
+def is_langchain(value: object) -> bool:
+    """Whether a value is a message of LangChain, which need not be installed."""
+    return hasattr(value, "content") and getattr(value, "type", None) in _LANGCHAIN_ROLES
+
+
+def _from_langchain(value: Any) -> Message:
+    unread = [
+        ToolCall(str(call.get("id") or ""), str(call.get("name") or ""), str(call.get("args")))
+        for call in getattr(value, "invalid_tool_calls", None) or ()
+    ]
+    return Message(
+        role=_LANGCHAIN_ROLES[value.type],
+        content=text_of(value.content),
+        tool_calls=(*map(call_of, getattr(value, "tool_calls", None) or ()), *unread),
+        tool_call_id=str(getattr(value, "tool_call_id", None) or ""),
+        name=str(getattr(value, "name", None) or ""),
+    )
+
+
+def text_of(content: object) -> str:
+    """The text of a message's content: a string, or a list of strings and parts."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list | tuple):
+        return ""
+    parts = [part.get("text") if isinstance(part, Mapping) else part for part in content]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _short(value: object) -> str:
+    found = repr(value)
+    return found if len(found) <= 120 else found[:119] + "…"

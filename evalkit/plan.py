@@ -89,7 +89,8 @@ def cells_of(
 ) -> list[Cell]:
     """The cells of one suite: every model × every prompt variant, or only ``prompts``.
 
-    A model that reads inputs has one cell instead, called ``input`` among the prompts.
+    A model that reads inputs has one cell instead, called ``input`` among the prompts; one that the
+    suite is not for has none.
     limit: take that many samples (a seeded part of the data, in its order). known: the models by
     name. Raises UsageError for an invalid limit, SpecError if it is ambiguous which columns
     such a model reads.
@@ -98,7 +99,7 @@ def cells_of(
         raise UsageError(f"the limit of samples must be 1 or more, not {limit}")
     dataset = loaded.selected(limit)
     cells = []
-    for name in models:
+    for name in filter(loaded.suite.is_for, models):
         model = (known or {}).get(name)
         variants: Sequence[Variant | InputVariant | NoVariant] = list(loaded.variants.values())
         if model is not None and model.capabilities.inputs:

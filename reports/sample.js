@@ -95,8 +95,10 @@ function answerCard(answer, cell, targets, { base, hidden }) {
     valuesTable("Scores", answer.scores, false),
     valuesTable("Probabilities", answer.probabilities, true),
     checks(answer.checks),
+    application(answer.details),
     judgments(answer.details.judgments),
     messages(answer.messages),
+    trace(answer.details.messages),
     el(
       "details",
       {},
@@ -133,6 +135,8 @@ function repeats(answers) {
     answers.map((answer, i) => [
       el("h4", {}, [`Answer ${i + 1}: `, verdictOf(answer)]),
       el("pre", { tabIndex: 0, dir: "auto" }, exact(answer.error || answer.output)),
+      application(answer),
+      trace(answer.messages),
       thinking(answer),
     ]),
   );
@@ -158,7 +162,10 @@ function thinking({ thinking: thought, still_thinking: unfinished }) {
 }
 
 function details(values) {
-  const { repeats: _, thinking: __, still_thinking: ___, judgments: ____, ...rest } = values;
+  const shownElsewhere = ["repeats", "thinking", "still_thinking", "judgments", "contexts", "calls", "messages", "cost"];
+  const rest = Object.fromEntries(
+    Object.entries(values).filter(([name]) => !shownElsewhere.includes(name)),
+  );
   if (!Object.keys(rest).length) return null;
   return el(
     "details",
@@ -228,6 +235,7 @@ function cost(answer) {
   if (answer.prompt_tokens !== null) words.push(`${answer.prompt_tokens} prompt tokens`);
   if (answer.completion_tokens !== null)
     words.push(`${answer.completion_tokens} completion tokens`);
+  if (answer.details.cost !== undefined) words.push(`cost ${number(answer.details.cost)}`);
   if (answer.finish) words.push(`ended by ${answer.finish}`);
   if (answer.cached) words.push("from cache");
   return words.join(" · ");

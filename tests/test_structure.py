@@ -24,6 +24,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 WIDE = {
     "evalkit.answers.refusals.rules.Rules": "the word lists of one language, read as a table",
     "evalkit.comparing.scores.ScoreComparison": "a row of results: two values, tests and counts",
+    "evalkit.exchange.Response": "the stored form of a response",
+    "evalkit.metrics.base.Columns": "every column that a metric may ask for; most are empty",
     "evalkit.metrics.entry.Metric": "an entry of the catalogue: most fields have a default",
     "evalkit.models.heads.options.HeadOptions": "what a declaration in evalkit.yaml may say",
     "evalkit.models.transformers.TransformersOptions": "what a declaration may say",

@@ -9,6 +9,8 @@ from evalkit.answers.json_values import by_path as by_path
 from evalkit.answers.json_values import parse_path as parse_path
 from evalkit.errors import UsageError
 from evalkit.written.numbers import numbers
+from evalkit.written.patterns import PatternTimeoutError
+from evalkit.written.patterns import pattern as compiled
 
 _MARKDOWN = " \t\r*`"
 
@@ -16,10 +18,13 @@ _MARKDOWN = " \t\r*`"
 def by_pattern(text: str, pattern: str, group: int | str | None = None) -> Extracted:
     """The first match of a regular expression: its group, else its first group, else all."""
     try:
-        expression = re.compile(pattern)
+        expression = compiled(pattern)
     except re.error as error:
         raise UsageError(f"the regular expression {pattern!r} is not valid: {error}") from None
-    found = expression.search(text)
+    try:
+        found = expression.search(text)
+    except PatternTimeoutError as error:
+        return Extracted(None, f"/{pattern}/: {error}")
     if found is None:
         return Extracted(None, f"nothing matches /{pattern}/")
     wanted = group if group is not None else min(expression.groups, 1)

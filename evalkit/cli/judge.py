@@ -101,7 +101,7 @@ def _calibrate(options: argparse.Namespace) -> int:
         family=options.family,
         repeats=options.repeats,
         use_cache=not options.no_cache,
-        progress=TerminalProgress.on(sys.stderr) if sys.stderr.isatty() else None,
+        progress=TerminalProgress.on(sys.stderr),
     )
     return _written(certificate, path, project.root, options.output)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evalkit.cli.common import Commands, add_store
 from evalkit.errors import EvalkitError, UsageError
+from evalkit.files import write_file
 
 NAMED = "a model's name, or backend:name?key=value"
 
@@ -141,7 +142,7 @@ def _parity(options: argparse.Namespace) -> int:
         print(line)
     if options.json:
         text = json.dumps(parity_document(found), ensure_ascii=True, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
+        write_file(options.json, text + "\n")
     if options.markdown:
-        options.markdown.write_text(parity_markdown(found), encoding="utf-8")
+        write_file(options.markdown, parity_markdown(found))
     return 1 if any(error for one in found for error in one.errors) else 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evalkit.cli.common import Commands, add_store
 from evalkit.errors import UsageError
+from evalkit.files import write_file
 
 
 def add(commands: Commands) -> None:
@@ -137,9 +138,9 @@ def _compare(options: argparse.Namespace) -> int:
         print(line)
     if options.json:
         text = json.dumps(comparison.comparison_document(found), ensure_ascii=True, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
+        write_file(options.json, text + "\n")
     if options.markdown:
-        options.markdown.write_text(comparison.comparison_markdown(found), encoding="utf-8")
+        write_file(options.markdown, comparison.comparison_markdown(found))
     return 0
 
 

@@ -29,7 +29,12 @@ class NotPackableError(Exception):
 
 
 class AttentionPlan(Protocol):
-    """How the tokens of one forward pass attend to each other and to cached keys and values."""
+    """How the tokens of one forward pass attend to each other and to cached keys and values.
+
+    kind: of the pass, ``prefill`` or ``decoding``.
+    """
+
+    kind: str
 
     def attend(
         self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
@@ -65,6 +70,8 @@ class PrefillPlan:
     store: called for each layer with keys and values of shape
         (sequences, key-value heads, prefix + width, d).
     """
+
+    kind = "prefill"
 
     def __init__(
         self,
@@ -168,7 +175,11 @@ def packed_forward(
     device = lm.device
     kept = None if logit_positions is None else torch.tensor(logit_positions, device=device)
     keep = {} if kept is None else {"logits_to_keep": kept}
-    with packed_attention(lm, plan), _last_layer_only_at(lm, kept):
+    with (
+        lm.forward_pass(plan.kind, len(ids)),
+        packed_attention(lm, plan),
+        _last_layer_only_at(lm, kept),
+    ):
         output = lm.model(
             input_ids=torch.tensor([ids], device=device),
             position_ids=torch.tensor([positions], device=device),
@@ -211,6 +222,7 @@ def packed_attention(lm: LanguageModel, plan: AttentionPlan) -> Iterator[None]:
     usual = config._attn_implementation
     config._attn_implementation = NAME
     _current.plan, _current.context_length = plan, lm.context_length
+    _current.activity, _current.layers = lm.activity, len(lm.layers) or 1
     try:
         yield
     finally:
@@ -243,5 +255,6 @@ def _attention(
     for name in ("softcap", "s_aux", "position_bias"):
         if kwargs.get(name) is not None:
             raise NotPackableError(f"its attention uses {name}")
+    _current.activity.layers_done = module.layer_idx / _current.layers
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     return plan.attend(module.layer_idx, query, key, value, scale), None

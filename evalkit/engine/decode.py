@@ -88,6 +88,7 @@ def generate(
                 _decode_step(lm, running)
             finished = [sequence for group in running for sequence in group.pop_finished()]
             running = [group for group in running if group.sequences]
+            lm.activity.decoding([s for group in running for s in group.sequences])
         if finished:
             yield finished
 

@@ -129,12 +129,14 @@ def score_choices(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[
         width = max(len(choice) for choice in flat)
         # padding follows the choice, where earlier positions of the decoder do not see it
         inputs = [[*start, *choice[:-1], *[lm.pad] * (width - len(choice))] for choice in flat]
-        logits = lm.model(
-            encoder_outputs=(states[owner],),
-            attention_mask=mask[owner],
-            decoder_input_ids=torch.tensor(inputs, device=lm.device),
-            use_cache=False,
-        ).logits[:, len(start) - 1 :]
+        decoder_ids = torch.tensor(inputs, device=lm.device)
+        with lm.forward_pass("prefill", decoder_ids.numel()):
+            logits = lm.model(
+                encoder_outputs=(states[owner],),
+                attention_mask=mask[owner],
+                decoder_input_ids=decoder_ids,
+                use_cache=False,
+            ).logits[:, len(start) - 1 :]
         rows = [i for i, choice in enumerate(flat) for _ in choice]
         columns = [k for choice in flat for k in range(len(choice))]
         targets = [token for choice in flat for token in choice]
@@ -153,15 +155,17 @@ def generate(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[Seque
         ids = torch.tensor([_decoder_start(lm)] * len(running), device=lm.device)
         cache = None
         while True:
-            output = lm.model(
-                encoder_outputs=(states,),
-                attention_mask=mask,
-                decoder_input_ids=ids,
-                past_key_values=cache,
-                use_cache=True,
-            )
+            with lm.forward_pass("decoding", len(running)):
+                output = lm.model(
+                    encoder_outputs=(states,),
+                    attention_mask=mask,
+                    decoder_input_ids=ids,
+                    past_key_values=cache,
+                    use_cache=True,
+                )
             cache = output.past_key_values
             sample_next(output.logits[:, -1], running)
+            lm.activity.decoding(running)
             keep = [i for i, sequence in enumerate(running) if not sequence.done]
             if not keep:
                 return sequences
@@ -226,7 +230,8 @@ def _encode(
         ids[i, : len(encoded.prompt)] = torch.tensor(encoded.prompt)
         mask[i, : len(encoded.prompt)] = 1
     ids, mask = ids.to(lm.device), mask.to(lm.device)
-    states = lm.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
+    with lm.forward_pass("prefill", ids.numel()):
+        states = lm.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
     return states, mask
 
 

@@ -84,6 +84,8 @@ class DecodePlan:
     The sequences of each cache attend separately, so that short ones read no padding of long ones.
     """
 
+    kind = "decoding"
+
     def __init__(self, caches: Sequence[KVCache], device: torch.device, dtype: torch.dtype) -> None:
         self._steps = [_CacheStep(cache, device, dtype) for cache in caches]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from evalkit.engine.activity import Activity
 from evalkit.engine.memory import MemoryLimits, free_device_memory
+from evalkit.engine.threads import Threads
 
 if TYPE_CHECKING:
     import torch
@@ -82,6 +86,10 @@ class LanguageModel:
     """True when only evalkit holds the weights, so that copies of them stay valid."""
     memory: MemoryLimits = field(default_factory=MemoryLimits)
     """Limits learnt by running out of memory."""
+    activity: Activity = field(default_factory=Activity)
+    """What is being computed."""
+    threads: Threads = field(default_factory=Threads)
+    """The number of threads on a CPU."""
 
     @property
     def packed(self) -> bool:
@@ -101,11 +109,15 @@ class LanguageModel:
         return dtype
 
     @property
+    def layers(self) -> Any:
+        """The decoder layers; () when the model has no list of layers."""
+        decoder = self.model.get_decoder() if hasattr(self.model, "get_decoder") else None
+        return getattr(decoder, "layers", None) or ()
+
+    @property
     def last_layer(self) -> Any:
         """The last decoder layer; None when the model has no list of layers."""
-        decoder = self.model.get_decoder() if hasattr(self.model, "get_decoder") else None
-        layers = getattr(decoder, "layers", None)
-        return layers[-1] if layers else None
+        return self.layers[-1] if self.layers else None
 
     @property
     def max_running(self) -> int:
@@ -129,6 +141,18 @@ class LanguageModel:
         import torch
 
         return self.dtype in (torch.float32, torch.float64)
+
+    @contextmanager
+    def forward_pass(self, kind: str, tokens: int) -> Iterator[None]:
+        """Every forward pass runs inside this ``with`` block.
+
+        kind: ``prefill`` or ``decoding``. tokens: how many it computes.
+        """
+        with (
+            self.activity.forward_pass(tokens),
+            self.threads.running(kind, tokens, self.device, self.exact),
+        ):
+            yield
 
     def accepts(self, name: str) -> bool:
         """True when the model's ``forward`` has this parameter."""

@@ -65,6 +65,7 @@ def respond(
     Identical requests are computed once. Batches depend on ``requests`` alone: requests in
     ``answered`` keep their place, and a batch of only such requests is skipped.
     """
+    lm.activity.written = 0
     for start in range(0, len(requests), WINDOW):
         window = range(start, min(start + WINDOW, len(requests)))
         places = _places(requests, window)

@@ -32,7 +32,8 @@ def score_choices(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[
         inputs = _padded(lm, [[*prompt, *choice[:-1]] for prompt, choice in flat])
         if lm.accepts("logits_to_keep"):
             inputs["logits_to_keep"] = keep
-        logits = lm.model(**inputs, use_cache=False).logits[:, -keep:]
+        with lm.forward_pass("prefill", inputs["input_ids"].numel()):
+            logits = lm.model(**inputs, use_cache=False).logits[:, -keep:]
         rows = [i for i, (_, choice) in enumerate(flat) for _ in choice]
         columns = [keep - len(choice) + k for _, choice in flat for k in range(len(choice))]
         targets = [token for _, choice in flat for token in choice]
@@ -59,9 +60,12 @@ def _decode(lm: LanguageModel, sequences: Sequence[SequenceState]) -> None:
         while True:
             if lm.accepts("logits_to_keep"):
                 inputs["logits_to_keep"] = 1
-            output = lm.model(**inputs, past_key_values=cache, use_cache=True)
+            kind = "prefill" if cache is None else "decoding"
+            with lm.forward_pass(kind, inputs["input_ids"].numel()):
+                output = lm.model(**inputs, past_key_values=cache, use_cache=True)
             cache = output.past_key_values
             sample_next(output.logits[:, -1], running)
+            lm.activity.decoding(running)
             keep = [i for i, sequence in enumerate(running) if not sequence.done]
             if not keep:
                 return

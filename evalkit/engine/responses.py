@@ -53,12 +53,9 @@ def choice_response(encoded: TokenizedRequest, scored: ChoiceLogprobs, seconds: 
         prompt_tokens=prompt_tokens,
         completion_tokens=sum(len(choice) for choice in encoded.choices),
         seconds=seconds,
-        details=_tie(scored) if scored.tie else {},
+        tie=scored.tie,
+        details={"margin": scored.margin, "noise": scored.noise} if scored.tie else {},
     )
-
-
-def _tie(scored: ChoiceLogprobs) -> dict[str, object]:
-    return {"tie": True, "margin": scored.margin, "noise": scored.noise}
 
 
 def out_of_memory_response(encoded: TokenizedRequest) -> Response:

@@ -15,7 +15,7 @@ from evalkit.judging.calibration import Graded, confusion, figures
 from evalkit.judging.calibration_labels import LabelledCase, Labels, own_answer
 from evalkit.judging.certificate import Certificate, digest_of, identity_of
 from evalkit.judging.judge_set import Judge, asked_how, refuse_unable
-from evalkit.judging.judgments import CATEGORY, value_of
+from evalkit.judging.judgments import value_of
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
 from evalkit.judging.prompts import material, questions
@@ -25,6 +25,7 @@ from evalkit.judging.rubric import FIRST, NO, YES, Rubric
 from evalkit.judging.stage import inquire
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.provenance import new_run_id, now
+from evalkit.records.judgments import Aspect, Category
 from evalkit.respond.client import OneOffClient
 from evalkit.respond.progress import Progress, Silent
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
@@ -225,13 +226,13 @@ def _probes(
     for repeat in range(times):
         for case in cases:
             for swapped in orders:
-                for name, question in questions(
+                for aspect, question in questions(
                     judged.rubric, _values(case, judged.rubric, swapped)
                 ).items():
-                    if name != CATEGORY:
+                    if not isinstance(aspect, Category):
                         yield _Probe(
                             case=case, swapped=swapped, judged=judged, judge=judge,
-                            criterion=name, question=question, method=method, reasons=reasons,
+                            aspect=aspect, question=question, method=method, reasons=reasons,
                             repeat=repeat,
                         )  # fmt: skip
 
@@ -246,7 +247,7 @@ def _values(case: LabelledCase, rubric: Rubric, swapped: bool) -> Mapping[str, A
         prompt=case.text("prompt"),
         targets=[str(one) for one in targets],
         source=case.text("source") if "source" in case.row else None,
-        **dict(zip(names, texts[::-1] if swapped else texts, strict=True)),
+        judged=dict(zip(names, texts[::-1] if swapped else texts, strict=True)),
     )
 
 
@@ -279,8 +280,8 @@ def _binary(
 ) -> Graded:
     weights = {criterion.name: criterion.weight for criterion in rubric.criteria}
     answers = {
-        probe.criterion: (
-            YES if case.human(probe.criterion) >= 0.5 else NO,
+        probe.aspect.name: (
+            YES if case.human(probe.aspect.name) >= 0.5 else NO,
             str(probe.reply.answer),
         )
         for probe in probes
@@ -305,9 +306,9 @@ def _winner(grade: float) -> str:
 
 def _repeated(probes: Sequence[_Probe]) -> tuple[int, int]:
     """Of pairs of draws of one question, how many have the same answer; and how many there are."""
-    draws: dict[tuple[str, bool], list[str]] = {}
+    draws: dict[tuple[Aspect, bool], list[str]] = {}
     for probe in probes:
         if probe.reply.status is Status.OK:
-            draws.setdefault((probe.criterion, probe.swapped), []).append(str(probe.reply.answer))
+            draws.setdefault((probe.aspect, probe.swapped), []).append(str(probe.reply.answer))
     pairs = [pair for answers in draws.values() for pair in combinations(answers, 2)]
     return sum(a == b for a, b in pairs), len(pairs)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.errors import EvalkitError, SpecError
+from evalkit.files import write_file
 from evalkit.gates.certified import AT_MOST
 
 SUFFIX = ".certificate.yaml"
@@ -115,12 +116,11 @@ def write_certificate(certificate: Certificate, folder: Path) -> Path:
     }
     values["labelled"] = [[_number(x) for x in pair] for pair in certificate.labelled]
     values["shown"] = list(certificate.shown)
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(certificate)
     text = yaml.safe_dump(
         values, sort_keys=False, default_flow_style=None, width=100, allow_unicode=True
     )
-    path.write_text(f"# Made by evalkit judge calibrate.\n{text}", encoding="utf-8")
+    write_file(path, f"# Made by evalkit judge calibrate.\n{text}")
     return path
 
 

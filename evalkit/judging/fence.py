@@ -18,6 +18,16 @@ _JOINER = "\N{WORD JOINER}"
 """Invisible; inserted after the first character of a chat template's control token."""
 
 
+_NAME = 80
+"""The most characters of a name."""
+
+
+def one_line(text: str) -> str:
+    """A short name that a model wrote, as part of a line: it cannot begin a line or a turn."""
+    plain = _TURNS.sub(lambda found: found[0] + _JOINER, " ".join(text.split()))
+    return plain if len(plain) <= _NAME else plain[: _NAME - 1] + "…"
+
+
 def fenced(text: str) -> str:
     """A text between two lines with a code that it cannot hold: the code is made from the text.
 

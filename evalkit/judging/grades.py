@@ -12,7 +12,7 @@ from evalkit.exchange import Status
 from evalkit.judging.certificate import Certificate, digest_of
 from evalkit.judging.certificates import Standing, corrected, standings, summary_of
 from evalkit.judging.judge_set import JudgeSet
-from evalkit.judging.judgments import CATEGORY, record_judgment, value_of
+from evalkit.judging.judgments import record_judgment, value_of
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise_results import Duels, grade_pairs, strengths_of, write_duels
 from evalkit.judging.panel import combined, panel_of
@@ -21,6 +21,7 @@ from evalkit.judging.questions import TARGET, GradedCell, JudgeRequest, Place, p
 from evalkit.judging.scores import judged_score
 from evalkit.records import ScoreRecord
 from evalkit.records.analyses import JudgedReport, JudgeRow, RubricSummary
+from evalkit.records.judgments import Category
 from evalkit.records.names import ScoreName
 from evalkit.scoring.measure import Subset, clusters_of, parts_of
 
@@ -42,8 +43,8 @@ def grade_cells(
         if ask.case.paired and ask.case.other is not None:
             record_judgment(ask.case.other, ask, mirrored=True)
         value = value_of(ask)
-        if value is not None and not paired and ask.criterion != CATEGORY:
-            by_cell[id(cell)][ask.judge.name].setdefault(ask.criterion, {})[place] = value
+        if value is not None and not paired:
+            by_cell[id(cell)][ask.judge.name].setdefault(ask.aspect.name, {})[place] = value
     table = strengths_of(cells, judged, duels) if paired else None
     folder = cells[0].done.cell.suite.path.parent if cells else judge_set.root
     standing = standings(judged, judge_set, folder)
@@ -228,7 +229,7 @@ def judged_report(
     named = [
         category_name(rubric, ask.reply.answer)
         for ask in asks
-        if ask.criterion == CATEGORY and ask.reply.answer
+        if isinstance(ask.aspect, Category) and ask.reply.answer
     ]
     return JudgedReport(
         score=judged.score,
@@ -258,7 +259,11 @@ def _row(
 ) -> JudgeRow:
     given = [grade for grade in grades if grade is not None]
     masses = [ask.reply.mass for ask in asks if ask.reply.mass is not None]
-    said = [ask.reply.answer for ask in asks if ask.reply.answer and ask.criterion != CATEGORY]
+    said = [
+        ask.reply.answer
+        for ask in asks
+        if ask.reply.answer and not isinstance(ask.aspect, Category)
+    ]
     return JudgeRow(
         judge=judge,
         n=len(given),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 
 from evalkit.judging.judgments import value_of
@@ -21,6 +21,7 @@ from evalkit.judging.questions import (
     places,
 )
 from evalkit.records.analyses import OpponentRow, PairwiseReport
+from evalkit.records.judgments import Category
 
 Duels = dict[tuple[int, int], dict[Place, float]]
 """By pair of cells (their ids), the result of the first for each answer: 1, ½ or 0."""
@@ -38,7 +39,7 @@ def grade_pairs(
 ) -> None:
     """Write the verdicts on pairs, from both orders; a grade is the mean over opponents."""
     first: dict[tuple[int, int, Place, str, bool], float | None] = {}
-    for ask in asks:
+    for ask in _graded(asks):
         case = ask.case
         answered = (case.sample, case.repeat)
         asked = (id(case.cell), id(case.other), answered, ask.judge.name, case.swapped)
@@ -68,6 +69,11 @@ def grade_pairs(
         known = [value for value in values if value is not None]
         if len(known) == len(values):
             by_cell[cell][judge].setdefault("", {})[place] = fmean(known)
+
+
+def _graded(asks: Iterable[JudgeRequest]) -> Iterator[JudgeRequest]:
+    """The questions that have a grade: all but those about categories."""
+    return (ask for ask in asks if not isinstance(ask.aspect, Category))
 
 
 def _pair_value(first: float | None, second: float | None, case: Case) -> float | None:
@@ -144,7 +150,7 @@ def write_duels(
 def _contradictions(asks: Sequence[JudgeRequest]) -> tuple[int, int]:
     """Pairs asked both ways round, and those in which the order decided."""
     said: dict[tuple[int, int, int, int, str], list[float | None]] = {}
-    for ask in asks:
+    for ask in _graded(asks):
         case = ask.case
         key = (id(case.cell), id(case.other), case.sample, case.repeat, ask.judge.name)
         said.setdefault(key, []).append(value_of(ask))

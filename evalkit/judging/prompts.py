@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.errors import EvalkitError
-from evalkit.judging.fence import fenced
+from evalkit.judging.fence import fenced, one_line
 from evalkit.judging.rubric import FIRST, LETTERS, NO, SECOND, YES, Criterion, Rubric
 from evalkit.messages import Message
+from evalkit.records.judgments import Aspect, ByCriterion, Category, Overall
+from evalkit.records.references import RESPONSE
 from evalkit.spec.templates import BadTemplateError, compiled
 
 _ROLE = "You are a careful and fair judge. You are shown material and judge one thing about it."
@@ -51,37 +53,57 @@ def material(
     prompt: str,
     targets: Sequence[str],
     source: str | None,
-    **judged: str,
+    response: Mapping[str, Any] | None = None,
+    judged: Mapping[str, str],
 ) -> dict[str, Any]:
     """The variables of a case: the columns of the row, and over them the fenced texts.
 
-    prompt: the last message to the model that answered. judged: ``output``, or ``a`` and ``b``.
+    prompt: the last message to the model that answered. response: what else it returned; see
+    :meth:`evalkit.records.Answer.values`. judged: ``output``, or ``a`` and ``b``.
     """
     values: dict[str, Any] = {**row, "row": row, "prompt": fenced(prompt)}
     values["targets"] = [fenced(target) for target in targets]
     values["target"] = fenced(targets[0]) if targets else ""
     if source is not None:
         values["source"] = fenced(source)
+    if response is not None and RESPONSE not in row:
+        values[RESPONSE] = _fenced_parts(response)
     return {**values, **{name: fenced(text) for name, text in judged.items()}}
 
 
-def questions(rubric: Rubric, values: Mapping[str, Any]) -> dict[str, Question]:
-    """The questions about a case, by the name of the criterion ("" for a whole rubric).
+_NAMES = ("id", "name", "role", "type", "tool_call_id", "finish")
+"""Keys whose values are short names, which stand in a line."""
+
+
+def _fenced_parts(value: Any, key: str = "") -> Any:
+    """The same values with every text fenced. Names are made into one line of plain text."""
+    if isinstance(value, Mapping):
+        return {name: _fenced_parts(part, str(name)) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_fenced_parts(part, key) for part in value]
+    if not isinstance(value, str):
+        return value
+    return one_line(value) if key in _NAMES else fenced(value)
+
+
+def questions(rubric: Rubric, values: Mapping[str, Any]) -> dict[Aspect, Question]:
+    """The questions about a case.
 
     A binary rubric asks about each criterion alone. Categories, where a rubric has some, are a
-    question of their own under ``category``. Raises EvalkitError when the case cannot be shown.
+    question of their own. Raises EvalkitError when the case cannot be shown.
     """
     return asked_about(rubric, _rendered(rubric.prompt, values, rubric))
 
 
-def asked_about(rubric: Rubric, case: str) -> dict[str, Question]:
+def asked_about(rubric: Rubric, case: str) -> dict[Aspect, Question]:
     """The same about a case as it is shown."""
+    asked: dict[Aspect, Question] = {}
     if rubric.mode == "binary":
-        asked = {one.name: _binary(rubric, one, case) for one in rubric.criteria}
+        asked |= {ByCriterion(one.name): _binary(rubric, one, case) for one in rubric.criteria}
     else:
-        asked = {"": _whole(rubric, case)}
+        asked[Overall()] = _whole(rubric, case)
     if rubric.categories:
-        asked["category"] = _category(rubric, case)
+        asked[Category()] = _category(rubric, case)
     return asked
 
 

@@ -11,9 +11,9 @@ from evalkit.exchange import Request, Response, Status
 from evalkit.judging.judge_set import Judge, JudgeSet
 from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question, material, questions
-from evalkit.judging.reply import Reply
 from evalkit.messages import last_question
 from evalkit.records import SampleRecord
+from evalkit.records.judgments import Aspect, Overall, Reply
 from evalkit.scoring.scored_cell import ScoredCell
 
 TARGET = "target"
@@ -65,7 +65,7 @@ class RubricRequest:
 
     judged: Judged
     judge: Judge
-    criterion: str
+    aspect: Aspect
     question: Question | None
     method: str
     reasons: bool
@@ -93,12 +93,12 @@ def asks_of(
     for judge in judge_set.of(judged):
         method, reasons = judge.method(judged), judge.reasons(judged)
         for case, shown, error in asked:
-            for criterion, question in shown.items():
+            for aspect, question in shown.items():
                 ask = JudgeRequest(
                     case=case,
                     judged=judged,
                     judge=judge,
-                    criterion=criterion,
+                    aspect=aspect,
                     question=question,
                     method=method,
                     reasons=reasons,
@@ -158,7 +158,7 @@ def other_text(case: Case) -> str | None:
     return answer.output if answer.answered else None
 
 
-def _shown(case: Case, judged: Judged) -> tuple[Mapping[str, Question | None], str]:
+def _shown(case: Case, judged: Judged) -> tuple[Mapping[Aspect, Question | None], str]:
     """The questions about a case; if it cannot be rendered, one that holds the error."""
     sample = case.cell.samples[case.sample]
     suite = case.cell.done.cell.suite
@@ -172,12 +172,13 @@ def _shown(case: Case, judged: Judged) -> tuple[Mapping[str, Question | None], s
         prompt=last_question(sample.prompt),
         targets=sample.targets,
         source=str(sample.fields.get(source, "")) if source else None,
-        **texts,
+        response=None if case.paired else sample.answers[case.repeat].values(),
+        judged=texts,
     )
     try:
         return questions(judged.rubric, values), ""
     except EvalkitError as error:
-        return {"": None}, str(error)
+        return {Overall(): None}, str(error)
 
 
 def places(cell: GradedCell, judged: Judged) -> list[Place]:

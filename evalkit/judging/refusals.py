@@ -38,6 +38,7 @@ from evalkit.messages import last_question
 from evalkit.metrics.registry import Registry
 from evalkit.records import Answer, SampleRecord, ScoreRecord, base_of
 from evalkit.records.analyses import CorrectedScore, JudgedReport, JudgeRow
+from evalkit.records.judgments import Category
 from evalkit.scoring.columns import scored
 from evalkit.scoring.measure import parts_of
 from evalkit.scoring.metric_names import computed_metrics
@@ -82,7 +83,8 @@ def regrade(
     grades: dict[Place, dict[str, JudgeRequest]] = {}
     for ask in asks:
         record_judgment(cell, ask)
-        grades.setdefault((ask.case.sample, ask.case.repeat), {})[ask.judge.name] = ask
+        if not isinstance(ask.aspect, Category):
+            grades.setdefault((ask.case.sample, ask.case.repeat), {})[ask.judge.name] = ask
     computed = set(computed_metrics(suite))
     for sample in cell.samples:
         sample.answers = [replace(answer, correct=None, scores={}) for answer in sample.answers]
@@ -251,7 +253,8 @@ def _report(
     ]
     by_judge: dict[str, dict[Place, float | None]] = {name: {} for name in names}
     for ask in asks:
-        by_judge[ask.judge.name][ask.case.sample, ask.case.repeat] = value_of(ask)
+        if not isinstance(ask.aspect, Category):
+            by_judge[ask.judge.name][ask.case.sample, ask.case.repeat] = value_of(ask)
     grades = {name: [given.get(place) for place in asked] for name, given in by_judge.items()}
     report = judged_report(judged, grades, asks, standing)
     rows = report.judges

@@ -9,37 +9,19 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from evalkit.exchange import Generation, Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status, softmax
 from evalkit.judging.fence import fenced
 from evalkit.judging.prompts import Question, asked_about
 from evalkit.judging.rubric import Rubric
 from evalkit.messages import Message, canonical
+from evalkit.records.judgments import Reply
 
 _FENCED_JSON = re.compile(r"\A```(?:json)?[ \t]*\n(.*)\n```\Z", re.DOTALL)
 _WEIGH = "Weigh this in two or three sentences. Do not answer yet."
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a judge answered to one question.
-
-    answer: the allowed answer it gave (the most likely one, for ``choice``), or None.
-    value: that of the answer; for ``choice`` the expected value over the allowed answers.
-    probabilities: of the allowed answers, which sum to 1; mass: the probability of all of them
-    together among everything the judge could have said. lists: what it listed beside.
-    """
-
-    status: Status
-    answer: str | None = None
-    value: float | None = None
-    probabilities: Mapping[str, float] = field(default_factory=dict)
-    mass: float | None = None
-    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    error: str = ""
 
 
 def request(
@@ -135,12 +117,9 @@ def read(question: Question, method: str, response: Response) -> Reply:
 def _read_choice(question: Question, response: Response) -> Reply:
     answers = list(question.answers)
     logprobs = response.logprobs
-    top = max(logprobs)
-    if not math.isfinite(top):
+    if not math.isfinite(max(logprobs)):
         return Reply(Status.UNPARSED, error="no allowed answer has any probability")
-    weights = [math.exp(value - top) for value in logprobs]
-    total = math.fsum(weights)
-    probabilities = {a: weight / total for a, weight in zip(answers, weights, strict=True)}
+    probabilities = dict(zip(answers, softmax(logprobs), strict=True))
     expected = math.fsum(p * question.answers[a] for a, p in probabilities.items())
     return Reply(
         Status.OK,
@@ -163,13 +142,13 @@ def _read_text(question: Question, text: str) -> Reply:
     return Reply(Status.OK, answer, question.answers[answer], lists=lists)
 
 
-def _listed(name: str, lines: Sequence[str]) -> list[str]:
+def _listed(name: str, lines: Sequence[str]) -> tuple[str, ...]:
     for line in lines:
         head, colon, rest = line.partition(":")
         if colon and head.strip().lower() == name.lower():
             items = [item.strip() for item in rest.split(";")]
-            return [item for item in items if item and item.lower() not in ("none", "none.")]
-    return []
+            return tuple(one for one in items if one and one.lower() not in ("none", "none."))
+    return ()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -193,7 +172,7 @@ def _read_json(question: Question, text: str) -> Reply:
         allowed = ", ".join(question.answers)
         return Reply(Status.UNPARSED, error=f"'{key}' in the JSON is not one of {allowed}")
     lists = {
-        name: [str(item) for item in value.get(name, []) if isinstance(item, str)]
+        name: tuple(item for item in value.get(name, []) if isinstance(item, str))
         for name in question.lists
         if isinstance(value.get(name, []), list)
     }

@@ -24,7 +24,7 @@ Mode = Literal["pointwise", "binary", "pairwise"]
 YES, NO = "Yes", "No"
 FIRST, SECOND = "A", "B"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-MATERIAL = ("output", "a", "b", "prompt", "target", "targets", "source", "row")
+MATERIAL = ("output", "a", "b", "prompt", "target", "targets", "source", "row", "response")
 """Names that every case may use beside the columns of the data."""
 
 

@@ -73,6 +73,7 @@ def judge(
                 run.models[model.name] = record_of(model, seconds, errand.error)
         finally:
             loaded.finish(model)
+    progress.working("scoring the judges' replies")
     for entry, of_suite in entries:
         own = [ask for ask in asks if ask.judged is entry]
         if not entry.is_refusals:

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.messages import Message, ToolCall
 from evalkit.metrics.writing import composed
+from evalkit.passages import Passage
 from evalkit.records import Likelihood as Likelihood
 
 FloatArray = NDArray[np.float64]
@@ -43,6 +45,10 @@ class Columns:
     fields: per sample, the row of the data (read only).
     pairs: per sample, the name of the pair it is in and whether it is the first (0) or the second
         (1) of it; empty where samples come alone.
+    contexts: per sample, the passages that the application retrieved, best first; empty where no
+        response has any.
+    calls: per sample, the tools it calls; empty likewise.
+    messages: per sample, what it wrote and got before its text; empty likewise.
     """
 
     predictions: Sequence[str | None]
@@ -58,6 +64,9 @@ class Columns:
     passed: Sequence[Sequence[bool]] = ()
     fields: Sequence[Mapping[str, Any]] = ()
     pairs: Sequence[tuple[Hashable, int]] = ()
+    contexts: Sequence[tuple[Passage, ...]] = ()
+    calls: Sequence[tuple[ToolCall, ...]] = ()
+    messages: Sequence[tuple[Message, ...]] = ()
 
     def __post_init__(self) -> None:
         # Done here, so that no metric treats two forms of one text as different.
@@ -93,6 +102,9 @@ class Columns:
             passed=pick(self.passed),
             fields=pick(self.fields),
             pairs=pick(self.pairs),
+            contexts=pick(self.contexts),
+            calls=pick(self.calls),
+            messages=pick(self.messages),
         )
 
     def followed_by(self, other: Columns) -> Columns:
@@ -100,6 +112,12 @@ class Columns:
 
         def both(one: Sequence[Any], two: Sequence[Any]) -> list[Any]:
             return [*one, *two]
+
+        def padded(one: Sequence[Any], two: Sequence[Any]) -> list[Any]:
+            """Where only one of the cells has such parts, the other's are empty."""
+            if not len(one) and not len(two):
+                return []
+            return [*(one or [()] * len(self)), *(two or [()] * len(other))]
 
         first, second = self.probabilities, other.probabilities
         return replace(
@@ -116,6 +134,9 @@ class Columns:
             passed=both(self.passed, other.passed),
             fields=both(self.fields, other.fields),
             pairs=both(self.pairs, other.pairs),
+            contexts=padded(self.contexts, other.contexts),
+            calls=padded(self.calls, other.calls),
+            messages=padded(self.messages, other.messages),
         )
 
 

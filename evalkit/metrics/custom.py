@@ -18,7 +18,10 @@ from evalkit.spec.source import scan_yaml
 
 _KEYS = ("function", "better", "low", "high", "needs")
 _BETTER = ("higher", "lower", "")
-_NEEDS = ("labels", "probabilities", "sources", "choices")
+_NEEDS = (
+    *("labels", "probabilities", "sources", "choices"),
+    *("contexts", "calls", "messages"),
+)
 
 
 def project_metrics(project: Project, passed: Mapping[str, Any] | None = None) -> Registry:

@@ -165,6 +165,9 @@ def _require(metric: Metric, columns: Columns) -> None:
         "likelihoods": bool(columns.likelihoods),
         "pairs": bool(columns.pairs),
         "choices": bool(columns.choices) and bool(columns.choice_logprobs),
+        "contexts": bool(columns.contexts),
+        "calls": bool(columns.calls),
+        "messages": bool(columns.messages),
     }
     missing = [need for need in metric.needs if not present[need] and len(columns)]
     if missing:

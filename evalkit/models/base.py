@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from evalkit.exchange import Request, Response
 
@@ -89,6 +89,22 @@ class Model(Protocol):
         ...
 
 
+class InProgress(NamedTuple):
+    """What a model is computing. messages: everything it decided so far that a user should know."""
+
+    tokens: int
+    messages: Sequence[str] = ()
+
+
+@runtime_checkable
+class Reporting(Model, Protocol):
+    """A model that reports its progress between batches."""
+
+    def in_progress(self) -> InProgress:
+        """The tokens that are computed but in no response yet; called in another thread."""
+        ...
+
+
 @runtime_checkable
 class Recalling(Model, Protocol):
     """A model whose fingerprint includes facts that its server reports.
@@ -106,3 +122,27 @@ class Recalling(Model, Protocol):
         available.
         """
         ...
+
+
+@runtime_checkable
+class OneByOne(Model, Protocol):
+    """A model whose requests have nothing to do with each other, as those to a server.
+
+    Several processes that share a store then share the requests as they go. A model without this
+    answers all that one process claims of a cell.
+    """
+
+    one_by_one: bool
+    """Whether ``respond_each`` may be called."""
+
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Answer the requests with these indices, as ``respond`` does.
+
+        indices: taken one after the other, each when its request is about to be sent.
+        """
+        ...
+
+
+def unanswered(requests: Sequence[Request], answered: frozenset[int]) -> Iterator[int]:
+    """The indices of the requests that need a response."""
+    return (index for index in range(len(requests)) if index not in answered)

@@ -2,21 +2,21 @@
 
 The function is called with the final prompt (a string for a raw text, else a list of
 ``{"role": …, "content": …}``). Of the request's generation parameters and the declaration's
-``parameters`` it gets those that it accepts as keywords. It returns the text, or a dict with
-``text`` and any of ``prompt_tokens``, ``completion_tokens``, ``finish`` and ``details``. An
-``async`` function is awaited; each call has its own event loop.
+``parameters`` it gets those that it accepts as keywords. It returns the text, or more beside it
+(see ``evalkit.models.returned``). An ``async`` function is awaited; each call has its own event
+loop.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 import math
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,16 @@ from pydantic import Field, field_validator
 
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import plain, shown
-from evalkit.models.base import Batch, Capabilities
+from evalkit.models.base import Batch, Capabilities, unanswered
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
 from evalkit.models.options import Declaration, Options, check
 from evalkit.models.remote.keys import redact
+from evalkit.models.returned import response_of
 from evalkit.modules import import_function, source_file
 
-RESPONSES_PER_BATCH = 256
-"""The most responses in a batch; each batch is stored before the next one."""
-MAX_BATCH_SECONDS = 1.0
-"""Seconds after which a batch ends early, so that an interrupted run of a slow application loses
-little."""
+PROMPTS_PER_CALL = 256
+"""The most prompts in one call of a function that takes a list."""
 
 
 class CallableOptions(Options):
@@ -105,17 +103,25 @@ class CallableModel:
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Call the function for every request. A call that raises fails only its own sample."""
+        if not self.options.batch:
+            yield from self.respond_each(requests, unanswered(requests, answered))
+            return
+        yield from call_with_lists(requests, answered, *self._functions())
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the function takes one prompt at a time."""
+        return not self.options.batch
+
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Call the function for each of these requests, taken when a thread is free for it."""
+        yield from call_for_each(requests, indices, *self._functions(), self.options.concurrency)
+
+    def _functions(self) -> tuple[Caller, Caller | None]:
         if self._answer is None:
             self.load()
         assert self._answer is not None
-        yield from call_function(
-            requests,
-            answered,
-            self._answer,
-            self._choose,
-            batch=self.options.batch,
-            concurrency=self.options.concurrency,
-        )
+        return self._answer, self._choose
 
     def describe(self) -> Mapping[str, Any]:
         """The function and how it is called."""
@@ -159,54 +165,51 @@ class Caller:
         return arguments
 
 
-def call_function(
+def call_with_lists(
+    requests: Sequence[Request], answered: frozenset[int], generate: Caller, choose: Caller | None
+) -> Iterator[Batch]:
+    """The responses of a function that takes lists of prompts, each list as it returns.
+
+    choose: compares choices, one request at a time; None: they cannot be compared. The lists
+    depend on the requests alone.
+    """
+    for start in range(0, len(requests), PROMPTS_PER_CALL):
+        end = min(start + PROMPTS_PER_CALL, len(requests))
+        todo = [i for i in range(start, end) if i not in answered]
+        for batch in _batch_calls([requests[i] for i in todo], generate, choose):
+            yield [(todo[k], response) for k, response in batch]
+
+
+def call_for_each(
     requests: Sequence[Request],
-    answered: frozenset[int],
+    indices: Iterator[int],
     generate: Caller,
     choose: Caller | None = None,
-    *,
-    batch: bool = False,
     concurrency: int = 1,
 ) -> Iterator[Batch]:
-    """The responses of a function, a batch at a time.
+    """The responses of a function, in the order of completion: a slow call holds up no other.
 
-    generate: answers a prompt. choose: compares choices; None: they cannot be compared. batch:
-    whether ``generate`` takes a list of prompts; the lists depend on the requests alone.
+    indices: of the requests to answer, taken as calls become possible.
+    generate: answers a prompt. choose: compares choices; None: they cannot be compared.
     concurrency: calls at a time, in threads.
     """
-    pool = ThreadPoolExecutor(concurrency) if concurrency > 1 else None
+    if concurrency == 1:
+        for index in indices:
+            yield [(index, _one(requests[index], generate, choose))]
+        return
+    running: dict[Future[Response], int] = {}
+    pool = ThreadPoolExecutor(concurrency)
     try:
-        for start in range(0, len(requests), RESPONSES_PER_BATCH):
-            todo = [
-                i
-                for i in range(start, min(start + RESPONSES_PER_BATCH, len(requests)))
-                if i not in answered
-            ]
-            if not todo:
-                continue
-            chunk = [requests[i] for i in todo]
-            if batch:
-                yield list(zip(todo, _batch_calls(chunk, generate, choose), strict=True))
-                continue
-            each = pool.map if pool is not None else map
-            answers = each(lambda request: _one(request, generate, choose), chunk)
-            yield from _in_timely_batches(zip(todo, answers, strict=True))
+        while True:
+            # One waits for each that runs, so that no thread idles while responses are stored.
+            for index in islice(indices, 2 * concurrency - len(running)):
+                running[pool.submit(_one, requests[index], generate, choose)] = index
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            yield [(running.pop(call), call.result()) for call in done]
     finally:
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _in_timely_batches(answers: Iterable[tuple[int, Response]]) -> Iterator[Batch]:
-    """Answers in one batch, or in several if they take long."""
-    batch: Batch = []
-    since = time.monotonic()
-    for answer in answers:
-        batch.append(answer)
-        if time.monotonic() - since >= MAX_BATCH_SECONDS:
-            yield batch
-            batch, since = [], time.monotonic()
-    if batch:
-        yield batch
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
@@ -221,7 +224,7 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
             raw = choose(request, prompt, list(request.choices))
             return _chosen(request, raw, sent, time.perf_counter() - started)
         raw = generate(request, prompt)
-        return _generated(raw, sent, time.perf_counter() - started)
+        return response_of(raw, request, time.perf_counter() - started)
     except (Exception, SystemExit) as error:  # an application may raise anything, or exit
         seconds = time.perf_counter() - started
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
@@ -229,13 +232,12 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
 
 def _batch_calls(
     chunk: Sequence[Request], generate: Caller, choose: Caller | None
-) -> list[Response]:
-    """Responses from few calls: requests with equal parameters share one; choices do not."""
-    responses: dict[int, Response] = {}
+) -> Iterator[Batch]:
+    """Responses call by call: requests with equal parameters share one; choices do not."""
     groups: dict[Any, list[int]] = {}
     for i, request in enumerate(chunk):
         if request.choices:
-            responses[i] = _one(request, generate, choose)
+            yield [(i, _one(request, generate, choose))]
         else:
             groups.setdefault((request.generation, request.repeat), []).append(i)
     for members in groups.values():
@@ -250,9 +252,9 @@ def _batch_calls(
         except (Exception, SystemExit) as error:
             raws = [error] * len(prompts)
         seconds = (time.perf_counter() - started) / len(members)
-        for i, raw in zip(members, raws, strict=True):
-            responses[i] = _response_of(raw, chunk[i], seconds)
-    return [responses[i] for i in range(len(chunk))]
+        yield [
+            (i, _response_of(raw, chunk[i], seconds)) for i, raw in zip(members, raws, strict=True)
+        ]
 
 
 def _list_of(returned: Any) -> list[Any]:
@@ -283,45 +285,9 @@ def _response_of(raw: Any, request: Request, seconds: float) -> Response:
     try:
         if isinstance(raw, BaseException):
             raise raw
-        return _generated(raw, sent, seconds)
+        return response_of(raw, request, seconds)
     except (Exception, SystemExit) as error:
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
-
-
-def _generated(raw: Any, sent: str, seconds: float) -> Response:
-    if isinstance(raw, str):
-        return Response(Status.OK, text=raw, sent=sent, finish="stop", seconds=seconds)
-    if isinstance(raw, Mapping) and isinstance(raw.get("text"), str):
-        finish = str(raw.get("finish") or "stop")
-        return Response(
-            Status.TRUNCATED if finish == "length" else Status.OK,
-            text=raw["text"],
-            sent=sent,
-            prompt_tokens=_count(raw, "prompt_tokens"),
-            completion_tokens=_count(raw, "completion_tokens"),
-            finish=finish,
-            seconds=seconds,
-            details=_json_values(raw.get("details") or {}),
-        )
-    raise TypeError(f"expected a string or a dict with 'text', got {type(raw).__name__}")
-
-
-def _count(raw: Mapping[str, Any], name: str) -> int | None:
-    value = raw.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"'{name}' must be a whole number, not {value!r}")
-    return value
-
-
-def _json_values(details: Any) -> dict[str, Any]:
-    """Details as the store returns them, so that a cached response equals a new one."""
-    if not isinstance(details, Mapping):
-        raise TypeError(f"'details' must be a dict of JSON values, not {type(details).__name__}")
-    try:
-        read: dict[str, Any] = json.loads(json.dumps(dict(details), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"'details' must hold JSON values: {error}") from None
-    return read
 
 
 def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
@@ -362,7 +328,9 @@ def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
 def _explain(error: BaseException) -> str:
     """The error with the last line of the application's own code, without API keys."""
     summary = redact(f"{type(error).__name__}: {error}".rstrip(": "))
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    own = str(Path(__file__).parent)
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in every if not frame.filename.startswith(own)]
     if not frames:
         return summary
     last = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])

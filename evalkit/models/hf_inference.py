@@ -12,11 +12,11 @@ from pydantic import Field
 from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response
 from evalkit.messages import is_text
-from evalkit.models.base import Batch, Capabilities
+from evalkit.models.base import Batch, Capabilities, unanswered
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.options import Declaration, check
 from evalkit.models.remote import chat_models, prompts, replies
-from evalkit.models.remote.client import ClientConfig, Send, send_all
+from evalkit.models.remote.client import ClientConfig, Send, send_each
 from evalkit.models.remote.failures import Advice
 from evalkit.models.remote.keys import ApiKey
 from evalkit.models.remote.options import RemoteOptions, Variable
@@ -68,6 +68,12 @@ class InferenceModel:
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Responses as they arrive (see ``evalkit.models.remote.client``)."""
+        return self.respond_each(requests, unanswered(requests, answered))
+
+    one_by_one = True
+
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Responses to these requests, each taken when a connection is free for it."""
         texts = [r for r in requests if is_text(r.prompt)]
         chats = [r for r in requests if not is_text(r.prompt)]
         advice = "Hugging Face Inference has no such parameter; for chats, use extra_body"
@@ -78,7 +84,7 @@ class InferenceModel:
         config = ClientConfig(
             self.options, self._connect, self._advice, self._usage, self._key.redact
         )
-        yield from send_all(config, requests, answered)
+        yield from send_each(config, requests, indices)
 
     def describe(self) -> Mapping[str, Any]:
         """Model, provider and cost."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from evalkit.errors import ModelError
 from evalkit.exchange import Request
 from evalkit.models import hardware
-from evalkit.models.base import Batch, Capabilities, Model
-from evalkit.models.callable import Caller, call_function
+from evalkit.models.base import Batch, Capabilities, InProgress, Model, unanswered
+from evalkit.models.callable import Caller, call_for_each
 from evalkit.models.heads.in_memory import InMemoryHead
 from evalkit.models.heads.kinds import head_named
 
@@ -90,6 +90,12 @@ class InMemoryTransformers:
         self.load()
         assert self._prepared is not None
         yield from respond(self._prepared, requests, answered)
+
+    def in_progress(self) -> InProgress:
+        """See ``evalkit.models.base.Reporting``."""
+        from evalkit.models.transformers import in_progress
+
+        return in_progress(self._prepared)
 
     def describe(self) -> Mapping[str, Any]:
         """Facts about the model."""
@@ -165,9 +171,15 @@ class InMemoryFunction:
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Call the function for every request."""
+        return self.respond_each(requests, unanswered(requests, answered))
+
+    one_by_one = True
+
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Call the function for each of these requests, taken when it is free."""
         choose = getattr(self._function, "evalkit_choose", None)
-        yield from call_function(
-            requests, answered, Caller(self._function, {}), Caller(choose, {}) if choose else None
+        yield from call_for_each(
+            requests, indices, Caller(self._function, {}), Caller(choose, {}) if choose else None
         )
 
     def describe(self) -> Mapping[str, Any]:

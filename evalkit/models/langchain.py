@@ -13,12 +13,12 @@ from pydantic import Field, field_validator
 
 from evalkit.errors import ModelError
 from evalkit.exchange import Generation, Request, Response
-from evalkit.models.base import Batch, Capabilities
+from evalkit.models.base import Batch, Capabilities, unanswered
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
 from evalkit.models.options import Declaration, check
 from evalkit.models.remote import chat_models, prompts
-from evalkit.models.remote.client import ClientConfig, Send, send_all
+from evalkit.models.remote.client import ClientConfig, Send, send_each
 from evalkit.models.remote.failures import Advice
 from evalkit.models.remote.keys import ApiKey
 from evalkit.models.remote.options import RemoteOptions, Variable
@@ -111,6 +111,12 @@ class LangChainModel:
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Responses as they arrive (see ``evalkit.models.remote.client``)."""
+        return self.respond_each(requests, unanswered(requests, answered))
+
+    one_by_one = True
+
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Responses to these requests, each taken when a connection is free for it."""
         self.load()
         names = self.names()
         prompts.check_supported(
@@ -123,7 +129,7 @@ class LangChainModel:
         config = ClientConfig(
             self.options, self._connect, self._advice, self._usage, self._key.redact
         )
-        yield from send_all(config, requests, answered)
+        yield from send_each(config, requests, indices)
 
     def describe(self) -> Mapping[str, Any]:
         """The class, its names for generation parameters, and the cost."""

@@ -17,11 +17,11 @@ from pydantic import Field
 from evalkit.errors import ModelError, unknown
 from evalkit.exchange import Request, Response
 from evalkit.messages import is_text
-from evalkit.models.base import Batch, Capabilities
+from evalkit.models.base import Batch, Capabilities, unanswered
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.options import Declaration, check
 from evalkit.models.remote import likelihood, model_card, prompts, replies
-from evalkit.models.remote.client import ClientConfig, Send, send_all
+from evalkit.models.remote.client import ClientConfig, Send, send_each
 from evalkit.models.remote.failures import (
     Advice,
     MissingError,
@@ -115,6 +115,12 @@ class OpenAIModel:
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Responses as they arrive (see ``evalkit.models.remote.client``)."""
+        return self.respond_each(requests, unanswered(requests, answered))
+
+    one_by_one = True
+
+    def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
+        """Responses to these requests, each taken when a connection is free for it."""
         prompts.check_supported(
             self.name,
             requests,
@@ -127,7 +133,7 @@ class OpenAIModel:
         config = ClientConfig(
             self.options, self._connect, self._advice, self._usage, self._key.redact
         )
-        yield from send_all(config, requests, answered)
+        yield from send_each(config, requests, indices)
 
     def describe(self) -> Mapping[str, Any]:
         """Address, the server's facts about the model, how choices were compared, the cost."""

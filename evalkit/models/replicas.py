@@ -13,7 +13,7 @@ from typing import Any
 from evalkit.errors import SpecError
 from evalkit.exchange import Request
 from evalkit.messages import size
-from evalkit.models.base import Batch, Capabilities, Model
+from evalkit.models.base import Batch, Capabilities, InProgress, Model, Reporting
 from evalkit.models.options import Declaration, problem
 
 
@@ -74,20 +74,27 @@ class Replicas:
         ]
         for worker in workers:
             worker.start()
-        try:
-            working = len(workers)
-            while working:
-                what = results.get()
-                if isinstance(what, Exception):
-                    raise what
-                if what is None:
-                    working -= 1
-                else:
-                    yield what
-        finally:
+
+        def stop_all() -> None:
             stop.set()
             for worker in workers:
                 worker.join()
+
+        try:
+            yield from _until_done(results, len(workers))
+        except (Exception, KeyboardInterrupt):
+            stop_all()
+            while not results.empty():  # the others' responses are not lost
+                if isinstance(what := results.get(), list):
+                    yield what
+            raise
+        finally:
+            stop_all()
+
+    def in_progress(self) -> InProgress:
+        """The sum over all replicas."""
+        every = [r.in_progress() for r in self._replicas if isinstance(r, Reporting)]
+        return InProgress(sum(e.tokens for e in every), [m for e in every for m in e.messages])
 
     def describe(self) -> Mapping[str, Any]:
         """Facts about the first replica, and the devices of all."""
@@ -98,6 +105,18 @@ class Replicas:
         """Close every replica."""
         for replica in self._replicas:
             replica.close()
+
+
+def _until_done(results: queue.Queue[Batch | Exception | None], working: int) -> Iterator[Batch]:
+    """The batches of so many replicas. Raises the first exception of one."""
+    while working:
+        what = results.get()
+        if isinstance(what, Exception):
+            raise what
+        if what is None:
+            working -= 1
+        else:
+            yield what
 
 
 def share_out(requests: Sequence[Request], count: int) -> list[list[int]]:

@@ -1,8 +1,8 @@
 """What a reasoning model thinks before it answers, told apart from the answer.
 
-The response is recorded as it came; here it is read. What stands between the tags is kept as the
-detail ``thinking`` and is no part of the answer; thinking that never ends leaves no answer at all.
-Servers that send the two apart (``reasoning_content``) give the same detail.
+The response is recorded as it came; here it is read. What stands between the tags is kept apart and
+is no part of the answer; thinking that never ends leaves no answer at all. Servers that send the
+two apart (``reasoning_content``) need no tags.
 """
 
 from __future__ import annotations
@@ -14,10 +14,6 @@ from evalkit.exchange import Response, Status
 from evalkit.models.base import Model
 from evalkit.models.options import Thinking
 
-THOUGHT = "thinking"
-"""The detail of a response that holds what was thought."""
-UNFINISHED = "still_thinking"
-"""The detail of a response whose thinking did not end."""
 WHY = "the model was still thinking when it had to stop; raise max_new_tokens"
 
 
@@ -55,17 +51,15 @@ def thinking_of(model: Model) -> Thinking:
 
 
 def without_thinking(response: Response, thinking: Thinking) -> Response:
-    """The response with its thinking among the details; its text is the answer alone.
+    """The response with its thinking apart; its text is the answer alone.
 
     ``keep: true`` leaves everything in the text, to be scored with the answer.
     """
     if thinking.keep or not response.answered or response.logprobs:
         return response
     found = split(response.text, response.sent, thinking.start, thinking.end)
-    details = dict(response.details)
-    if found.thought is not None:
-        details[THOUGHT] = found.thought
+    thought = response.thinking if found.thought is None else found.thought
     no_answer = not (found.answer or "").strip() and response.status is Status.TRUNCATED
-    if found.answer is None or (no_answer and details.get(THOUGHT)):
-        details[UNFINISHED] = True
-    return replace(response, text=found.answer or "", details=details)
+    unfinished = response.unfinished or found.answer is None or (no_answer and bool(thought))
+    text = found.answer or ""
+    return replace(response, text=text, thinking=thought, unfinished=unfinished)

@@ -16,7 +16,7 @@ from evalkit.errors import ModelError
 from evalkit.exchange import Request
 from evalkit.models import adapters, default, hardware
 from evalkit.models.adapters import Adapter
-from evalkit.models.base import Batch, Capabilities
+from evalkit.models.base import Batch, Capabilities, InProgress
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import text_digest
 from evalkit.models.options import Declaration, Options, check
@@ -184,6 +184,10 @@ class TransformersModel:
             if batch is None:
                 return
             yield batch
+
+    def in_progress(self) -> InProgress:
+        """See ``evalkit.models.base.Reporting``."""
+        return in_progress(self._lm)
 
     def describe(self) -> Mapping[str, Any]:
         """The chosen settings and, once loaded, facts about the model."""
@@ -360,7 +364,13 @@ def facts(lm: LanguageModel) -> dict[str, Any]:
         "engine": _engine(lm),
         "batch_tokens": lm.limits.batch_tokens,
         "batch_rows": lm.limits.batch_rows,
+        **lm.threads.facts(),
     }
+
+
+def in_progress(lm: LanguageModel | None) -> InProgress:
+    """What the engine computes for a model; nothing while it is not loaded."""
+    return InProgress(lm.activity.tokens, lm.threads.messages) if lm else InProgress(0)
 
 
 def _engine(lm: LanguageModel) -> str:

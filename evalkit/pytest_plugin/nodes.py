@@ -34,20 +34,42 @@ class SuiteWarning(pytest.PytestWarning):
 class SuiteFile(pytest.File):
     """A ``*.eval.yaml`` file."""
 
-    def collect(self) -> Iterator[pytest.Collector]:
-        """One collector per cell. Raises SpecError with every problem."""
+    def collect(self) -> Iterator[pytest.Collector | pytest.Item]:
+        """One collector per cell, or an item that says why there is none.
+
+        Raises SpecError with every problem.
+        """
         evals = session_of(self.config)
         loaded = evals.load(self.path)
         for doubt in loaded.doubts:
             self.warn(SuiteWarning(str(doubt)))
         for tag in loaded.suite.tags:
             self.config.addinivalue_line("markers", f"{tag}: suites tagged '{tag}'")
-        for cell in evals.cells(loaded):
+        cells = evals.cells(loaded)
+        for cell in cells:
             yield CellNode.from_parent(self, name=f"{cell.model}/{cell.variant.name}", cell=cell)
+        if not cells and (reason := evals.experiment.skipped(loaded)):
+            yield SkippedItem.from_parent(self, name="skipped", reason=reason)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """Show evalkit's errors without a traceback through evalkit."""
         return _message(excinfo) or super().repr_failure(excinfo)
+
+
+class SkippedItem(pytest.Item):
+    """A suite that is for none of the models."""
+
+    def __init__(self, *, reason: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.reason = reason
+
+    def runtest(self) -> None:
+        """Skip, with the reason."""
+        pytest.skip(self.reason)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """The suite's file."""
+        return self.path, 0, self.name
 
 
 class CellNode(pytest.Collector):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -202,7 +204,8 @@ class EvalSession:
         if not self.is_worker:
             return self._execute()
         # The first worker does all the work; the others wait and read the results.
-        with self.store.lock():
+        # Runs have a lock each, of a few: another session on this store shares the work instead.
+        with self.store.lock(f"lock-{crc32(self.run_id.encode()) % 16}"):
             if self.store.run_status(self.run_id) == "finished":
                 return self.store.run(self.run_id, samples=False)
             return self._execute()
@@ -217,16 +220,20 @@ class EvalSession:
         """Progress on the real terminal, past pytest's capture."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         capture = self._config.pluginmanager.get_plugin("capturemanager")
-        if reporter is None or self.is_worker or self._config.get_verbosity() < -1:
+        if reporter is None or self._config.get_verbosity() < -1:
             yield None
             return
-        writer = reporter._tw
         suspended = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
         with suspended:
-            reporter.ensure_newline()
-            progress = TerminalProgress(
-                writer._file, live=writer.hasmarkup, width=writer.fullwidth - 1
-            )
+            if self.is_worker:
+                # a worker has no terminal, but it shares the standard error of the main process
+                progress = TerminalProgress(sys.stderr, live=False, sparse=True)
+            else:
+                reporter.ensure_newline()
+                writer = reporter._tw
+                progress = TerminalProgress(
+                    writer._file, live=writer.hasmarkup, width=writer.fullwidth - 1
+                )
             with progress.beside():
                 yield progress
 

@@ -19,6 +19,7 @@ from evalkit.records.answers import (
     Likelihood,
     SampleRecord,
 )
+from evalkit.records.judgments import Judgment
 from evalkit.records.names import Group, ScoreName, base_of, score_name
 from evalkit.records.suites import SuiteRecord
 
@@ -31,6 +32,7 @@ __all__ = [
     "CodeRun",
     "GateRecord",
     "Group",
+    "Judgment",
     "Kept",
     "Likelihood",
     "ModelRecord",

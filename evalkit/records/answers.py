@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from evalkit.exchange import is_answered
-from evalkit.messages import Prompt
+from evalkit.messages import Message, Prompt, ToolCall, to_openai
+from evalkit.passages import Passage
+from evalkit.records.judgments import Judgment
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Answer:
     """It was chosen by less than the rounding of the model's precision."""
     checks: tuple[CheckRecord, ...] = ()
     """Results of the suite's checks."""
-    judgments: tuple[Mapping[str, Any], ...] = ()
+    judgments: tuple[Judgment, ...] = ()
     """Judgments of it, in the order requested."""
     sent: str = ""
     """The exact text that the model saw."""
@@ -104,6 +106,14 @@ class Answer:
     completion_tokens: int | None = None
     finish: str = ""
     """Why it ended."""
+    contexts: tuple[Passage, ...] = ()
+    """The passages that the application retrieved, best first."""
+    calls: tuple[ToolCall, ...] = ()
+    """The tools that it calls, in order."""
+    messages: tuple[Message, ...] = ()
+    """What was written between the prompt and the output."""
+    cost: float | None = None
+    """In the currency of the model's prices."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Further details of the backend, for people; no code reads them."""
 
@@ -111,6 +121,23 @@ class Answer:
     def answered(self) -> bool:
         """Whether there is anything to score."""
         return is_answered(self.status)
+
+    def values(self) -> dict[str, Any]:
+        """The response as JSON values: what ``response.…`` names in a suite or a rubric."""
+        return {
+            "text": self.output,
+            "contexts": [passage.plain() for passage in self.contexts],
+            "calls": [call.plain() for call in self.calls],
+            "messages": to_openai(self.messages),
+            "usage": {
+                "prompt_tokens": self.prompt_tokens,
+                "completion_tokens": self.completion_tokens,
+                "cost": self.cost,
+            },
+            "seconds": self.seconds,
+            "finish": self.finish,
+            "details": dict(self.details),
+        }
 
     def counts(self, on_unparsed: str) -> bool:
         """Whether scores are over it.
@@ -216,7 +243,7 @@ class SampleRecord:
         return sum(answer.seconds for answer in self.answers)
 
     @property
-    def judgments(self) -> list[Mapping[str, Any]]:
+    def judgments(self) -> list[Judgment]:
         """The judgments of all answers, answer by answer."""
         return [judgment for answer in self.answers for judgment in answer.judgments]
 

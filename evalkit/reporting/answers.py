@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from evalkit.messages import plain
+from evalkit.messages import plain, to_openai
 from evalkit.records import Answer, SampleRecord
+from evalkit.records.judgments import to_json
 
 
 def details_of(sample: SampleRecord) -> dict[str, Any]:
     """The backend's details of the shown answer, its sources, and all judgments."""
     details = _details(sample.answer)
     if judgments := sample.judgments:
-        details["judgments"] = [dict(judgment) for judgment in judgments]
+        details["judgments"] = [to_json(judgment) for judgment in judgments]
     return details
 
 
@@ -69,6 +70,14 @@ def _repeat(answer: Answer) -> dict[str, Any]:
 
 def _details(answer: Answer) -> dict[str, Any]:
     details = dict(answer.details)
+    if answer.contexts:
+        details["contexts"] = [passage.plain() for passage in answer.contexts]
+    if answer.calls:
+        details["calls"] = [call.plain() for call in answer.calls]
+    if answer.messages:
+        details["messages"] = to_openai(answer.messages)
+    if answer.cost is not None:
+        details["cost"] = answer.cost
     if answer.thinking is not None:
         details["thinking"] = answer.thinking
     if answer.unfinished:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.comparing.baseline_file import pairs_of
+from evalkit.files import write_file
 from evalkit.records import CellRecord, RunRecord, ScoreName, ScoreRecord, SuiteRecord, analyses
 from evalkit.reporting.answers import values_of
 
@@ -43,11 +44,10 @@ def document(run: RunRecord, *, samples: bool = False) -> dict[str, Any]:
 def write_json(run: RunRecord, path: str | Path, *, samples: bool = False) -> Path:
     """Write the document of a run as UTF-8; a missing folder is created."""
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     text = _laid_out(document(run, samples=samples))
     # Half a surrogate pair (a model may write one) has no UTF-8; as an escape it survives.
     text = _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
-    target.write_text(text + "\n", encoding="utf-8")
+    write_file(target, text + "\n")
     return target
 
 

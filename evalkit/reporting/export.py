@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import UsageError
+from evalkit.files import write_file
 from evalkit.reporting.document import finite
 
 if TYPE_CHECKING:
@@ -24,14 +25,13 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     """
     if path.suffix not in SUFFIXES:
         raise UsageError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".json":
         rows = finite(frame.to_dict(orient="records"))
-        path.write_text(json.dumps(rows, ensure_ascii=True, indent=1) + "\n", encoding="utf-8")
+        write_file(path, json.dumps(rows, ensure_ascii=True, indent=1) + "\n")
         return
     flat = frame.map(_flat)
     if path.suffix == ".csv":
-        flat.to_csv(path, index=False, encoding="utf-8")
+        write_file(path, flat.to_csv(index=False))
         return
     try:
         import pyarrow  # noqa: F401
@@ -43,7 +43,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         kinds = {type(value) for value in flat[name] if not _missing(value)}
         if len(kinds) > 1:
             flat[name] = [None if _missing(v) else json.dumps(v) for v in flat[name]]
-    flat.to_parquet(path, index=False)
+    write_file(path, flat.to_parquet(index=False))
 
 
 def _flat(value: Any) -> Any:

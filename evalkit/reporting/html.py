@@ -22,6 +22,7 @@ from markupsafe import Markup
 
 from evalkit.comparing.baseline import Baseline
 from evalkit.content import folder
+from evalkit.files import write_file
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
 from evalkit.reporting import formatting
@@ -49,6 +50,7 @@ SCRIPTS = (
     "overlap.js",
     "paired.js",
     "judgments.js",
+    "application.js",
     "sample.js",
     "dialog.js",
     "export.js",
@@ -94,8 +96,7 @@ def write_html(
 ) -> Path:
     """Write the report as UTF-8; a missing folder is created."""
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(render_html(run, baseline, registry), encoding="utf-8", newline="\n")
+    write_file(target, render_html(run, baseline, registry))
     return target
 
 

@@ -149,13 +149,14 @@ def _panel(cell: CellRecord, sample: SampleRecord | None) -> str:
     panel agrees, ``-`` if fewer than two judges gave a grade."""
     grades = defaultdict(list)
     for one in sample.judgments if sample else ():
-        if one.get("value") is not None:
-            part = (one["score"], one.get("criterion"), one.get("against"), one.get("repeat"))
-            grades[part].append(one)
+        if one.reply.value is not None:
+            against = one.pair.against if one.pair else None
+            part = (one.score, one.aspect, against, one.repeat)
+            grades[part].append((one.judge, one.reply.value))
     panels = {
-        part: [one["value"] for one in judgments]
-        for part, judgments in grades.items()
-        if len({one["judge"] for one in judgments}) > 1
+        part: [value for _, value in graded]
+        for part, graded in grades.items()
+        if len({judge for judge, _ in graded}) > 1
     }
     if not panels:
         return _ABSENT

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_in
+from evalkit.files import append_file, write_file
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
 from evalkit.reporting import formatting
@@ -79,8 +80,7 @@ def write_markdown(
     registry: Registry = BUILT_IN,
 ) -> None:
     """Write the summary as UTF-8; a missing folder is created."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_markdown(run, baseline, registry), encoding="utf-8")
+    write_file(path, render_markdown(run, baseline, registry))
 
 
 def append_summary(
@@ -91,8 +91,7 @@ def append_summary(
     registry: Registry = BUILT_IN,
 ) -> None:
     """Add the Markdown summary of a run to the file that GitHub shows for a step."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(render_markdown(run, baseline, registry))
+    append_file(path, render_markdown(run, baseline, registry))
 
 
 def _gate_row(judged: JudgedGate) -> Sequence[str]:

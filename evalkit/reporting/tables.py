@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from evalkit.records import CellRecord, RunRecord, SampleRecord
+from evalkit.records.judgments import to_json
 from evalkit.reporting.answers import values_of
 from evalkit.reporting.formatting import encodable
 
@@ -46,7 +47,10 @@ def judgments(run: RunRecord) -> pd.DataFrame:
     """
     rows = [
         {**_names(cell), "id": sample.id}
-        | {"asked" if name == "prompt" else name: value for name, value in judgment.items()}
+        | {
+            "asked" if name == "prompt" else name: value
+            for name, value in to_json(judgment).items()
+        }
         for cell in run.cells
         for sample in cell.samples
         for judgment in sample.judgments

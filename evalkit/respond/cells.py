@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from time import perf_counter
 
 from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Request, Response, Status
-from evalkit.models.base import Batch, Model
+from evalkit.models.base import Batch, Model, OneByOne, Reporting
 from evalkit.models.model_errors import model_errors
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.plan import Cell, requests_of
 from evalkit.respond.offline import identified
 from evalkit.respond.progress import Progress, total_work, work
+from evalkit.respond.recorder import Recorder
+from evalkit.respond.shared import SharedQuestions
 from evalkit.store import Store, digest, response_key
 
 
@@ -110,16 +114,25 @@ class CachedClient:
             self.answer(asked)
 
     def answer(self, asked: RequestBatch) -> None:
-        """Request the missing responses of any batch, as ``ask`` does for a cell."""
+        """Request the missing responses of any batch, as ``ask`` does for a cell.
+
+        What another process on the store is asking is left to it, and awaited.
+        """
         if not asked.missing:
             return
-        try:
-            self._load()
-            started = perf_counter()
-            self._ask_batches(asked)
-            asked.seconds = perf_counter() - started
-        except ModelError as error:
-            asked.error = str(error)
+        with Recorder(self._store, self._run) as recorder:
+            shared = SharedQuestions(recorder, asked.missing)
+            told = False
+            try:
+                for _ in shared.rounds():
+                    self._ask_claimed(asked, shared, recorder)
+                    recorder.flush()
+                    self._count(asked, shared)
+                    if shared.waiting and not told:
+                        self._progress.waiting(shared.waiting)
+                        told = True
+            except ModelError as error:
+                asked.error = str(error)
 
     def _check_can(self, asked: CellRequests) -> None:
         task, heads = asked.cell.suite.task, self.model.capabilities.inputs
@@ -145,8 +158,11 @@ class CachedClient:
             )
 
     def _load(self) -> None:
-        if self._loaded.holds(self.model):
-            return
+        if not self._loaded.holds(self.model):
+            self._load_model()
+        self._progress.watch(self.model.in_progress if isinstance(self.model, Reporting) else None)
+
+    def _load_model(self) -> None:
         if failure := self._loaded.failure(self.model):
             raise ModelError(failure)
         self._progress.loading(self.model.name)
@@ -157,32 +173,73 @@ class CachedClient:
             self._loaded.remember_failure(self.model, str(error))
             raise
 
-    def _ask_batches(self, asked: RequestBatch) -> None:
+    def _ask_claimed(
+        self, asked: RequestBatch, shared: SharedQuestions, recorder: Recorder
+    ) -> None:
+        """Ask what this process has claimed, one question after the other or all together."""
         keys, requests = list(asked.distinct), list(asked.distinct.values())
-        answered = frozenset(i for i, key in enumerate(keys) if key in asked.known)
-        waiting = set(range(len(keys))) - answered
-        for batch in self._batches(requests, answered):
-            new = [(index, response) for index, response in batch if index in waiting]
-            waiting.difference_update(index for index, _ in new)
-            self._store.add_responses(self._run, [(keys[i], response) for i, response in new])
-            for index, response in new:
-                if response.status is Status.ERROR:
-                    asked.failures[keys[index]] = response
-            self._progress.advance(
-                len(new),
-                sum(work(requests[index]) for index, _ in new),
-                sum((r.completion_tokens or 0) + (r.prompt_tokens or 0) for _, r in new),
-            )
+        index_of = {key: index for index, key in enumerate(keys)}
+        waiting: set[int] = set()
+        if isinstance(self.model, OneByOne) and self.model.one_by_one:
+            # The model is loaded for the first question that is not answered elsewhere.
+            claimed: Iterator[str] = shared.take_each()
+            first = next(claimed, None)
+            if first is None:
+                return
+
+            def taken() -> Iterator[int]:
+                for key in chain([first], claimed):
+                    waiting.add(index := index_of[key])
+                    yield index
+
+            batches = self._batches(partial(self.model.respond_each, requests, taken()))
+        else:
+            claimed = iter(())
+            mine = {index_of[key] for key in shared.take_all()}
+            if not mine:
+                return
+            waiting |= mine
+            others = frozenset(range(len(keys))) - mine
+            batches = self._batches(partial(self.model.respond, requests, others))
+        self._load()
+        started = perf_counter()
+        try:
+            for batch in batches:
+                new = [(index, response) for index, response in batch if index in waiting]
+                waiting.difference_update(index for index, _ in new)
+                recorder.add([(keys[i], response) for i, response in new])
+                self._note(asked, [(keys[i], response) for i, response in new])
+        finally:
+            asked.seconds += perf_counter() - started
+        waiting.update(index_of[key] for key in claimed)  # those that the model left untaken
         if waiting:
             raise ModelError(
                 f"the backend of '{self.model.name}' left {len(waiting)} of {len(keys)} requests"
                 " without a response; a backend must yield one for every request"
             )
 
-    def _batches(self, requests: Sequence[Request], answered: frozenset[int]) -> Iterator[Batch]:
+    def _note(self, asked: RequestBatch, new: Sequence[tuple[str, Response]]) -> None:
+        """Count responses, and remember those that are not kept in the store."""
+        for key, response in new:
+            if response.status is Status.ERROR:
+                asked.failures[key] = response
+        self._progress.advance(
+            len(new),
+            sum(work(asked.distinct[key]) for key, _ in new),
+            sum((r.completion_tokens or 0) + (r.prompt_tokens or 0) for _, r in new),
+        )
+
+    def _count(self, asked: RequestBatch, shared: SharedQuestions) -> None:
+        """Count what another process has answered as cached."""
+        new = shared.answered - asked.known
+        asked.known |= new
+        if new:
+            self._progress.advance(len(new), sum(work(asked.distinct[key]) for key in new), 0)
+
+    def _batches(self, respond: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
         """The model's batches; only its errors become ModelError, not those of the store."""
         with model_errors(self.model):
-            batches = iter(self.model.respond(requests, answered))
+            batches = iter(respond())
         while True:
             with model_errors(self.model):
                 batch = next(batches, None)

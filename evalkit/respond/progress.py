@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from evalkit.exchange import Request
 from evalkit.messages import size
+from evalkit.models.base import InProgress
 
 
 class Progress(Protocol):
@@ -26,6 +27,15 @@ class Progress(Protocol):
 
     def advance(self, requests: int, work: float, tokens: int) -> None:
         """Requests were answered: how many, their share of the work, and their tokens."""
+
+    def watch(self, report: Callable[[], InProgress] | None) -> None:
+        """A model starts to answer. report: what it computes between responses, if it says so."""
+
+    def working(self, what: str) -> None:
+        """Work without requests starts, such as ``scoring``. What comes next ends it."""
+
+    def waiting(self, requests: int) -> None:
+        """Another process on the same store is asking so many; its answers are awaited."""
 
     def tests(self, done: int, total: int) -> None:
         """Generated programs of the cell were run with their tests."""
@@ -50,6 +60,15 @@ class Silent:
         """Nothing."""
 
     def advance(self, requests: int, work: float, tokens: int) -> None:
+        """Nothing."""
+
+    def watch(self, report: Callable[[], InProgress] | None) -> None:
+        """Nothing."""
+
+    def working(self, what: str) -> None:
+        """Nothing."""
+
+    def waiting(self, requests: int) -> None:
         """Nothing."""
 
     def tests(self, done: int, total: int) -> None:

@@ -70,6 +70,7 @@ def execute(
     try:
         answering = [plan.models[name] for name, _ in plan.by_model()]
         with LoadedModels(answering, _later(plan)) as loaded:
+            progress.working("preparing requests")
             decided = _scored(plan, store, run, use_cache, progress, loaded)
             judge(
                 plan,
@@ -82,6 +83,7 @@ def execute(
                 loaded=loaded,
             )
         cells = [done.record for done in decided]
+        progress.working("deciding gates")
         relations = Relations(run, store, cells, plan.registry, reference or BaselineReference())
         decide(decided, relations)
         run.notices += relations.notices
@@ -141,6 +143,9 @@ def _scored(
         try:
             for asked in todo:
                 respondent.ask(asked)
+                progress.working(
+                    f"scoring {asked.cell.suite.suite} {name}/{asked.cell.variant.name}"
+                )
                 thinking = thinking_of(model)
                 position = positions[asked.cell.id]
                 done = _score(asked, position, store, plan, thinking, progress)

@@ -26,7 +26,7 @@ from evalkit.scoring.metric_names import (
 )
 from evalkit.scoring.reference_models import check_reference
 from evalkit.spec.data import Dataset
-from evalkit.spec.groups import groups_of
+from evalkit.spec.groups import groups_of, is_response_group
 from evalkit.spec.inputs import INPUT
 from evalkit.spec.load import Vocabulary
 from evalkit.spec.project import Project
@@ -199,7 +199,7 @@ def _name_gates(
 def _without_samples(gate: gates.Gate, dataset: Dataset) -> str | None:
     for term in gate.terms:
         group = ScoreName.parse(term.score).group
-        if group is not None:
+        if group is not None and not is_response_group(group.column, dataset):
             known = groups_of(dataset.samples, group.column)
             if group.value not in known:
                 what = unknown(f"value of {group.column}", group.value, known)

@@ -120,7 +120,7 @@ def _own_root(settings: dict[str, Any]) -> None:
     for path in settings["readable"]:
         _show(path, root)
     os.makedirs(f"{root}/dev", exist_ok=True)
-    for name in ("null", "zero", "urandom", "random"):
+    for name in ("null", "urandom", "random"):
         _write_empty(f"{root}/dev/{name}")
         _call("mount", f"/dev/{name}", f"{root}/dev/{name}", None, _BIND, None)
     os.makedirs(f"{root}/proc", exist_ok=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import marshal
 import os
 import secrets
 import signal
@@ -17,7 +19,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from evalkit.errors import UsageError
-from evalkit.sandbox import bubblewrap
+from evalkit.sandbox import bubblewrap, cgroups
+from evalkit.sandbox.placement import placement
+from evalkit.sandbox.seccomp import filter_program
 
 MODES = ("sandbox", "unsafe")
 """``sandbox``: only if isolated. ``unsafe``: limits only, with access to the network and all files
@@ -29,6 +33,9 @@ namespaces that evalkit creates."""
 _FOLDER = Path(__file__).parent
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache")
 _NOBODY = 65534
+_INSIDE = ("wire", "remote", "answering", "inside", "testing")
+_OF_TESTS = ("names", "imports", "patches", "given", "lent", "own")
+_TESTS_MB = 32  # memory of the process that executes the tests
 _STARTED = b"started\n"  # as the supervisor writes it
 _SHOWN = 2000  # characters of output kept, from its end
 
@@ -51,10 +58,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Python source: an answer, and the tests that run after it, in the same module."""
+    """Python source: an answer, and the tests of it.
+
+    prefix: what the answer continues, as the suite has it. entry_point: the requested function.
+    """
 
     code: str
     tests: str
+    prefix: str = ""
+    entry_point: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +132,23 @@ def isolation() -> str:
 def described(mode: str) -> str:
     """The isolation of a mode on this machine, in words."""
     if mode != "sandbox":
-        return "none: only limits on time and memory"
+        return f"none: only limits on time and memory; memory: {_memory(mode)}"
     kind = isolation()
     if kind == "bubblewrap":
-        return bubblewrap.version()
-    return f"{kind} of evalkit's own (bubblewrap: {problem_of('bubblewrap')})"
+        return f"{bubblewrap.version()}; memory: {_memory(mode)}"
+    problem = problem_of("bubblewrap")
+    return f"{kind} of evalkit's own (bubblewrap: {problem}); memory: {_memory(mode)}"
+
+
+def _memory(mode: str) -> str:
+    """What limits the memory of programs on this machine, in words."""
+    if cgroups.version():
+        return f"cgroup v{cgroups.version()}"
+    if mode != "sandbox":
+        return "RLIMIT_AS of each process"
+    if filter_program():
+        return "RLIMIT_AS, the sum of the processes, and a filter of system calls (no cgroup)"
+    return "RLIMIT_AS and the sum of the processes (no cgroup, no filter)"
 
 
 @lru_cache(maxsize=len(KINDS))
@@ -142,7 +166,8 @@ def problem_of(kind: str) -> str | None:
 
 
 def run_program(program: Program, limits: Limits | None = None, mode: str = "sandbox") -> Verdict:
-    """The verdict on one program; see ``require`` for the requirements."""
+    """The verdict on one program. Raises UsageError if it cannot run in this mode."""
+    require(mode)
     kind = isolation() if mode == "sandbox" else ""
     verdict, setup = _run(program, limits or Limits(), kind)
     if setup:
@@ -160,19 +185,17 @@ def _run(program: Program, limits: Limits, kind: str) -> tuple[Verdict, str]:
             tempfile.TemporaryDirectory(prefix="evalkit-") as root,
             tempfile.TemporaryFile() as given,
             tempfile.TemporaryFile() as printed,
+            cgroups.memory_group(limits.memory_mb + _TESTS_MB) as group,
         ):
-            content = {
-                "code": program.code,
-                "tests": program.tests,
-                "token": token,
-                "result": result_in,
-            }
-            given.write(json.dumps(content).encode())
+            given.write(_given(program, token, result_in))
             given.seek(0)
             settings = _settings(limits, root, control_in, isolated=bool(kind))
+            settings["group"] = group.entrance if group else -1
+            entrance = () if group is None else (group.entrance,)
+            command, user = _command(kind, settings, limits)
             ended = subprocess.Popen(
-                _command(kind, settings, limits), stdin=given, stdout=printed, stderr=printed,
-                pass_fds=(result_in, control_in), **_user(kind),
+                command, stdin=given, stdout=printed, stderr=printed,
+                pass_fds=(result_in, control_in, *entrance), **user,
             )  # fmt: skip
             try:
                 ended.wait(settings["wall_seconds"] + 30)
@@ -180,6 +203,8 @@ def _run(program: Program, limits: Limits, kind: str) -> tuple[Verdict, str]:
                 ended.kill()
                 ended.wait()
             end, setup = _ending(_available(control), _tail(printed))
+            if group is not None and group.ran_out():
+                end["reason"] = end.get("reason") or "memory"
             report = _available(result).decode("utf-8", "replace")
             return _verdict(end, report, token, limits, _tail(printed)), setup
     finally:
@@ -187,27 +212,69 @@ def _run(program: Program, limits: Limits, kind: str) -> tuple[Verdict, str]:
             os.close(handle)
 
 
-def _command(kind: str, settings: dict[str, Any], limits: Limits) -> list[str]:
-    """The command to start: the supervisor, in a sandbox of this kind or ("") in none."""
+def _given(program: Program, token: str, result: int) -> bytes:
+    """What the harness reads: a block for the answer's process, then the tests and the token."""
+    place = placement(program.code, program.tests, program.prefix, program.entry_point)
+    first = {
+        "modules": _compiled(),
+        "result": result,
+        "together": place.together,
+        "code": program.code,
+        "used": place.used,
+        "imports": place.imports if place.together else [],
+    }
+    second = {
+        "token": token,
+        "mark": secrets.token_hex(16),
+        "tests": program.tests,
+        **{name: getattr(place, name) for name in _OF_TESTS},
+    }
+    blocks = [json.dumps(block).encode() for block in (first, second)]
+    return b"".join(b"%12d" % len(block) + block for block in blocks)
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> dict[str, str]:
+    """The code of the files that run inside, by their names: this interpreter's own bytecode."""
+    return {
+        f"evalkit.sandbox.{name}": base64.b85encode(
+            marshal.dumps(compile(_source(name), f"<{name}>", "exec"))
+        ).decode()
+        for name in _INSIDE
+    }
+
+
+def _command(
+    kind: str, settings: dict[str, Any], limits: Limits
+) -> tuple[list[str], dict[str, Any]]:
+    """The command to start, and as which user: the supervisor, in this kind of sandbox, "" in none."""
     python = [sys.executable, "-I", "-S", "-c"]
     supervisor = [*python, _source("supervisor"), json.dumps(settings)]
-    if kind == "bubblewrap":
-        return bubblewrap.wrapped(supervisor, _readable(), limits.folder_mb)
+    if not kind:
+        return supervisor, {}
+    root, readable = settings["root"], _readable()
     if kind == "namespaces":
         made = {
-            "root": settings["root"],
+            "root": root,
             "control": settings["control"],
-            "readable": _readable(),
+            "readable": readable,
             "folder_mb": limits.folder_mb,
             "supervisor": supervisor,
         }
-        return [*python, _source("namespaces"), json.dumps(made)]
-    return supervisor
+        return [*python, _source("namespaces"), json.dumps(made)], {}
+    user = _user()
+    hidden = [path for path in readable if bubblewrap.unreachable(path)] if user else []
+    borrowed = {path: f"{root}/{place}" for place, path in enumerate(hidden)}
+    command = bubblewrap.wrapped(supervisor, readable, limits.folder_mb, borrowed)
+    if not hidden:
+        return command, user
+    bound = {"root": root, "nobody": _NOBODY, "folders": [*borrowed.items()], "command": command}
+    return [*python, _source("borrowed"), json.dumps(bound)], {}
 
 
-def _user(kind: str) -> dict[str, Any]:
-    """The user that starts it: nobody for the superuser, to whom process limits do not apply."""
-    if kind == "bubblewrap" and os.geteuid() == 0:
+def _user() -> dict[str, Any]:
+    """The user that starts bubblewrap: nobody for the superuser, to whom process limits do not apply."""
+    if os.geteuid() == 0:
         return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
     return {}
 
@@ -247,6 +314,7 @@ def _settings(limits: Limits, root: str, control: int, *, isolated: bool) -> dic
         "memory_mb": limits.memory_mb,
         "processes": limits.processes,
         "file_mb": limits.output_mb,
+        "filter": filter_program() if isolated else [],
     }
 
 
@@ -287,24 +355,29 @@ def _verdict(end: dict[str, Any], report: str, token: str, limits: Limits, outpu
 
 
 def _reason(end: dict[str, Any], body: str, limits: Limits) -> str:
-    if not end:
+    if "seconds" not in end and end.get("reason") != "memory":
         return "the program killed its supervisor"
-    ended_by = end.get("signal")
+    outcome = _outcome(body)
+    ended_by = end.get("signal") or outcome.get("signal")
     # A program that ignores the first signal is killed a second later.
-    spent = ended_by == signal.SIGKILL and float(end["seconds"]) > limits.seconds
+    spent = ended_by == signal.SIGKILL and float(end.get("seconds", 0)) > limits.seconds
     if end.get("reason") == "time" or ended_by == signal.SIGXCPU or spent:
         return f"took more than {limits.seconds} s (waiting: {3 * limits.seconds} s)"
     if end.get("reason") == "memory":
         return f"used more than {limits.memory_mb} MB of memory"
     if end.get("reason") == "processes":
         return f"started more than {limits.processes} processes"
-    try:
-        outcome = json.loads(body)
-        message = str(outcome["message"])
-        if not outcome["passed"] and message:
-            return message
-    except (ValueError, KeyError, TypeError):
-        pass
+    if outcome.get("message") and not outcome.get("passed"):
+        return str(outcome["message"])
     if ended_by:
         return f"ended by signal {ended_by} ({signal.Signals(ended_by).name})"
     return "the program ended before its tests had finished"
+
+
+def _outcome(body: str) -> dict[str, Any]:
+    """What the harness reports; empty if it did not, or if the program wrote something else."""
+    try:
+        outcome = json.loads(body)
+    except ValueError:
+        return {}
+    return outcome if isinstance(outcome, dict) else {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.pairs import places
 from evalkit.records import Answer, SampleRecord
+from evalkit.records.references import is_reference, resolve
 from evalkit.spec.groups import group_text
 from evalkit.tasks import Task
 from evalkit.written.numbers import normal, one_of
@@ -24,7 +27,13 @@ def scored(samples: Sequence[SampleRecord], on_unparsed: str) -> list[SampleReco
 
 
 def group_value(sample: SampleRecord, column: str) -> str:
-    """The group a sample is in, as text; "" where its row has no such value, as in a csv file."""
+    """The group a sample is in, as text; "" where its row has no such value, as in a csv file.
+
+    A column ``response.…`` is a part of the shown answer.
+    """
+    if is_reference(column) and column not in sample.fields:
+        value = resolve(column, sample.answer.values())
+        return group_text(json.dumps(value) if isinstance(value, list | dict) else value)
     return group_text(sample.fields.get(column))
 
 
@@ -66,6 +75,9 @@ def columns_of(
         passed=[_passed(one) for one in answers] if "passed" in task.makes else (),
         fields=[sample.fields for sample in samples],
         pairs=places(str(sample.fields[pair]) for sample in samples) if pair else (),
+        contexts=_if_any([one.contexts for one in answers]),
+        calls=_if_any([one.calls for one in answers]),
+        messages=_if_any([one.messages for one in answers]),
     )
     return _of_numbers(columns, which) if answer == "number" and task.comparing_texts else columns
 
@@ -82,6 +94,14 @@ def _of_numbers(columns: Columns, which: str) -> Columns:
         predictions=[None if p is None else read(p) or p for p in columns.predictions],
         targets=[tuple(filter(None, map(read, texts))) or texts for texts in columns.targets],
     )
+
+
+_Part = TypeVar("_Part")
+
+
+def _if_any(parts: list[tuple[_Part, ...]]) -> list[tuple[_Part, ...]]:
+    """A column of parts of responses; empty where no response has such a part."""
+    return parts if any(parts) else []
 
 
 def _likelihoods(answers: Sequence[Answer]) -> list[Likelihood]:

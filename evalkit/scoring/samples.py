@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalkit.answers import Extracted
 from evalkit.checks import run_check
-from evalkit.exchange import Request, Response, Status
-from evalkit.models.thinking import THOUGHT, UNFINISHED, WHY
+from evalkit.exchange import Request, Response, Status, softmax
+from evalkit.models.thinking import WHY
 from evalkit.records import Answer, Choices, Likelihood
 from evalkit.scoring.extract import extract
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Sample
 from evalkit.spec.prompts import options
 from evalkit.spec.suite import Suite
-
-CANDIDATES, TIE = "candidates", "tie"
-"""Details of a response that scoring and comparing read."""
 
 
 def answer_of(
@@ -32,71 +29,55 @@ def answer_of(
     status = response.status
     taken = Extracted(None, response.error)
     if response.answered:
-        if response.details.get(UNFINISHED):
+        if response.unfinished:
             taken = Extracted(None, WHY)
         else:
             taken = extract(suite, sample, request, response)
         if taken.prediction is None:
             status = Status.UNPARSED
-    details = _Details(response)
-    return Answer(
+    answer = Answer(
         output=response.text,
         prediction=taken.prediction,
         explanation=taken.explanation,
         status=status.value,
         error=response.error,
-        thinking=details.text(THOUGHT),
-        unfinished=details.flag(UNFINISHED),
+        thinking=response.thinking,
+        unfinished=response.unfinished,
         probabilities=_probabilities(suite, response),
         choices=_choices(suite, sample, request, response),
         likelihood=_likelihood(request, response),
-        candidates=details.texts(CANDIDATES) if "ranked" in suite.kind.makes else None,
-        tie=details.flag(TIE),
-        checks=tuple(run_check(check, response.text) for check in suite.checks)
-        if response.answered
-        else (),
+        candidates=response.candidates,
+        tie=response.tie,
         sent=response.sent,
         cached=cached,
         seconds=response.seconds,
         prompt_tokens=response.prompt_tokens,
         completion_tokens=response.completion_tokens,
         finish=response.finish,
-        details=details.rest(without="how" if request.inputs is not None else ""),
+        contexts=response.contexts,
+        calls=response.calls,
+        messages=response.messages,
+        cost=response.cost,
+        details=_details(request, response),
     )
+    if not suite.checks or not response.answered:
+        return answer
+    parts = answer.values()
+    return replace(answer, checks=tuple(run_check(check, parts) for check in suite.checks))
 
 
-class _Details:
-    """The details of a response without those that are fields of an answer."""
-
-    def __init__(self, response: Response) -> None:
-        self._left = dict(response.details)
-
-    def text(self, name: str) -> str | None:
-        return self._left.pop(name) if isinstance(self._left.get(name), str) else None
-
-    def flag(self, name: str) -> bool:
-        return self._left.pop(name) if isinstance(self._left.get(name), bool) else False
-
-    def texts(self, name: str) -> tuple[str, ...] | None:
-        found = self._left.get(name)
-        if not isinstance(found, list | tuple):
-            return None
-        return tuple(str(text) for text in self._left.pop(name))
-
-    def rest(self, without: str) -> dict[str, Any]:
-        self._left.pop(without, None)
-        return self._left
+def _details(request: Request, response: Response) -> dict[str, Any]:
+    """The details to show; how a head found its answer is in the explanation."""
+    without = "how" if request.inputs is not None else ""
+    return {name: value for name, value in response.details.items() if name != without}
 
 
 def _probabilities(suite: Suite, response: Response) -> dict[str, float]:
-    """The choices' probabilities relative to each other: a softmax of their log-likelihoods."""
+    """The choices' probabilities relative to each other."""
     if not response.logprobs or suite.answer.method != "choice":
         return {}
-    top = max(response.logprobs)
-    weights = [math.exp(value - top) for value in response.logprobs]
-    total = sum(weights)
-    names: Sequence[str] = suite.label_names or LETTERS[: len(weights)]
-    return {name: weight / total for name, weight in zip(names, weights, strict=True)}
+    names: Sequence[str] = suite.label_names or LETTERS[: len(response.logprobs)]
+    return dict(zip(names, softmax(response.logprobs), strict=True))
 
 
 def _choices(suite: Suite, sample: Sample, request: Request, response: Response) -> Choices | None:

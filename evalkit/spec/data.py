@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.errors import Problem, SpecError, nearest, unknown
+from evalkit.records import references
 from evalkit.spec.choices import as_text, settle_choices
 from evalkit.spec.sources import Rows, rows_of_file, rows_of_hub, rows_of_suite
 from evalkit.spec.suite import Suite
@@ -165,10 +166,19 @@ def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
     problems = []
     for key, names in named:
         for i, name in enumerate(names):
-            if name not in columns:
+            if name in columns:
+                continue
+            message: str | None = unknown("column", name, columns)
+            if key in _OF_RESPONSES and references.is_reference(name):
+                message = references.problem(name)
+            if message is not None:
                 path = ("data", key, i) if len(names) > 1 else ("data", key)
-                problems.append(suite.problem(path, unknown("column", name, columns)))
+                problems.append(suite.problem(path, message))
     return problems
+
+
+_OF_RESPONSES = ("group",)
+"""Keys of ``data:`` that may name a part of the response in place of a column."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,9 @@ from pydantic import (
 
 from evalkit import exchange
 from evalkit.errors import unknown
+from evalkit.records import references
 from evalkit.tasks import Task
+from evalkit.written.patterns import Pattern, pattern
 
 
 class SpecModel(BaseModel):
@@ -201,13 +203,13 @@ def _some_text(value: Any, key: str) -> str:
 
 
 def _regex_answer(value: dict[str, Any]) -> AnswerSpec:
-    pattern = compiled(_some_text(value["regex"], "regex"))
-    group = value.get("group", 1 if pattern.groups else 0)
-    known = [*range(pattern.groups + 1), *pattern.groupindex]
+    found = compiled(_some_text(value["regex"], "regex"))
+    group = value.get("group", 1 if found.groups else 0)
+    known = [*range(found.groups + 1), *found.names]
     if isinstance(group, bool) or group not in known:
         listed = ", ".join(map(str, known))
         raise ValueError(f"the pattern has no group {shown(group)} (groups: {listed})")
-    return AnswerSpec(method="regex", pattern=pattern.pattern, group=group)
+    return AnswerSpec(method="regex", pattern=found.text, group=group)
 
 
 def _json_answer(value: dict[str, Any]) -> AnswerSpec:
@@ -284,14 +286,19 @@ class Check(SpecModel):
 
     name: str
     value: str | int | bool
+    of: str = ""
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
         if not isinstance(value, Mapping) or not value:
             raise ValueError(f"expected one rule such as 'max_words: 30', found {shown(value)}")
-        if set(value) == {"name", "value"}:
+        if {"name", "value"} <= set(value) <= {"name", "value", "of"}:
             return value
+        of = {"of": value["of"]} if "of" in value else {}
+        value = {key: setting for key, setting in value.items() if key != "of"}
+        if not value:
+            raise ValueError("no rule beside 'of:'; add one such as 'max_words: 30'")
         for name in value:
             if name not in CHECKS:
                 raise ValueError(unknown("check", str(name), tuple(CHECKS)))
@@ -300,7 +307,18 @@ class Check(SpecModel):
                 f"one rule per list item, found {', '.join(value)}; give each its own '-'"
             )
         [(name, setting)] = value.items()
-        return {"name": name, "value": setting}
+        return {"name": name, "value": setting, **of}
+
+    @field_validator("of")
+    @classmethod
+    def _names_a_part(cls, value: str) -> str:
+        if value and not references.is_reference(value):
+            raise ValueError(
+                f"expected a part of the response such as response.calls, not '{value}'"
+            )
+        if value and (wrong := references.problem(value)):
+            raise ValueError(wrong)
+        return value
 
     @field_validator("value", mode="before")
     @classmethod
@@ -321,18 +339,19 @@ class Check(SpecModel):
     def rule(self) -> str:
         """The rule as it is written in a suite: ``max_words: 30``."""
         value = self.value
+        of = f", of: {self.of}" if self.of else ""
         if isinstance(value, str):
             plain = value == value.strip() and value.isprintable()
-            return f"{self.name}: {value if plain else json.dumps(value, ensure_ascii=False)}"
-        return f"{self.name}: {json.dumps(value)}"
+            return f"{self.name}: {value if plain else json.dumps(value, ensure_ascii=False)}{of}"
+        return f"{self.name}: {json.dumps(value)}{of}"
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
+def compiled(text: str) -> Pattern:
     """Compile a regular expression. Raises ValueError with the position of the error."""
     try:
-        return re.compile(pattern)
+        return pattern(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"'{pattern}' is not a valid regular expression: {error}") from None
+        raise ValueError(f"'{text}' is not a valid regular expression: {error}") from None
 
 
 def shown(value: Any) -> str:

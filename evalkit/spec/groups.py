@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from evalkit.spec.data import Sample
+from evalkit.records.references import is_reference
+from evalkit.spec.data import Dataset, Sample
 
 
 def group_text(value: Any) -> str:
@@ -23,3 +24,8 @@ def group_of(sample: Sample, column: str) -> str:
 def groups_of(samples: Iterable[Sample], column: str) -> list[str]:
     """The groups that a column divides samples into, sorted."""
     return sorted({group_of(sample, column) for sample in samples})
+
+
+def is_response_group(column: str, dataset: Dataset) -> bool:
+    """Whether a group is a part of the responses, so that its values are not known beforehand."""
+    return is_reference(column) and column not in dataset.columns

@@ -47,7 +47,7 @@ from evalkit.spec.sections import DataSpec, PromptSpec, RefusalsSpec, SandboxSpe
 from evalkit.spec.source import Source
 from evalkit.written.forms import form
 
-_WORDS = ("suite", "description", "licence", "tags", "gates", "max_errors")
+_WORDS = ("suite", "description", "licence", "tags", "models", "gates", "max_errors")
 """Keys that do not affect scores."""
 _PYTEST_MARKS = ("skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings")
 
@@ -161,6 +161,9 @@ class Suite(SpecModel):
     tags: Annotated[
         tuple[Annotated[str, AfterValidator(_tag)], ...], BeforeValidator(_one_or_many)
     ] = Field(default=(), description="pytest markers of the suite's tests.")
+    models: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)] = Field(
+        default=(), description="The models that the suite is for, by name; others skip it."
+    )
     data: DataSpec = Field(description="Where the samples come from.")
     labels: Annotated[
         dict[str, tuple[str, ...]], BeforeValidator(_labels), AfterValidator(_distinct)
@@ -293,6 +296,10 @@ class Suite(SpecModel):
     def label_names(self) -> tuple[str, ...]:
         """The labels, in the suite's order."""
         return tuple(self.labels)
+
+    def is_for(self, model: str) -> bool:
+        """Whether a model of this name is evaluated."""
+        return not self.models or model in self.models
 
     @property
     def sample_limit(self) -> int | None:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from evalkit.errors import StoreError
+from evalkit.store.read_only import is_writable, open_to_read
 
 _VERSION = 3
+_TIMEOUT = 60
 # Every statement skips what exists already, so they also upgrade an older file.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (
@@ -53,13 +57,23 @@ CREATE VIEW IF NOT EXISTS scores AS
 class Database:
     """An open ``store.sqlite`` in a folder, which is created if necessary. Raises StoreError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, to_read: bool = False) -> None:
+        """to_read: whether it suffices to read the store, which must exist. One that cannot be
+        written (a read-only mount, the store of another user) is then opened all the same."""
         self.path = folder / "store.sqlite"
+        self._guard = threading.RLock()
+        self._copy: TemporaryDirectory[str] | None = None
         try:
+            if to_read and not is_writable(self.path):
+                self._db, self._copy = open_to_read(self.path, _VERSION)
+                if self._copy is not None:
+                    self._prepare()
+                self._db.execute("PRAGMA query_only=ON")
+                return
             folder.mkdir(parents=True, exist_ok=True)
             _ignore_in_git(folder)
             self._db = sqlite3.connect(
-                self.path, timeout=60, isolation_level=None, check_same_thread=False
+                self.path, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False
             )
             # SQLite does not wait when two processes switch to WAL at once.
             with self.lock("open"):
@@ -91,11 +105,37 @@ class Database:
     def close(self) -> None:
         """Close the file. It is safe to call twice."""
         self._db.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def fold(self) -> None:
+        """Move what was committed from the write-ahead log into the file, which can then be copied
+        alone. Another process that is reading or writing leaves it undone: its own end does it."""
+        with self._guard, contextlib.suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA busy_timeout=2000")
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout={1000 * _TIMEOUT}")
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query. Raises StoreError if the file cannot be read."""
-        with self.reading():
+        with self._guard, self.reading():
             return self._db.execute(query, values).fetchall()
+
+    def change(self, statement: str, rows: Sequence[Sequence[Any]] | None = None) -> None:
+        """Execute a statement once, or for each row, in the open transaction if there is one.
+
+        Raises StoreError if the file cannot be written.
+        """
+        with self._guard:
+            if not self._db.in_transaction:
+                with self.transaction():
+                    self.change(statement, rows)
+            elif rows is None:
+                self._db.execute(statement)
+            else:
+                self._db.executemany(statement, rows)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -118,22 +158,23 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit everything that is written inside the ``with`` block, or nothing."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._rollback()
-            if _is_damage(error):
-                raise self._damaged(error) from error
-            raise StoreError(
-                f"{self.path}: cannot write: {error}. Committed responses are safe; free some"
-                " space or choose another folder with --eval-store, then run the same command to"
-                " continue"
-            ) from error
-        except BaseException:
-            self._rollback()
-            raise
+        with self._guard:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._rollback()
+                if _is_damage(error):
+                    raise self._damaged(error) from error
+                raise StoreError(
+                    f"{self.path}: cannot write: {error}. Committed responses are safe; free some"
+                    " space or choose another folder with --eval-store, then run the same command"
+                    " to continue"
+                ) from error
+            except BaseException:
+                self._rollback()
+                raise
 
     def _rollback(self) -> None:
         with contextlib.suppress(sqlite3.Error):

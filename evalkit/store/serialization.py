@@ -12,7 +12,8 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
 from evalkit.exchange import Response, Status, unanswered
-from evalkit.messages import from_openai, plain
+from evalkit.messages import call_of, from_openai, plain, to_openai
+from evalkit.passages import passages_of
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -27,6 +28,7 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
     analyses,
+    judgments,
 )
 from evalkit.records.older import upgraded_run, upgraded_sample, upgraded_suite
 
@@ -43,28 +45,81 @@ def unpack(body: bytes) -> dict[str, Any]:
 
 
 _Record = TypeVar("_Record")
+_AMONG_DETAILS = {
+    "thinking": "thinking",
+    "unfinished": "still_thinking",
+    "tie": "tie",
+    "candidates": "candidates",
+}
+"""Fields of a response that are stored among its details, by the names they have there."""
 _RESPONSE_DEFAULTS = {
-    f.name: f.default for f in fields(Response) if f.name not in ("status", "details")
+    f.name: f.default
+    for f in fields(Response)
+    if f.name not in ("status", "details", *_AMONG_DETAILS)
 }
 
 
 def from_response(response: Response) -> dict[str, Any]:
+    """The stored form of a response: what is not the default."""
     body: dict[str, Any] = {"status": response.status.value}
     for name, default in _RESPONSE_DEFAULTS.items():
         value = getattr(response, name)
         if value != default:
-            body[name] = value
-    if response.details:
-        body["details"] = dict(response.details)
+            body[name] = _PLAIN[name](value) if name in _PLAIN else value
+    details = dict(response.details)
+    for name, stored in _AMONG_DETAILS.items():
+        value = getattr(response, name)
+        if value is not None and value is not False:
+            details[stored] = value
+    if details:
+        body["details"] = details
     return body
 
 
 def to_response(body: dict[str, Any]) -> Response:
+    """A response from its stored form.
+
+    A backend may give what has a field as a detail instead, and older versions did; a detail of
+    that name and another type stays a detail.
+    """
     body["status"] = Status(body["status"])
-    for name in ("logprobs", "choice_tokens"):
+    for name, made in _PARTS.items():
         if name in body:
-            body[name] = tuple(body[name])
+            body[name] = made(body[name])
+    details = body.get("details", {})
+    for name, stored in _AMONG_DETAILS.items():
+        if _IS_FIELD[name](details.get(stored)):
+            value = details.pop(stored)
+            body[name] = tuple(value) if isinstance(value, list) else value
     return Response(**body)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+_IS_FIELD: Mapping[str, Callable[[Any], bool]] = {
+    "thinking": lambda value: isinstance(value, str),
+    "unfinished": lambda value: isinstance(value, bool),
+    "tie": lambda value: isinstance(value, bool),
+    "candidates": _are_texts,
+}
+
+
+_PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "contexts": lambda value: [passage.plain() for passage in value],
+    "calls": lambda value: [asdict(call) for call in value],
+    "messages": to_openai,
+}
+"""Parts of a response that are not JSON values, as such."""
+_PARTS: Mapping[str, Callable[[Any], Any]] = {
+    "logprobs": tuple,
+    "choice_tokens": tuple,
+    "contexts": passages_of,
+    "calls": lambda value: tuple(map(call_of, value)),
+    "messages": from_openai,
+}
+"""Makes the parts of a response from JSON values."""
 
 
 def plain_fields(record: Any, without: Sequence[str] = ()) -> dict[str, Any]:
@@ -77,6 +132,8 @@ def plain_fields(record: Any, without: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str | float | int):
+        return value
     if hasattr(value, "__dataclass_fields__"):
         return asdict(value)
     if isinstance(value, dict):
@@ -154,7 +211,10 @@ def _score(body: dict[str, Any]) -> ScoreRecord:
 
 # These fields of an answer are stored once, in its response. Status, error and details stay with
 # the answer, since scoring adds to them.
-_FROM_RESPONSE = ("sent", "seconds", "prompt_tokens", "completion_tokens", "finish")
+_FROM_RESPONSE = (
+    *("sent", "seconds", "prompt_tokens", "completion_tokens", "finish"),
+    *("contexts", "calls", "messages", "cost"),
+)
 RESPONSE = "response"
 """The entry of an answer's body with the key of its response, if that is stored."""
 
@@ -180,7 +240,7 @@ def _answer_body(answer: Answer, key: str | None) -> dict[str, Any]:
     for name, default in _ANSWER_DEFAULTS.items():
         value = getattr(answer, name)
         if value != default and not (key is not None and name in _FROM_RESPONSE):
-            body[name] = value if isinstance(value, str | float | int) else _plain(value)
+            body[name] = _WRITTEN.get(name, _plain)(value)
     if key is not None and answer.thinking is None:
         body.pop("output", None)  # it is the response's text
     else:
@@ -188,6 +248,10 @@ def _answer_body(answer: Answer, key: str | None) -> dict[str, Any]:
     return body
 
 
+_WRITTEN: Mapping[str, Callable[[Any], Any]] = {
+    "judgments": lambda value: [judgments.to_json(one) for one in value],
+    **_PLAIN,
+}
 _ANSWER_DEFAULTS = {
     f.name: f.default if f.default_factory is MISSING else f.default_factory()
     for f in fields(Answer)
@@ -229,6 +293,7 @@ _MADE: Mapping[str, Callable[[Any], Any]] = {
     "choices": lambda value: Choices(*map(tuple, value)),
     "likelihood": lambda value: Likelihood(*value),
     "candidates": tuple,
-    "judgments": tuple,
+    "judgments": lambda value: tuple(map(judgments.from_json, value)),
+    **{name: _PARTS[name] for name in ("contexts", "calls", "messages")},
     "tests": lambda value: _known(CodeRun, value),
 }

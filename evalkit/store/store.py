@@ -49,22 +49,26 @@ class Store(Database):
 
     def answered(self, keys: Sequence[str]) -> set[str]:
         """The keys that have a response."""
-        return {row[0] for row in self._of_keys("SELECT key FROM responses", keys)}
+        return {row[0] for row in self.of_keys("SELECT key FROM responses", keys)}
 
     def responses(self, keys: Sequence[str]) -> dict[str, Response]:
         """The responses by key; keys without one are missing."""
-        rows = self._of_keys("SELECT key, body FROM responses", keys)
+        rows = self.of_keys("SELECT key, body FROM responses", keys)
         with self.reading():
             return {key: to_response(unpack(body)) for key, body in rows}
 
-    def _of_keys(self, select: str, keys: Sequence[str]) -> Iterator[Any]:
+    def of_keys(self, select: str, keys: Sequence[str]) -> Iterator[Any]:
+        """The rows of a table with these keys. select: a query without conditions."""
         for start in range(0, len(keys), 500):
             part = keys[start : start + 500]
             marks = ",".join("?" * len(part))
             yield from self.rows(f"{select} WHERE key IN ({marks})", part)
 
     def add_responses(self, run: str, batch: Iterable[tuple[str, Response]]) -> None:
-        """Commit a batch. Errors are not stored: the same request may succeed next time."""
+        """Commit a batch. Errors are not stored: the same request may succeed next time.
+
+        The first response to a request stands, also when another process answers it as well.
+        """
         now = time.time()
         rows = [
             (key, run, now, pack(from_response(response)))
@@ -72,7 +76,7 @@ class Store(Database):
             if response.status is not Status.ERROR
         ]
         with self.transaction():
-            self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?)", rows)
 
     def add_fingerprint(self, model: str, fingerprint: Mapping[str, Any]) -> None:
         """Store a fingerprint, so that a cache miss can be explained."""
@@ -125,6 +129,7 @@ class Store(Database):
                 (run.finished, run.status, pack(run_body(run)), run.id),
             )
             self._db.execute("DELETE FROM processes WHERE run = ?", (run.id,))
+        self.fold()
 
     def label_run(self, run: str, label: str) -> None:
         """Label a run; an older run with this label loses it.
@@ -135,6 +140,7 @@ class Store(Database):
         with self.transaction():
             self._db.execute("UPDATE runs SET label = NULL WHERE label = ?", (label,))
             self._db.execute("UPDATE runs SET label = ? WHERE id = ?", (label, run))
+        self.fold()
 
     def add_cell(
         self, run: str, position: int, cell: CellRecord, keys: Sequence[Sequence[str | None]]
@@ -246,7 +252,7 @@ class Store(Database):
         """Samples from rows of body and response key."""
         bodies = [(unpack(body), key) for body, key in rows]
         keys = {key for body, old in bodies for key in (*response_keys(body), old) if key}
-        found = self._of_keys("SELECT key, body FROM responses", list(keys))
+        found = self.of_keys("SELECT key, body FROM responses", list(keys))
         responses = {key: unpack(body) for key, body in found}
         return (to_sample(body, responses, key) for body, key in bodies)
 

@@ -77,7 +77,8 @@ def program(suite: Suite, fields: Mapping[str, Any], code: str) -> Program:
     entry = text_in(fields, data.one("entry_point"))
     if entry and "def check(" in text:
         text = f"{text}\ncheck({entry})\n"
-    return Program(assembled(code, text_in(fields, data.one("prefix"))), text)
+    prefix = text_in(fields, data.one("prefix"))
+    return Program(assembled(code, prefix), text, prefix, entry)
 
 
 TASK = Task(

@@ -1,1 +1,1 @@
-"""Reads numbers in a text and normalises words for comparison. Pure functions of text."""
+"""Reads numbers in a text, normalises words for comparison, and searches for patterns of users."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from evalkit import Run
+from evalkit.records.judgments import Judgment
 
 ROWS = [
     {"id": str(i), "q": f"question {i}", "a": f"answer {i}", "kind": "odd" if i % 2 else "even"}
@@ -54,8 +55,8 @@ def score(run: Run, name: str, model: str = "m") -> Any:
     return run.scores.query("model == @model").set_index("score").loc[name]
 
 
-def judgments(run: Run, sample: int = 0, cell: int = 0) -> list[dict[str, Any]]:
-    return list(run.record.cells[cell].samples[sample].judgments)
+def judgments(run: Run, sample: int = 0, cell: int = 0) -> list[Judgment]:
+    return run.record.cells[cell].samples[sample].judgments
 
 
 def verdicts(run: Run) -> dict[str, tuple[str, str]]:

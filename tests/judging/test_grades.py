@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from evalkit import Run, UsageError
-from tests.judging.judged import RUBRIC, always, asked, judgments, number, score, suite, verdicts
+from evalkit.records.judgments import Category
+from tests.judging.judged import (
+    RUBRIC,
+    always,
+    asked,
+    judgments,
+    number,
+    prefers,
+    score,
+    suite,
+    verdicts,
+)
 
 
 def test_a_score_its_groups_its_gates_and_its_records(run: Callable[..., Run]) -> None:
@@ -24,9 +35,10 @@ def test_a_score_its_groups_its_gates_and_its_records(run: Callable[..., Run]) -
     assert score(done, "good[kind=even]").n == 5
     assert [verdict for verdict, _ in verdicts(done).values()] == ["fail", "pass", "fail"]
     [one] = judgments(done)
-    assert one["reply"] == "Rating: 1"
-    assert (one["judge"], one["status"], one["value"], len(one["rubric"])) == ("j", "ok", 1.0, 12)
-    assert "Is it good?" in one["prompt"][0]["content"]
+    assert one.text == "Rating: 1"
+    assert (one.judge, one.reply.status, one.reply.value) == ("j", "ok", 1.0)
+    assert len(one.rubric) == 12
+    assert "Is it good?" in str(one.prompt[0])
     assert done.record.cells[0].samples[1].scores["good"] == 3.0
 
 
@@ -51,8 +63,8 @@ def test_a_panel_of_three_one_of_which_errors_on_every_third(run: Callable[..., 
     assert [row.statuses for row in table.judges] == [{"ok": 9}, {"ok": 9},
                                                             {"error": 3, "ok": 6}]  # fmt: skip
     assert (table.panel.complete, table.panel.differ) == (6, 6)
-    errors = [j for j in judgments(done) if j["status"] == "error"]
-    assert [e["judge"] for e in errors] == ["moody"]
+    errors = [j for j in judgments(done) if j.reply.status == "error"]
+    assert [e.judge for e in errors] == ["moody"]
 
 
 @pytest.mark.parametrize(("how", "expected"), [("median", 1.0), ("majority", 1.0), ("mean", 5 / 3)])
@@ -122,3 +134,43 @@ def test_grades_of_other_judges_do_not_fit_a_baseline(
     assert run(declared, strict, baseline="base.json", allow_changed_baseline=True).passed
     ungated = suite()  # without a judge nothing is compared that judges gave
     assert "good" not in run(ungated, {}, baseline="base.json").record.cells[0].scores
+
+
+KINDS = {"fact": "It states a fact.", "view": "It states a view."}
+
+
+def test_a_category_is_no_grade(run: Callable[..., Run]) -> None:
+    def judge(prompt: Any) -> str:
+        return "Category: B" if "Which category" in asked(prompt) else "Rating: 2"
+
+    judges = [{"rubric": {**RUBRIC, "categories": KINDS}, "method": "text"}]
+    done = run(suite(judges=judges), {"j": judge})
+    assert score(done, "good").value == 2.0
+    graded, named = judgments(done)
+    assert (graded.aspect.name, graded.reply.value) == ("", 2.0)
+    assert (named.aspect, named.reply.answer, named.reply.value) == (Category(), "view", None)
+
+
+def test_a_criterion_may_be_called_category(run: Callable[..., Run]) -> None:
+    criteria = {"category": "Its category is right.", "true": "It is true."}
+    entry = {"rubric": "instruction-following", "criteria": criteria, "method": "text"}
+    done = run(suite(judges=[entry]), {"j": always("Verdict: Yes")})
+    assert score(done, "instruction-following[category]").value == 1.0
+
+
+def test_the_category_of_a_pair_is_no_verdict(run: Callable[..., Run]) -> None:
+    better = prefers("gold", "lead")
+    rubric = {
+        "name": "kind", "description": "Which is better?", "mode": "pairwise",
+        "categories": KINDS, "prompt": "{{ q }}\n\nAnswer A: {{ a }}\n\nAnswer B: {{ b }}",
+    }  # fmt: skip
+
+    def judge(prompt: Any) -> str:
+        return "Category: B" if "Which category" in asked(prompt) else better(prompt)
+
+    models = {"gold": always("gold"), "lead": always("lead")}
+    declared = suite(judges=[{"rubric": rubric, "method": "text"}])
+    done = run(declared, {"j": judge}, models=models)
+    assert [score(done, "kind", m).value for m in models] == [1.0, 0.0]
+    [report] = [a for a in done.record.cells[0].analyses if a.kind == "pairwise"]
+    assert (report.pairs, report.contradicted) == (9, 0)

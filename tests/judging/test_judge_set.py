@@ -52,4 +52,4 @@ def test_a_project_declares_its_judges(run: Callable[..., Run], tmp_path: Path) 
     judges = [{"rubric": RUBRIC}]
     done = run(suite(judges=judges), {"j": always('{"rating": "3"}')}, judges=())
     assert score(done, "good").value == 3.0
-    assert judgments(done)[0]["judge"] == "strict"
+    assert judgments(done)[0].judge == "strict"

@@ -7,6 +7,7 @@ from typing import Any
 
 from evalkit import Run
 from evalkit.records.analyses import OpponentRow
+from evalkit.records.judgments import Pair
 from tests.judging.judged import PAIRS, always, asked, judgments, prefers, score, suite, verdicts
 
 
@@ -25,8 +26,9 @@ def test_pairs_of_all_cells(run: Callable[..., Run]) -> None:
         OpponentRow("lead/p", wins=9, ties=0, losses=0),
     )
     beside = judgments(done, 0, 1)
-    assert [(j["against"], j["stands"], j["value"]) for j in beside] == [
-        ("gold/p", "B", 0.0), ("gold/p", "A", 0.0), ("lead/p", "B", 1.0), ("lead/p", "A", 1.0),
+    assert [(j.pair, j.reply.value) for j in beside] == [
+        (Pair("gold/p", "B"), 0.0), (Pair("gold/p", "A"), 0.0),
+        (Pair("lead/p", "B"), 1.0), (Pair("lead/p", "A"), 1.0),
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import pytest
 from evalkit.judging.fence import fenced
 from evalkit.judging.prompts import material, questions
 from evalkit.judging.rubric import Rubric
+from evalkit.records.judgments import ByCriterion, Overall
 from tests.judging.test_fence import HOSTILE
 
 
@@ -26,7 +27,7 @@ def test_what_is_asked_is_the_same_around_any_text(text: str) -> None:
 
     def around(judged: str) -> tuple[str, str]:
         values = material({"q": "Q"}, prompt="p", targets=(), source=None, output=judged)
-        asked = questions(rubric(), values)[""]
+        asked = questions(rubric(), values)[Overall()]
         sent = asked.messages("Answer.")[0].content
         block = fenced(judged)
         assert sent.count(block) == 1
@@ -39,7 +40,7 @@ def test_the_shared_part_comes_first() -> None:
     values = [
         material({"q": q}, prompt="p", targets=(), source=None, output=q) for q in ("one", "two")
     ]
-    first, second = (questions(rubric(), v)[""] for v in values)
+    first, second = (questions(rubric(), v)[Overall()] for v in values)
     assert first.before == second.before
     assert first.messages("x")[0].content.startswith(first.before)
 
@@ -48,6 +49,7 @@ def test_each_criterion_is_asked_about_alone() -> None:
     binary = rubric(mode="binary", scale=None, criteria={"a": "It is A.", "b": "It is B."})
     values = material({"q": "Q"}, prompt="p", targets=(), source=None, output="o")
     asked = questions(binary, values)
-    assert list(asked) == ["a", "b"]
-    assert "It is B." not in asked["a"].messages("")[0].content
-    assert list(asked["a"].answers) == ["Yes", "No"]
+    first, second = asked
+    assert (first, second) == (ByCriterion("a"), ByCriterion("b"))
+    assert "It is B." not in asked[first].messages("")[0].content
+    assert list(asked[first].answers) == ["Yes", "No"]

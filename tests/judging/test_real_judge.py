@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from evalkit import evaluate
+from evalkit.messages import plain
 from evalkit.models.registry import Declared, resolve
 
 ROWS = [
@@ -43,9 +44,9 @@ def test_expected_values_equal_transformers(tmp_path: Path) -> None:
     checked = 0
     for sample in run.record.cells[0].samples:
         for judgment in sample.judgments:
-            assert judgment["status"] == "ok"
+            assert judgment.reply.status == "ok"
             text = tokenizer.apply_chat_template(
-                judgment["prompt"], tokenize=False, add_generation_prompt=True
+                plain(judgment.prompt), tokenize=False, add_generation_prompt=True
             )
             ids = tokenizer(text, return_tensors="pt", add_special_tokens=False).input_ids
             with torch.no_grad():
@@ -56,8 +57,8 @@ def test_expected_values_equal_transformers(tmp_path: Path) -> None:
             }
             mass = sum(of.values())
             expected = sum(int(step) * p for step, p in of.items()) / mass
-            assert judgment["value"] == pytest.approx(expected, abs=1e-4)
-            assert judgment["mass"] == pytest.approx(mass, abs=1e-4)
+            assert judgment.reply.value == pytest.approx(expected, abs=1e-4)
+            assert judgment.reply.mass == pytest.approx(mass, abs=1e-4)
             checked += 1
     judge.close()
     assert checked == 4

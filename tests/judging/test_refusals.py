@@ -122,7 +122,7 @@ def test_a_judge_grades_everything_but_what_a_hidden_word_tells(project: Path) -
     assert scores["unsafe_compliance"].value == 0.0
     assert scores["partial_refusal_rate"].value == 0.8
     assert "refusals" not in scores
-    assert samples[0].judgments[0]["score"] == "refusals"
+    assert samples[0].judgments[0].score == "refusals"
     assert [row.judge for row in table(run).judges] == ["mild"]
 
 

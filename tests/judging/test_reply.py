@@ -86,11 +86,11 @@ def test_no_reply_is_no_grade(status: Status) -> None:
 
 def test_lists_come_beside_the_grade() -> None:
     text = read(LISTING, "text", wrote("Omissions: the date; the place\nRating: 2"))
-    assert text.lists == {"omissions": ["the date", "the place"]}
+    assert text.lists == {"omissions": ("the date", "the place")}
     none = read(LISTING, "text", wrote("Omissions: none\nRating: 5"))
-    assert none.lists == {"omissions": []}
+    assert none.lists == {"omissions": ()}
     structured = read(LISTING, "structured", wrote('{"omissions": ["the date"], "rating": "2"}'))
-    assert structured.lists == {"omissions": ["the date"]}
+    assert structured.lists == {"omissions": ("the date",)}
 
 
 def test_the_schema_holds_a_server_to_the_scale() -> None:

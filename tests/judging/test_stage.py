@@ -21,7 +21,7 @@ def test_a_reply_that_cannot_be_read_is_no_grade(run: Callable[..., Run]) -> Non
     assert "1 of 9 samples have no good (1 unparsed of 9 judgments)" in reason
     lenient = run(suite(gates=["good >= 2"], max_errors=1), {"j": judge})
     assert verdicts(lenient)["good >= 2"][0] == "pass"
-    assert judgments(lenient, 4)[0]["status"] == "unparsed"
+    assert judgments(lenient, 4)[0].reply.status == "unparsed"
 
 
 def test_grades_come_from_the_cache(run: Callable[..., Run], tmp_path: Path) -> None:
@@ -36,8 +36,8 @@ def test_grades_come_from_the_cache(run: Callable[..., Run], tmp_path: Path) -> 
     first = run(suite(), {}, **options)
     second = run(suite(), {}, **options)
     assert (tmp_path / "app.py.asked").read_text() == "x" * 9
-    assert not judgments(first)[0]["cached"]
-    assert judgments(second)[0]["cached"]
+    assert not judgments(first)[0].cached
+    assert judgments(second)[0].cached
     changed = {**RUBRIC, "description": "Is it better?"}
     run(suite(judges=[{"rubric": changed, "method": "text"}]), {}, **options)
     assert (tmp_path / "app.py.asked").read_text() == "x" * 18
@@ -76,7 +76,7 @@ def test_hostile_answers_forge_nothing(run: Callable[..., Run], tmp_path: Path) 
         models = {"m": lambda prompt: HOSTILE[number(prompt)]}
         done = run(declared, parrot, models=models)
         assert score(done, "good").n == 0
-        assert {judgments(done, i)[0]["status"] for i in range(len(HOSTILE))} == {"unparsed"}
+        assert {judgments(done, i)[0].reply.status for i in range(len(HOSTILE))} == {"unparsed"}
         assert verdicts(done)["good >= 1"][0] in ("fail", "error")
         done.to_html(tmp_path / "report.html")
         page = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -92,11 +92,11 @@ def test_choices_pairs_and_sides_are_compared_in_either_form() -> None:
 @pytest.mark.parametrize("form", [str, apart])
 def test_checks_find_either_form(form: Any) -> None:
     text, part = apart("le café crème"), form("café")
-    assert run_check(Check(name="contains", value=part), text).passed
-    assert not run_check(Check(name="not_contains", value=part), text).passed
-    assert run_check(Check(name="regex", value=f"{part} cr.me$"), text).passed
-    assert run_check(Check(name="equals", value=form("le café crème")), text).passed
-    assert run_check(Check(name="max_chars", value=13), text).passed
+    assert run_check(Check(name="contains", value=part), {"text": text}).passed
+    assert not run_check(Check(name="not_contains", value=part), {"text": text}).passed
+    assert run_check(Check(name="regex", value=f"{part} cr.me$"), {"text": text}).passed
+    assert run_check(Check(name="equals", value=form("le café crème")), {"text": text}).passed
+    assert run_check(Check(name="max_chars", value=13), {"text": text}).passed
 
 
 def test_forms_of_a_text() -> None:

@@ -163,7 +163,7 @@ def test_rich_and_wrong_answers(declare: Declare, app: str) -> None:
     assert rich.details == {"cost": 0.5}
     odd = answers(resolve(declare("callable", model=f"{app}:odd")), [Request("x")])[0]
     assert odd.status is Status.ERROR
-    assert "expected a string or a dict with 'text', got int" in odd.error
+    assert "expected a text or a mapping with 'text', got int" in odd.error
 
 
 def test_only_what_can_be_kept_is_an_answer(declare: Declare, app: str) -> None:

@@ -77,7 +77,7 @@ class TestLangChain:
         assert good.text == "hello 7 0.0 1"
         assert (good.status, good.finish) == (Status.TRUNCATED, "length")
         assert (good.prompt_tokens, good.completion_tokens) == (5, 2)
-        assert good.details == {"thinking": "well", "model": "parrot-1"}
+        assert (good.thinking, good.details) == ("well", {"model": "parrot-1"})
         assert bad.status is Status.ERROR
         assert bad.error == "ValueError: cannot say that with [key]"
         assert "secret" not in repr(model.fingerprint())

@@ -94,7 +94,7 @@ class TestOllama:
         assert [m["role"] for m in sent[10]["messages"]] == ["system", "user"]
         assert (course.text, course.status, course.finish) == ("positive", Status.OK, "stop")
         assert (course.prompt_tokens, course.completion_tokens) == (20, 3)
-        assert course.details["thinking"] == "hm"
+        assert course.thinking == "hm"
         assert sampled.text == "positive"
 
     def test_connections_outlive_a_cell(self, declare: Any) -> None:

@@ -76,7 +76,7 @@ def test_what_is_sent_for_a_chat_and_for_a_raw_text(declare: Any) -> None:
 def test_thinking_is_kept_apart(declare: Any) -> None:
     message = {"content": "4", "reasoning_content": "two and two"}
     (response,), _ = asked(declare, lambda *call: chat("", message=message), [Request(CHAT)])
-    assert (response.text, response.details["thinking"]) == ("4", "two and two")
+    assert (response.text, response.thinking) == ("4", "two and two")
 
 
 def test_parameters_that_cannot_be_sent_are_refused_before_anything_is(declare: Any) -> None:

@@ -40,7 +40,7 @@ def test_split(text: str, sent: str, thought: str | None, answer: str | None) ->
 def test_other_tags_and_what_is_asked_to_be_kept() -> None:
     response = Response(Status.OK, text="[T]why[/T]yes")
     found = without_thinking(response, Thinking(start="[T]", end="[/T]"))
-    assert (found.text, found.details) == ("yes", {"thinking": "why"})
+    assert (found.text, found.thinking, found.unfinished) == ("yes", "why", False)
     assert without_thinking(response, Thinking(start="[T]", end="[/T]", keep=True)) is response
     assert without_thinking(response, Thinking()).text == response.text
     failed = Response(Status.ERROR, error="no")
@@ -48,11 +48,10 @@ def test_other_tags_and_what_is_asked_to_be_kept() -> None:
 
 
 def test_servers_that_send_thinking_apart() -> None:
-    given = {"thinking": "why"}
-    answered = without_thinking(Response(Status.OK, text="yes", details=given), Thinking())
-    assert (answered.text, answered.details) == ("yes", given)
-    silent = without_thinking(Response(Status.TRUNCATED, text="", details=given), Thinking())
-    assert silent.details == {"thinking": "why", "still_thinking": True}
+    answered = without_thinking(Response(Status.OK, text="yes", thinking="why"), Thinking())
+    assert (answered.text, answered.thinking, answered.unfinished) == ("yes", "why", False)
+    silent = without_thinking(Response(Status.TRUNCATED, text="", thinking="why"), Thinking())
+    assert (silent.thinking, silent.unfinished) == ("why", True)
 
 
 def test_a_declaration_of_any_backend_may_say_where_its_model_thinks(tmp_path: Path) -> None:

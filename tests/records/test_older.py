@@ -122,11 +122,11 @@ def test_what_each_of_several_answers_had_is_given_back_to_it(store: Store) -> N
     assert [a.correct for a in thought.answers] == [True, False]
     assert [c.reason for c in thought.checks] == ["answer 2: 2 words"]
     assert [len(a.checks) for a in thought.answers] == [0, 1]
-    assert [[j["value"] for j in a.judgments] for a in same.answers] == [[4.0], [4.0]]
-    assert [j.get("repeat", 0) for j in same.judgments] == [0, 1]
+    assert [[j.reply.value for j in a.judgments] for a in same.answers] == [[4.0], [4.0]]
+    assert [j.repeat for j in same.judgments] == [0, 1]
     assert (lost.shown, [a.status for a in lost.answers]) == (1, ["error", "ok"])
     assert "RuntimeError: lost" in lost.answers[0].error
-    assert lost.judgments[0]["repeat"] == 1
+    assert lost.judgments[0].repeat == 1
     assert lost.answers[1].judgments
     assert thought.scores == pytest.approx({"exact_match": 0.5, "helpfulness": 4.0})
     assert cell.unanswered == sum(sample.unanswered for sample in cell.samples) == 1

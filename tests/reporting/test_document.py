@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from evalkit.exchange import Status
 from evalkit.messages import plain
 from evalkit.records import (
     Answer,
@@ -19,6 +20,7 @@ from evalkit.records import (
     Likelihood,
     RunRecord,
 )
+from evalkit.records.judgments import Judgment, Reply
 from evalkit.reporting.document import document, finite, write_json
 
 from .runs import HOSTILE, empty_run, large_run
@@ -108,14 +110,17 @@ def test_every_answer_is_written_with_what_was_scored_of_it() -> None:
                     likelihood=Likelihood(-2.0, 3, 9), unfinished=True,
                     choices=Choices(("X", "Y"), ("x", "y"), (-1.0, -2.0)),
                     checks=(CheckRecord("max_words: 9", False, "10 words"),),
-                    judgments=({"score": "good", "judge": "j", "value": 1.0},))  # fmt: skip
+                    judgments=(Judgment("good", "j", Reply(Status.OK, "1", 1.0)),))  # fmt: skip
     sample.answers = [passes, fails]
     written = document(run, samples=True)
     Draft202012Validator(SCHEMA).validate(written)
     told = written["cells"][0]["samples"][0]
     assert told["details"] == {
         "thinking": "hm", "tests": {"passed": True, "reason": "", "output": "fine", "seconds": 0.5},
-        "judgments": [{"score": "good", "judge": "j", "value": 1.0}],
+        "judgments": [
+            {"score": "good", "rubric": "", "judge": "j", "method": "", "status": "ok",
+             "answer": "1", "value": 1.0, "prompt": "", "reply": "", "cached": False},
+        ],
     }  # fmt: skip
     assert told["seconds"] == 2.0
     assert told["checks"] == [

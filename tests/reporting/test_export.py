@@ -11,7 +11,10 @@ import pytest
 from evalkit.api import Run
 from evalkit.cli import main
 from evalkit.errors import UsageError
+from evalkit.exchange import Status
+from evalkit.messages import Message
 from evalkit.records import RunRecord
+from evalkit.records.judgments import Judgment, Reply
 from evalkit.reporting.formatting import encodable
 
 from ..samples import changed
@@ -60,15 +63,16 @@ def test_json_has_no_constants(run: RunRecord, tmp_path: Path) -> None:
 def test_judgments(run: RunRecord, tmp_path: Path) -> None:
     assert Run(run).judgments.empty
     cell = run.cells[0]
-    grade = {"score": "clarity", "judge": "j", "value": 4.0, "prompt": [{"role": "user"}]}
-    two = [{**grade, "probabilities": {"4": 1.0}}, {**grade, "judge": "k", "value": None}]
-    changed(cell.samples[1], judgments=tuple(two))
+    asked = (Message("user", "How clear?"),)
+    grade = Judgment("clarity", "j", Reply(Status.OK, "4", 4.0, {"4": 1.0}, 1.0), prompt=asked)
+    lost = Judgment("clarity", "k", Reply(Status.UNPARSED), prompt=asked)
+    changed(cell.samples[1], judgments=(grade, lost))
     Run(run).export(tmp_path / "judgments.csv", "judgments")
     with (tmp_path / "judgments.csv").open(encoding="utf-8", newline="") as file:
         first, second = csv.DictReader(file)
     assert (first["model"], first["prompt"]) == (cell.model, cell.prompt)
     assert (first["id"], first["judge"], first["value"]) == (cell.samples[1].id, "j", "4.0")
-    assert json.loads(first["asked"]) == [{"role": "user"}]
+    assert json.loads(first["asked"]) == [{"role": "user", "content": "How clear?"}]
     assert json.loads(first["probabilities"]) == {"4": 1.0}
     assert (second["judge"], second["value"], second["probabilities"]) == ("k", "", "")
 

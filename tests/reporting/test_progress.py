@@ -71,7 +71,9 @@ def test_the_line_says_how_far_what_speed_and_which_cell() -> None:
         drawn(progress)
         progress.advance(4, 4.0, 12_000)
         line = screen.lines()[-1]
-    assert re.fullmatch(r"evalkit: 7/10 \(70%\) \S+ +[\d,]+ tokens/s  \d+ s left  s m/p", line)
+    assert re.fullmatch(
+        r"evalkit: 7/10 \(70%\) \S+ +12,000 tokens, [\d,]+/s  \d+ s left  s m/p", line
+    )
     assert screen.lines()[-1] == ""
 
 

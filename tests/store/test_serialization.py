@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from evalkit.exchange import Response, Status
+from evalkit.messages import Message
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -21,6 +22,7 @@ from evalkit.records import (
     SuiteRecord,
 )
 from evalkit.records.analyses import ConfusionMatrix
+from evalkit.records.judgments import Category, Judgment, Pair, Reply
 from evalkit.store import Store
 
 from ..samples import sample_record
@@ -54,12 +56,20 @@ def test_every_answer_comes_back_whole(store: Store) -> None:
     run, cell = a_run()
     sample = cell.samples[0]
     thought = Answer("", None, "still thinking", "unparsed", thinking="hm", unfinished=True)
+    graded = Judgment(
+        "good", "j", Reply(Status.OK, "4", 3.5, {"4": 0.5, "3": 0.5}, 0.0), rubric="12ab",
+        method="choice", prompt=(Message("user", "How good?"),), reasoning="well", cached=True,
+    )  # fmt: skip
+    chosen = Judgment(
+        "better", "k", Reply(Status.UNPARSED, lists={"slips": ("a", "b")}, error="no"),
+        Category(), Pair("other/p", "B"), repeat=1, text="hm",
+    )  # fmt: skip
     coded = Answer(
         "x = 1", "x = 1", "the code; its tests fail: no", correct=False, scores={"share": 0.0},
         probabilities={"a": 0.5}, choices=Choices(("A", "B"), ("a", "b"), (-1.0, -2.0)),
         likelihood=Likelihood(-3.0, 2, 5), candidates=("x", "y"), tie=True,
         tests=CodeRun(False, "no", "out", 0.5), checks=(CheckRecord("json: true", False, "no"),),
-        judgments=({"score": "good", "value": 1.0},), sent="<q>", cached=True, seconds=0.25,
+        judgments=(graded, chosen), sent="<q>", cached=True, seconds=0.25,
         prompt_tokens=3, completion_tokens=4, finish="stop", details={"margin": 0.1},
     )  # fmt: skip
     lost = Answer("", None, "", "error", "boom")

@@ -25,7 +25,9 @@ from tests.store.test_serialization import a_run
         Response(Status.OK, "Grüße\n\x00 ✓", "<s>Hello", seconds=0.25, prompt_tokens=3),
         Response(Status.TRUNCATED, "x" * 5000, "y" * 5000, finish="length", completion_tokens=64),
         Response(Status.OK, "b", logprobs=(-1.5, -0.25), choice_tokens=(1, 2)),
-        Response(Status.OVERFLOW, error="900 tokens, context 512", details={"tie": True}),
+        Response(Status.OVERFLOW, error="900 tokens, context 512", details={"how": "x"}),
+        Response(Status.OK, "yes", thinking="hm", unfinished=True, tie=True, candidates=("a", "b")),
+        Response(Status.OK, "yes", details={"thinking": 1, "tie": "no", "candidates": [{"a": 1}]}),
         Response(Status.OK, "lone surrogate \ud800"),
     ],
 )
@@ -33,6 +35,16 @@ def test_responses_come_back_as_they_were(store: Store, response: Response) -> N
     store.add_responses("run", [("key", response)])
     assert store.responses(["key", "other"]) == {"key": response}
     assert store.answered(["key", "other"]) == {"key"}
+
+
+def test_a_detail_that_has_a_field_is_read_as_one(store: Store) -> None:
+    """Older versions and backends of others write them among the details."""
+    details = {"thinking": "hm", "still_thinking": True, "tie": True, "candidates": ["a"], "n": 1}
+    store.add_responses("run", [("key", Response(Status.OK, "yes", details=details))])
+    assert store.responses(["key"])["key"] == Response(
+        Status.OK, "yes", thinking="hm", unfinished=True, tie=True, candidates=("a",),
+        details={"n": 1},
+    )  # fmt: skip
 
 
 def test_errors_are_asked_again(store: Store) -> None:

@@ -71,7 +71,7 @@ class FillMask:
         return list(words.items())[: self._checkpoint.options.top_k]
 
     def response(self, item: HeadRequest, results: Sequence[list[list[_Filled]]]) -> Response:
-        """The most likely word or words; the details list all candidates."""
+        """The most likely word or words, with all candidates."""
         (masks,) = results
         if not all(math.isfinite(value) for words in masks for _, value in words):
             return Response(Status.ERROR, error="the head's logits are NaN or infinite")
@@ -83,7 +83,7 @@ class FillMask:
         several = "s" if len(masks) > 1 else ""
         details: dict[str, Any] = {
             "how": f"most likely word{several} for the mask{several}: p = {math.exp(value):.3g}",
-            "candidates": [text for text, _ in ranked],
             "candidate_logprobs": [value for _, value in ranked],
         }
-        return Response(Status.OK, best, details=details)
+        candidates = tuple(text for text, _ in ranked)
+        return Response(Status.OK, best, candidates=candidates, details=details)

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from evalkit.exchange import Request, Response
+from evalkit.messages import is_langchain, message_of, text_of
 from evalkit.models.remote import prompts, replies
 
 _FINISH = ("finish_reason", "done_reason", "stop_reason")
@@ -15,8 +16,7 @@ _LENGTH = ("length", "max_tokens", "MAX_TOKENS")
 
 async def send(model: Any, request: Request, **arguments: Any) -> Response:
     """One response. arguments: passed on to the call. Raises what the model's library raises."""
-    turns = [(m["role"], m["content"]) for m in prompts.messages(request.prompt)]
-    answer = await model.ainvoke(turns, **arguments)
+    answer = await model.ainvoke(prompts.messages(request.prompt), **arguments)
     return response(request, answer)
 
 
@@ -27,19 +27,19 @@ def response(request: Request, answer: Any) -> Response:
     more: Mapping[str, Any] = getattr(answer, "additional_kwargs", None) or {}
     details: dict[str, Any] = {}
     thinking = more.get("reasoning_content") or _thinking_parts(answer.content)
-    if isinstance(thinking, str) and thinking:
-        details["thinking"] = thinking
     name = metadata.get("model_name") or metadata.get("model")
     if isinstance(name, str):
         details["model"] = name
     finish = next((str(metadata[key]) for key in _FINISH if metadata.get(key)), "")
     return replies.build_response(
         request,
-        replies.message_text(answer.content),
+        text_of(answer.content),
         "length" if finish in _LENGTH else finish,
+        thinking=thinking if isinstance(thinking, str) and thinking else None,
         details=details,
         prompt_tokens=replies.token_count(used.get("input_tokens")),
         completion_tokens=replies.token_count(used.get("output_tokens")),
+        calls=message_of(answer).tool_calls if is_langchain(answer) else (),
     )
 
 

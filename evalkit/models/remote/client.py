@@ -1,6 +1,6 @@
 """Sends many requests to a server concurrently, and retries those that fail temporarily.
 
-``send_all`` is a plain generator. Its requests run in the event loop of
+``send_each`` is a plain generator. Its requests run in the event loop of
 ``evalkit.models.remote.loop`` and are cancelled when the generator ends.
 """
 
@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from itertools import chain
 from queue import Empty, SimpleQueue
 
 from evalkit.errors import ModelError
@@ -52,26 +53,23 @@ class ClientConfig:
     redact: Callable[[str], str] = str
 
 
-def send_all(
-    config: ClientConfig, requests: Sequence[Request], answered: frozenset[int]
+def send_each(
+    config: ClientConfig, requests: Sequence[Request], indices: Iterator[int]
 ) -> Iterator[Batch]:
     """Yields responses as they arrive.
 
-    answered: indices of requests that need no response. Closing the generator cancels the requests
-    in flight.
+    indices: of the requests to send, each taken when a connection is free for it. Closing the
+    generator cancels the requests in flight.
 
     Raises ModelError when no further request can succeed.
     """
-    todo = [(i, request) for i, request in enumerate(requests) if i not in answered]
-    if not todo:
+    first = next(indices, None)
+    if first is None:
         return
-    worker = _Worker(config, todo)
+    worker = _Worker(config, ((i, requests[i]) for i in chain([first], indices)))
     worker.start()
     try:
-        missing = len(todo)
-        while missing:
-            batch = worker.next_batch()
-            missing -= len(batch)
+        while batch := worker.next_batch():
             yield batch
     finally:
         worker.stop()
@@ -80,24 +78,28 @@ def send_all(
 class _Worker:
     """The work in the event loop, and the queue of its responses."""
 
-    def __init__(self, config: ClientConfig, todo: list[tuple[int, Request]]) -> None:
+    def __init__(self, config: ClientConfig, todo: Iterator[tuple[int, Request]]) -> None:
         self._config = config
         self._todo = todo
-        self._ready: SimpleQueue[tuple[int, Response] | Exception] = SimpleQueue()
+        self._ready: SimpleQueue[tuple[int, Response] | Exception | None] = SimpleQueue()
         self._ended = threading.Event()
 
     def start(self) -> None:
         self._work = asyncio.run_coroutine_threadsafe(self._main(), LOOP.get())
 
     def next_batch(self) -> Batch:
-        """The responses that have arrived, at least one. Raises what ended the work."""
+        """The responses that have arrived, at least one; none when the work is done.
+
+        Raises what ended the work.
+        """
         batch: Batch = []
         item = self._ready.get()
         while True:
-            if isinstance(item, Exception):
-                if not batch:
-                    raise item
-                self._ready.put(item)
+            if isinstance(item, Exception) and not batch:
+                raise item
+            if item is None or isinstance(item, Exception):
+                if batch:
+                    self._ready.put(item)
                 return batch
             batch.append(item)
             try:
@@ -114,6 +116,7 @@ class _Worker:
             await send_all_async(
                 self._config, self._todo, lambda i, response: self._ready.put((i, response))
             )
+            self._ready.put(None)
         except asyncio.CancelledError:
             # either ``stop`` cancelled it, and nobody waits, or a client library did
             self._ready.put(ModelError("the client library cancelled its own requests"))
@@ -125,13 +128,12 @@ class _Worker:
 
 async def send_all_async(
     config: ClientConfig,
-    todo: Sequence[tuple[int, Request]],
+    waiting: Iterator[tuple[int, Request]],
     deliver: Callable[[int, Response], None],
 ) -> None:
     """Send requests with one worker for each concurrent request; each takes the next one."""
     options = config.options
     end = asyncio.get_running_loop().time() + (options.deadline or float("inf"))
-    waiting = iter(todo)
     async with config.connect() as send:
         retrier = _Retrier(config, send, ConcurrencyLimiter(options.max_concurrency), end)
 
@@ -139,9 +141,7 @@ async def send_all_async(
             for index, request in waiting:
                 deliver(index, await retrier.answer(request))
 
-        workers = [
-            asyncio.create_task(work()) for _ in range(min(options.max_concurrency, len(todo)))
-        ]
+        workers = [asyncio.create_task(work()) for _ in range(options.max_concurrency)]
         try:
             await asyncio.gather(*workers)
         finally:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.errors import UsageError
 from evalkit.exchange import Request, Response, Status
-from evalkit.messages import shown
+from evalkit.messages import ToolCall, call_of, shown, text_of
 from evalkit.models.remote.failures import TemporaryError, shorten
 from evalkit.models.remote.prompts import before_stop
 
@@ -25,12 +26,14 @@ def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
     """The response from a reply to a chat or a raw text. Raises TemporaryError."""
     answer = choice(reply)
     details: dict[str, Any] = {}
+    thinking: str | None = None
+    calls: tuple[ToolCall, ...] = ()
     message = answer.get("message")
     if isinstance(message, dict):
-        text = message_text(message.get("content"))
-        thinking = message.get("reasoning_content") or message.get("reasoning")
-        if isinstance(thinking, str) and thinking:
-            details["thinking"] = thinking
+        calls = calls_of(message)
+        text = text_of(message.get("content"))
+        apart = message.get("reasoning_content") or message.get("reasoning")
+        thinking = apart if isinstance(apart, str) and apart else None
         if message.get("refusal"):
             details["refusal"] = str(message["refusal"])
             text = text or str(message["refusal"])
@@ -51,9 +54,11 @@ def parse_reply(request: Request, reply: Mapping[str, Any]) -> Response:
         request,
         text,
         finish,
+        thinking=thinking,
         details=details,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
+        calls=calls,
     )
 
 
@@ -62,9 +67,11 @@ def build_response(
     text: str,
     finish: str,
     *,
+    thinking: str | None = None,
     details: Mapping[str, Any],
     prompt_tokens: int | None,
     completion_tokens: int | None,
+    calls: tuple[ToolCall, ...] = (),
 ) -> Response:
     """A response. finish: the server's reason for the end of the answer."""
     text, stopped = before_stop(text, request.generation.stop)
@@ -76,18 +83,20 @@ def build_response(
         finish="length" if truncated else "stop_string" if stopped else finish or "stop",
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
+        thinking=thinking,
+        calls=calls,
         details=dict(details),
     )
 
 
-def message_text(content: Any) -> str:
-    """The text of a message, which is a string or a list of parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        parts = [p if isinstance(p, str) else p.get("text") for p in content if p]
-        return "".join(part for part in parts if isinstance(part, str))
-    return ""
+def calls_of(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
+    """The calls in a message. Raises TemporaryError if one has no name."""
+    try:
+        return tuple(map(call_of, message.get("tool_calls") or ()))
+    except UsageError as error:
+        raise TemporaryError(
+            f"the server's reply has a call that cannot be read: {error}"
+        ) from None
 
 
 def token_usage(reply: Mapping[str, Any]) -> tuple[int | None, int | None]:

@@ -20,11 +20,12 @@ def test_words_for_a_mask_are_the_most_likely_tokens(declare: Declare, checkpoin
         place = encoded["input_ids"][0].tolist().index(4)
         scores = own(**encoded).logits[0, place].log_softmax(-1).tolist()
         ranked = sorted(range(len(scores)), key=lambda i: -scores[i])[:4]
-        assert response.details["candidates"] == [tokenizer.decode([i]).strip() for i in ranked]
+        assert list(response.candidates or ()) == [tokenizer.decode([i]).strip() for i in ranked]
         assert response.details["candidate_logprobs"] == pytest.approx(
             [scores[i] for i in ranked], abs=1e-4
         )
-        assert response.text == response.details["candidates"][0]
+        assert response.candidates
+        assert response.text == response.candidates[0]
 
 
 def test_several_masks_are_filled_independently(declare: Declare, checkpoint: Make) -> None:
@@ -44,7 +45,7 @@ def test_several_masks_are_filled_independently(declare: Declare, checkpoint: Ma
         ),
         reverse=True,
     )[:6]
-    assert response.details["candidates"] == [words for _, words in joint]
+    assert response.candidates == tuple(words for _, words in joint)
     assert response.text == joint[0][1]
 
 

@@ -20,7 +20,7 @@ from evalkit.errors import ModelError
 from evalkit.exchange import Generation, Request, Status
 from evalkit.messages import Message
 from evalkit.models.registry import Declared, resolve
-from evalkit.models.remote.client import ClientConfig, send_all
+from evalkit.models.remote.client import ClientConfig, send_each
 from evalkit.models.remote.loop import LOOP
 from tests.models.serving import Answer, Reply, chat, serve
 
@@ -154,7 +154,7 @@ def test_a_client_library_that_cancels_itself_ends_the_model(declare: Any) -> No
 
     config = ClientConfig(model.options, connect, model._advice, model._usage)
     with pytest.raises(ModelError, match="cancelled its own requests"):
-        list(send_all(config, requests_of(3), frozenset()))
+        list(send_each(config, requests_of(3), iter(range(3))))
     assert not under_way()
 
 
