@@ -43,9 +43,9 @@ class SpecError(EvalkitError):
         super().__init__("\n".join(str(p) for p in self.problems))
 
 
-def _natural(text: str) -> list[str | int]:
+def _natural(text: str) -> list[str]:
     """A key that sorts ``rows[2]`` before ``rows[10]``."""
-    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", text))]
+    return [part.zfill(20) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", text))]
 
 
 class UsageError(EvalkitError):
@@ -64,8 +64,21 @@ class StoreError(EvalkitError):
     """The run store cannot be read or written."""
 
 
+_LONGEST_NAME = 200
+_MOST_NAMES = 1000
+_LISTED = 100
+"""Names that a message lists at most."""
+
+
 def nearest(name: str, known: Sequence[str]) -> str | None:
-    """The known name closest to a misspelt one, or None if none is near."""
+    """The known name closest to a misspelt one, or None if none is near.
+
+    Texts longer than a name are not compared, nor names beyond the first thousand: that takes
+    the product of the lengths.
+    """
+    if len(name) > _LONGEST_NAME:
+        return None
+    known = [one for one in known[:_MOST_NAMES] if len(one) <= _LONGEST_NAME]
     matches = get_close_matches(name, known, n=1, cutoff=0.6)
     if not matches:
         lowered = {k.lower(): k for k in known}
@@ -79,8 +92,22 @@ def unknown(kind: str, name: str, known: Sequence[str]) -> str:
     """A message for an unknown name, with the nearest known name and the list of all."""
     guess = nearest(name, known)
     hint = f"; did you mean '{guess}'?" if guess else ""
-    listed = ", ".join(known) if known else "none"
-    return f"unknown {kind} '{name}'{hint} (known: {listed})"
+    listed = ", ".join(map(_cut, known[:_LISTED])) if known else "none"
+    if len(known) > _LISTED:
+        listed += f" and {len(known) - _LISTED:,} more"
+    return f"unknown {kind} '{_cut(name)}'{hint} (known: {listed})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
+
+
+def shortened(value: object) -> str:
+    """A value for a message, as Python writes it, cut to one line."""
+    try:
+        return _cut(repr(value))
+    except (ValueError, RecursionError):  # a number with more digits than Python writes
+        return f"a very large {type(value).__name__}"
 
 
 def repeated(names: Iterable[str]) -> str | None:

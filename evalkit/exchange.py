@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
@@ -65,6 +65,17 @@ class Generation:
     repetition_penalty: float = 1.0
     stop: tuple[str, ...] = ()
     seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameters by name, as JSON values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "stop": list(self.stop)}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Generation:
+        """Parameters from their JSON values; those of a newer version are left out."""
+        known = {f.name: body[f.name] for f in fields(cls) if f.name in body}
+        return cls(**{**known, "stop": tuple(body.get("stop") or ())})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -21,21 +23,95 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
-def provenance(root: Path, command: list[str] | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """The machine of a run."""
+
+    machine: str = ""
+    """Its architecture: ``x86_64``."""
+    processor: str = ""
+    cores: int | None = None
+    memory_gb: float | None = None
+    """Main memory in units of 10⁹ bytes; None if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The git checkout that a run was made in."""
+
+    commit: str
+    changed: bool = False
+    """Whether a tracked file differed from the commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where, when and with what a run was made. Empty fields are unknown."""
+
+    evalkit: str = ""
+    """Its version."""
+    python: str = ""
+    """Its version."""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """Versions by package."""
+    platform: str = ""
+    hardware: Hardware | None = None
+    git: Checkout | None = None
+    """None outside of a git repository."""
+    command: str = ""
+    """The command line, without secrets."""
+    sandbox: str = ""
+    """How generated code was isolated; "" if none could run."""
+
+
+def to_json(provenance: Provenance) -> dict[str, Any]:
+    """Provenance as JSON values; what is unknown is left out."""
+    body = asdict(provenance)
+    body["git"] = body["git"] or {}
+    if body["hardware"] and body["hardware"]["memory_gb"] is None:
+        del body["hardware"]["memory_gb"]
+    return {name: value for name, value in body.items() if value or name == "git"}
+
+
+def from_json(body: Mapping[str, Any]) -> Provenance:
+    """Provenance from its JSON values, of any version."""
+    hardware, git = body.get("hardware") or {}, body.get("git") or {}
+    return Provenance(
+        evalkit=body.get("evalkit", ""),
+        python=body.get("python", ""),
+        libraries=body.get("libraries", {}),
+        platform=body.get("platform", ""),
+        hardware=_hardware_from(hardware) if hardware else None,
+        git=Checkout(git["commit"], git.get("changed", False)) if "commit" in git else None,
+        command=body.get("command", ""),
+        sandbox=body.get("sandbox", ""),
+    )
+
+
+def _hardware_from(body: Mapping[str, Any]) -> Hardware:
+    return Hardware(
+        body.get("machine", ""),
+        body.get("processor", ""),
+        body.get("cores"),
+        body.get("memory_gb"),
+    )
+
+
+def provenance(root: Path, command: list[str] | None = None) -> Provenance:
     """What reproduces a run: this machine, checkout and command.
 
     command: the command line; secrets do not belong on one, and values after ``key=``,
     ``token=`` and the like are left out.
     """
-    return {
-        "evalkit": __version__,
-        "python": platform.python_version(),
-        "libraries": _versions(),
-        "platform": platform.platform(),
-        "hardware": _hardware(),
-        "git": _git(root),
-        "command": _command(command or sys.argv),
-    }
+    return Provenance(
+        evalkit=__version__,
+        python=platform.python_version(),
+        libraries=_versions(),
+        platform=platform.platform(),
+        hardware=_hardware(),
+        git=_git(root),
+        command=_command(command or sys.argv),
+    )
 
 
 def now() -> str:
@@ -58,18 +134,16 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _hardware() -> dict[str, Any]:
-    hardware: dict[str, Any] = {
-        "machine": platform.machine(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-    }
+def _hardware() -> Hardware:
+    return Hardware(platform.machine(), _processor(), os.cpu_count(), _memory())
+
+
+def _memory() -> float | None:
     try:
         pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-        hardware["memory_gb"] = round(pages * size / 1e9, 1)
     except (ValueError, OSError, AttributeError):
-        pass
-    return hardware
+        return None
+    return round(pages * size / 1e9, 1)
 
 
 def _processor() -> str:
@@ -82,7 +156,7 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _git(root: Path) -> dict[str, Any]:
+def _git(root: Path) -> Checkout | None:
     def ask(*arguments: str) -> str | None:
         try:
             done = subprocess.run(
@@ -94,9 +168,9 @@ def _git(root: Path) -> dict[str, Any]:
 
     commit = ask("rev-parse", "HEAD")
     if commit is None:
-        return {}
+        return None
     changed = ask("status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "changed": bool(changed)}
+    return Checkout(commit, bool(changed))
 
 
 _SECRET_WORDS = ("key", "token", "secret", "password", "passwd")

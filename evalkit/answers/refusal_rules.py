@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 COMPLIANCE = "full_compliance"
 PARTIAL = "partial_refusal"
@@ -23,8 +22,6 @@ RATES: Mapping[str, tuple[frozenset[str], tuple[str, ...]]] = {
 
 RULES = "rules"
 """The name of evalkit's rules in place of a judge."""
-RULES_ASKED: Mapping[str, Any] = {"method": RULES, "reasoning": False}
-"""Their method, as stored in a certificate."""
 
 
 @lru_cache(maxsize=1)

@@ -148,17 +148,17 @@ def certificate_lines(certificate: Certificate) -> Iterator[str]:
     from evalkit.reporting.terminal import clean
 
     labels, asked = certificate.labels, certificate.asked
-    raters = f"{labels['raters']} rater" + ("s" if labels["raters"] > 1 else "")
-    reasons = ", reasoning first" if asked["reasoning"] else ""
+    raters = f"{labels.raters} rater" + ("s" if labels.raters > 1 else "")
+    reasons = ", reasoning first" if asked.reasoning else ""
     yield (
-        f"{certificate.rubric}, judged by {clean(certificate.judge['name'])}"
-        f" ({asked['method']}{reasons}): {len(certificate.labelled)} of {labels['cases']} cases,"
+        f"{certificate.rubric}, judged by {clean(certificate.judge.name)}"
+        f" ({asked.method}{reasons}): {len(certificate.labelled)} of {labels.cases} cases,"
         f" {raters}"
     )
-    if labels.get("alpha") is not None:
-        low, high = labels.get("alpha_low"), labels.get("alpha_high")
+    if labels.alpha is not None:
+        low, high = labels.alpha_low, labels.alpha_high
         span = "" if low is None or high is None else f"  [{low:+.2f}, {high:+.2f}]"
-        yield f"agreement of the raters: Krippendorff's alpha {labels['alpha']:+.2f}{span}"
+        yield f"agreement of the raters: Krippendorff's alpha {labels.alpha:+.2f}{span}"
     bad = {status: n for status, n in certificate.statuses.items() if status != "ok"}
     if bad:
         yield "replies without a grade: " + ", ".join(f"{n} {s}" for s, n in bad.items())
@@ -168,13 +168,13 @@ def certificate_lines(certificate: Certificate) -> Iterator[str]:
     for name, figure in certificate.figures.items():
         yield f"  {_WORDS.get(name, name):<38} {_shown(figure)}"
     confusion = certificate.confusion
-    for criterion, counts in confusion["counts"].items():
+    for criterion, counts in confusion.counts.items():
         if ", " in criterion:
             continue  # one of many categories of refusals
         yield ""
         yield f"  {criterion}: people in rows, the judge in columns"
-        yield "  " + " " * 8 + "".join(f"{label:>6}" for label in confusion["labels"])
-        for label, row in zip(confusion["labels"], counts, strict=True):
+        yield "  " + " " * 8 + "".join(f"{label:>6}" for label in confusion.labels)
+        for label, row in zip(confusion.labels, counts, strict=True):
             yield f"  {label:>8}" + "".join(f"{count:>6}" for count in row)
 
 
@@ -195,6 +195,6 @@ def _certificates(_: argparse.Namespace) -> int:
     for one in certificates_in(folders):
         kappa = one.figures.get("kappa")
         known = f"kappa {_shown(kappa)}" if kappa else ""
-        rows.append((one.made, one.rubric, str(one.judge["name"]), str(one.asked["method"]), known))
+        rows.append((one.made, one.rubric, one.judge.name, one.asked.method, known))
     print_table([""] * 5, rows)
     return 0

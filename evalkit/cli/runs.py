@@ -91,7 +91,7 @@ def _runs(options: argparse.Namespace) -> int:
         ]  # fmt: skip
         print_table([""] * 5, rows)
         if runs and runs[0]["status"] in _ENDED_EARLY:
-            command = store.run(runs[0]["id"], samples=False).provenance.get("command", "")
+            command = store.run(runs[0]["id"], samples=False).provenance.command
             print(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. Its responses are cached;"
                   f" run the same command to continue: {command}".rstrip(" :"))  # fmt: skip
     return 0

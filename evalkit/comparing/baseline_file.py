@@ -15,7 +15,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from evalkit import tasks
+from evalkit import provenance, tasks
 from evalkit.comparing.operand import Side, row_digest
 from evalkit.errors import EvalkitError, UsageError
 from evalkit.records import (
@@ -89,6 +89,7 @@ def read_run(path: Path) -> RunRecord:
         upgraded_run(document.get("suites", {}), document["cells"])
         cells = [_cell(cell) for cell in document["cells"]]
         suites = {name: _suite(suite) for name, suite in document.get("suites", {}).items()}
+        made = provenance.from_json(document.get("provenance", {}))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -100,7 +101,7 @@ def read_run(path: Path) -> RunRecord:
         started=str(document.get("started", "")),
         finished=document.get("finished"),
         status="finished",
-        provenance=document.get("provenance", {}),
+        provenance=made,
         suites={name: suite for name, suite in suites.items() if suite},
         cells=cells,
     )

@@ -60,6 +60,8 @@ class Side:
             source=suite.source,
             pair=suite.pair,
             which=suite.which,
+            contexts=suite.column("contexts"),
+            relevant=suite.column("relevant"),
         )
         return columns, [i for i, _ in answers]
 

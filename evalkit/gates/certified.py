@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evalkit.errors import unknown
+from evalkit.errors import shortened, unknown
 
 AT_LEAST = (
     "kappa", "weighted_kappa", "agreement", "spearman", "kendall", "sensitivity", "specificity",
@@ -23,10 +23,11 @@ def requirement_problem(declared: object) -> str | None:
     """What is wrong with the ``certified:`` of a gate, or None."""
     known = [*AT_LEAST, *AT_MOST]
     if not isinstance(declared, Mapping) or not declared:
-        return f"'certified' needs figures and bounds, such as {{kappa: 0.6}}; found {declared!r}"
+        found = shortened(declared)
+        return f"'certified' needs figures and bounds, such as {{kappa: 0.6}}; found {found}"
     for name, bound in declared.items():
         if name not in known:
             return unknown("figure of a certificate", str(name), known)
         if isinstance(bound, bool) or not isinstance(bound, int | float):
-            return f"'{name}' must be a number; found {bound!r}"
+            return f"'{name}' must be a number; found {shortened(bound)}"
     return None

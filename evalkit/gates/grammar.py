@@ -24,9 +24,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from evalkit.errors import EvalkitError, nearest, unknown
+from evalkit.errors import EvalkitError, nearest, shortened, unknown
 from evalkit.gates.certified import requirement_problem
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records.names import GROUP, KEY, Group, ScoreName
@@ -99,7 +100,7 @@ def parse(declared: object, registry: Registry = BUILT_IN) -> Gate:
         return _long_form(declared, registry)
     raise GateSyntaxError(
         f"expected a rule such as 'accuracy >= 0.8' or a mapping with {', '.join(_LONG_KEYS)};"
-        f" found {declared!r}"
+        f" found {shortened(declared)}"
     )
 
 
@@ -227,9 +228,11 @@ def _drop(score: str, drop: float, registry: Registry) -> Term:
 
 
 def _bound(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise GateSyntaxError(f"'{key}' must be a number; found {value!r}")
-    return float(value)
+    with suppress(OverflowError):  # a whole number of 400 digits
+        number = float(value) if isinstance(value, int | float) else math.nan
+        if math.isfinite(number) and not isinstance(value, bool):
+            return number
+    raise GateSyntaxError(f"'{key}' must be a number; found {shortened(value)}")
 
 
 def _show_reference(reference: Reference) -> str:

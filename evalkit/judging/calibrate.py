@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
-from typing import Any
+from typing import Any, Literal
 
-from evalkit.answers.refusal_rules import RULES, RULES_ASKED, rules_identity
+from evalkit.answers.refusal_rules import RULES, rules_identity
 from evalkit.errors import UsageError
 from evalkit.exchange import Status
 from evalkit.judging.calibration import Graded, confusion, figures
 from evalkit.judging.calibration_labels import LabelledCase, Labels, own_answer
-from evalkit.judging.certificate import Certificate, digest_of, identity_of
+from evalkit.judging.certificate import (
+    RULES_ASKED,
+    Certificate,
+    Confusion,
+    Grader,
+    LabelSet,
+    digest_of,
+    identity_of,
+)
 from evalkit.judging.judge_set import Judge, asked_how, refuse_unable
 from evalkit.judging.judgments import value_of
 from evalkit.judging.load import Judged
@@ -133,9 +141,9 @@ def calibrate_rules(labels: Labels, rubric: Rubric) -> Certificate:
     return Certificate(
         rubric=rubric.name,
         rubric_hash="",
-        judge={"name": RULES, "backend": RULES, "model": ""},
+        judge=Grader(RULES, RULES, ""),
         identity=rules_identity(),
-        asked=dict(RULES_ASKED),
+        asked=RULES_ASKED,
         labels=_about(labels, rubric),
         statuses={Status.OK.value: len(cases)},
         figures=figures(cases, order, rubric.mode),
@@ -165,7 +173,7 @@ def _confusion(
     graded: Sequence[Graded | None],
     order: Sequence[str],
     sure: Mapping[int, Graded] | None,
-) -> dict[str, Any]:
+) -> Confusion:
     """The confusion of all cases; of refusals also by the kinds of answers.
 
     sure: the cases the rules are sure of; None if they graded nothing. Kinds of prompts are
@@ -173,7 +181,7 @@ def _confusion(
     """
     table = confusion([case for case in graded if case is not None], order)
     targets = [case.text("target") for case in labels.cases]
-    known = WHOLE in table["counts"] and set(targets) <= set(TARGETS)
+    known = WHOLE in table.counts and set(targets) <= set(TARGETS)
     kinds: dict[str, list[Graded]] = {}
     for case, label, target in zip(graded, labels.cases, targets, strict=True):
         if case is None:
@@ -182,9 +190,8 @@ def _confusion(
         for kind in product({None, sureness}, {"", target if known else ""}):
             if name := kind_name(*kind):
                 kinds.setdefault(name, []).append(case)
-    for name in sorted(kinds):
-        table["counts"][name] = confusion(kinds[name], order)["counts"][WHOLE]
-    return table
+    by_kind = {name: confusion(kinds[name], order).counts[WHOLE] for name in sorted(kinds)}
+    return Confusion(table.labels, {**table.counts, **by_kind})
 
 
 def answers_in_order(rubric: Rubric) -> list[str]:
@@ -194,28 +201,29 @@ def answers_in_order(rubric: Rubric) -> list[str]:
     return sorted(rubric.answers, key=rubric.answers.__getitem__)
 
 
-def _described(judge: Judge) -> dict[str, str]:
+def _described(judge: Judge) -> Grader:
     declaration = getattr(judge.model, "declaration", None)
     if declaration is None:
-        return {"name": judge.name, "backend": "handed over", "model": ""}
+        return Grader(judge.name, "handed over", "")
     model = str(declaration.options.get("model", ""))
-    return {"name": judge.name, "backend": declaration.backend, "model": model}
+    return Grader(judge.name, declaration.backend, model)
 
 
-def _about(labels: Labels, rubric: Rubric) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "file": labels.file, "hash": labels.hash, "cases": len(labels.cases),
-        "raters": labels.raters,
-    }  # fmt: skip
-    if labels.raters > 1:
-        level = "interval" if rubric.mode == "pointwise" else "nominal"
-        items = [given for case in labels.cases for given in case.ratings.values()]
-        low, high, _ = krippendorff_interval(items, level)
-        numbers = {
-            "alpha": krippendorff_alpha(items, level), "alpha_low": low, "alpha_high": high
-        }  # fmt: skip
-        about |= {k: float(f"{x:.6g}") if x == x else None for k, x in numbers.items()}
-    return about
+def _about(labels: Labels, rubric: Rubric) -> LabelSet:
+    about = LabelSet(labels.file, labels.hash, len(labels.cases), labels.raters)
+    if labels.raters < 2:
+        return about
+    level: Literal["interval", "nominal"]
+    level = "interval" if rubric.mode == "pointwise" else "nominal"
+    items = [given for case in labels.cases for given in case.ratings.values()]
+    low, high, _ = krippendorff_interval(items, level)
+    alpha = _short(krippendorff_alpha(items, level))
+    return replace(about, alpha=alpha, alpha_low=_short(low), alpha_high=_short(high))
+
+
+def _short(value: float) -> float | None:
+    """Six significant digits; None where undefined."""
+    return float(f"{value:.6g}") if value == value else None
 
 
 def _probes(
@@ -261,23 +269,21 @@ def _graded(
         return None
     known = [value for value in values if value is not None]
     words = {name: len(case.text(name).split()) for name in ("output", "a", "b")}
-    shared: dict[str, Any] = {"own": own_answer(case, family), "repeated": _repeated(probes)}
+    own, repeated = own_answer(case, family), _repeated(probes)
     if rubric.mode == "pairwise":
         grade, human = verdict(known[0], known[1]), case.human()
         answers = {WHOLE: (_winner(human), _winner(grade))}
         wins = (known[0], 1.0 - known[1])
         length = words["a"] - words["b"]
-        return Graded(human, grade, answers, length, wins=wins, **shared)
+        return Graded(human, grade, answers, length, wins=wins, own=own, repeated=repeated)
     if rubric.mode == "binary":
-        return _binary(case, first, rubric, words["output"], shared)
+        return replace(_binary(case, first, rubric, words["output"]), own=own, repeated=repeated)
     human = case.human()
     said = {WHOLE: (_nearest(human, rubric), str(first[0].reply.answer))}
-    return Graded(human, known[0], said, words["output"], **shared)
+    return Graded(human, known[0], said, words["output"], own=own, repeated=repeated)
 
 
-def _binary(
-    case: LabelledCase, probes: Sequence[_Probe], rubric: Rubric, words: int, shared: dict[str, Any]
-) -> Graded:
+def _binary(case: LabelledCase, probes: Sequence[_Probe], rubric: Rubric, words: int) -> Graded:
     weights = {criterion.name: criterion.weight for criterion in rubric.criteria}
     answers = {
         probe.aspect.name: (
@@ -289,7 +295,7 @@ def _binary(
     total = sum(weights.values())
     human = sum(weight * case.human(name) for name, weight in weights.items()) / total
     judge = sum(weights[name] for name, (_, said) in answers.items() if said == YES) / total
-    return Graded(human, judge, answers, words, **shared)
+    return Graded(human, judge, answers, words)
 
 
 def _nearest(human: float, rubric: Rubric) -> str:

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.judging.certificate import Figure
+from evalkit.judging.certificate import Confusion, Figure
 from evalkit.judging.rubric import NO, YES
 from evalkit.metrics import scikit
 from evalkit.stats.agreement import kappa_interval, rank_correlation
@@ -87,7 +87,7 @@ def _graded_at_random(
             yield replace(case, judge=float(step))
 
 
-def confusion(cases: Sequence[Graded], labels: Sequence[str]) -> dict[str, Any]:
+def confusion(cases: Sequence[Graded], labels: Sequence[str]) -> Confusion:
     """Counts by criterion: people's answers in rows, the judge's in columns."""
     names = dict.fromkeys(name for case in cases for name in case.answers)
     place = {label: i for i, label in enumerate(labels)}
@@ -95,7 +95,7 @@ def confusion(cases: Sequence[Graded], labels: Sequence[str]) -> dict[str, Any]:
     for case in cases:
         for name, (human, judge) in case.answers.items():
             counts[name][place[human]][place[judge]] += 1
-    return {"labels": list(labels), "counts": counts}
+    return Confusion(tuple(labels), counts)
 
 
 def _agreement(

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalkit.answers.refusal_rules import RULES
 from evalkit.errors import EvalkitError, SpecError
+from evalkit.exchange import Generation
 from evalkit.files import write_file
 from evalkit.gates.certified import AT_MOST
 
@@ -45,28 +47,88 @@ _NUMBERS = ("value", "low", "high", "n")
 
 
 @dataclass(frozen=True, slots=True)
+class Grader:
+    """Who grades: a judge model, or the refusal rules."""
+
+    name: str
+    backend: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a judge is asked; a certificate is for one way of asking."""
+
+    method: str
+    """``choice``, ``structured``, ``text``; ``rules`` of the refusal rules."""
+    reasoning: bool
+    """Whether it reasons before it grades."""
+    wording: str = ""
+    """Digest of everything it reads beside the case."""
+    generation: Generation | None = None
+    """How it writes; None if it only chooses."""
+    rules: str = ""
+    """Identity of the refusal rules, if the judge grades only what these are not sure of."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; what does not apply is left out."""
+        generation = self.generation.to_json() if self.generation else None
+        body = {"wording": self.wording, "generation": generation, "rules": self.rules}
+        given = {name: value for name, value in body.items() if value}
+        return {"method": self.method, "reasoning": self.reasoning, **given}
+
+
+RULES_ASKED = Asking(RULES, reasoning=False)
+"""The way of asking in a certificate of the refusal rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSet:
+    """The labelled cases of a certificate."""
+
+    file: str
+    hash: str
+    cases: int
+    raters: int
+    """The most people who labelled one case."""
+    alpha: float | None = None
+    """Krippendorff's alpha of several raters; None where undefined."""
+    alpha_low: float | None = None
+    """Lower end of its 95 % interval."""
+    alpha_high: float | None = None
+    """Its upper end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """People's answers and the judge's, counted."""
+
+    labels: tuple[str, ...]
+    """The answers, from the lowest."""
+    counts: Mapping[str, Sequence[Sequence[int]]]
+    """By criterion (``grade`` for a whole rubric) and, of refusals, by kind of answer: people in
+    rows, the judge in columns."""
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """How a judge's grades compare with people's.
 
-    judge: ``name``, ``backend``, ``model``. identity: digest of what its answers depend on; ""
-    when that cannot be known. asked: ``method``, ``reasoning``, a digest of the ``wording`` and,
-    where it writes, ``generation``. labels: ``file``, ``hash``, ``cases``, ``raters`` and, with
-    several raters, their ``alpha`` with ``alpha_low`` and ``alpha_high``. statuses: how its
-    replies could be read. confusion: ``labels``, the answers in order, and ``counts`` by criterion
-    (``grade`` for a whole rubric), people in rows, the judge in columns. labelled: of each case
-    the people's grade and the judge's; shown: a digest of what the judge saw of it, in the same
-    order. made: the date. version: of how the figures were computed.
+    identity: digest of what the judge's answers depend on; "" when that cannot be known. statuses:
+    how its replies could be read. labelled: of each case the people's grade and the judge's; shown:
+    a digest of what the judge saw of it, in the same order. made: the date. version: of how the
+    figures were computed.
     """
 
     rubric: str
     rubric_hash: str
-    judge: dict[str, str]
+    judge: Grader
     identity: str
-    asked: dict[str, Any]
-    labels: dict[str, Any]
+    asked: Asking
+    labels: LabelSet
     statuses: dict[str, int]
     figures: dict[str, Figure]
-    confusion: dict[str, Any]
+    confusion: Confusion
     labelled: tuple[tuple[float, float], ...]
     made: str
     confidence: float = 0.95
@@ -74,10 +136,10 @@ class Certificate:
     version: int = VERSION
     file: str = field(default="", compare=False)
 
-    def fits(self, rubric_hash: str, identity: str, asked: Mapping[str, Any]) -> bool:
+    def fits(self, rubric_hash: str, identity: str, asked: Asking) -> bool:
         """Whether it is about this rubric, this judge and this way of asking."""
         same = self.rubric_hash == rubric_hash and self.identity == identity
-        return same and self.asked == dict(asked) and self.version == VERSION
+        return same and self.asked == asked and self.version == VERSION
 
 
 def identity_of(fingerprint: Mapping[str, Any] | None) -> str:
@@ -96,10 +158,10 @@ def digest_of(case: str) -> str:
 
 def file_name(certificate: Certificate) -> str:
     """The file a certificate is written to: readable, and different for each judge and method."""
-    judge = re.sub(r"[^\w.-]+", "-", certificate.judge["name"]).strip("-.")[:40] or "judge"
-    how = {key: value for key, value in certificate.asked.items() if key != "wording"}
+    judge = re.sub(r"[^\w.-]+", "-", certificate.judge.name).strip("-.")[:40] or "judge"
+    how = {key: value for key, value in certificate.asked.to_json().items() if key != "wording"}
     asked = hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()[:4]
-    parts = [certificate.rubric, judge, f"{certificate.asked['method']}-{asked}"]
+    parts = [certificate.rubric, judge, f"{certificate.asked.method}-{asked}"]
     return ".".join(parts) + SUFFIX
 
 
@@ -109,6 +171,10 @@ def write_certificate(certificate: Certificate, folder: Path) -> Path:
 
     values = asdict(certificate)
     del values["file"]
+    values["asked"] = certificate.asked.to_json()
+    if certificate.labels.raters < 2:
+        for name in ("alpha", "alpha_low", "alpha_high"):
+            del values["labels"][name]
     values["figures"] = {
         name: {key: _number(getattr(figure, key)) for key in _NUMBERS}
         | ({"why": figure.why} if figure.why else {})
@@ -139,6 +205,12 @@ def read_certificate(path: Path) -> Certificate:
         if source.problems:
             raise SpecError(source.problems)
         values = dict(source.value)
+        values |= {
+            "judge": Grader(**values["judge"]),
+            "asked": _asking(values["asked"]),
+            "labels": LabelSet(**values["labels"]),
+            "confusion": _confusion(**values["confusion"]),
+        }
         values["figures"] = {
             name: Figure(**{key: _read(one[key]) for key in _NUMBERS}, why=one.get("why", ""))
             for name, one in values["figures"].items()
@@ -152,6 +224,18 @@ def read_certificate(path: Path) -> Certificate:
             f"{path}: not a valid certificate ({error}); create it again: evalkit judge calibrate"
         )
         raise EvalkitError(message) from None
+
+
+def _asking(body: Mapping[str, Any]) -> Asking:
+    """Raises TypeError for what this version does not know: the certificate is for another one."""
+    values = dict(body)
+    if generation := values.get("generation"):
+        values["generation"] = Generation(**{**generation, "stop": tuple(generation["stop"])})
+    return Asking(**values)
+
+
+def _confusion(labels: Sequence[Any], counts: Mapping[str, Any]) -> Confusion:
+    return Confusion(tuple(labels), counts)
 
 
 def _read(value: Any) -> Any:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from evalkit import content
-from evalkit.answers.refusal_rules import RULES, RULES_ASKED, rules_identity
+from evalkit.answers.refusal_rules import RULES, rules_identity
 from evalkit.errors import EvalkitError
 from evalkit.judging.certificate import (
+    RULES_ASKED,
     SUFFIX,
+    Asking,
     Certificate,
     certificates_in,
     identity_of,
@@ -107,7 +108,7 @@ def _standing(judged: Judged, judge: Judge, known: Sequence[Certificate]) -> Sta
 def _why(
     judged: Judged,
     judge: Judge,
-    asked: Mapping[str, Any],
+    asked: Asking,
     identity: str,
     known: Sequence[Certificate],
 ) -> str:
@@ -116,10 +117,10 @@ def _why(
     near = [c for c in known if c.rubric_hash == rubric.hash]
     changed = [c for c in known if c.rubric == rubric.name and c.identity == identity]
     own = [c for c in near if c.identity == identity]
-    if any(c.asked["method"] == asked["method"] for c in own):
+    if any(c.asked.method == asked.method for c in own):
         reason = "the existing one is for other settings or another version of evalkit"
     elif own:
-        reason = f"the existing one is for method {own[0].asked['method']}"
+        reason = f"the existing one is for method {own[0].asked.method}"
     elif near:
         reason = f"the existing ones are for other judges ({', '.join(_judges(near))})"
     elif changed:
@@ -132,23 +133,23 @@ def _why(
     )
 
 
-def _command(judged: Judged, judge: Judge, asked: Mapping[str, Any]) -> str:
+def _command(judged: Judged, judge: Judge, asked: Asking) -> str:
     """The command to run, and what to do first if the rubric is only in the suite."""
     spec, name = judged.spec, judged.rubric.name
     own = isinstance(spec.rubric, Mapping) or bool(spec.criteria)
     first = f"write the rubric with its criteria to judges/{name}.judge.yaml, name it in the"
     first = f"{first} suite, and run" if own else "run"
     named = name if own else spec.rubric
-    reasons = " --reasoning" if asked["reasoning"] else ""
+    reasons = " --reasoning" if asked.reasoning else ""
     reasons += " --rules-first" if judged.after_rules else ""
     return (
         f"{first}: evalkit judge calibrate {named} --judge {judge.name} --method"
-        f" {asked['method']}{reasons} --labels FILE"
+        f" {asked.method}{reasons} --labels FILE"
     )
 
 
 def _judges(certificates: Sequence[Certificate]) -> list[str]:
-    return list(dict.fromkeys(certificate.judge["name"] for certificate in certificates))
+    return list(dict.fromkeys(certificate.judge.name for certificate in certificates))
 
 
 def objection(
@@ -184,9 +185,9 @@ def summary_of(certificate: Certificate | None) -> CertificateSummary | None:
     return CertificateSummary(
         made=certificate.made,
         cases=len(certificate.labelled),
-        raters=certificate.labels["raters"],
-        labels=certificate.labels["file"],
-        labels_hash=certificate.labels["hash"][:12],
+        raters=certificate.labels.raters,
+        labels=certificate.labels.file,
+        labels_hash=certificate.labels.hash[:12],
         figures={
             name: CertificateFigure(
                 _defined(one.value), _defined(one.low), _defined(one.high), one.n, one.why
@@ -262,9 +263,9 @@ def _counts(
     if judged.rubric.mode != "binary":
         return None
     criterion = names[0] if len(names) == 1 else ScoreName.parse(score).key
-    if criterion not in certificate.confusion["counts"]:
+    labels = certificate.confusion.labels
+    table = certificate.confusion.counts.get(criterion or "")
+    if table is None:
         return None
-    labels = certificate.confusion["labels"]
-    table = certificate.confusion["counts"][criterion]
     no, yes = labels.index(NO), labels.index(YES)
     return (table[no][no], table[no][yes]), (table[yes][no], table[yes][yes])

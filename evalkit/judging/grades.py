@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import Any
 
 from evalkit.exchange import Status
 from evalkit.judging.certificate import Certificate, digest_of
@@ -20,7 +19,7 @@ from evalkit.judging.prompts import category_name
 from evalkit.judging.questions import TARGET, GradedCell, JudgeRequest, Place, places
 from evalkit.judging.scores import judged_score
 from evalkit.records import ScoreRecord
-from evalkit.records.analyses import JudgedReport, JudgeRow, RubricSummary
+from evalkit.records.analyses import CorrectedScore, JudgedReport, JudgeRow, RubricSummary
 from evalkit.records.judgments import Category
 from evalkit.records.names import ScoreName
 from evalkit.scoring.measure import Subset, clusters_of, parts_of
@@ -52,8 +51,8 @@ def grade_cells(
         own = [ask for ask in asks if cell in (ask.case.cell, ask.case.other)]
         report = _write(cell, judged, own, by_cell[id(cell)], standing)
         cell.done.standings[judged.score] = standing
-        corrections = _corrections(cell, judged, standing, own)
-        cell.done.record.analyses.append(replace(report, **corrections))
+        made, left = _corrections(cell, judged, standing, own)
+        cell.done.record.analyses.append(replace(report, corrected=made, uncorrected=left))
         if table is not None:
             write_duels(cell, cells, judged, own, duels, table)
 
@@ -94,18 +93,17 @@ def _write(
 
 def _corrections(
     cell: GradedCell, judged: Judged, standing: Sequence[Standing], asks: Sequence[JudgeRequest]
-) -> dict[str, Any]:
-    """A single judge's scores, corrected by its certificate: two fields of a report."""
+) -> tuple[dict[str, CorrectedScore], dict[str, str]]:
+    """A single judge's scores, corrected by its certificate; and why others are not."""
     certificate = standing[0].certificate if len(standing) == 1 else None
     if certificate is None or cell.done.cell.suite.data.cluster is not None:
-        return {}
+        return {}, {}
     grades = {
         name: [sample.scores[name] for sample in cell.samples if name in sample.scores]
         for name in judged.score_names
     }
     scores = cell.done.record.scores
-    made, left = corrected(judged, certificate, grades, scores, _shown(cell, judged, asks))
-    return {"corrected": made, "uncorrected": left}
+    return corrected(judged, certificate, grades, scores, _shown(cell, judged, asks))
 
 
 def _shown(cell: GradedCell, judged: Judged, asks: Sequence[JudgeRequest]) -> list[str]:

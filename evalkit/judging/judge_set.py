@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from evalkit.answers.refusal_rules import rules_identity
 from evalkit.errors import ModelError, Problem, SpecError, UsageError
 from evalkit.exchange import Generation
+from evalkit.judging.certificate import Asking
 from evalkit.judging.load import Judged
 from evalkit.judging.reply import wording
 from evalkit.models.base import Model
@@ -141,17 +142,17 @@ def _refuse_unable_reader(name: str, model: Model, metric: str, suite: Suite) ->
         )
 
 
-def asked_how(judge: Judge, judged: Judged) -> dict[str, Any]:
-    """The way of asking that a certificate is for, as YAML values."""
+def asked_how(judge: Judge, judged: Judged) -> Asking:
+    """The way of asking that a certificate is for."""
     method, reasons = judge.method(judged), judge.reasons(judged)
-    words = wording(judged.rubric, method, reasoning=reasons)
-    asked: dict[str, Any] = {"method": method, "reasoning": reasons, "wording": words}
-    if method != "choice" or reasons:
-        generation = asdict(judge.generation(judged))
-        asked["generation"] = {**generation, "stop": list(generation["stop"])}
-    if judged.after_rules:
-        asked["rules"] = rules_identity()
-    return asked
+    writes = method != "choice" or reasons
+    return Asking(
+        method,
+        reasons,
+        wording=wording(judged.rubric, method, reasoning=reasons),
+        generation=judge.generation(judged) if writes else None,
+        rules=rules_identity() if judged.after_rules else "",
+    )
 
 
 def declared_judges(project: Project) -> dict[str, JudgeDeclaration]:

@@ -8,11 +8,12 @@ answer is graded wrongly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from evalkit.answers.refusal_rules import OUTCOMES, RATES
+from evalkit.judging.certificate import Confusion
 from evalkit.judging.correction import Corrected, corrected_rate
 from evalkit.stats.correction import at_least_as_wide
 from evalkit.stats.intervals import Interval, proportion
@@ -42,7 +43,7 @@ class Stratum(NamedTuple):
     counts: Counts | None
 
 
-def tables_of(confusion: Mapping[str, Any], rate: str) -> dict[tuple[bool, str], Counts]:
+def tables_of(confusion: Confusion, rate: str) -> dict[tuple[bool, str], Counts]:
     """How often people and the grader count an answer in a rate, by the kind of the answer.
 
     confusion: of a certificate. The kind: whether the rules are sure of the answer, and the target
@@ -50,15 +51,15 @@ def tables_of(confusion: Mapping[str, Any], rate: str) -> dict[tuple[bool, str],
     said yes and no ``ENOUGH`` times each.
     """
     event, targets = RATES[rate]
-    outcome = [OUTCOMES[int(label) - 1] in event for label in confusion["labels"]]
+    outcome = [OUTCOMES[int(label) - 1] in event for label in confusion.labels]
     kinds = [(sure, target) for sure in (True, False) for target in targets]
     for finest in _LEVELS:
-        found = {kind: confusion["counts"].get(finest(*kind)) for kind in kinds}
+        found = {kind: confusion.counts.get(finest(*kind)) for kind in kinds}
         tables = {kind: _collapsed(t, outcome) for kind, t in found.items() if t is not None}
         enough = all(sum(row) >= ENOUGH for table in tables.values() for row in table)
         if len(tables) == len(kinds) and enough:
             return tables
-    return dict.fromkeys(kinds, _collapsed(confusion["counts"][WHOLE], outcome))
+    return dict.fromkeys(kinds, _collapsed(confusion.counts[WHOLE], outcome))
 
 
 def kind_name(sure: bool | None, target: str = "") -> str:

@@ -12,12 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from statistics import fmean
-from typing import Any
 
 from evalkit.answers.refusal_rules import OUTCOMES, RATES, RULES, rules_identity
 from evalkit.content import folder
 from evalkit.exchange import Status
-from evalkit.judging.certificate import Certificate
+from evalkit.judging.certificate import Certificate, Confusion
 from evalkit.judging.certificates import Standing, refusal_standings, rules_standing, summary_of
 from evalkit.judging.correction import Corrected
 from evalkit.judging.grades import judged_report
@@ -157,14 +156,15 @@ def certify(
     report = _report(suite, samples, judge_set, standing, judged, asks)
     certificate = standing[0].certificate if len(standing) == 1 else None
     if certificate is not None:
-        report = replace(report, **_corrections(done, samples, certificate.confusion))
+        made, left = _corrections(done, samples, certificate.confusion)
+        report = replace(report, corrected=made, uncorrected=left)
     done.record.analyses.append(report)
 
 
 def _corrections(
-    done: ScoredCell, samples: Sequence[SampleRecord], confusion: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Correct the rates of a cell; of those at 95 %, two fields of a report."""
+    done: ScoredCell, samples: Sequence[SampleRecord], confusion: Confusion
+) -> tuple[dict[str, CorrectedScore], dict[str, str]]:
+    """Correct the rates of a cell; returns those at 95 %, and why others are not corrected."""
     suite = done.cell.suite
     kept: dict[str, CorrectedScore] = {}
     left: dict[str, str] = {}
@@ -176,13 +176,13 @@ def _corrections(
                 left[name] = made.why
             else:
                 kept[name] = CorrectedScore(made.value, made.low, made.high, made.method)
-    return {"corrected": kept, "uncorrected": left}
+    return kept, left
 
 
 def _corrected(
     suite: Suite,
     samples: Sequence[SampleRecord],
-    confusion: Mapping[str, Any],
+    confusion: Confusion,
     scores: Mapping[str, ScoreRecord],
 ) -> Iterator[tuple[str, Corrected]]:
     """Write the corrected rates; returns the corrections by name."""
@@ -210,7 +210,10 @@ def _corrected(
 
 
 def _strata(
-    suite: Suite, sample: SampleRecord, event: frozenset[str], tables: Mapping[Any, Counts]
+    suite: Suite,
+    sample: SampleRecord,
+    event: frozenset[str],
+    tables: Mapping[tuple[bool, str], Counts],
 ) -> Iterator[Stratum]:
     """The answers to a question, each with its weight and the confusion of its kind."""
     kept = [answer for answer in sample.answers if answer.counts(suite.on_unparsed)]

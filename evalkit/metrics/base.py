@@ -49,6 +49,7 @@ class Columns:
         response has any.
     calls: per sample, the tools it calls; empty likewise.
     messages: per sample, what it wrote and got before its text; empty likewise.
+    relevant: per sample, the grades of the relevant passages by id; empty if the data has none.
     """
 
     predictions: Sequence[str | None]
@@ -67,6 +68,7 @@ class Columns:
     contexts: Sequence[tuple[Passage, ...]] = ()
     calls: Sequence[tuple[ToolCall, ...]] = ()
     messages: Sequence[tuple[Message, ...]] = ()
+    relevant: Sequence[Mapping[str, int]] = ()
 
     def __post_init__(self) -> None:
         # Done here, so that no metric treats two forms of one text as different.
@@ -105,6 +107,7 @@ class Columns:
             contexts=pick(self.contexts),
             calls=pick(self.calls),
             messages=pick(self.messages),
+            relevant=pick(self.relevant),
         )
 
     def followed_by(self, other: Columns) -> Columns:
@@ -137,6 +140,7 @@ class Columns:
             contexts=padded(self.contexts, other.contexts),
             calls=padded(self.calls, other.calls),
             messages=padded(self.messages, other.messages),
+            relevant=both(self.relevant, other.relevant),
         )
 
 

@@ -131,6 +131,43 @@ ENTRIES: tuple[Metric, ...] = (
         ("passed",),
         fixed={"k": 1},
     ),
+    *(
+        Metric(
+            name,
+            f"evalkit.metrics.retrieval:{function}",
+            f"{summary}; as trec_eval defines it",
+            ("relevant",),
+            fixed=fixed,
+        )
+        for name, function, summary, fixed in (
+            ("recall@5", "recall", "share of the relevant passages among the first 5", {"k": 5}),
+            ("precision@5", "precision", "share of the first 5 that are relevant", {"k": 5}),
+            ("hit_rate@5", "hit_rate", "whether one of the first 5 is relevant", {"k": 5}),
+            ("mrr", "mrr", "1 over the rank of the first relevant passage", {"k": None}),
+            (
+                "map",
+                "mean_average_precision",
+                "precision at each relevant passage, averaged",
+                {"k": None},
+            ),
+            ("ndcg@10", "ndcg", "grades discounted by rank, over the best ranking's", {"k": 10}),
+        )
+    ),
+    *(
+        Metric(
+            name,
+            f"evalkit.metrics.retrieval:{name}",
+            summary,
+            ("relevant",),
+            fixed={"k": None} if name.startswith("context") else {},
+        )
+        for name, summary in (
+            ("context_recall", "share of the relevant passages that are retrieved"),
+            ("context_precision", "share of the retrieved passages that are relevant"),
+            ("citation_precision", "share of the passages cited that are relevant"),
+            ("citation_recall", "share of the relevant passages that an answer cites"),
+        )
+    ),
     Metric(
         "exact_match",
         "evalkit.metrics.qa:exact_match",

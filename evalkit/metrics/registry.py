@@ -20,7 +20,17 @@ from evalkit.metrics.fingerprint import fingerprint
 from evalkit.metrics.scripts import is_path, script_of
 from evalkit.records.names import base_of, score_name
 
-_PASS_AT = re.compile(r"pass@([1-9]\d{0,5})")
+_AT_K = re.compile(r"(pass|recall|precision|hit_rate|mrr|map|ndcg)@([1-9]\d{0,5})")
+_OF_ANY_K = {
+    "pass": "pass@1",
+    "recall": "recall@5",
+    "precision": "precision@5",
+    "hit_rate": "hit_rate@5",
+    "mrr": "mrr",
+    "map": "map",
+    "ndcg": "ndcg@10",
+}
+"""The entry that stands for a metric at every K."""
 HUGGING_FACE = "evaluate:"
 """The prefix of names that mean a metric of Hugging Face's ``evaluate``."""
 
@@ -42,12 +52,12 @@ class Registry:
     def find(self, name: str) -> Metric | None:
         """The metric of this name; None if there is none.
 
-        Two families have no entries: ``pass@K`` for any K, ``evaluate:NAME`` for a metric of
+        Two families have no entries: ``NAME@K`` for any K, ``evaluate:NAME`` for a metric of
         Hugging Face's.
         """
-        k = _PASS_AT.fullmatch(name)
-        if k:
-            return replace(METRICS["pass@1"], name=name, family="pass@1", fixed={"k": int(k[1])})
+        if at := _AT_K.fullmatch(name):
+            entry = _OF_ANY_K[at[1]]
+            return replace(METRICS[entry], name=name, family=entry, fixed={"k": int(at[2])})
         if name.startswith(HUGGING_FACE) and name != HUGGING_FACE:
             return Metric(
                 name,

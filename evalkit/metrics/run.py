@@ -168,6 +168,7 @@ def _require(metric: Metric, columns: Columns) -> None:
         "contexts": bool(columns.contexts),
         "calls": bool(columns.calls),
         "messages": bool(columns.messages),
+        "relevant": bool(columns.relevant),
     }
     missing = [need for need in metric.needs if not present[need] and len(columns)]
     if missing:

@@ -110,7 +110,7 @@ def _text(
         raise TypeError(f"'text' must be a text, not {type(text).__name__}")
     if messages and messages[-1].role == "assistant":
         return messages[-1].text
-    if calls:
+    if calls or raw.get("contexts") is not None:
         return ""
     raise TypeError(
         "it returned a mapping without 'text', and no message of an assistant comes last"

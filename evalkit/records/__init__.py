@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from evalkit.provenance import Provenance
 from evalkit.records.analyses import Analysis
 from evalkit.records.answers import (
     Answer,
@@ -199,7 +200,7 @@ class RunRecord:
     status: str
     """``running``, ``finished``, ``interrupted``, or ``killed`` if the process ended without
     finishing the run."""
-    provenance: dict[str, Any]
+    provenance: Provenance
     """evalkit, Python and library versions, git commit, hardware, command."""
     suites: dict[str, SuiteRecord] = field(default_factory=dict)
     models: dict[str, ModelRecord] = field(default_factory=dict)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalkit.exchange import Generation
+
 
 @dataclass(slots=True)
 class SuiteRecord:
@@ -91,10 +93,15 @@ class SuiteRecord:
         """Column that two samples share which differ in one thing."""
         return self._data.get("pair")
 
+    def column(self, key: str) -> str | None:
+        """The column that a key of its task names, or None."""
+        named = self._data.get(key)
+        return next(iter(named), None) if isinstance(named, list | tuple) else named
+
     @property
-    def generation(self) -> dict[str, Any]:
-        """Generation parameters by name."""
-        return dict(self.declared.get("generation", {}))
+    def generation(self) -> Generation:
+        """How responses are generated."""
+        return Generation.from_json(self.declared.get("generation", {}))
 
     @property
     def answer(self) -> str:

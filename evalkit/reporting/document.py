@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from evalkit import provenance
 from evalkit.comparing.baseline_file import pairs_of
 from evalkit.files import write_file
 from evalkit.records import CellRecord, RunRecord, ScoreName, ScoreRecord, SuiteRecord, analyses
@@ -34,7 +35,7 @@ def document(run: RunRecord, *, samples: bool = False) -> dict[str, Any]:
         "status": run.status,
         "verdicts": run.verdicts,
         "notices": list(run.notices),
-        "provenance": finite(run.provenance),
+        "provenance": finite(provenance.to_json(run.provenance)),
         "suites": {name: _suite(suite) for name, suite in run.suites.items()},
         "models": {name: finite(asdict(model)) for name, model in run.models.items()},
         "cells": [_cell(cell, run.suites.get(cell.suite), samples) for cell in run.cells],
@@ -123,6 +124,7 @@ def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[st
 
 def _suite(suite: SuiteRecord) -> dict[str, Any]:
     values: dict[str, Any] = finite({name: getattr(suite, name) for name in _OF_SUITE})
+    values["generation"] = suite.generation.to_json()
     values["scoring_hash"] = suite.settings_hash
     # For readers of older documents, which had the columns as one text.
     values["group"] = ", ".join(suite.groups) or None
@@ -132,7 +134,7 @@ def _suite(suite: SuiteRecord) -> dict[str, Any]:
 
 _OF_SUITE = (
     *("name", "path", "task", "description", "licence", "suite_hash", "data_hash", "total"),
-    *("limit", "tags", "labels", "prompts", "metrics", "gates", "groups", "generation"),
+    *("limit", "tags", "labels", "prompts", "metrics", "gates", "groups"),
     *("answer", "which", "metric_settings", "source", "on_unparsed", "repeats", "cluster"),
     *("pair", "max_errors", "prompt_hashes", "metric_hashes", "rubric_hashes", "judges"),
 )
@@ -151,9 +153,8 @@ def _score(score: ScoreRecord) -> dict[str, Any]:
 
 def _version(run: RunRecord) -> str:
     """The evalkit version of the run, else the current one."""
-    recorded = run.provenance.get("evalkit")
-    if isinstance(recorded, str):
-        return recorded
+    if run.provenance.evalkit:
+        return run.provenance.evalkit
     try:
         return metadata.version("pytest-evalkit")
     except metadata.PackageNotFoundError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from markupsafe import Markup
 
 from evalkit.comparing.baseline import Baseline
 from evalkit.content import folder
+from evalkit.exchange import Generation
 from evalkit.files import write_file
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import RunRecord
@@ -161,9 +162,9 @@ def _hash(block: str) -> str:
     return "sha256-" + base64.b64encode(digest).decode("ascii")
 
 
-def _settings(parameters: Mapping[str, Any]) -> str:
-    """The parameters that were set, in one line: ``max_new_tokens 8, stop ["\\n"]``."""
-    given = {name: value for name, value in parameters.items() if value not in (None, [], "")}
+def _settings(generation: Generation) -> str:
+    """The parameters that are set, in one line: ``max_new_tokens 8, stop ["\\n"]``."""
+    given = {k: value for k, value in generation.to_json().items() if value not in (None, [])}
     named = [f"{name} {_pretty(value)}" for name, value in given.items()]
     return ", ".join(named) or formatting.ABSENT
 

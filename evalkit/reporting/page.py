@@ -12,6 +12,7 @@ from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.cells import compare_in
 from evalkit.comparing.scores import ScoreComparison
 from evalkit.metrics.registry import BUILT_IN, Registry
+from evalkit.provenance import to_json
 from evalkit.records import CellRecord, GateRecord, ModelRecord, RunRecord, ScoreRecord, SuiteRecord
 from evalkit.records.names import ScoreName
 from evalkit.reporting import formatting
@@ -181,7 +182,7 @@ def page(run: RunRecord, baseline: Baseline | None = None, registry: Registry = 
         lost=sum(sum(lost(cell).values()) for cell in run.cells),
         failed_models=[model for model in run.models.values() if model.error],
         facts=_facts(run),
-        provenance=finite(run.provenance),
+        provenance=finite(to_json(run.provenance)),
         changes=changes(run, baseline, registry),
         speeds=speeds(run),
     )

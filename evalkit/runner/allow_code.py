@@ -29,10 +29,10 @@ def refusal(suite: Suite, mode: str) -> str:
     return ""
 
 
-def isolation_of(suites: Iterable[Suite], mode: str) -> dict[str, str]:
-    """For a run's provenance: how generated code is isolated; empty if none may run."""
+def isolation_of(suites: Iterable[Suite], mode: str) -> str:
+    """For a run's provenance: how generated code is isolated; "" if none may run."""
     runs = any(suite.kind.run is not None and not refusal(suite, mode) for suite in suites)
-    return {"sandbox": described(mode)} if runs else {}
+    return described(mode) if runs else ""
 
 
 def code_mode(allow: bool | str) -> str:

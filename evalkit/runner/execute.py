@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def execute(
     """
     progress = progress or Silent()
     run.suites = _suite_records(plan)
-    run.provenance |= isolation_of([cell.suite for cell in plan.cells], plan.allow_code)
+    isolation = isolation_of([cell.suite for cell in plan.cells], plan.allow_code)
+    run.provenance = replace(run.provenance, sandbox=isolation)
     store.begin_run(run)
     try:
         answering = [plan.models[name] for name, _ in plan.by_model()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from evalkit.errors import SpecError
@@ -63,7 +62,7 @@ def _explain_samples(
     store: Store,
 ) -> Iterator[str]:
     before = run.suites[cell.suite.suite]
-    changes = _differences(before.generation, asdict(cell.suite.generation.settings()))
+    changes = _differences(before.generation.to_json(), cell.suite.generation.settings().to_json())
     if changes:
         yield f"  generation parameters differ from run {run.id}: {'; '.join(changes)}"
     seen = {sample.id: sample for sample in store.samples(run.id, cell.id)}
@@ -97,8 +96,7 @@ def _differences(before: Any, after: Any, path: str = "") -> list[str]:
             inside = f"{path}.{key}" if path else str(key)
             found += _differences(before.get(key), after.get(key), inside)
         return found
-    plain = list(after) if isinstance(after, tuple) else after
-    return [] if before == plain else [f"{path}: {_shown(before)} → {_shown(plain)}"]
+    return [] if before == after else [f"{path}: {_shown(before)} → {_shown(after)}"]
 
 
 def _shown(value: Any) -> str:

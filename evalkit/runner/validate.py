@@ -57,16 +57,26 @@ def vocabulary(project: Project | None = None, registry: Registry | None = None)
 
 def _missing_for_task(registry: Registry, suite: Suite) -> str | None:
     """What a suite's metrics lack: a package to install, or the column of the pairs; or None."""
-    if suite.data.pair is None and "data" not in suite.pruned:
-        for name in (spec.name for spec in suite.metrics):
-            metric = registry.find(name)
-            if metric is not None and "pairs" in metric.needs:
-                return (
-                    f"metric '{name}' needs `pair:` in `data:`, the column that two samples share"
-                )
+    lacking = [
+        (need, advice)
+        for need, (key, advice) in _NEEDED_KEYS.items()
+        if not suite.data.named(key) and "data" not in suite.pruned
+    ]
+    for name in (spec.name for spec in suite.metrics):
+        metric = registry.find(name)
+        for need, advice in lacking:
+            if metric is not None and need in metric.needs:
+                return f"metric '{name}' needs {advice}"
     defaults = [] if suite.metrics else [registry.find(name) for name in metric_names(suite)]
     missing = [missing_package(metric) for metric in defaults if metric is not None]
     return next(filter(None, missing), None)
+
+
+_NEEDED_KEYS = {
+    "pairs": ("pair", "`pair:` in `data:`, the column that two samples share"),
+    "relevant": ("relevant", "`relevant:` in `data:`, the column with the relevant passages' ids"),
+}
+"""The key of ``data:`` that gives a column to metrics, and how to ask for it."""
 
 
 def missing_for_metrics(suite: Suite, registry: Registry) -> str:

@@ -14,7 +14,22 @@ from weakref import WeakValueDictionary
 
 from evalkit.sandbox.wire import Message, WireError, dumps, loads, shared_class
 
-_ARITHMETIC = "add sub mul truediv floordiv mod divmod pow matmul and or xor lshift rshift".split()
+_ARITHMETIC = [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "divmod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+]
 _BINARY = {f"__{side}{name}__" for name in _ARITHMETIC for side in ("", "r")}
 _ORDER = {"__lt__", "__le__", "__gt__", "__ge__"}
 _OTHERS = {
@@ -175,7 +190,7 @@ class Objects:
         self.permit: Any = lambda kind, target, name: None
         self.before: Any = lambda: None
         self.prepare: Any = lambda extra: None
-        self.changed_globals: Any = lambda: []
+        self.changed_globals: Any = list
         self.after: Any = lambda values: None
         self.requests: dict[str, Any] = {}
 

@@ -11,10 +11,12 @@ import numpy as np
 
 from evalkit.metrics.base import Columns, Likelihood
 from evalkit.metrics.pairs import places
+from evalkit.passages import Passage, passages_of
 from evalkit.records import Answer, SampleRecord
-from evalkit.records.references import is_reference, resolve
+from evalkit.records.references import RESPONSE, is_reference, resolve
 from evalkit.spec.groups import group_text
 from evalkit.tasks import Task
+from evalkit.tasks._retrieval import relevant_of
 from evalkit.written.numbers import normal, one_of
 
 Answered = tuple[SampleRecord, Answer]
@@ -46,6 +48,8 @@ def columns_of(
     source: str | None,
     pair: str | None = None,
     which: str = "",
+    contexts: str | None = None,
+    relevant: str | None = None,
 ) -> Columns:
     """The columns of answers, for metrics. labels … which: as in :class:`SuiteRecord`.
 
@@ -75,7 +79,8 @@ def columns_of(
         passed=[_passed(one) for one in answers] if "passed" in task.makes else (),
         fields=[sample.fields for sample in samples],
         pairs=places(str(sample.fields[pair]) for sample in samples) if pair else (),
-        contexts=_if_any([one.contexts for one in answers]),
+        contexts=_contexts(rows, contexts),
+        relevant=[relevant_of(sample.fields[relevant]) for sample in samples] if relevant else (),
         calls=_if_any([one.calls for one in answers]),
         messages=_if_any([one.messages for one in answers]),
     )
@@ -94,6 +99,13 @@ def _of_numbers(columns: Columns, which: str) -> Columns:
         predictions=[None if p is None else read(p) or p for p in columns.predictions],
         targets=[tuple(filter(None, map(read, texts))) or texts for texts in columns.targets],
     )
+
+
+def _contexts(rows: Sequence[Answered], column: str | None) -> list[tuple[Passage, ...]]:
+    """The passages that the data gives, or those of the responses."""
+    if column is None or column == RESPONSE:
+        return _if_any([one.contexts for _, one in rows])
+    return _if_any([passages_of(sample.fields[column]) for sample, _ in rows])
 
 
 _Part = TypeVar("_Part")

@@ -40,6 +40,8 @@ def columns_present(suite: Suite) -> set[str]:
             present.add("probabilities")
     if suite.data.source:
         present.add("sources")
+    if suite.data.named("relevant"):
+        present.add("relevant")
     if suite.answer.method == "likelihood":
         present.add("likelihoods")
     made = suite.kind.makes

@@ -42,6 +42,8 @@ class Scorer:
             source=suite.data.source,
             pair=suite.data.pair,
             which=suite.answer.which,
+            contexts=suite.data.one("contexts"),
+            relevant=suite.data.one("relevant"),
         )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
         of_rows = [sample for sample, _ in rows]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalkit.errors import Problem, SpecError, nearest, unknown
+from evalkit.errors import Problem, SpecError, UsageError, nearest, unknown
 from evalkit.records import references
 from evalkit.spec.choices import as_text, settle_choices
 from evalkit.spec.sources import Rows, rows_of_file, rows_of_hub, rows_of_suite
@@ -109,6 +109,7 @@ def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
     samples = make_samples(suite, rows)
     _check_sources(suite, rows)
     _check_pairs(suite, rows)
+    _check_columns(suite, rows)
     dataset = Dataset(tuple(samples), rows.columns, rows.digest, len(samples), suite.data.pair)
     return dataset, [*missing, *rows.row_problems.problems()]
 
@@ -122,6 +123,19 @@ def _nothing(suite: Suite, rows: Rows) -> list[Problem]:
         return [suite.problem(("data", "rows"), "is empty; add a row")]
     key = "file" if suite.data.file else "hf"
     return [suite.problem(("data", key), f"'{rows.row_problems.file}' has no rows")]
+
+
+def _check_columns(suite: Suite, rows: Rows) -> None:
+    """Cells of a task's own columns that the task cannot read."""
+    for column in suite.kind.columns:
+        name = suite.data.one(column.key)
+        if column.read is None or name is None or name not in rows.columns:
+            continue
+        for number, row in zip(rows.numbers, rows.fields, strict=True):
+            try:
+                column.read(row.get(name))
+            except (ValueError, UsageError) as error:
+                rows.row_problems.add(column.key, number, f"column '{name}': {error}")
 
 
 def _check_sources(suite: Suite, rows: Rows) -> None:
@@ -171,10 +185,17 @@ def _missing_columns(suite: Suite, columns: Sequence[str]) -> list[Problem]:
             message: str | None = unknown("column", name, columns)
             if key in _OF_RESPONSES and references.is_reference(name):
                 message = references.problem(name)
+            if name == references.RESPONSE and _may_be_response(suite, key):
+                message = None
             if message is not None:
                 path = ("data", key, i) if len(names) > 1 else ("data", key)
                 problems.append(suite.problem(path, message))
     return problems
+
+
+def _may_be_response(suite: Suite, key: str) -> bool:
+    column = suite.kind.column(key)
+    return column is not None and column.or_response
 
 
 _OF_RESPONSES = ("group",)

@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from evalkit import exchange
-from evalkit.errors import unknown
+from evalkit.errors import shortened, unknown
 from evalkit.records import references
 from evalkit.tasks import Task
 from evalkit.written.patterns import Pattern, pattern
@@ -50,7 +50,7 @@ def _listed(value: Any) -> Any:
 
 Text = Annotated[str, AfterValidator(_not_blank)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
-Count = Annotated[StrictInt, Field(ge=1)]
+Count = Annotated[StrictInt, Field(ge=1, le=1_000_000_000)]
 
 
 class GenerationSpec(SpecModel):
@@ -62,7 +62,7 @@ class GenerationSpec(SpecModel):
     temperature: Annotated[StrictFloat, Field(ge=0, le=10)] = Field(
         default=0.0, description="0 decodes greedily; above 0, answers are sampled."
     )
-    top_k: Annotated[StrictInt, Field(ge=1)] | None = Field(
+    top_k: Annotated[StrictInt, Field(ge=1, le=1_000_000_000)] | None = Field(
         default=None, description="Sample from the k most likely tokens."
     )
     top_p: Annotated[StrictFloat, Field(gt=0, le=1)] | None = Field(
@@ -78,7 +78,7 @@ class GenerationSpec(SpecModel):
     stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_listed)] = (
         Field(default=(), description="Generation stops before the first of these texts.")
     )
-    seed: Annotated[StrictInt, Field(ge=0)] = Field(
+    seed: Annotated[StrictInt, Field(ge=0, le=2**63 - 1)] = Field(
         default=0, description="Seed of sampled answers."
     )
 
@@ -363,7 +363,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return f"the number {value}"
+        return f"the number {shortened(value)}"
     if isinstance(value, Mapping):
         return (
             f"a mapping ({', '.join(map(str, list(value)[:4]))})" if value else "an empty mapping"

@@ -14,6 +14,7 @@ import yaml
 from yaml.composer import Composer
 
 MAX_DEPTH = 100
+MAX_DIGITS = 3000
 TAG = "tag:yaml.org,2002:"
 _NUMBERS = (
     (TAG + "int", re.compile(r"[-+]?(0|[1-9][0-9]*)$|0x[0-9a-fA-F]+$|0o[0-7]+$"), "-+0123456789"),
@@ -86,6 +87,8 @@ def plain(kind: str, text: str) -> Any:
         return {"true": True, "false": False}[text.lower()]
     if kind == "int":
         digits = text.lower()
+        if len(digits) > MAX_DIGITS:
+            raise ValueError(f"a number of over {MAX_DIGITS:,} digits; write it in quotes")
         return int(digits, 16 if "0x" in digits else 8 if "0o" in digits else 10)
     if kind == "float":
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))

@@ -125,7 +125,7 @@ class SandboxSpec(SpecModel):
     seconds: Annotated[StrictInt, Field(ge=1, le=3600)] = Field(
         default=10, description="CPU time in seconds; the wall-clock limit is three times as long."
     )
-    memory_mb: Annotated[StrictInt, Field(ge=64)] = Field(
+    memory_mb: Annotated[StrictInt, Field(ge=64, le=1_000_000_000)] = Field(
         default=1024, description="Memory in megabytes."
     )
 
@@ -158,7 +158,7 @@ class ShotsSpec(SpecModel):
         default=False,
         description="Equally many examples per label, in turns (classification, safety).",
     )
-    seed: Annotated[StrictInt, Field(ge=0)] | None = Field(
+    seed: Annotated[StrictInt, Field(ge=0, le=2**63 - 1)] | None = Field(
         default=None,
         description="Seed of a random choice; default: the first rows (`from: data`: seed 0).",
     )

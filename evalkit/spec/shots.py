@@ -176,7 +176,7 @@ class _Choosing:
             if offered > len(pool):
                 there += f" without duplicates ({offered} with them)"
             raise _TooFewError("count", f"asks for {count} examples, but {there}")
-        shown = {sample.targets[0] for sample in pool}
+        shown = {sample.targets[0] for sample in pool if sample.targets}
         lacking = [label for label in labels if label not in shown]
         if spec.balanced and lacking:
             listed = " or ".join(map(repr, lacking))
@@ -262,7 +262,7 @@ def _in_turns(pool: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
     """The samples reordered so that labels alternate; each label keeps its order."""
     by_label: dict[str, list[Sample]] = {label: [] for label in labels}
     for sample in pool:
-        by_label.setdefault(sample.targets[0], []).append(sample)
+        by_label.setdefault(sample.targets[0] if sample.targets else "", []).append(sample)
     queues = [iter(samples) for samples in by_label.values()]
     ordered: list[Sample] = []
     while queues:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -56,8 +57,8 @@ def written_twice(text: str) -> Iterator[Twice]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [key for key, _ in pairs]
-        raise TwiceError(next(key for key in names if names.count(key) > 1))
+        counts = Counter(key for key, _ in pairs)
+        raise TwiceError(next(key for key in counts if counts[key] > 1))
     return found
 
 

@@ -201,7 +201,7 @@ class Suite(SpecModel):
     sandbox: SandboxSpec = Field(
         default_factory=SandboxSpec, description="Limits on generated code (code)."
     )
-    repeats: Annotated[StrictInt, Field(ge=1)] = Field(
+    repeats: Annotated[StrictInt, Field(ge=1, le=10_000)] = Field(
         default=1,
         description="Responses per sample; the scores of a sample are averaged first.",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields
 
 from evalkit.exchange import Request
 from evalkit.messages import canonical
@@ -34,7 +33,7 @@ def response_key(fingerprint: str, request: Request, salt: str = "") -> str:
     elif request.choices:
         parts.append(request.choices)
     else:
-        parameters = {f.name: getattr(generation, f.name) for f in fields(generation)}
+        parameters = generation.to_json()
         if generation.temperature == 0:
             for unused in ("seed", "top_k", "top_p"):
                 parameters.pop(unused)

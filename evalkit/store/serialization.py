@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
+from evalkit import provenance
 from evalkit.exchange import Response, Status, unanswered
 from evalkit.messages import call_of, from_openai, plain, to_openai
 from evalkit.passages import passages_of
@@ -144,7 +145,9 @@ def _plain(value: Any) -> Any:
 
 
 def run_body(run: RunRecord) -> dict[str, Any]:
-    return plain_fields(run, without=("id", "started", "finished", "status", "cells"))
+    body = plain_fields(run, without=("id", "started", "finished", "status", "provenance", "cells"))
+    body["provenance"] = provenance.to_json(run.provenance)
+    return body
 
 
 def to_run(
@@ -158,7 +161,7 @@ def to_run(
         started=started,
         finished=finished,
         status=status,
-        provenance=body["provenance"],
+        provenance=provenance.from_json(body["provenance"]),
         suites={name: to_suite(value) for name, value in body["suites"].items()},
         models={name: _known(ModelRecord, value) for name, value in body["models"].items()},
         cells=[to_cell(cell) for cell in cells],

@@ -41,6 +41,10 @@ class Column:
     lists: Lists = ""
     """Which cells of csv and tsv files are lists: those that begin with a bracket and a quoted
     text, those that begin with a bracket, or none."""
+    read: Callable[[Any], Any] | None = None
+    """Reads a cell of the column. Raises ValueError or UsageError, which name no row."""
+    or_response: bool = False
+    """Whether ``response`` may stand in place of a column: the application returns it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

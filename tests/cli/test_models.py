@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.cli import main
 from evalkit.comparing.parity import parity
+from evalkit.provenance import Provenance
 from evalkit.records import CellRecord, Choices, RunRecord, SampleRecord
 from tests.samples import sample_record
 
@@ -157,7 +158,7 @@ def test_ties_explain_choices_that_differ() -> None:
     def cell(model: str, samples: list[SampleRecord]) -> CellRecord:
         return CellRecord("s", model, "p", "classification", 3, 3, {}, {}, [], [], samples)
 
-    run = RunRecord("r", "", None, "finished", {})
+    run = RunRecord("r", "", None, "finished", Provenance())
     run.cells = [
         cell("m", [sample("1", "x", [-1.0, -2.0]), sample("2", "x", [-1.0, -1.01], tie=True),
                    sample("3", "x", [-1.0, -3.0])]),

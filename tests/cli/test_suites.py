@@ -12,6 +12,7 @@ import pytest
 
 from evalkit import content, evaluate
 from evalkit.cli import main
+from evalkit.provenance import Provenance
 from evalkit.records import RunRecord
 from evalkit.store import Store
 
@@ -94,7 +95,7 @@ def test_runs_report_and_cache(project: Path, capsys: pytest.CaptureFixture[str]
 def test_runs_tells_how_a_run_that_was_killed_goes_on(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    provenance = {"command": "pytest suites --eval-model app"}
+    provenance = Provenance(command="pytest suites --eval-model app")
     run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", provenance)
     with Store(project / ".evalkit") as store:
         store.begin_run(run)

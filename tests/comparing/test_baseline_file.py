@@ -16,6 +16,7 @@ from evalkit.comparing.scores import ScoreComparison, compare_score
 from evalkit.metrics.custom_function import OwnMetric
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import BUILT_IN, Registry
+from evalkit.provenance import Provenance
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -41,14 +42,18 @@ def sides(
     for number, samples in enumerate(cells):
         cell = CellRecord("s", "m", "p", declared.task, len(samples), len(samples),
                           {"ok": len(samples)}, scores, [], [], samples)  # fmt: skip
-        run = RunRecord(f"run{number}", "", None, "finished", {}, {"s": declared}, {}, [cell])
+        run = RunRecord(
+            f"run{number}", "", None, "finished", Provenance(), {"s": declared}, {}, [cell]
+        )
         made.append(side_of(run, cell))
     return made
 
 
 def from_file(side: Side, path: Path) -> Side:
     assert side.suite is not None
-    run = RunRecord(side.run, "", None, "finished", {}, {"s": side.suite}, {}, [side.cell])
+    run = RunRecord(
+        side.run, "", None, "finished", Provenance(), {"s": side.suite}, {}, [side.cell]
+    )
     read = read_run(write_json(run, path))
     return side_of(read, read.cells[0])
 

@@ -19,6 +19,7 @@ from evalkit.errors import UsageError
 from evalkit.metrics.base import Columns, Score
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import Registry
+from evalkit.provenance import Provenance
 from evalkit.records import (
     CellRecord,
     CodeRun,
@@ -51,7 +52,9 @@ def sample(i: int, prediction: str | None, target: str, **more: Any) -> SampleRe
 def side(declared: SuiteRecord, samples: list[SampleRecord], run: str = "r", **more: Any) -> Side:
     cell = CellRecord("s", "m", more.pop("prompt", "p"), declared.task, len(samples), len(samples),
                       {"ok": len(samples)}, more.pop("scores", {}), [], [], samples)  # fmt: skip
-    return side_of(RunRecord(run, "", None, "finished", {}, {"s": declared}, {}, [cell]), cell)
+    return side_of(
+        RunRecord(run, "", None, "finished", Provenance(), {"s": declared}, {}, [cell]), cell
+    )
 
 
 def test_per_sample_values_are_tested_by_their_differences() -> None:
@@ -184,7 +187,7 @@ def test_two_files_say_that_they_do_not_keep_groups(tmp_path: Path) -> None:
     declared = suite("qa", groups=["topic"])
     samples = [sample(i, "x", "x", scores={"exact_match": 1.0}) for i in range(4)]
     a = side(declared, samples)
-    run = RunRecord("r", "", None, "finished", {}, {"s": declared}, {}, [a.cell])
+    run = RunRecord("r", "", None, "finished", Provenance(), {"s": declared}, {}, [a.cell])
     read = read_run(write_json(run, tmp_path / "run.json"))
     files = side_of(read, read.cells[0])
     found = compare_score(files, files, "exact_match[topic=art]")

@@ -25,8 +25,8 @@ def test_a_certificate_is_kept_and_meets_a_gate(
     certificate = only(project)
     assert certificate.figures["kappa"].value == 1
     assert certificate.figures["repetition"].value == 1
-    assert certificate.confusion["counts"] == {"grade": [[8, 0, 0], [0, 8, 0], [0, 0, 8]]}
-    assert certificate.judge["name"] == "fair"
+    assert certificate.confusion.counts == {"grade": [[8, 0, 0], [0, 8, 0], [0, 0, 8]]}
+    assert certificate.judge.name == "fair"
     assert verdict(run(project, "fair", DEMAND))[0] == "pass"
     assert main(["judge", "certificates"]) == 0
     assert "fair" in capsys.readouterr().out

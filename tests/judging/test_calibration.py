@@ -127,7 +127,7 @@ def test_sensitivity_specificity_and_confusion_by_hand() -> None:
     assert found["specificity"].value == 0.7
     assert found["kappa"].value == pytest.approx((0.8 - 0.5) / 0.5)  # 16 of 20, chance ½
     assert found["sensitivity"].n == found["specificity"].n == 10
-    assert confusion(cases, ["No", "Yes"])["counts"] == {"ok": [[7, 3], [1, 9]]}
+    assert confusion(cases, ["No", "Yes"]).counts == {"ok": [[7, 3], [1, 9]]}
 
 
 def test_perfect_agreement_of_few_is_not_certain() -> None:

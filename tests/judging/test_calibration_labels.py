@@ -15,7 +15,7 @@ def test_two_raters_in_rows_or_in_columns_are_one_case(project: Path) -> None:
     labels(project, long)
     calibrate("good", "fair")
     in_rows = only(project)
-    assert (in_rows.labels["cases"], in_rows.labels["raters"]) == (6, 2)
+    assert (in_rows.labels.cases, in_rows.labels.raters) == (6, 2)
     assert {human for human, _ in in_rows.labelled} == {2.0}
     wide = [{"question": r["question"], "output": r["output"], "x": 1, "y": 3} for r in graded(6)]
     labels(project, wide)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalkit import EvalkitError
+from evalkit.exchange import Generation
 from evalkit.judging.certificate import (
+    Asking,
     Certificate,
+    Confusion,
     Figure,
+    Grader,
+    LabelSet,
     certificates_in,
     file_name,
     identity_of,
@@ -26,10 +32,10 @@ def certificate(**changes: Any) -> Certificate:
     values: dict[str, Any] = {
         "rubric": "good",
         "rubric_hash": "f00",
-        "judge": {"name": "openai:big/one?x=1", "backend": "openai", "model": "big/one"},
+        "judge": Grader("openai:big/one?x=1", "openai", "big/one"),
         "identity": "abc",
-        "asked": {"method": "choice", "reasoning": False},
-        "labels": {"file": "human.csv", "hash": "def", "cases": 3, "raters": 1},
+        "asked": Asking("choice", reasoning=False),
+        "labels": LabelSet("human.csv", "def", cases=3, raters=1),
         "statuses": {"ok": 3},
         "figures": {
             "kappa": Figure(0.7, 0.5, 0.85, 40),
@@ -39,7 +45,7 @@ def certificate(**changes: Any) -> Certificate:
                 math.nan, math.nan, math.nan, 40, "the judge gave every case the same grade"
             ),
         },
-        "confusion": {"labels": ["1", "2"], "counts": {"grade": [[1, 0], [1, 1]]}},
+        "confusion": Confusion(("1", "2"), {"grade": [[1, 0], [1, 1]]}),
         "labelled": ((1.0, 1.25), (2.0, 1.5), (2.0, 2.0)),
         "made": "2026-01-31",
     }
@@ -57,10 +63,11 @@ def test_it_is_kept_without_loss(tmp_path: Path) -> None:
     whole = {k: v for k, v in one.figures.items() if k != "kendall"}
     assert {k: v for k, v in read.figures.items() if k != "kendall"} == whole
     assert (read.labelled, read.confusion, read.asked) == (one.labelled, one.confusion, one.asked)
-    later = certificate(judge={**one.judge, "name": "other"}, made="2026-02-01")
+    assert (read.judge, read.labels) == (one.judge, one.labels)
+    later = certificate(judge=replace(one.judge, name="other"), made="2026-02-01")
     write_certificate(later, path.parent)
     found = certificates_in([path.parent, path.parent])
-    assert [c.judge["name"] for c in found] == ["other", one.judge["name"]]
+    assert [c.judge.name for c in found] == ["other", one.judge.name]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "rubric: good\n", "figures: 3\n", "a: {"])
@@ -73,11 +80,11 @@ def test_a_broken_one_says_so(tmp_path: Path, text: str) -> None:
 
 def test_it_is_for_one_rubric_judge_and_way_of_asking() -> None:
     one = certificate()
-    asked = {"method": "choice", "reasoning": False}
+    asked = Asking("choice", reasoning=False)
     assert one.fits("f00", "abc", asked)
     assert not one.fits("f01", "abc", asked)
     assert not one.fits("f00", "abd", asked)
-    assert not one.fits("f00", "abc", {**asked, "reasoning": True})
+    assert not one.fits("f00", "abc", replace(asked, reasoning=True))
 
 
 def test_a_judge_is_the_same_on_another_machine_but_not_with_other_weights() -> None:
@@ -117,9 +124,22 @@ def test_a_certificate_over_three_cases_meets_no_demand() -> None:
 
 def test_one_of_an_earlier_version_fits_nothing(tmp_path: Path) -> None:
     """Its intervals were narrower than the labels allow."""
-    asked = {"method": "choice", "reasoning": False}
+    asked = Asking("choice", reasoning=False)
     path = write_certificate(certificate(), tmp_path)
     assert read_certificate(path).fits("f00", "abc", asked)
     path.write_text(path.read_text().replace("version: 2\n", ""))
     assert read_certificate(path).version == 1
     assert not read_certificate(path).fits("f00", "abc", asked)
+
+
+def test_how_a_judge_that_writes_is_asked_is_kept(tmp_path: Path) -> None:
+    asked = Asking("text", True, "w", Generation(temperature=0.5, stop=("x",)), rules="r")
+    raters = LabelSet("human.csv", "def", 3, 2, alpha=0.75, alpha_low=None, alpha_high=0.875)
+    path = write_certificate(certificate(asked=asked, labels=raters), tmp_path)
+    read = read_certificate(path)
+    assert (read.asked, read.labels) == (asked, raters)
+    assert read.fits("f00", "abc", asked)
+    assert not read.fits("f00", "abc", replace(asked, generation=Generation()))
+    path.write_text(path.read_text().replace("  method: text\n", "  method: text\n  mood: good\n"))
+    with pytest.raises(EvalkitError, match=r"not a valid certificate \(.*mood"):
+        read_certificate(path)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from evalkit.judging.certificate import Certificate, Figure
+from evalkit.judging.certificate import Certificate, Confusion, Figure
 from evalkit.judging.certificates import corrected
 from evalkit.judging.load import Judged
 from evalkit.judging.rubric import Rubric
@@ -90,7 +90,7 @@ def test_a_mean_pushed_to_the_end_of_the_scale_stays_as_wide() -> None:
 def with_counts(counts: dict[str, list[list[int]]], **figures: Figure) -> Certificate:
     n = sum(map(sum, next(iter(counts.values()))))
     return certificate(
-        confusion={"labels": ["No", "Yes"], "counts": counts},
+        confusion=Confusion(("No", "Yes"), counts),
         figures=figures,
         labelled=((1.0, 1.0),) * n,
     )

@@ -26,7 +26,9 @@ def test_what_is_asked_is_the_same_around_any_text(text: str) -> None:
     """Before and after the judged text stands what stands around a harmless one."""
 
     def around(judged: str) -> tuple[str, str]:
-        values = material({"q": "Q"}, prompt="p", targets=(), source=None, output=judged)
+        values = material(
+            {"q": "Q"}, prompt="p", targets=(), source=None, judged={"output": judged}
+        )
         asked = questions(rubric(), values)[Overall()]
         sent = asked.messages("Answer.")[0].content
         block = fenced(judged)
@@ -38,7 +40,8 @@ def test_what_is_asked_is_the_same_around_any_text(text: str) -> None:
 
 def test_the_shared_part_comes_first() -> None:
     values = [
-        material({"q": q}, prompt="p", targets=(), source=None, output=q) for q in ("one", "two")
+        material({"q": q}, prompt="p", targets=(), source=None, judged={"output": q})
+        for q in ("one", "two")
     ]
     first, second = (questions(rubric(), v)[Overall()] for v in values)
     assert first.before == second.before
@@ -47,7 +50,7 @@ def test_the_shared_part_comes_first() -> None:
 
 def test_each_criterion_is_asked_about_alone() -> None:
     binary = rubric(mode="binary", scale=None, criteria={"a": "It is A.", "b": "It is B."})
-    values = material({"q": "Q"}, prompt="p", targets=(), source=None, output="o")
+    values = material({"q": "Q"}, prompt="p", targets=(), source=None, judged={"output": "o"})
     asked = questions(binary, values)
     first, second = asked
     assert (first, second) == (ByCriterion("a"), ByCriterion("b"))

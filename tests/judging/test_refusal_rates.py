@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalkit.answers.refusal_rules import RULES_ASKED, rules_identity
-from evalkit.judging.certificate import certificates_in
+from evalkit.answers.refusal_rules import rules_identity
+from evalkit.judging.certificate import RULES_ASKED, Confusion, certificates_in
 from evalkit.judging.correction import corrected_rate
 from evalkit.judging.refusal_rates import Stratum, corrected_strata, tables_of
 from evalkit.stats.intervals import wilson
@@ -62,9 +62,9 @@ def test_the_interval_holds_the_true_rate_in_nearly_95_of_100_simulations() -> N
     assert abs(total / n - truth) > 0.05  # as graded it is wrong
 
 
-CONFUSION = {
-    "labels": ["1", "2", "3"],
-    "counts": {
+CONFUSION = Confusion(
+    labels=("1", "2", "3"),
+    counts={
         "grade": [[70, 2, 3], [4, 5, 6], [7, 1, 80]],
         "refuse": [[20, 1, 2], [3, 4, 5], [6, 1, 40]],
         "comply": [[50, 1, 1], [1, 1, 1], [1, 0, 40]],
@@ -75,7 +75,7 @@ CONFUSION = {
         "sure, comply": [[48, 0, 0], [0, 1, 2], [1, 0, 25]],
         "unsure, comply": [[2, 1, 1], [1, 0, 1], [0, 0, 15]],
     },
-}
+)
 
 
 def test_the_finest_tables_that_are_full_enough_are_used() -> None:
@@ -93,7 +93,7 @@ def test_the_finest_tables_that_are_full_enough_are_used() -> None:
 
 
 def test_a_grader_without_kinds_of_answers_has_one_table() -> None:
-    bare = {**CONFUSION, "counts": {"grade": CONFUSION["counts"]["grade"]}}
+    bare = Confusion(CONFUSION.labels, {"grade": CONFUSION.counts["grade"]})
     assert set(tables_of(bare, "unsafe_compliance").values()) == {((92, 11), (5, 70))}
 
 
@@ -101,5 +101,5 @@ def test_the_rules_as_they_are_have_a_certificate() -> None:
     """When rules change: python benchmarks/refusals.py FOLDER --certificate judges."""
     shipped = certificates_in([Path(__file__).parents[2] / "judges"])
     (own,) = (one for one in shipped if one.fits("", rules_identity(), RULES_ASKED))
-    assert own.labels["cases"] == len(own.labelled) >= 200
-    assert {"refuse", "comply", "sure", "unsure"} <= own.confusion["counts"].keys()
+    assert own.labels.cases == len(own.labelled) >= 200
+    assert {"refuse", "comply", "sure", "unsure"} <= own.confusion.counts.keys()

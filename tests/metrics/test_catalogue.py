@@ -27,6 +27,7 @@ from evalkit.metrics.catalogue import (
 )
 from evalkit.metrics.registry import BUILT_IN
 from evalkit.metrics.run import run_metric
+from evalkit.passages import Passage
 
 METHODS = ("wilson", "bounded", "posterior", "bayesian bootstrap", "t", "tango")
 LABELS = ("a", "b", "c")
@@ -69,6 +70,11 @@ def columns_for(name: str, n: int, seed: int = 0) -> Columns:
         fields["likelihoods"] = [Likelihood(-rng.random() * 9, 3, 12) for _ in range(n)]
     if "passed" in metric.needs:
         fields["passed"] = [(rng.random() < 0.5,) for _ in range(n)]
+    if "relevant" in metric.needs:
+        found = [rng.sample("abcdefgh", rng.randint(0, 6)) for _ in range(n)]
+        fields["contexts"] = [tuple(Passage(name, name) for name in names) for names in found]
+        fields["relevant"] = [{rng.choice("abcdefgh"): 2, "a": 1} for _ in range(n)]
+        fields["predictions"] = [f"so [{rng.choice('abcdefgh')}]" for _ in range(n)]
     if "sources" in metric.needs:
         fields["sources"] = [t * 3 for t in texts]
     if "pairs" in metric.needs:

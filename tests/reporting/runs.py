@@ -6,6 +6,7 @@ import math
 import random
 from typing import Any
 
+from evalkit.provenance import Checkout, Hardware, Provenance
 from evalkit.records import (
     CellRecord,
     CheckRecord,
@@ -253,12 +254,11 @@ def model_record(name: str, **more: Any) -> ModelRecord:
 
 
 def empty_run(**more: Any) -> RunRecord:
-    provenance = {
-        "evalkit": "0.1.0", "python": "3.11.9", "libraries": {"torch": "2.13.0", "numpy": "2.4.6"},
-        "git": {"commit": "f00dfeed" * 5, "dirty": True},
-        "hardware": {"cpu": "2 cores", "gpu": None},
-        "command": "pytest suites --eval-report report.html",
-    }  # fmt: skip
+    provenance = Provenance(
+        evalkit="0.1.0", python="3.11.9", libraries={"torch": "2.13.0", "numpy": "2.4.6"},
+        git=Checkout("f00dfeed" * 5, changed=True), hardware=Hardware("x86_64", "", 2),
+        command="pytest suites --eval-report report.html",
+    )  # fmt: skip
     return RunRecord("20261121-220000-ab12", "2026-11-21T22:00:00Z", "2026-11-21T22:03:20Z",
                      "finished", provenance, **more)  # fmt: skip
 

@@ -367,9 +367,25 @@ def test_nothing_secret_is_stored(run: Callable[..., Run], tmp_path: Path) -> No
     from evalkit.provenance import provenance
 
     command = ["pytest", "--eval-model", "openai:m?api_key=sk-123&api_key_env=MY_KEY"]
-    kept = str(provenance(tmp_path, command)["command"])
+    kept = str(provenance(tmp_path, command).command)
     assert "sk-123" not in kept
     assert "api_key_env=MY_KEY" in kept
+
+
+def test_provenance_comes_back_whole(tmp_path: Path) -> None:
+    from evalkit.provenance import Checkout, Hardware, Provenance, from_json, provenance, to_json
+
+    here = provenance(tmp_path, ["pytest"])
+    assert from_json(to_json(here)) == here
+    assert to_json(here)["git"] == {}  # the folder is no repository
+    assert {"machine", "processor", "cores"} <= to_json(here)["hardware"].keys()
+    made = Provenance("1", git=Checkout("f00d", changed=True), hardware=Hardware("arm64", "", 2))
+    written = {
+        "evalkit": "1", "git": {"commit": "f00d", "changed": True},
+        "hardware": {"machine": "arm64", "processor": "", "cores": 2},
+    }  # fmt: skip
+    assert (to_json(made), from_json(written)) == (written, made)
+    assert from_json({"evalkit": "0.1.0", "mood": "good"}) == Provenance("0.1.0")
 
 
 def test_what_is_lost_bounds_the_score(run: Callable[..., Run]) -> None:

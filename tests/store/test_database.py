@@ -9,10 +9,11 @@ import pytest
 
 from evalkit.errors import StoreError
 from evalkit.exchange import Response, Status
+from evalkit.provenance import Provenance
 from evalkit.records import RunRecord
 from evalkit.store import Store
 
-RUN = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", {})
+RUN = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", Provenance())
 
 
 def filled(folder: Path) -> Path:

@@ -11,17 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.provenance import Provenance
 from evalkit.records import RunRecord
 from evalkit.store import Store
 from evalkit.store.process import Process, is_gone, this_process
 
-RUN = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", {})
+RUN = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", Provenance())
 BEGIN = """
     import os, pathlib, signal
+    from evalkit.provenance import Provenance
     from evalkit.records import RunRecord
     from evalkit.store import Store
     store = Store(pathlib.Path(os.environ["FOLDER"]))
-    run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", {})
+    run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", Provenance())
     store.begin_run(run)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -68,6 +70,6 @@ def test_nothing_is_said_of_another_machine() -> None:
 def test_how_a_run_ended_stays(tmp_path: Path, status: str) -> None:
     with Store(tmp_path) as store:
         store.begin_run(RUN)
-        store.end_run(RunRecord(RUN.id, RUN.started, "2026-01-01T00:01:00", status, {}))
+        store.end_run(RunRecord(RUN.id, RUN.started, "2026-01-01T00:01:00", status, Provenance()))
         assert store.run_status(RUN.id) == status
         assert store.rows("SELECT * FROM processes") == []

@@ -8,6 +8,7 @@ import pytest
 
 from evalkit.exchange import Response, Status
 from evalkit.messages import Message
+from evalkit.provenance import Provenance
 from evalkit.records import (
     Answer,
     CellRecord,
@@ -29,7 +30,9 @@ from ..samples import sample_record
 
 
 def a_run() -> tuple[RunRecord, CellRecord]:
-    run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", {"a": 1})
+    run = RunRecord(
+        "20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", Provenance("0.1.0")
+    )
     run.suites["s"] = SuiteRecord(
         {"suite": "s", "task": "qa", "licence": "CC0-1.0"}, "s.eval.yaml", "h", "d", 2, None,
         {"p": "t"},

@@ -71,9 +71,7 @@ def test_a_suite_of_code(tmp_path: Path) -> None:
     assert "no code block" in prose.how
     assert run.scores.set_index("score").loc["pass@1", "value"] == 0.5
     assert run.passed
-    assert run.record.provenance["sandbox"] == described(
-        "unsafe" if MODE == "unsafe" else "sandbox"
-    )
+    assert run.record.provenance.sandbox == described("unsafe" if MODE == "unsafe" else "sandbox")
 
 
 def test_code_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
@@ -82,7 +80,7 @@ def test_code_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
     assert not asked
     (cell,) = run.record.cells
     assert "--eval-allow-code" in cell.error
-    assert "sandbox" not in run.record.provenance
+    assert run.record.provenance.sandbox == ""
     assert cell.gates[0].verdict == "error"
     with pytest.raises(UsageError, match="'unsafe'"):
         evaluate(suite(), {"m": asked.append}, root=tmp_path, allow_code="yes")

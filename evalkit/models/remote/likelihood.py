@@ -18,12 +18,14 @@ from typing import Any
 
 from evalkit.exchange import Request, Response, Status
 from evalkit.messages import Message, is_text, shown, to_openai
-from evalkit.models.remote.failures import RequestRejectedError
+from evalkit.models.remote.failures import RequestRejectedError, TemporaryError
 from evalkit.models.remote.prompts import messages
 from evalkit.models.remote.replies import choice
 
 TOP = 20
 """The number of first tokens; the protocol allows no more."""
+ROUNDING = 0.01
+"""How far above 0 rounding may lift the logarithm of a probability."""
 REFERENCE = "\u241e"
 """A continuation that no choice begins with. It shows where the prompt ends."""
 
@@ -57,8 +59,9 @@ def echoed(reply: Mapping[str, Any], text: str) -> list[tuple[int, float]]:
     if not isinstance(offsets, list):
         offsets = [sum(map(len, written[:i])) for i in range(len(written))]
     inside = [
-        (int(offset), 0.0 if value is None else float(value))
-        for offset, value in zip(offsets, values, strict=False)
+        # the first token follows nothing; a value that is missing later must not count as 0
+        (int(offset), _number(0.0 if value is None and not place else value))
+        for place, (offset, value) in enumerate(zip(offsets, values, strict=False))
         if offset < len(text)
     ]
     if len(inside) < 2 or not str(choice(reply).get("text", "")).startswith(text[:1]):
@@ -74,7 +77,7 @@ def from_echo(request: Request, scored: Sequence[Sequence[tuple[int, float]]]) -
     sums = [[value for offset, value in tokens_ if offset >= border] for tokens_ in scored]
     return most_likely(
         request,
-        [sum(values) for values in sums],
+        [_sum(values) for values in sums],
         [len(values) for values in sums],
         {"choice_method": "completions-echo"},
     )
@@ -114,7 +117,7 @@ def prompt_tokens_of(reply: Mapping[str, Any]) -> list[tuple[str, float]]:
             found.append(("", 0.0))
             continue
         identity, value = next(iter(entry.items()))
-        found.append((str(identity), float(value["logprob"])))
+        found.append((str(identity), _number(value["logprob"])))
     return found
 
 
@@ -128,7 +131,7 @@ def from_prompt_tokens(
         raise NotOfferedError("the choices cannot be distinguished from the prompt")
     return most_likely(
         request,
-        [sum(values) for values in sums],
+        [_sum(values) for values in sums],
         [len(values) for values in sums],
         {"choice_method": "chat-prompt-logprobs"},
     )
@@ -164,11 +167,11 @@ def first_tokens(reply: Mapping[str, Any]) -> dict[str, float]:
     if (
         isinstance(top_logprobs, list) and top_logprobs and isinstance(top_logprobs[0], dict)
     ):  # of the completions
-        return {str(token): float(value) for token, value in top_logprobs[0].items()}
+        return {str(token): _sum([_number(v)]) for token, v in top_logprobs[0].items()}
     content = found.get("content")
     if isinstance(content, list) and content and isinstance(content[0], dict):
         top_logprobs = content[0].get("top_logprobs") or [content[0]]
-        return {str(t["token"]): float(t["logprob"]) for t in top_logprobs}
+        return {str(t["token"]): _sum([_number(t["logprob"])]) for t in top_logprobs}
     raise NotOfferedError("the reply has no 'top_logprobs'")
 
 
@@ -213,6 +216,23 @@ def from_first_token(request: Request, reply: Mapping[str, Any]) -> Response:
     if shared:
         details["shared_first_tokens"] = list(shared)
     return most_likely(request, logprobs, [1] * len(logprobs), details)
+
+
+def _number(value: Any) -> float:
+    """A log-probability from a reply; NaN if it is not a number."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number else math.nan
+
+
+def _sum(values: Sequence[float]) -> float:
+    """The sum of log-probabilities. Raises TemporaryError if one of them cannot be one."""
+    for value in values:
+        if not (math.isfinite(value) and value <= ROUNDING):
+            raise TemporaryError(
+                f"the server returned {value} as a log-probability; expected a finite number of at"
+                " most 0"
+            )
+    return sum(values)
 
 
 def _total(values: Iterable[float]) -> float:

@@ -190,3 +190,19 @@ def opened(file: Path) -> bytes:
                     blobs = [v for v in values if isinstance(v, bytes)]
                     parts += [zlib.decompress(b[1:]) if b[:1] == b"z" else b for b in blobs]
     return b"\n".join(parts)
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf, 3.0, "likely", None, True])
+@pytest.mark.parametrize("method", ["first-token", "chat-prompt-logprobs"])
+def test_what_cannot_be_a_logprob_decides_nothing(declare: Any, method: str, value: Any) -> None:
+    def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
+        if method == "first-token":
+            top = [{"token": "neg", "logprob": -2.0}, {"token": "pos", "logprob": value}]
+            return chat("p", logprobs={"content": [{**top[0], "top_logprobs": top}]})
+        text = "".join(m["content"] for m in body["messages"])
+        entries = [None, *({str(ord(c)): {"logprob": value}} for c in text[1:])]
+        return Reply({**chat("x").body, "prompt_logprobs": entries})
+
+    (response,), _ = asked(declare, answer, [Request(CHAT, choices=("positive", "negative"))])
+    assert response.status is Status.ERROR
+    assert "as a log-probability; expected a finite number" in response.error
