@@ -61,7 +61,7 @@ def test_shipped_rubrics(name: str) -> None:
         steps = 3 if name == "refusal" else 5  # its outcomes are those of the refusal rules
         assert list(rubric.scale or {}) == list(range(1, steps + 1))
     judged = {"a": "X", "b": "Y"} if rubric.mode == "pairwise" else {"output": "X"}
-    values = material({}, prompt="P", targets=("T",), source="S", **judged)
+    values = material({}, prompt="P", targets=("T",), source="S", judged=judged)
     if "criteria" in rubric.needs:
         rubric = rubric.with_criteria(["It is short."])
     for question in questions(rubric, values).values():
