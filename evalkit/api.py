@@ -24,6 +24,7 @@ from evalkit.reporting import tables
 from evalkit.reporting.progress import TerminalProgress
 from evalkit.runner.allow_code import code_mode
 from evalkit.runner.explain import explain
+from evalkit.scoring.scorer import is_failed
 from evalkit.spec.load import LoadedSuite
 from evalkit.spec.project import find_project
 from evalkit.store import Store
@@ -63,11 +64,14 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        """Whether every gate passed, every response satisfies its checks, and every cell has
-        answers, except for as many errors as its suite allows."""
+        """Whether every gate passed, every suite with gates has a verdict, every response satisfies
+        its checks, and every cell has answers (without gates, also grades and scores), except for
+        as many errors as its suite allows."""
         counts = self.record.verdicts
-        return sum(counts.values()) == counts["pass"] and not any(
+        all_pass = sum(counts.values()) == counts["pass"] and not self.record.undecided
+        return all_pass and not any(
             cell.error
+            or (not cell.gates and (cell.distrust or any(map(is_failed, cell.scores.values()))))
             or any(cell.checks.values())
             or (cell.n and not cell.scored)
             or self._lost(cell)

@@ -46,7 +46,7 @@ def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_langsmith(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of pytest inside tests do without the plugin that langchain brings: it starts slowly."""
+    """Disable langchain's pytest plugin in nested runs: it starts slowly."""
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester")  # it takes the variable away, so it comes first
         monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:langsmith_plugin")

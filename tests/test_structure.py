@@ -1,4 +1,4 @@
-"""Counts of what makes the code hard to change, over every module of evalkit."""
+"""Limits on what makes the code hard to change, over every module of evalkit."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ WIDE = {
 
 RESOURCES = {
     "evalkit.answers.mathematics._WORKER": "the child process that compares formulas",
+    "evalkit.exit_guard._GUARD": "the functions of this process that end it",
     "evalkit.models.remote.loop.LOOP": "the event loop that keeps connections open",
 }
 """Objects with state that a process has one of: each holds a resource of the system, no facts."""
@@ -143,7 +144,7 @@ def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
     return found
 
 
-def test_circles_are_found() -> None:
+def test_import_cycles_are_detected() -> None:
     arrows = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}, "e": set[str]()}
     assert circles(arrows) == [{"b", "c"}, {"d"}]
 
@@ -235,7 +236,7 @@ def registries(trees: dict[str, ast.Module]) -> set[str]:
         ("K = {'a': 1}\ndef f(): return K['a']", set()),
     ],
 )
-def test_registries_are_found(text: str, found: set[str]) -> None:
+def test_registries_are_detected(text: str, found: set[str]) -> None:
     assert registries({"m": ast.parse(text)}) == found
 
 
@@ -243,7 +244,7 @@ def test_no_registry_is_shared_by_a_whole_process() -> None:
     assert registries(modules()) == set()
 
 
-def test_objects_with_state_are_listed_with_a_reason() -> None:
+def test_stateful_objects_are_listed_with_a_reason() -> None:
     """Instances at the top of a module of a class of evalkit that is no frozen value."""
     stateful = {
         node.name
@@ -326,5 +327,5 @@ def task_names_compared() -> list[str]:
     return found
 
 
-def test_only_tasks_know_the_names_of_tasks() -> None:
+def test_task_names_are_compared_only_in_tasks() -> None:
     assert task_names_compared() == []

@@ -121,7 +121,8 @@ def _fit(options: argparse.Namespace) -> int:
 
 
 def _parity(options: argparse.Namespace) -> int:
-    """Returns 0 even if the models differ, which the reader judges; 1 if one does not respond."""
+    """Returns 0 even if the models differ, which the reader judges; 1 if one gives no answers, or
+    none that could be read."""
     from evalkit.api import evaluate
     from evalkit.comparing.parity import parity
     from evalkit.reporting.parity import parity_document, parity_lines, parity_markdown

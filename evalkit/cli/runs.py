@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalkit.cli.common import Commands, add_store
 from evalkit.errors import UsageError
 from evalkit.files import write_file
+
+if TYPE_CHECKING:
+    from evalkit.api import Run
 
 
 def add(commands: Commands) -> None:
@@ -102,6 +108,7 @@ def _report(options: argparse.Namespace) -> int:
     from evalkit.runner.baseline import load_baseline
 
     run = load_run(options.run, options.store)
+    _warn_unfinished(run)
     named, model = options.baseline, options.baseline_model
     baseline = load_baseline(named, open_store(options.store)) if named else None
     writers: dict[str, Callable[[Path], None]] = {
@@ -121,6 +128,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    """Returns 0 even if the scores differ; 1 if two cells have no score to compare."""
     from evalkit.api import compare
     from evalkit.reporting import comparison
 
@@ -141,13 +149,23 @@ def _compare(options: argparse.Namespace) -> int:
         write_file(options.json, text + "\n")
     if options.markdown:
         write_file(options.markdown, comparison.comparison_markdown(found))
-    return 0
+    empty = [one for one in found if not any(math.isfinite(s.difference) for s in one.scores)]
+    for one in empty:
+        print(f"{one.suite}: {one.a} and {one.b} have no score to compare", file=sys.stderr)
+    return 1 if empty else 0
+
+
+def _warn_unfinished(run: Run) -> None:
+    if run.record.status != "finished":
+        print(f"run {run.id} did not finish ({run.record.status}): its gates are not decided",
+              file=sys.stderr)  # fmt: skip
 
 
 def _export(options: argparse.Namespace) -> int:
     from evalkit.api import load_run
 
     run = load_run(options.run, options.store)
+    _warn_unfinished(run)
     run.export(options.output, options.what)
     print(f"{options.output}: {options.what} of run {run.id}")
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.errors import EvalkitError
+from evalkit.errors import EvalkitError, project_errors
 from evalkit.exchange import unanswered
 from evalkit.plan import Cell
 from evalkit.pytest_plugin.ids import item_id
@@ -40,12 +40,13 @@ class SuiteFile(pytest.File):
         Raises SpecError with every problem.
         """
         evals = session_of(self.config)
-        loaded = evals.load(self.path)
+        with project_errors():
+            loaded = evals.load(self.path)
+            cells = evals.cells(loaded)
         for doubt in loaded.doubts:
             self.warn(SuiteWarning(str(doubt)))
         for tag in loaded.suite.tags:
             self.config.addinivalue_line("markers", f"{tag}: suites tagged '{tag}'")
-        cells = evals.cells(loaded)
         for cell in cells:
             yield CellNode.from_parent(self, name=f"{cell.model}/{cell.variant.name}", cell=cell)
         if not cells and (reason := evals.experiment.skipped(loaded)):
@@ -113,7 +114,7 @@ class EvalItem(pytest.Item):
         return session_of(self.config)
 
     def setup(self) -> None:
-        """Evaluate the cell if that has not happened yet. A model that cannot answer is an error.
+        """Evaluate the cell if necessary. A model that cannot answer is an error.
 
         pytest shows a traceback for any exception raised in setup, except for its own failures
         that disable it.
@@ -139,8 +140,8 @@ class EvalItem(pytest.Item):
 
         if not unanswered(self.record().statuses):
             return ""
-        told = first_unanswered(self.evals.samples(self.cell.id), 400)
-        return f"\n  first {told}" if told else ""
+        message = first_unanswered(self.evals.samples(self.cell.id), 400)
+        return f"\n  first {message}" if message else ""
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the item is: the suite's file and a line in it."""
@@ -154,7 +155,7 @@ class EvalItem(pytest.Item):
         return 1
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What failed, in words; no traceback through evalkit."""
+        """The failure as text; no traceback through evalkit."""
         return _message(excinfo) or super().repr_failure(excinfo, style)
 
 
@@ -194,13 +195,13 @@ class GateItem(EvalItem):
 
 
 class ScoresItem(EvalItem):
-    """The item of a cell without gates; it fails only if answers are missing."""
+    """The item of a cell without gates; it fails only if there is no result."""
 
     def runtest(self) -> None:
-        """Fail when more samples than allowed have no answer."""
-        from evalkit.scoring.scorer import too_many_unanswered
+        """Fail when more samples than allowed have no answer or grade, or a metric failed."""
+        from evalkit.scoring.scorer import unreliable
 
-        reason = too_many_unanswered(self.cell.suite, self.record())
+        reason = unreliable(self.cell.suite, self.record())
         if reason:
             raise GateFailedError(reason + self.first_error())
 

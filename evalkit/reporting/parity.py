@@ -83,7 +83,7 @@ def _sentences(one: Parity) -> list[str]:
     sentences.append(
         f"{one.flips} with another prediction: {wins} right in B only, {losses} right in A only"
     )
-    sentences += [f"{number}: {why}" for why, number in one.causes.items()]
+    sentences += [f"{number}: {cause}" for cause, number in one.causes.items()]
     if one.largest is not None:
         sentences.append(f"log-likelihoods of choices differ by at most {one.largest:.3g} nats")
     return sentences

@@ -113,7 +113,10 @@ def _problems(run: RunRecord, cell: CellRecord) -> list[str]:
         if count
     ]
     ties = f"{cell.ties} chosen by less than rounding" if cell.ties else ""
-    return [text for text in (clean(cell.error), clean(plain(losses)), ties, *broken) if text]
+    undecided = all(gate.verdict == "none" for gate in cell.gates)
+    why = {*cell.distrust.values(), *(gate.reason for gate in cell.gates if undecided)}
+    every = (clean(cell.error), clean(plain(losses)), *map(clean, sorted(why)), ties, *broken)
+    return [text for text in every if text]
 
 
 def _sizes(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:

@@ -130,7 +130,7 @@ def isolation() -> str:
 
 
 def described(mode: str) -> str:
-    """The isolation of a mode on this machine, in words."""
+    """The isolation of a mode on this machine, as text."""
     if mode != "sandbox":
         return f"none: only limits on time and memory; memory: {_memory(mode)}"
     kind = isolation()
@@ -141,7 +141,7 @@ def described(mode: str) -> str:
 
 
 def _memory(mode: str) -> str:
-    """What limits the memory of programs on this machine, in words."""
+    """What limits the memory of programs on this machine, as text."""
     if cgroups.version():
         return f"cgroup v{cgroups.version()}"
     if mode != "sandbox":
@@ -360,8 +360,8 @@ def _reason(end: dict[str, Any], body: str, limits: Limits) -> str:
     outcome = _outcome(body)
     ended_by = end.get("signal") or outcome.get("signal")
     # A program that ignores the first signal is killed a second later.
-    spent = ended_by == signal.SIGKILL and float(end.get("seconds", 0)) > limits.seconds
-    if end.get("reason") == "time" or ended_by == signal.SIGXCPU or spent:
+    out_of_time = ended_by == signal.SIGKILL and float(end.get("seconds", 0)) > limits.seconds
+    if end.get("reason") == "time" or ended_by == signal.SIGXCPU or out_of_time:
         return f"took more than {limits.seconds} s (waiting: {3 * limits.seconds} s)"
     if end.get("reason") == "memory":
         return f"used more than {limits.memory_mb} MB of memory"

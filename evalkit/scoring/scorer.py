@@ -153,6 +153,20 @@ def first_unanswered(samples: Sequence[SampleRecord], width: int) -> str:
     return ""
 
 
+def unreliable(suite: Suite, cell: CellRecord) -> str:
+    """Why the scores of a cell are no result, or "": too many answers or grades are missing, no
+    answer counts, or a metric failed. A gate says so itself; this is for cells without gates."""
+    failed = [f"{n}: {score.note}" for n, score in cell.scores.items() if is_failed(score)]
+    none = f"none of {cell.n} samples counts" if cell.n and not cell.scored else ""
+    reasons = (too_many_unanswered(suite, cell), none, *cell.distrust.values(), *failed)
+    return "\n".join(dict.fromkeys(filter(None, reasons)))
+
+
+def is_failed(score: ScoreRecord) -> bool:
+    """Whether the metric of a score could not be computed."""
+    return score.no_value == "failed"
+
+
 def too_many_unanswered(suite: Suite, cell: CellRecord) -> str:
     """Why the cell cannot be trusted, or "": more samples without an answer than allowed."""
     if cell.unanswered <= suite.max_errors:

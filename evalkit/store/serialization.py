@@ -170,7 +170,7 @@ def to_run(
 
 
 def to_suite(body: Mapping[str, Any]) -> SuiteRecord:
-    """A suite from its body, of whatever version. Raises KeyError, TypeError for another thing."""
+    """A suite from its body, of any version. Raises KeyError, TypeError for another thing."""
     return _known(SuiteRecord, upgraded_suite(body))
 
 

@@ -87,7 +87,9 @@ def test_models_are_listed(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "unknown option 'sped'" in capsys.readouterr().err
 
 
-def test_check_tells_what_a_model_can_do(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_a_models_capabilities(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["models", "check", "talk"]) == 0
     said = {line[:16].strip(): line[16:] for line in capsys.readouterr().out.splitlines()}
     assert said["answer"] == "Paris, of course."

@@ -79,7 +79,7 @@ def test_two_prompts_with_15_against_5_discordant_answers(
     assert "20 samples flipped" in markdown
 
 
-def test_cells_models_and_one_run_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cells_models_and_a_single_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = evaluate(suite(), ["app"])
     for names in (["app/a", "app/b"], [run.id, "a", "b"], ["last"], [run.id]):
         assert main(["compare", *names]) == 0
@@ -120,7 +120,7 @@ def test_runs_and_files(project: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert first.id in results[0]["a"]
 
 
-def test_only_samples_whose_data_agree_are_paired(
+def test_only_samples_with_equal_data_are_paired(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     declared = suite(prompts={"only": "a {{ i }}"})
@@ -137,7 +137,7 @@ def test_only_samples_whose_data_agree_are_paired(
     assert (score["wins"], score["losses"]) == (14, 5)
 
 
-def test_what_cannot_be_compared_is_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_comparisons_are_errors(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "a", "b"]) == 2
     assert "no run store here" in capsys.readouterr().err
     evaluate(suite(), "app")

@@ -92,7 +92,7 @@ def test_runs_report_and_cache(project: Path, capsys: pytest.CaptureFixture[str]
     assert "no run 'nothing'" in capsys.readouterr().err
 
 
-def test_runs_tells_how_a_run_that_was_killed_goes_on(
+def test_runs_shows_how_to_continue_a_killed_run(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     provenance = Provenance(command="pytest suites --eval-model app")
@@ -144,7 +144,7 @@ def test_fit(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [["report"], ["export"]])
-def test_files_that_cannot_be_written(
+def test_unwritable_files_are_errors(
     command: list[str], project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate("sums.eval.yaml", models="app", root=project)
@@ -154,7 +154,7 @@ def test_files_that_cannot_be_written(
     assert capsys.readouterr().err.startswith("taken")
 
 
-def test_the_list_has_suites_whose_metrics_are_not_installed(
+def test_the_list_includes_suites_whose_metrics_are_not_installed(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "algebra.eval.yaml").write_text(SUITE.replace("task: qa", "task: math").replace(

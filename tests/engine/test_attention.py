@@ -1,4 +1,4 @@
-"""The last layer's feed-forward part computes the tokens that are read, and no others."""
+"""The last layer's feed-forward part computes only the tokens whose logits are needed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def logits(lm: LanguageModel) -> Any:
         return packed_forward(lm, IDS, range(len(IDS)), plan, READ)
 
 
-def test_only_what_is_read_goes_through_it(lm: LanguageModel) -> None:
+def test_only_needed_positions_go_through_the_last_layer(lm: LanguageModel) -> None:
     first, last = (lm.model.model.layers[k].mlp.gate_proj for k in (0, -1))
     seen: dict[Any, int] = {}
     for layer in (first, last):
@@ -43,7 +43,7 @@ def test_only_what_is_read_goes_through_it(lm: LanguageModel) -> None:
     assert "forward" not in vars(lm.model.model.layers[-1].mlp)
 
 
-def test_experts_that_tell_who_worked_compute_every_token() -> None:
+def test_experts_with_router_outputs_compute_every_token() -> None:
     class Telling(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return 2 * x, x.sum(-1)

@@ -45,7 +45,7 @@ def alone(lm: LanguageModel) -> list[str]:
 
 
 @pytest.mark.parametrize("least", [1, 150, 10**9])
-def test_attending_to_a_prefix_together_changes_no_answer(
+def test_shared_prefix_attention_changes_no_answer(
     lm: LanguageModel, alone: list[str], least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode, "MIN_TOKENS_SAVED", least)

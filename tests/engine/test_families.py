@@ -1,4 +1,4 @@
-"""Families of causal models that people test: packed batches answer as plain transformers do."""
+"""Common families of causal models: packed batches answer like plain transformers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def lm(request: pytest.FixtureRequest, tiny_tokenizer: Any) -> LanguageModel:
 
 
 @pytest.mark.parametrize("least", [1, 10**9])
-def test_a_family_answers_as_plain_transformers(
+def test_a_model_family_answers_like_plain_transformers(
     lm: LanguageModel, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode, "MIN_TOKENS_SAVED", least)

@@ -150,7 +150,7 @@ def test_no_order_and_no_batch_size_changes_an_answer(
         assert response.completion_tokens == expected.completion_tokens
 
 
-def test_stop_strings_end_the_row_across_token_borders(lm: LanguageModel) -> None:
+def test_stop_strings_are_found_across_token_borders(lm: LanguageModel) -> None:
     request = Request(TEXTS[2], Generation(max_new_tokens=20))
     whole = next(
         r.text
@@ -170,7 +170,7 @@ def test_stop_strings_end_the_row_across_token_borders(lm: LanguageModel) -> Non
         assert response.status is Status.OK
 
 
-def test_a_sampled_answer_depends_on_its_seed_alone(lm: LanguageModel) -> None:
+def test_a_sampled_answer_depends_only_on_its_seed(lm: LanguageModel) -> None:
     def ask(seed: int, repeat: int = 0, neighbours: int = 0) -> str:
         generation = Generation(max_new_tokens=15, temperature=1.0, seed=seed)
         requests = [Request(t, generation) for t in TEXTS[1 : 1 + neighbours]]
@@ -231,7 +231,7 @@ def test_bos_and_special_tokens_occur_once(lm: LanguageModel) -> None:
     assert chatted.sent == "<s><|user|>the fox</s><|assistant|>"
 
 
-def test_a_sample_that_breaks_stops_no_other(lm: LanguageModel) -> None:
+def test_a_failing_sample_affects_no_other(lm: LanguageModel) -> None:
     requests = [
         Request("the fox " * 200),
         Request("the fox", Generation(max_new_tokens=300)),
@@ -246,7 +246,7 @@ def test_a_sample_that_breaks_stops_no_other(lm: LanguageModel) -> None:
     assert fine.answered
 
 
-def test_a_template_that_refuses_a_system_message_says_so(lm: LanguageModel) -> None:
+def test_a_template_that_rejects_a_system_message_says_so(lm: LanguageModel) -> None:
     template = (
         "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
         "{% endif %}{{ messages[0]['content'] }}"
@@ -260,7 +260,7 @@ def test_a_template_that_refuses_a_system_message_says_so(lm: LanguageModel) -> 
     assert answered.answered
 
 
-def test_nan_logits_fail_their_own_row(lm: LanguageModel) -> None:
+def test_nan_logits_fail_only_their_sequence(lm: LanguageModel) -> None:
     import torch
 
     poisoned = lm.tokenizer("Z", add_special_tokens=False)["input_ids"][0]
@@ -290,7 +290,7 @@ def test_nan_logits_fail_their_own_row(lm: LanguageModel) -> None:
     assert [r.text for r in after] == [r.text for r in before]
 
 
-def test_what_is_answered_is_neither_asked_nor_yielded_again(lm: LanguageModel) -> None:
+def test_answered_requests_are_neither_computed_nor_yielded(lm: LanguageModel) -> None:
     requests = [Request(t, Generation(max_new_tokens=4)) for t in TEXTS]
     whole = answers(lm, requests)
     answered = frozenset({0, 3, 5})
@@ -300,9 +300,7 @@ def test_what_is_answered_is_neither_asked_nor_yielded_again(lm: LanguageModel) 
     assert list(respond(lm, requests, frozenset(range(len(TEXTS))))) == []
 
 
-def test_running_out_of_memory_halves_and_goes_on(
-    lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_memory_halves_the_batch(lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     requests = [Request(t, Generation(max_new_tokens=5)) for t in TEXTS]
@@ -371,9 +369,7 @@ def test_a_sliding_window_falls_back_and_says_so(tiny_tokenizer: Any, window: in
     assert [r.text for r in answers(lm, requests)] == [reference_text(lm, r) for r in requests]
 
 
-def test_replicas_that_sample_beams_at_a_time_draw_as_one_would(
-    tiny_model: Any, tiny_tokenizer: Any
-) -> None:
+def test_replicas_sample_beams_like_one_model(tiny_model: Any, tiny_tokenizer: Any) -> None:
     import torch
 
     wrapped = wrap_model(tiny_model, tiny_tokenizer)

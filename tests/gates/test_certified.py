@@ -1,4 +1,4 @@
-"""What a gate may demand of a judge."""
+"""Certificates that a gate requires."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from evalkit.gates import parse
 from evalkit.gates.certified import AT_LEAST, AT_MOST, requirement_problem
 
 
-def test_what_a_gate_may_demand() -> None:
+def test_certificate_requirements_are_validated() -> None:
     gate = parse({"metric": "good", "min": 1.5, "certified": {"kappa": 0.5}})
     assert gate.rule == "good >= 1.5, certified kappa 0.5"
     assert gate.certified == (("kappa", 0.5),)
@@ -17,7 +17,7 @@ def test_what_a_gate_may_demand() -> None:
 
 
 @pytest.mark.parametrize("name", [*AT_LEAST, *AT_MOST])
-def test_bounds_are_numbers(name: str) -> None:
+def test_bounds_must_be_numbers(name: str) -> None:
     assert requirement_problem({name: 1}) is None
     assert requirement_problem({name: 0.5}) is None
     for wrong in ("0.5", True, None):
@@ -26,5 +26,5 @@ def test_bounds_are_numbers(name: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, {}, [], "kappa", 0.6])
-def test_a_demand_is_a_mapping_of_figures(wrong: object) -> None:
+def test_requirements_must_be_a_mapping(wrong: object) -> None:
     assert f"found {wrong!r}" in str(requirement_problem(wrong))

@@ -84,12 +84,12 @@ def test_long_form() -> None:
         (0.8, "expected a rule"),
     ],
 )
-def test_bad_gates_say_what_was_expected(declared: object, said: str) -> None:
+def test_invalid_gates_state_the_expected_form(declared: object, said: str) -> None:
     with pytest.raises(GateSyntaxError, match=said.replace("(", r"\(").replace("?", r"\?")):
         parse(declared)
 
 
-def test_unknown_scores_name_the_nearest() -> None:
+def test_unknown_scores_suggest_the_nearest() -> None:
     names = ["accuracy", "recall[negative]", "recall[positive]"]
     known, grouped = KnownScores(names), KnownScores(names, ["topic"])
     assert problem(parse("accuracy >= 0.6"), known) is None
@@ -103,7 +103,7 @@ def test_unknown_scores_name_the_nearest() -> None:
     assert "unknown group 'topik'; did you mean 'topic'?" in message
 
 
-def test_labels_and_names_are_any_text() -> None:
+def test_labels_and_names_may_be_any_text() -> None:
     rule = "recall[rock and roll] >= 0.9 and f1[hip-hop [uk]] > 0.5 and accuracy[g=a]b] < 1"
     terms = parse(rule).terms
     scores = ["recall[rock and roll]", "f1[hip-hop [uk]]", "accuracy[g=a]b]"]
@@ -142,7 +142,7 @@ def advised(reason: str) -> int:
     return int(reason.split("about ")[1].split(" samples")[0].replace(",", ""))
 
 
-def test_the_advice_is_the_number_that_decides_in_four_of_five_runs() -> None:
+def test_the_advice_decides_in_four_of_five_runs() -> None:
     """0.85 against 0.8: with 246 samples half of all runs are decided, with 460 four of five."""
     now = score("accuracy", 85, 100)
     now["accuracy"].interval = "wilson"
@@ -153,7 +153,7 @@ def test_the_advice_is_the_number_that_decides_in_four_of_five_runs() -> None:
     assert n == pytest.approx(460, rel=0.02)
 
 
-def test_the_advice_for_a_mean_is_the_number_that_decides_in_four_of_five_runs() -> None:
+def test_the_advice_for_a_mean_decides_in_four_of_five_runs() -> None:
     rng = np.random.default_rng(0)
     values = rng.beta(4, 2, size=60)
     values += 0.7 - values.mean()
@@ -167,7 +167,7 @@ def test_the_advice_for_a_mean_is_the_number_that_decides_in_four_of_five_runs()
     assert np.mean(passed) == pytest.approx(0.8, abs=0.06)
 
 
-def test_the_advice_without_variation_is_the_number_that_decides() -> None:
+def test_the_advice_without_variation_decides_the_gate() -> None:
     made = build.mean("token_f1", [1.0] * 5, confidence=0.95)
     record = score_record("token_f1", made, made, 0, METRICS["token_f1"])
     n = advised(decide(parse("token_f1 >= 0.98 at 95%"), {"token_f1": record}).reason)
@@ -175,7 +175,7 @@ def test_the_advice_without_variation_is_the_number_that_decides() -> None:
     assert n == pytest.approx(first, rel=0.05)
 
 
-def test_no_advice_where_no_number_decides() -> None:
+def test_no_advice_if_no_number_decides() -> None:
     even = decide(parse("accuracy >= 0.8 at 95%"), score("accuracy", 80, 100))
     assert even.reason.endswith("the score equals the threshold; more samples will not decide it")
     equal = decide(parse("accuracy == 0.8 at 95%"), score("accuracy", 85, 100))
@@ -227,7 +227,7 @@ def test_references_to_other_cells() -> None:
     assert decide(parse("accuracy >= baseline"), scores).verdict == "error"
 
 
-def test_what_cannot_be_decided_is_an_error() -> None:
+def test_undecidable_gates_are_errors() -> None:
     undefined = {"auroc": ScoreRecord("auroc", None, None, None, 3, note="one class only")}
     record = decide(parse("auroc >= 0.5"), undefined)
     assert record.verdict == "error"
@@ -301,7 +301,7 @@ def test_a_paired_gate_looks_at_the_difference() -> None:
         ("endless <= 20", "error"),  # the samples tell it
     ],
 )
-def test_a_part_of_the_samples_may_tell_nothing(rule: str, verdict: str) -> None:
+def test_a_subset_may_be_inconclusive(rule: str, verdict: str) -> None:
     scores = {
         **score("accuracy", 3, 4),
         "recall[b]": ScoreRecord("recall[b]", None, None, None, 0, 0.95, no_value="undefined"),
@@ -314,7 +314,7 @@ def test_a_part_of_the_samples_may_tell_nothing(rule: str, verdict: str) -> None
     assert decide(parse(rule), scores).verdict == ("pass" if verdict == "pass" else "error")
 
 
-def test_a_comparison_with_itself_says_nothing() -> None:
+def test_a_comparison_with_itself_has_no_verdict() -> None:
     scores = score("accuracy", 84, 100)
     rule = "accuracy >= m/plain + 0.02"
     alone = decide(parse(rule), scores, lambda target, name: 0.84, own="m/plain")

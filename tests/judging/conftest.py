@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Callable[..., Run]:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with rubrics of its own and scripted judges, in the current folder."""
+    """A project with its own rubrics and scripted judges, in the current folder."""
     module = f"scripted_{tmp_path.name.replace('-', '_')}"
     (tmp_path / f"{module}.py").write_text(JUDGE)
     models = "".join(

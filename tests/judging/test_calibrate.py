@@ -1,4 +1,4 @@
-"""From labelled answers to a certificate, to a gate that demands it and a corrected score."""
+"""From labelled answers to a certificate, a gate that requires it, and a corrected score."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalkit.reporting.terminal import summary_lines
 from tests.judging.calibrating import DEMAND, RUBRIC, calibrate, graded, labels, only, run, verdict
 
 
-def test_a_certificate_is_kept_and_meets_a_gate(
+def test_a_stored_certificate_satisfies_a_gate(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels(project, graded())
@@ -32,7 +32,7 @@ def test_a_certificate_is_kept_and_meets_a_gate(
     assert "fair" in capsys.readouterr().out
 
 
-def test_a_judge_that_grades_otherwise_than_people_fails_the_gate(project: Path) -> None:
+def test_a_judge_that_disagrees_with_people_fails_the_gate(project: Path) -> None:
     labels(project, graded())
     calibrate("good", "harsh")
     ending, reason = verdict(run(project, "harsh", {**DEMAND, "min": 1}))
@@ -81,7 +81,7 @@ def test_a_rubric_that_is_only_in_the_suite_must_become_a_file(project: Path) ->
 
 
 def test_a_certificate_is_for_one_method(project: Path) -> None:
-    """Asked for JSON it is another judge, whatever it then writes."""
+    """With another method it is another judge, whatever it replies."""
     labels(project, graded())
     calibrate("good", "fair")
     suite_entry = {"rubric": "good", "method": "structured"}
@@ -112,7 +112,7 @@ def test_the_mean_is_corrected_by_the_judges_error_on_labels(project: Path) -> N
     assert "calibrated against human ratings" not in page
 
 
-def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Path) -> None:
+def test_labels_of_the_suites_own_answers_tune_the_correction(project: Path) -> None:
     """Harsh grades 60 answers, people 24 of them: λ is PPI++'s, by its formula."""
     people = np.random.default_rng(0).integers(1, 4, size=60)
     outputs = [f"worth {grade} of answer {i}" for i, grade in enumerate(people)]
@@ -149,13 +149,13 @@ def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Pa
     assert corrected(range(60, 84)) == pytest.approx(judge.mean() + 2 / 3)
 
 
-def test_a_judge_without_a_certificate_is_told_in_the_report(project: Path) -> None:
+def test_the_report_marks_judges_without_a_certificate(project: Path) -> None:
     run(project, "fair", "good >= 1").to_html(project / "report.html")
     page = (project / "report.html").read_text(encoding="utf-8")
     assert "was not calibrated against human ratings" in page
 
 
-def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Path) -> None:
+def test_a_judge_that_does_not_follow_people_corrects_nothing(project: Path) -> None:
     labels(project, [{**row, "rating": 1 + i % 2} for i, row in enumerate(graded())])
     calibrate("good", "fair")
     done = run(project, "fair", "good >= 1")
@@ -171,7 +171,7 @@ def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Pa
 def test_three_labelled_cases_are_written_and_prove_nothing(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The judge agrees on all three; a gate that demands a rho of .95 does not pass on that."""
+    """The judge agrees on all three, which does not satisfy a gate that requires a rho of .95."""
     labels(project, graded(3))
     assert calibrate("good", "fair") == 0
     said = capsys.readouterr().out
@@ -205,7 +205,7 @@ def test_a_rate_is_corrected_by_sensitivity_and_specificity(project: Path) -> No
     assert verdict(done)[0] == "pass"
 
 
-def test_a_judge_that_always_takes_the_first(project: Path) -> None:
+def test_a_judge_that_always_prefers_the_first(project: Path) -> None:
     rows = [{"a": f"one {i}", "b": f"two {i}", "rating": "a" if i % 2 else "b"} for i in range(10)]
     labels(project, rows)
     assert calibrate("better", "first") == 0
@@ -215,7 +215,7 @@ def test_a_judge_that_always_takes_the_first(project: Path) -> None:
     assert figures["kappa"].value == 0  # a tie every time
 
 
-def test_a_judge_that_takes_the_first_in_70_percent(project: Path) -> None:
+def test_a_judge_that_prefers_the_first_in_70_percent(project: Path) -> None:
     rows = [{"a": f"one {i}", "b": f"two {i}", "rating": "tie"} for i in range(300)]
     labels(project, rows)
     calibrate("better", "mostly_first", "--repeats", "1")
@@ -236,8 +236,8 @@ def test_a_judge_that_adds_half_a_point_for_a_hundred_words(project: Path) -> No
     assert slope.high - slope.low < 0.15
 
 
-def test_what_was_answered_is_not_asked_again(project: Path) -> None:
-    """A calibration that was stopped goes on where it was."""
+def test_cached_responses_are_reused(project: Path) -> None:
+    """An interrupted calibration continues."""
     labels(project, graded(5))
     calibrate("good", "fair")
     calls = project / "calls"
@@ -249,14 +249,14 @@ def test_what_was_answered_is_not_asked_again(project: Path) -> None:
     assert len(calls.read_text()) == 16
 
 
-def test_families_give_self_preference(project: Path) -> None:
+def test_self_preference_is_computed_from_families(project: Path) -> None:
     rows = [{**row, "family": "Fair" if i % 2 else "other"} for i, row in enumerate(graded(12))]
     labels(project, rows)
     calibrate("good", "fair", "--family", "fair")
     assert only(project).figures["self_preference"].value == 0
 
 
-def test_a_judge_that_cannot_be_read_has_no_certificate(
+def test_a_judge_with_unparsed_replies_has_no_certificate(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels(project, graded())
@@ -264,7 +264,7 @@ def test_a_judge_that_cannot_be_read_has_no_certificate(
     assert "graded 0 of 24 cases" in capsys.readouterr().err
 
 
-def test_a_certificate_is_demanded_for_judged_scores_alone(project: Path) -> None:
+def test_only_judged_scores_can_require_a_certificate(project: Path) -> None:
     with pytest.raises(SpecError, match="'certified' applies to scores of judges"):
         run(project, "fair", {"metric": "exact_match", "min": 0, "certified": {"kappa": 0.5}})
     with pytest.raises(UsageError, match="unknown model 'nobody'"):

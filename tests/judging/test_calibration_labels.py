@@ -32,7 +32,7 @@ def test_two_raters_in_rows_or_in_columns_are_one_case(project: Path) -> None:
         ([{"question": "q", "output": "o", "grade": "1"}], "there is no column 'rating'"),
     ],
 )
-def test_wrong_labels_are_told(
+def test_invalid_labels_are_reported(
     project: Path, rows: list[dict[str, Any]], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels(project, rows)

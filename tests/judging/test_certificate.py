@@ -1,4 +1,4 @@
-"""Certificates: kept without loss, what they are for, what they show."""
+"""Certificates: saving, what they apply to, what they show."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def certificate(**changes: Any) -> Certificate:
     return Certificate(**(values | changes))
 
 
-def test_it_is_kept_without_loss(tmp_path: Path) -> None:
+def test_a_certificate_survives_saving(tmp_path: Path) -> None:
     one = certificate()
     path = write_certificate(one, tmp_path / "judges")
     assert path.name == file_name(one)
@@ -71,14 +71,14 @@ def test_it_is_kept_without_loss(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "rubric: good\n", "figures: 3\n", "a: {"])
-def test_a_broken_one_says_so(tmp_path: Path, text: str) -> None:
+def test_a_broken_certificate_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.certificate.yaml"
     path.write_text(text)
     with pytest.raises(EvalkitError, match=r"x\.certificate\.yaml"):
         read_certificate(path)
 
 
-def test_it_is_for_one_rubric_judge_and_way_of_asking() -> None:
+def test_a_certificate_is_for_one_rubric_judge_and_method() -> None:
     one = certificate()
     asked = Asking("choice", reasoning=False)
     assert one.fits("f00", "abc", asked)
@@ -110,7 +110,7 @@ def test_the_bound_of_the_interval_counts() -> None:
     ]
 
 
-def test_a_certificate_over_three_cases_meets_no_demand() -> None:
+def test_a_certificate_over_three_cases_satisfies_no_requirement() -> None:
     """Not even where its intervals would: the ranks of three cases agree by chance alone."""
     few = Standing("strict", certificate(figures={"spearman": Figure(1.0, 1.0, 1.0, 3)}))
     verdict, reason = objection({"spearman": 0.95}, [few]) or ("", "")
@@ -122,7 +122,7 @@ def test_a_certificate_over_three_cases_meets_no_demand() -> None:
     assert objection({"spearman": 0.95}, [Standing("strict", enough)]) is None
 
 
-def test_one_of_an_earlier_version_fits_nothing(tmp_path: Path) -> None:
+def test_a_certificate_of_an_earlier_version_never_applies(tmp_path: Path) -> None:
     """Its intervals were narrower than the labels allow."""
     asked = Asking("choice", reasoning=False)
     path = write_certificate(certificate(), tmp_path)
@@ -132,7 +132,7 @@ def test_one_of_an_earlier_version_fits_nothing(tmp_path: Path) -> None:
     assert not read_certificate(path).fits("f00", "abc", asked)
 
 
-def test_how_a_judge_that_writes_is_asked_is_kept(tmp_path: Path) -> None:
+def test_the_method_of_a_generating_judge_is_stored(tmp_path: Path) -> None:
     asked = Asking("text", True, "w", Generation(temperature=0.5, stop=("x",)), rules="r")
     raters = LabelSet("human.csv", "def", 3, 2, alpha=0.75, alpha_low=None, alpha_high=0.875)
     path = write_certificate(certificate(asked=asked, labels=raters), tmp_path)

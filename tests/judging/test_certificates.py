@@ -35,7 +35,7 @@ def score(values: Sequence[float], low: float, high: float) -> dict[str, ScoreRe
     return {"good": judged_score("good", values, low=low, high=high, better="higher")}
 
 
-def test_a_corrected_mean_holds_the_truth_where_the_labels_are_of_other_answers() -> None:
+def test_a_mean_corrected_by_other_answers_covers_the_truth() -> None:
     """The judge adds 0.4; labelled answers are worse than the suite's, which λ = 1 allows."""
     rng = np.random.default_rng(2)
     held, values, widths = 0, [], []
@@ -63,7 +63,7 @@ def test_three_labelled_cases_correct_nothing() -> None:
 
 @pytest.mark.parametrize("cases", [20, 60])
 @pytest.mark.parametrize("grade", [1.0, 3.0, 5.0])
-def test_a_mean_corrected_by_a_faultless_judge_is_less_sure_than_the_raw_one(
+def test_a_mean_corrected_by_a_perfect_judge_is_less_certain_than_the_raw_one(
     cases: int, grade: float
 ) -> None:
     labelled = tuple((1.0 + i % 5, 1.0 + i % 5) for i in range(cases))
@@ -76,7 +76,7 @@ def test_a_mean_corrected_by_a_faultless_judge_is_less_sure_than_the_raw_one(
     assert made.high > raw["good"].high or made.high == 5
 
 
-def test_a_mean_pushed_to_the_end_of_the_scale_stays_as_wide() -> None:
+def test_a_mean_clipped_to_the_scale_keeps_its_width() -> None:
     """A harsh judge: two steps below people; the suite's grades are 4.5 by it."""
     labelled = tuple((3.0 + i % 3, 1.0 + i % 3) for i in range(60))
     values = [4.0, 5.0] * 20
@@ -96,7 +96,7 @@ def with_counts(counts: dict[str, list[list[int]]], **figures: Figure) -> Certif
     )
 
 
-def test_a_rate_is_not_corrected_where_kappa_may_be_0() -> None:
+def test_a_rate_is_not_corrected_if_kappa_may_be_0() -> None:
     """12 of 20 right: sensitivity and specificity add up to 1.2, but by chance as likely as not."""
     one = with_counts({"ok": [[6, 4], [4, 6]]}, kappa=Figure(0.2, -0.25, 0.6, 20))
     values = [1.0] * 20 + [0.0] * 20
@@ -119,7 +119,9 @@ def test_each_criterion_is_corrected_by_its_own_kappa() -> None:
 
 @pytest.mark.parametrize("counts", [[[30, 0], [0, 30]], [[29, 1], [3, 27]], [[10, 0], [0, 10]]])
 @pytest.mark.parametrize("met", [0, 1, 20, 39, 40])
-def test_a_corrected_rate_is_less_sure_than_the_raw_one(counts: list[list[int]], met: int) -> None:
+def test_a_corrected_rate_is_less_certain_than_the_raw_one(
+    counts: list[list[int]], met: int
+) -> None:
     values = [1.0] * met + [0.0] * (40 - met)
     raw = score(values, 0, 1)
     found, _ = corrected(

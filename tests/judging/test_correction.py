@@ -26,14 +26,14 @@ def test_a_rate_is_rogan_and_gladens() -> None:
         (((20, 20), (20, 20)), "kappa is not significantly above 0"),
     ],
 )
-def test_a_grader_of_whom_too_little_is_known_corrects_nothing(
+def test_a_grader_with_too_few_labels_corrects_nothing(
     counts: tuple[tuple[int, int], tuple[int, int]], why: str
 ) -> None:
     assert why in corrected_rate((30, 100), counts).why
     assert why in corrected_strata([Stratum(30, 100, counts)], wilson(30, 100)).why
 
 
-def test_a_correction_to_the_end_of_the_range_is_no_surer_than_what_it_corrects() -> None:
+def test_a_clipped_correction_is_no_more_certain_than_the_raw_rate() -> None:
     raw = wilson(4, 100)
     made = corrected_strata([Stratum(4, 100, TABLE)], raw)
     assert made.value == 0.0  # .04 is less than the rate of false alarms

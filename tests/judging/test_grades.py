@@ -23,7 +23,7 @@ from tests.judging.judged import (
 )
 
 
-def test_a_score_its_groups_its_gates_and_its_records(run: Callable[..., Run]) -> None:
+def test_a_judged_score_has_groups_gates_and_records(run: Callable[..., Run]) -> None:
     done = run(
         suite(gates=["good >= 2", "good[kind=odd] >= 3", {"metric": "good", "min": 2.9,
                                                           "confidence": 0.95}]),
@@ -43,7 +43,7 @@ def test_a_score_its_groups_its_gates_and_its_records(run: Callable[..., Run]) -
 
 
 def test_a_panel_of_three_one_of_which_errors_on_every_third(run: Callable[..., Run]) -> None:
-    """Show 7: scores carry their n, the errors are visible, the gate obeys max_errors."""
+    """Scores have their n, errors are visible, and the gate obeys max_errors."""
 
     def moody(prompt: Any) -> str:
         if number(prompt) % 3 == 0:
@@ -68,13 +68,13 @@ def test_a_panel_of_three_one_of_which_errors_on_every_third(run: Callable[..., 
 
 
 @pytest.mark.parametrize(("how", "expected"), [("median", 1.0), ("majority", 1.0), ("mean", 5 / 3)])
-def test_how_a_panel_is_one(run: Callable[..., Run], how: str, expected: float) -> None:
+def test_panel_agreement_is_reported(run: Callable[..., Run], how: str, expected: float) -> None:
     panel = {"a": always("Rating: 1"), "b": always("Rating: 1"), "c": always("Rating: 3")}
     judges = [{"rubric": RUBRIC, "method": "text", "aggregate": how}]
     assert score(run(suite(judges=judges), panel), "good").value == pytest.approx(expected)
 
 
-def test_criteria_are_weighted_and_have_scores_of_their_own(run: Callable[..., Run]) -> None:
+def test_criteria_are_weighted_and_have_their_own_scores(run: Callable[..., Run]) -> None:
     criteria = {"short": {"text": "It is short.", "weight": 3}, "true": "It is true."}
     entry = {"rubric": "instruction-following", "criteria": criteria, "method": "text"}
 
@@ -90,7 +90,7 @@ def test_criteria_are_weighted_and_have_scores_of_their_own(run: Callable[..., R
 def test_grades_are_compared_on_the_samples_that_both_have(
     run: Callable[..., Run], tmp_path: Path
 ) -> None:
-    """A judge of a part of the samples, one of whose replies cannot be read."""
+    """A judge of some of the samples, one of whose replies cannot be parsed."""
     part = {"rubric": RUBRIC, "method": "text", "limit": 6}
     declared = suite(
         max_errors=9,

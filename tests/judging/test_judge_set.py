@@ -19,7 +19,7 @@ def test_without_a_judge_a_notice_and_no_score(run: Callable[..., Run]) -> None:
     assert done.record.notices == ["s: good was not judged: no judge was named (--eval-judge NAME)"]
 
 
-def test_a_gate_without_a_judge_is_an_error_before_anything_is_asked(
+def test_a_gate_without_a_judge_is_an_error_before_the_run(
     run: Callable[..., Run],
 ) -> None:
     def model(prompt: Any) -> str:
@@ -30,7 +30,7 @@ def test_a_gate_without_a_judge_is_an_error_before_anything_is_asked(
     assert (verdict, "needs a judge, but none was named" in reason) == ("error", True)
 
 
-def test_a_judge_nobody_knows_is_an_error(run: Callable[..., Run]) -> None:
+def test_an_unknown_judge_is_an_error(run: Callable[..., Run]) -> None:
     with pytest.raises(UsageError, match="did you mean 'judy'"):
         run(suite(), {"judy": always("Rating: 2")}, judges="judi")
 
@@ -40,7 +40,7 @@ def test_a_judge_that_cannot_compare_choices_is_an_error(run: Callable[..., Run]
         run(suite(judges=[{"rubric": RUBRIC, "method": "choice"}]), {"j": always("2")})
 
 
-def test_the_judge_under_test_is_told(run: Callable[..., Run]) -> None:
+def test_a_judge_under_test_is_reported(run: Callable[..., Run]) -> None:
     done = run(suite(), {}, models={"m": echo}, judges="m")
     assert any("self-preference" in notice for notice in done.record.notices)
 

@@ -10,7 +10,7 @@ from evalkit import Run
 from tests.judging.judged import PAIRS, always, prefers, suite
 
 
-def test_the_document_holds_the_judgments(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_the_document_contains_the_judgments(run: Callable[..., Run], tmp_path: Path) -> None:
     import jsonschema
 
     done = run(suite(**PAIRS), {"j": prefers("x")}, models={"x": always("x"), "y": always("y")})

@@ -1,4 +1,4 @@
-"""Rubric files: the shipped ones are right, wrong ones say where and what."""
+"""Rubric files: the shipped ones are valid; errors have a location and a message."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def wrong(declared: dict[str, object], root: Path) -> str:
     return str(caught.value)
 
 
-def test_what_issue_six_asks_for_is_shipped() -> None:
+def test_the_expected_rubrics_ship() -> None:
     assert set(SHIPPED) >= {
         "helpfulness", "correctness", "faithfulness", "main-points", "coherence", "conciseness",
         "relevance", "instruction-following", "harmlessness", "stereotyping", "refusal-quality",
@@ -83,7 +83,7 @@ def test_shipped_rubrics(name: str) -> None:
         (1, ("name: tone", "name: tone\nmode: binary"), ""),
     ],
 )
-def test_a_wrong_rubric_says_where(
+def test_errors_in_a_rubric_have_a_location(
     tmp_path: Path, line: int, change: tuple[str, str], said: str
 ) -> None:
     path = tmp_path / "tone.judge.yaml"
@@ -97,7 +97,7 @@ def test_a_wrong_rubric_says_where(
         assert any(f"tone.judge.yaml:{n}" in text for n in (line, line - 1, line + 1))
 
 
-def test_a_projects_rubric_takes_the_place_of_a_shipped_one(
+def test_a_projects_rubric_replaces_a_shipped_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -151,11 +151,13 @@ def test_a_projects_rubric_takes_the_place_of_a_shipped_one(
         ({"metrics": ["perplexity"]}, "needs the model that reads them"),
     ],
 )  # fmt: skip
-def test_a_wrong_suite_says_what(declared: dict[str, object], said: str, tmp_path: Path) -> None:
+def test_errors_in_a_suites_judges_are_explained(
+    declared: dict[str, object], said: str, tmp_path: Path
+) -> None:
     assert said in wrong(suite(**declared), tmp_path)
 
 
-def test_a_wrong_inline_rubric_says_the_line(tmp_path: Path) -> None:
+def test_errors_in_an_inline_rubric_have_a_line(tmp_path: Path) -> None:
     path = tmp_path / "s.eval.yaml"
     path.write_text(
         "task: generation\ndata: {rows: [{q: Hi}]}\nprompt: '{{ q }}'\nmetrics: [distinct_1]\n"

@@ -33,7 +33,7 @@ def test_pairs_of_all_cells(run: Callable[..., Run]) -> None:
 
 
 def test_the_order_of_the_models_changes_no_verdict(run: Callable[..., Run]) -> None:
-    """Show 3, through a whole run, with a judge that often prefers what stands first."""
+    """A whole run with a judge that often prefers the first text."""
     models = {"x": always("plain x"), "y": always("plain y"), "z": always("gold")}
     judge = {"j": prefers("gold")}
     forth = run(suite(**PAIRS), judge, models=models)
@@ -55,7 +55,7 @@ def test_pairs_with_a_reference_cell_and_with_the_target(run: Callable[..., Run]
     assert score(done, "preference", "gold").value == 0.0
 
 
-def test_equal_answers_are_a_tie_and_nobody_is_asked(run: Callable[..., Run]) -> None:
+def test_equal_answers_tie_without_a_request(run: Callable[..., Run]) -> None:
     def judge(prompt: Any) -> str:
         raise AssertionError("asked about two equal texts")
 
@@ -63,14 +63,14 @@ def test_equal_answers_are_a_tie_and_nobody_is_asked(run: Callable[..., Run]) ->
     assert score(run(suite(**PAIRS), {"j": judge}, models=models), "preference", "x").value == 0.5
 
 
-def test_a_pair_without_another_answer_says_so(run: Callable[..., Run]) -> None:
+def test_a_pair_without_an_opponent_is_an_error(run: Callable[..., Run]) -> None:
     done = run(suite(**PAIRS, gates=["preference >= 0.5"]), {"j": prefers("x")})
     assert score(done, "preference").n == 0
     assert "no other answer to compare with" in verdicts(done)["preference >= 0.5"][1]
 
 
-def test_a_lost_answer_costs_both_of_a_pair_whatever_their_names(run: Callable[..., Run]) -> None:
-    """Only who has met all opponents has a grade: some are harder to beat than others."""
+def test_a_lost_answer_affects_both_cells_of_a_pair(run: Callable[..., Run]) -> None:
+    """Only a cell that met all opponents has a grade: some are harder to beat than others."""
 
     def broken(prompt: Any) -> str:
         if "question 4" in asked(prompt):

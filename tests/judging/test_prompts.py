@@ -22,8 +22,8 @@ def rubric(**changes: object) -> Rubric:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_asked_is_the_same_around_any_text(text: str) -> None:
-    """Before and after the judged text stands what stands around a harmless one."""
+def test_the_prompt_around_the_text_is_constant(text: str) -> None:
+    """The prompt around the judged text equals that around a harmless one."""
 
     def around(judged: str) -> tuple[str, str]:
         values = material(
@@ -48,7 +48,7 @@ def test_the_shared_part_comes_first() -> None:
     assert first.messages("x")[0].content.startswith(first.before)
 
 
-def test_each_criterion_is_asked_about_alone() -> None:
+def test_each_criterion_is_judged_separately() -> None:
     binary = rubric(mode="binary", scale=None, criteria={"a": "It is A.", "b": "It is B."})
     values = material({"q": "Q"}, prompt="p", targets=(), source=None, judged={"output": "o"})
     asked = questions(binary, values)

@@ -9,7 +9,7 @@ from evalkit import Run
 from tests.judging.judged import RUBRIC, always, asked, judgments, score, suite
 
 
-def test_answers_that_were_asked_for_several_times(run: Callable[..., Run]) -> None:
+def test_repeated_answers_are_judged(run: Callable[..., Run]) -> None:
     count = iter(range(1000))
     models = {"m": lambda prompt: f"try {next(count) % 3}"}
 
@@ -23,7 +23,7 @@ def test_answers_that_were_asked_for_several_times(run: Callable[..., Run]) -> N
     assert len(judgments(done)) == 3
 
 
-def test_only_a_part_is_judged(run: Callable[..., Run]) -> None:
+def test_a_limit_judges_a_subset(run: Callable[..., Run]) -> None:
     judges = [{"rubric": RUBRIC, "method": "text", "limit": 4}]
     done = run(suite(judges=judges), {"j": always("Rating: 2")})
     assert (score(done, "good").n, score(done, "good").lost) == (4, 0)

@@ -1,4 +1,4 @@
-"""How replies are read: to the letter, or not at all."""
+"""Replies are parsed exactly, or not at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def wrote(text: str, status: Status = Status.OK) -> Response:
     return Response(status, text)
 
 
-def test_choice_is_the_expected_value_and_tells_how_much_it_caught() -> None:
+def test_choice_gives_the_expected_value_and_the_mass() -> None:
     probabilities = [0.02, 0.08, 0.1, 0.5, 0.1]
     response = Response(Status.OK, "4", logprobs=tuple(math.log(p) for p in probabilities))
     reply = read(QUESTION, "choice", response)
@@ -34,13 +34,13 @@ def test_choice_is_the_expected_value_and_tells_how_much_it_caught() -> None:
     assert sum(reply.probabilities.values()) == pytest.approx(1.0)
 
 
-def test_choice_without_any_probability_is_no_grade() -> None:
+def test_choice_without_probability_gives_no_grade() -> None:
     reply = read(QUESTION, "choice", Response(Status.OK, logprobs=(-math.inf,) * 5))
     assert (reply.status, reply.value) == (Status.UNPARSED, None)
 
 
 @pytest.mark.parametrize("text", ["Rating: 4", "It is good.\nRating: 4\n", "Rating:4  "])
-def test_text_reads_the_last_line(text: str) -> None:
+def test_text_parses_the_last_line(text: str) -> None:
     reply = read(QUESTION, "text", wrote(text))
     assert (reply.status, reply.value, reply.answer) == (Status.OK, 4.0, "4")
 
@@ -50,7 +50,7 @@ def test_text_reads_the_last_line(text: str) -> None:
     ["", "4", "Rating: 4.", "Rating: 6", "Rating: 4 or 5", "Rating: 4\nor so", "rating 4",
      "The Rating: 4", "Rating: four", "Rating: ４"],
 )  # fmt: skip
-def test_text_reads_nothing_else(text: str) -> None:
+def test_text_parses_nothing_else(text: str) -> None:
     reply = read(QUESTION, "text", wrote(text))
     assert (reply.status, reply.value) == (Status.UNPARSED, None)
     assert "last line" in reply.error
@@ -59,7 +59,7 @@ def test_text_reads_nothing_else(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ['{"rating": "4"}', '```json\n{"rating": 4}\n```', ' {"rating":4}']
 )
-def test_structured_reads_one_object(text: str) -> None:
+def test_structured_parses_one_object(text: str) -> None:
     assert read(QUESTION, "structured", wrote(text)).value == 4.0
 
 
@@ -68,7 +68,7 @@ def test_structured_reads_one_object(text: str) -> None:
     ["", "4", '{"rating": 6}', '{"rating": true}', '{"rating": "4"} and more', '[{"rating": 4}]',
      '{"rating": "1", "rating": "5"}', '{"Rating": "4"}', '{"rating": ["4"]}', "[" * 100_000],
 )  # fmt: skip
-def test_structured_reads_nothing_else(text: str) -> None:
+def test_structured_parses_nothing_else(text: str) -> None:
     reply = read(QUESTION, "structured", wrote(text))
     assert (reply.status, reply.value) == (Status.UNPARSED, None)
 
@@ -79,12 +79,12 @@ def test_a_cut_off_reply_says_so() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.ERROR, Status.OVERFLOW])
-def test_no_reply_is_no_grade(status: Status) -> None:
+def test_a_missing_reply_gives_no_grade(status: Status) -> None:
     reply = read(QUESTION, "choice", Response(status, error="why"))
     assert (reply.status, reply.value, reply.error) == (status, None, "why")
 
 
-def test_lists_come_beside_the_grade() -> None:
+def test_lists_accompany_the_grade() -> None:
     text = read(LISTING, "text", wrote("Omissions: the date; the place\nRating: 2"))
     assert text.lists == {"omissions": ("the date", "the place")}
     none = read(LISTING, "text", wrote("Omissions: none\nRating: 5"))
@@ -93,7 +93,7 @@ def test_lists_come_beside_the_grade() -> None:
     assert structured.lists == {"omissions": ("the date",)}
 
 
-def test_the_schema_holds_a_server_to_the_scale() -> None:
+def test_the_schema_restricts_a_server_to_the_scale() -> None:
     import jsonschema
 
     schema = answer_schema(LISTING, reasoning=True)
@@ -105,7 +105,7 @@ def test_the_schema_holds_a_server_to_the_scale() -> None:
     assert json.loads(sent.json_schema) == schema
 
 
-def test_a_server_is_told_the_schema() -> None:
+def test_the_schema_is_sent_to_the_server() -> None:
     options = {"model": "m", "base_url": "http://127.0.0.1:1/v1"}
     sent = request(QUESTION, "structured", Generation(), reasoning=False)
     model: Any = resolve(Declared("j", "openai", options))
@@ -116,7 +116,7 @@ def test_a_server_is_told_the_schema() -> None:
 
 
 def test_reasons_come_before_a_choice() -> None:
-    sent = request(QUESTION, "choice", Generation(), reasoning=True, thoughts="It is fine.")
+    sent = request(QUESTION, "choice", Generation(), reasoning=True, rationale="It is fine.")
     assert [turn.role for turn in sent.prompt if isinstance(turn, Message)] == [
         "user", "assistant", "user",
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evalkit.judging.rubric import Rubric
 
 
-def test_the_hash_is_of_what_the_judge_is_told() -> None:
+def test_the_hash_covers_the_judges_prompt() -> None:
     declared = {
         "name": "x",
         "description": "d",

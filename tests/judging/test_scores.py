@@ -17,7 +17,7 @@ def test_a_mean_of_yes_and_no_is_a_proportion() -> None:
     assert score.high == pytest.approx(beta.ppf(0.95, 9, 2)), "exact: Wilson's errs too often"
 
 
-def test_equal_grades_are_no_proof() -> None:
+def test_equal_grades_do_not_mean_certainty() -> None:
     """All at 3 of 1 to 5: as far out as one more grade at an end could bring the mean."""
     score = judged_score("s", [3.0] * 10, low=1, high=5, better="higher")
     low, high = bounds([0.5] * 10)
@@ -25,12 +25,12 @@ def test_equal_grades_are_no_proof() -> None:
     assert score.high - score.low > 1
 
 
-def test_what_was_lost_bounds_the_score() -> None:
+def test_lost_grades_bound_the_score() -> None:
     score = judged_score("s", [4.0, 5.0], low=1, high=5, better="higher", lost=2)
     assert (score.worst_low, score.worst_high) == ((4 + 5 + 1 + 1) / 4, (4 + 5 + 5 + 5) / 4)
 
 
-def test_nothing_judged_is_no_score() -> None:
+def test_without_judgments_there_is_no_score() -> None:
     score = judged_score("s", [], low=1, high=5, better="higher", lost=3)
     assert score.value is None
     assert "no sample was judged" in score.note

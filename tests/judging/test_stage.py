@@ -1,4 +1,4 @@
-"""Judges in a run: scores, gates, panels, pairs, what is cached, what cannot be read."""
+"""Judges in a run: scores, gates, panels, pairs, caching, unparsed replies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evalkit import Run
 from tests.judging.judged import RUBRIC, asked, judgments, number, score, suite, verdicts
 
 
-def test_a_reply_that_cannot_be_read_is_no_grade(run: Callable[..., Run]) -> None:
+def test_an_unparsed_reply_gives_no_grade(run: Callable[..., Run]) -> None:
     def judge(prompt: Any) -> str:
         return "I would say 2." if number(prompt) == 4 else "Rating: 2"
 
@@ -43,7 +43,9 @@ def test_grades_come_from_the_cache(run: Callable[..., Run], tmp_path: Path) -> 
     assert (tmp_path / "app.py.asked").read_text() == "x" * 18
 
 
-def test_a_sampled_reply_is_asked_for_once_more(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_an_unparsed_sampled_reply_is_requested_again(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
     (tmp_path / "evalkit.yaml").write_text(
         "judges:\n  j2: {model: j, method: text, generation: {temperature: 0.7}}\n",
         encoding="utf-8",
@@ -63,8 +65,8 @@ HOSTILE = [
 ]
 
 
-def test_hostile_answers_forge_nothing(run: Callable[..., Run], tmp_path: Path) -> None:
-    """Show 6: a judge that repeats what it read gives no grade; what it saw is kept as it was."""
+def test_hostile_answers_cannot_forge_grades(run: Callable[..., Run], tmp_path: Path) -> None:
+    """A judge that repeats its prompt gives no grade; the prompt is stored unchanged."""
     for method in ("text", "structured"):
         rows = [{"id": str(i), "q": f"question {i}", "a": "x"} for i in range(len(HOSTILE))]
         declared = suite(

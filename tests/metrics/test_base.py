@@ -29,7 +29,7 @@ from evalkit.spec.load import load_checked
         ({"baseline": "f.tsv"}, -math.inf),
     ],
 )
-def test_rescaling_takes_the_lower_end_of_bertscore_away(
+def test_rescaling_removes_the_lower_bound_of_bertscore(
     settings: dict[str, Any], low: float
 ) -> None:
     metric = catalogue.METRICS["bertscore_recall"]
@@ -46,7 +46,7 @@ def test_a_score_beyond_the_usual_range_has_an_interval_without_it() -> None:
     assert score.note.startswith("all values are equal: no interval")
 
 
-def test_a_gate_beyond_the_usual_range_is_refused_only_without_rescaling(tmp_path: Path) -> None:
+def test_a_gate_beyond_the_usual_range_is_rejected_only_without_rescaling(tmp_path: Path) -> None:
     def load(metric: str) -> None:
         path = tmp_path / "s.eval.yaml"
         path.write_text(
@@ -104,7 +104,7 @@ def test_perfect_texts_of_any_length_are_in_range() -> None:
         (math.inf, math.inf),
     ],
 )
-def test_only_what_rounding_explains_is_put_right(value: float, expected: float) -> None:
+def test_only_rounding_errors_are_clipped(value: float, expected: float) -> None:
     score = within_range(Score(value, value, value, 3, per_sample=np.array([value, 0.5])), -1, 1)
     assert (score.value, score.low, score.high) == (expected, expected, expected)
     assert score.per_sample is not None
@@ -115,6 +115,6 @@ def test_only_what_rounding_explains_is_put_right(value: float, expected: float)
     )
 
 
-def test_what_is_undefined_stays_undefined() -> None:
+def test_undefined_scores_stay_undefined() -> None:
     assert np.isnan(rounded(np.array([math.nan]), 0, 1)).all()
     assert math.isnan(within_range(Score(math.nan, math.nan, math.nan, 0), 0, math.inf).value)

@@ -27,7 +27,7 @@ def model(rng: Rng, n: int, overconfident: float = 0.0) -> Columns:
 
 
 @pytest.mark.parametrize("n", [20, 50, 200])
-def test_a_calibrated_model_is_not_surely_uncalibrated(n: int) -> None:
+def test_a_calibrated_model_is_not_found_uncalibrated(n: int) -> None:
     """Its error is far above 0, and above .05 in most suites; the lower bound says it may be 0."""
     rng = np.random.default_rng(n)
     scores = [calibration_error(model(rng, n), seed=i)["calibration_error"] for i in range(300)]
@@ -37,7 +37,7 @@ def test_a_calibrated_model_is_not_surely_uncalibrated(n: int) -> None:
     assert all(score.low <= score.value <= score.high for score in scores)
 
 
-def test_an_uncalibrated_model_is_found_out_with_enough_samples() -> None:
+def test_an_uncalibrated_model_is_detected_with_enough_samples() -> None:
     rng = np.random.default_rng(1)
     found = [
         calibration_error(model(rng, 300, 0.2), seed=i)["calibration_error"] for i in range(20)
@@ -46,7 +46,7 @@ def test_an_uncalibrated_model_is_found_out_with_enough_samples() -> None:
     assert np.mean([score.low <= 0.2 <= score.high for score in found]) >= 0.9
 
 
-def test_over_and_underconfidence_that_cancel_are_found_out() -> None:
+def test_cancelling_over_and_underconfidence_are_detected() -> None:
     """Right in 75 %, whether it says 60 % or 90 %: over all samples there is no gap."""
     rng = np.random.default_rng(2)
     certainty = np.where(rng.random(400) < 0.5, 0.6, 0.9)
@@ -56,7 +56,7 @@ def test_over_and_underconfidence_that_cancel_are_found_out() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 30, 100])
-def test_certain_and_always_right_is_no_proof_for_few(n: int) -> None:
+def test_few_certain_right_answers_prove_nothing(n: int) -> None:
     """All of n answers right at a probability of 1: the error is the share of wrong ones."""
     score = calibration_error(answered(np.ones(n), np.ones(n, bool)))["calibration_error"]
     assert (score.value, score.low) == (0.0, 0.0)
@@ -64,8 +64,8 @@ def test_certain_and_always_right_is_no_proof_for_few(n: int) -> None:
     assert n < 30 or score.high < 1.5 * (1 - wilson(n, n).low)
 
 
-def test_clusters_are_drawn_as_a_whole() -> None:
-    """Each sample five times over tells as much as once; taken for alone it says too much."""
+def test_clusters_are_resampled_whole() -> None:
+    """Five copies of each sample add no information; treated as independent, they seem to."""
     rng = np.random.default_rng(4)
     certainty = rng.uniform(0.5, 1, 60)
     hits = rng.random(60) < certainty

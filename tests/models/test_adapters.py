@@ -61,7 +61,7 @@ def two_and_base(declare: Declare, folder: Path, lora: Callable[[int], Path]) ->
 
 
 @needs_peft
-def test_adapters_share_a_base_and_leave_it_alone(
+def test_adapters_share_a_base_without_changing_it(
     declare: Declare,
     tiny_folder: Path,
     tiny_tokenizer: Any,
@@ -108,7 +108,7 @@ def test_adapters_share_a_base_and_leave_it_alone(
 
 
 @needs_peft
-def test_shared_weights_are_freed_with_their_last_user(
+def test_shared_weights_are_freed_after_their_last_user(
     declare: Declare, tiny_folder: Path, lora: Callable[[int], Path]
 ) -> None:
     base, one, _ = two_and_base(declare, tiny_folder, lora)
@@ -153,7 +153,7 @@ def test_an_adapter_on_quantised_weights(
 
 
 @needs_peft
-def test_what_is_no_adapter_of_this_model(
+def test_an_adapter_of_another_model_is_an_error(
     declare: Declare, tiny_folder: Path, tmp_path: Path, lora: Callable[[int], Path]
 ) -> None:
     def load(adapter: Path, model: Path = tiny_folder) -> None:
@@ -179,7 +179,7 @@ def test_what_is_no_adapter_of_this_model(
 
 
 @needs_peft
-def test_an_adapter_is_known_by_content(
+def test_an_adapter_is_identified_by_content(
     declare: Declare, tiny_folder: Path, tmp_path: Path, lora: Callable[[int], Path]
 ) -> None:
     import shutil

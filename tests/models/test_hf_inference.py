@@ -51,7 +51,7 @@ class TestHuggingFaceInference:
             "Bearer hf_of-the-test-123"
         }
 
-    def test_failures_mean_the_same_as_elsewhere(self, declare: Any) -> None:
+    def test_failures_are_classified_as_for_other_servers(self, declare: Any) -> None:
         calls = [0]
 
         def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:

@@ -24,7 +24,7 @@ needs_peft = pytest.mark.skipif(not importlib.util.find_spec("peft"), reason="ne
 
 
 @needs_peft
-def test_a_handed_model_is_known_by_the_adapter_in_use(
+def test_a_model_in_memory_is_identified_by_its_active_adapter(
     tiny_folder: Path, tiny_tokenizer: Any, lora: Callable[[int], Path]
 ) -> None:
     from peft import PeftModel
@@ -44,7 +44,7 @@ def test_a_handed_model_is_known_by_the_adapter_in_use(
     assert as_model("m", (model, tiny_tokenizer)).fingerprint() == seen["one"]
 
 
-def test_a_handed_model_is_known_by_the_date_that_its_template_writes(
+def test_a_model_in_memory_is_identified_by_its_templates_date(
     tiny_folder: Path, tiny_tokenizer: Any
 ) -> None:
     from transformers import AutoModelForCausalLM
@@ -100,7 +100,7 @@ def test_the_fingerprint_of_weights_in_memory_changes_with_them(
     assert as_model("mine", (model.to(torch.bfloat16), tiny_tokenizer)).fingerprint() != first
 
 
-def test_functions_and_other_things_handed_over() -> None:
+def test_functions_and_other_objects_from_python() -> None:
     def shout(prompt: str) -> str:
         return prompt.upper()
 

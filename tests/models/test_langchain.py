@@ -82,7 +82,7 @@ class TestLangChain:
         assert bad.error == "ValueError: cannot say that with [key]"
         assert "secret" not in repr(model.fingerprint())
 
-    def test_parameters_whose_names_are_unknown_are_asked_for(self, declare: Any) -> None:
+    def test_parameters_with_unknown_names_must_be_declared(self, declare: Any) -> None:
         model = resolve(declare("langchain", model="chats_of_tests.Silent"))
         with pytest.raises(ModelError, match=r"Declare parameters: \{max_new_tokens: name\}"):
             answers(model, [Request(CHAT)])
@@ -93,7 +93,7 @@ class TestLangChain:
         with pytest.raises(ModelError, match="top_k: 4"):
             answers(model, [sampled])
 
-    def test_what_is_no_chat_model_says_so(self, declare: Any) -> None:
+    def test_other_classes_than_chat_models_are_errors(self, declare: Any) -> None:
         with pytest.raises(ModelError, match="not a chat model of LangChain"):
             resolve(declare("langchain", model="pathlib.Path")).load()
         with pytest.raises(SpecError, match=r"expected package\.module\.Class"):

@@ -13,7 +13,7 @@ from tests.models.test_transformers import Declare
 pytest.importorskip("transformers")
 
 
-def test_what_cannot_be_loaded_says_why(declare: Declare, tmp_path: Path) -> None:
+def test_load_errors_are_explained(declare: Declare, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "config.json").write_text('{"model_type": "no-such-architecture"}')

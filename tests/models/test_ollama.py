@@ -25,7 +25,7 @@ def answers(model: Any, requests: list[Request]) -> list[Response]:
 
 
 def ollama(text: str = "positive", **more: Any) -> Answer:
-    """An Ollama server with one model, which always writes the same."""
+    """An Ollama server with one model that always gives the same answer."""
 
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         if path == "/api/tags":
@@ -104,7 +104,7 @@ class TestOllama:
             given = [response for cell in cells for response in answers(model, cell)]
         assert [(r.status, r.error) for r in given] == [(Status.OK, "")] * 18
 
-    def test_its_digest_identifies_a_model(self, declare: Any) -> None:
+    def test_a_digest_identifies_a_model(self, declare: Any) -> None:
         with serve(ollama()) as server:
             model = resolve(declare("ollama", model="tiny", base_url=server.url))
             fingerprint = model.fingerprint()
@@ -115,7 +115,7 @@ class TestOllama:
             assert longer.fingerprint() != fingerprint
             assert model.describe()["digest"] == "d1"
 
-    def test_a_missing_model_and_a_missing_server_say_what_to_run(self, declare: Any) -> None:
+    def test_errors_name_the_command_for_a_missing_model_or_server(self, declare: Any) -> None:
         with serve(ollama()) as server:
             model = resolve(declare("ollama", model="llama3.2:1b", base_url=server.url))
             with pytest.raises(ModelError, match=r"ollama pull llama3\.2:1b"):
@@ -123,7 +123,7 @@ class TestOllama:
         with pytest.raises(ModelError, match="ollama serve"):
             resolve(declare("ollama", model="tiny", base_url=server.url)).load()
 
-    def test_a_busy_server_is_asked_again(self, declare: Any) -> None:
+    def test_a_busy_server_is_retried(self, declare: Any) -> None:
         good, calls = ollama(), [0]
 
         def busy(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
@@ -137,14 +137,14 @@ class TestOllama:
             (response,) = answers(model, [Request(CHAT, COURSE)])
         assert (response.status, response.details["tries"]) == (Status.OK, 3)
 
-    def test_a_prompt_that_fills_the_context_is_no_answer(self, declare: Any) -> None:
+    def test_a_prompt_that_fills_the_context_is_an_overflow(self, declare: Any) -> None:
         with serve(ollama(prompt_eval_count=32)) as server:
             model = resolve(declare("ollama", model="tiny", base_url=server.url, num_ctx=32))
             (response,) = answers(model, [Request(CHAT, COURSE)])
         assert response.status is Status.OVERFLOW
         assert "num_ctx (32 tokens)" in response.error
 
-    def test_ollama_is_told_to_refuse_a_prompt_that_does_not_fit(self, declare: Any) -> None:
+    def test_requests_disable_truncation_by_ollama(self, declare: Any) -> None:
         good = ollama()
 
         def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
@@ -161,7 +161,7 @@ class TestOllama:
         said = [body["messages"][-1]["content"] for body in server.bodies("/api/chat")]
         assert sorted(said) == sorted(["What a film!", long[0].content])
 
-    def test_without_num_ctx_the_server_tells_how_much_fits(self, declare: Any) -> None:
+    def test_without_num_ctx_the_server_reports_the_context(self, declare: Any) -> None:
         good = ollama(prompt_eval_count=64)
 
         def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
@@ -176,7 +176,7 @@ class TestOllama:
             assert [response.status for response in responses] == [status] * 2
             assert model.describe()["context_length"] == size
 
-    def test_raw_texts_and_beams_are_refused(self, declare: Any) -> None:
+    def test_raw_texts_and_beams_are_rejected(self, declare: Any) -> None:
         with serve(ollama()) as server:
             model = resolve(declare("ollama", model="tiny", base_url=server.url))
             with pytest.raises(ModelError, match="supports only chats"):

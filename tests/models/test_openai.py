@@ -28,7 +28,7 @@ def asked(
     return [response for _, response in sorted(pairs, key=lambda pair: pair[0])], server
 
 
-def test_what_is_sent_for_a_chat_and_for_a_raw_text(declare: Any) -> None:
+def test_requests_for_a_chat_and_a_raw_text(declare: Any) -> None:
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         if path.endswith("chat/completions"):
             return chat("hi", finish_reason="length")
@@ -73,13 +73,13 @@ def test_what_is_sent_for_a_chat_and_for_a_raw_text(declare: Any) -> None:
     assert second.prompt_tokens is None
 
 
-def test_thinking_is_kept_apart(declare: Any) -> None:
+def test_thinking_is_kept_separate(declare: Any) -> None:
     message = {"content": "4", "reasoning_content": "two and two"}
     (response,), _ = asked(declare, lambda *call: chat("", message=message), [Request(CHAT)])
     assert (response.text, response.thinking) == ("4", "two and two")
 
 
-def test_parameters_that_cannot_be_sent_are_refused_before_anything_is(declare: Any) -> None:
+def test_unsupported_parameters_are_rejected_before_sending(declare: Any) -> None:
     for generation, said in (
         (Generation(num_beams=4), "num_beams: 4"),
         (Generation(temperature=1, top_k=3), "top_k: 3"),

@@ -25,6 +25,6 @@ pytest.importorskip("transformers")
         ({"adapter_revision": "main"}, "adapter_revision needs adapter"),
     ],
 )
-def test_options_that_make_no_sense(declare: Declare, options: dict[str, Any], said: str) -> None:
+def test_invalid_options_are_errors(declare: Declare, options: dict[str, Any], said: str) -> None:
     with pytest.raises(SpecError, match=said):
         resolve(declare("transformers", **{"model": "a/b", **options}))

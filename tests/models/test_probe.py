@@ -1,4 +1,4 @@
-"""``evalkit models check`` of checkpoints with task heads: what they read, and one answer."""
+"""``evalkit models check`` of checkpoints with task heads: their input, and one answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def said(model: Any, question: str = "") -> dict[str, str]:
          "token-classification"),
     ],
 )  # fmt: skip
-def test_every_head_answers_what_suits_it(
+def test_every_head_answers_its_task(
     declare: Callable[..., Any],
     checkpoint: Callable[..., Path],
     architecture: str,
@@ -58,7 +58,7 @@ def test_every_head_answers_what_suits_it(
         assert told["answer"].startswith("(none") or told["answer"] in told["input"]
 
 
-def test_labels_under_declared_names_and_a_question_of_ones_own(
+def test_check_accepts_declared_labels_and_a_custom_question(
     declare: Callable[..., Any], checkpoint: Callable[..., Path]
 ) -> None:
     folder = str(checkpoint("BertForSequenceClassification", id2label=THREE))
@@ -69,7 +69,7 @@ def test_labels_under_declared_names_and_a_question_of_ones_own(
     assert "so-so" not in told["model"]
 
 
-def test_an_answer_that_is_refused_says_why(
+def test_a_rejected_answer_says_why(
     declare: Callable[..., Any], checkpoint: Callable[..., Path]
 ) -> None:
     model = resolve(declare("transformers", model=str(checkpoint("BertForMaskedLM"))))

@@ -38,7 +38,7 @@ def answers(model: Any, requests: list[Request]) -> list[Any]:
 
 
 def plain_logprobs(model: Any, tokenizer: Any, request: Request) -> list[float]:
-    """Each choice on its own, by transformers alone."""
+    """Each choice by itself, with plain transformers."""
     import torch
 
     prompt = tokenizer(request.prompt)["input_ids"]
@@ -56,7 +56,7 @@ def plain_logprobs(model: Any, tokenizer: Any, request: Request) -> list[float]:
 @pytest.mark.parametrize(
     "spec", [FOUR, {"bits": 4, "type": "fp4"}, {"bits": 8, "threshold": 0}], ids=str
 )
-def test_quantised_weights_answer_as_in_transformers(
+def test_quantised_weights_answer_like_transformers(
     declare: Declare, tiny_folder: Path, tiny_tokenizer: Any, spec: dict[str, Any]
 ) -> None:
     import torch
@@ -89,9 +89,7 @@ def test_quantised_weights_answer_as_in_transformers(
 
 
 @needs_bitsandbytes
-def test_each_quantisation_has_a_fingerprint_of_its_own(
-    declare: Declare, tiny_folder: Path
-) -> None:
+def test_each_quantisation_has_its_own_fingerprint(declare: Declare, tiny_folder: Path) -> None:
     specs = [
         None,
         {"bits": 8},
@@ -148,7 +146,7 @@ def test_a_device_map_is_passed_on(declare: Declare, tiny_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("beams", [2, 4])
-def test_beams_are_those_of_transformers(
+def test_beams_equal_transformers(
     declare: Declare, tiny_folder: Path, tiny_tokenizer: Any, beams: int
 ) -> None:
     import torch
@@ -181,7 +179,7 @@ def test_beams_are_those_of_transformers(
 @pytest.mark.parametrize(
     ("row", "spec"), [("bfloat16", None), ("8-bit", {"bits": 8}), ("4-bit", FOUR)]
 )
-def test_fit_agrees_with_what_is_in_memory(
+def test_fit_agrees_with_the_loaded_model(
     declare: Declare, tiny_folder: Path, row: str, spec: dict[str, Any] | None
 ) -> None:
     model = resolve(

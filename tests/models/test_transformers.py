@@ -62,7 +62,7 @@ def test_closing_frees_the_weights(declare: Declare, tiny_folder: Path) -> None:
         assert all(ref() is None for ref in seen)
 
 
-def test_the_fingerprint_holds_what_determines_an_answer(
+def test_the_fingerprint_covers_what_determines_an_answer(
     declare: Declare, tiny_folder: Path, tmp_path: Path
 ) -> None:
     def fingerprint(folder: Path = tiny_folder, **options: Any) -> Any:
@@ -111,7 +111,7 @@ def test_a_template_file_and_a_shorter_context(
         missing.fingerprint()
 
 
-def test_a_model_without_template_refuses_chats_only(
+def test_a_model_without_template_rejects_only_chats(
     tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiny_tokenizer, "chat_template", None)

@@ -17,7 +17,7 @@ from evalkit.models.registry import resolve
 
 
 class FakeLLM:
-    """``vllm.LLM`` as far as it is used: greedy generation and prompt log-probabilities."""
+    """The used part of ``vllm.LLM``: greedy generation and prompt log-probabilities."""
 
     def __init__(self, model: str, dtype: str, max_model_len: int | None, **others: Any) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -79,7 +79,7 @@ def answers(model: Any, requests: list[Request]) -> list[Any]:
 
 
 @pytest.mark.usefixtures("_vllm")
-def test_it_compares_choices_as_transformers_does(declare: Any, tiny_folder: Path) -> None:
+def test_choices_are_compared_as_with_transformers(declare: Any, tiny_folder: Path) -> None:
     chat = (Message("system", "Label."), Message("user", "a film review"))
     requests = [
         Request(chat, choices=("positive", "negative", "neutral")),
@@ -96,7 +96,7 @@ def test_it_compares_choices_as_transformers_does(declare: Any, tiny_folder: Pat
 
 
 @pytest.mark.usefixtures("_vllm")
-def test_it_writes_what_transformers_writes(declare: Any, tiny_folder: Path) -> None:
+def test_answers_equal_transformers(declare: Any, tiny_folder: Path) -> None:
     requests = [Request(f"numbers {i}", Generation(6)) for i in range(6)]
     requests.append(Request("x " * 400, Generation(6)))
     ours = answers(resolve(declare("vllm", model=str(tiny_folder))), requests)
@@ -109,7 +109,7 @@ def test_it_writes_what_transformers_writes(declare: Any, tiny_folder: Path) -> 
 
 
 @pytest.mark.usefixtures("_vllm")
-def test_what_was_answered_is_not_asked_again(declare: Any, tiny_folder: Path) -> None:
+def test_cached_responses_are_reused(declare: Any, tiny_folder: Path) -> None:
     requests = [Request(f"numbers {i}", Generation(2)) for i in range(4)]
     model = resolve(declare("vllm", model=str(tiny_folder)))
     batches = list(model.respond(requests, frozenset({0, 2})))
@@ -124,7 +124,7 @@ def test_a_template_with_the_date_is_cached_for_a_day(declare: Any, tiny_folder:
     assert "date" not in plain.fingerprint()  # type: ignore[operator]
 
 
-def test_without_vllm_it_says_what_to_install(declare: Any, tiny_folder: Path) -> None:
+def test_without_vllm_the_error_says_what_to_install(declare: Any, tiny_folder: Path) -> None:
     if "vllm" in sys.modules:
         pytest.skip("vLLM is installed here")
     model = resolve(declare("vllm", model=str(tiny_folder)))
@@ -133,7 +133,7 @@ def test_without_vllm_it_says_what_to_install(declare: Any, tiny_folder: Path) -
 
 
 @pytest.mark.usefixtures("_vllm")
-def test_beams_are_refused(declare: Any, tiny_folder: Path) -> None:
+def test_beams_are_rejected(declare: Any, tiny_folder: Path) -> None:
     model = resolve(declare("vllm", model=str(tiny_folder)))
     with pytest.raises(ModelError, match="num_beams: 4"):
         answers(model, [Request("x", Generation(2, num_beams=4))])

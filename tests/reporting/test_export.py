@@ -77,7 +77,7 @@ def test_judgments(run: RunRecord, tmp_path: Path) -> None:
     assert (second["judge"], second["value"], second["probabilities"]) == ("k", "", "")
 
 
-def test_what_cannot_be_written_is_said(run: RunRecord, tmp_path: Path) -> None:
+def test_unwritable_exports_are_errors(run: RunRecord, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ending in \.csv, \.parquet, \.json"):
         Run(run).export(tmp_path / "samples.xlsx")
     with pytest.raises(UsageError, match="did you mean 'scores'"):

@@ -40,11 +40,11 @@ def test_durations(seconds: float, text: str) -> None:
     assert words.duration(seconds) == text
 
 
-def test_moments_are_utc() -> None:
+def test_times_are_utc() -> None:
     assert moment("2026-11-21T22:25:11.173+00:00") == "2026-11-21 22:25:11 UTC"
     assert moment("2026-11-21T23:25:11+01:00") == "2026-11-21 22:25:11 UTC"
     assert moment(None) == "–"
 
 
-def test_text_that_cannot_be_encoded_is_replaced_and_no_other() -> None:
+def test_only_unencodable_text_is_replaced() -> None:
     assert words.encodable("a\ud83d b\x00 😀 é") == "a\ufffd b\ufffd 😀 é"

@@ -57,7 +57,7 @@ def overlapping(page: Any, selector: str) -> list[str]:
     )
 
 
-def test_bars_are_drawn_where_their_numbers_are(open_page: Open) -> None:
+def test_bars_are_drawn_at_their_values(open_page: Open) -> None:
     page = open_page()
     page.wait_for_selector("svg.bar:visible circle.value")
     parts = page.evaluate(
@@ -92,7 +92,7 @@ def test_the_first_screen_shows_the_headline_and_failing_gates(open_page: Open) 
     assert page.locator(".view:visible").count() == 1
 
 
-def test_filters_show_what_they_say(open_page: Open, run: RunRecord) -> None:
+def test_filters_show_matching_samples(open_page: Open, run: RunRecord) -> None:
     samples = run.cells[4].samples
     page = open_page(QA)
     lines(page)
@@ -166,7 +166,7 @@ def test_outputs_can_be_compared_word_by_word(open_page: Open, run: RunRecord) -
     assert page.locator("dialog article pre ins").count() > 0
 
 
-def test_differences_lead_from_one_text_to_the_other(open_page: Open) -> None:
+def test_differences_turn_one_text_into_the_other(open_page: Open) -> None:
     page = open_page(FILM)
     for before, after in [
         ("a b c d", "a x c d e"),
@@ -185,7 +185,7 @@ def test_differences_lead_from_one_text_to_the_other(open_page: Open) -> None:
     assert pieces == [["same", "the "], ["del", "cat"], ["ins", "dog"], ["same", " sat down"]]
 
 
-def test_the_rows_in_sight_can_be_saved(open_page: Open, run: RunRecord, tmp_path: Path) -> None:
+def test_visible_rows_can_be_saved(open_page: Open, run: RunRecord, tmp_path: Path) -> None:
     wrong = [s for s in run.cells[1].samples if s.correct is False]
     page = open_page(FILM + "&show=wrong&cell=1")
     lines(page)
@@ -207,13 +207,13 @@ def test_the_rows_in_sight_can_be_saved(open_page: Open, run: RunRecord, tmp_pat
     assert json.loads(rows[0]["fields"]) == saved[0]["fields"]
 
 
-def test_saved_text_is_no_formula(open_page: Open) -> None:
+def test_saved_text_is_never_a_formula(open_page: Open) -> None:
     page = open_page(FILM)
     text = page.evaluate("""asCsv([{ a: '=1+1', b: -2.5, c: 'say "hi"', d: null, e: '@x' }])""")
     assert text.splitlines()[1] == '"\'=1+1","-2.5","say ""hi""","","\'@x"'
 
 
-def test_a_field_of_the_confusion_matrix_filters(open_page: Open, run: RunRecord) -> None:
+def test_an_entry_of_the_confusion_matrix_filters(open_page: Open, run: RunRecord) -> None:
     cell = run.cells[2]
     ids = [s.id for s in cell.samples if s.targets == ["negative"] and s.prediction == "neutral"]
     assert len(ids) == cell.analyses[0].counts[1][2]
@@ -247,7 +247,7 @@ def test_a_link_opens_a_sample_in_full(open_page: Open, run: RunRecord) -> None:
     assert dialog.locator("article").nth(1).locator(".role").all_inner_texts() == ["system", "user"]
 
 
-def test_the_keyboard_opens_steps_and_closes(open_page: Open) -> None:
+def test_the_keyboard_opens_steps_through_and_closes_samples(open_page: Open) -> None:
     page = open_page(FILM)
     lines(page)
     page.locator(".current .grid .row").first.focus()
@@ -338,7 +338,7 @@ def test_nothing_overlaps(open_page: Open, address: str) -> None:
 
 
 @pytest.mark.parametrize("width", [380, 1280])
-def test_nested_provenance_keeps_room_to_be_read(open_page: Open, width: int) -> None:
+def test_nested_provenance_stays_readable(open_page: Open, width: int) -> None:
     page = open_page("#view=run")
     page.set_viewport_size({"width": width, "height": 900})
     widths = page.evaluate(
@@ -348,7 +348,7 @@ def test_nested_provenance_keeps_room_to_be_read(open_page: Open, width: int) ->
     assert min(widths) >= 140
 
 
-def test_colours_can_be_chosen_and_read(open_page: Open) -> None:
+def test_colour_themes_can_be_chosen_and_have_contrast(open_page: Open) -> None:
     page = open_page(color_scheme="dark")
     paper = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(paper)
@@ -358,7 +358,7 @@ def test_colours_can_be_chosen_and_read(open_page: Open) -> None:
     assert sum(map(int, re.findall(r"\d+", light))) > 650
 
 
-def test_roles_and_names_are_there_for_a_screen_reader(open_page: Open) -> None:
+def test_screen_readers_get_roles_and_names(open_page: Open) -> None:
     page = open_page(FILM)
     lines(page)
     grid = page.get_by_role("grid", name="Samples")
@@ -369,13 +369,13 @@ def test_roles_and_names_are_there_for_a_screen_reader(open_page: Open) -> None:
     assert page.locator(".views [aria-current=page]").inner_text().endswith("film-sentiment")
 
 
-def test_a_page_without_script_still_says_everything_but_samples(open_page: Open) -> None:
+def test_a_page_without_javascript_shows_everything_but_samples(open_page: Open) -> None:
     page = open_page(java_script_enabled=False)
     assert page.locator(".view:visible").count() == 5
     assert page.locator("noscript").is_visible()
 
 
-def test_a_long_list_keeps_few_lines_and_finds_its_end(open_page: Open, report: Path) -> None:
+def test_a_long_list_renders_few_rows_and_scrolls_to_its_end(open_page: Open, report: Path) -> None:
     path = write_html(large_run(3000, 1), report.with_name("large.html"))
     page = open_page("#suite=large", path=path)
     lines(page)
@@ -390,7 +390,7 @@ def test_a_long_list_keeps_few_lines_and_finds_its_end(open_page: Open, report: 
     shown(page, "1 of 3,000")
 
 
-def test_every_answer_to_a_question_and_the_comparisons(open_page: Open, report: Path) -> None:
+def test_all_repeats_and_the_comparisons_are_shown(open_page: Open, report: Path) -> None:
     run = large_run(6, 2)
     hostile = "<img src=x onerror=alert(1)>"
     run.suites["large"].declared["repeats"] = 2

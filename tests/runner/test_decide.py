@@ -1,4 +1,4 @@
-"""A cell keeps its samples until it is decided, where judges or gates look at them."""
+"""A cell keeps its samples until it is decided if judges or gates need them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAIRED = {"gates": ["exact_match >= m/p - 0.5 at 90%"]}
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """The cells whose samples were read from the store while the run went on."""
+    """The cells whose samples were read from the store during the run."""
     read: list[object] = []
     original = Store.samples
 
@@ -50,7 +50,7 @@ def test_samples_are_not_read_back(more: Any, reads: list[object], tmp_path: Pat
 
 
 @pytest.mark.parametrize("more", [{}, {"gates": ["exact_match >= m/p - 0.5"]}])
-def test_samples_that_nobody_looks_at_are_let_go(
+def test_unneeded_samples_are_released(
     more: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores alone decide: a large run holds the samples of one cell at a time."""

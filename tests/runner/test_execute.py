@@ -1,4 +1,4 @@
-"""From a suite to scores: statuses, what is wrong, what is left out; by hand-computed values."""
+"""From a suite to scores: statuses, wrong and excluded answers; values computed by hand."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_scores_and_groups(run: Callable[..., Run]) -> None:
     assert "recall[positive][domain=film]" not in set(done.scores["score"])
 
 
-def test_what_cannot_be_read_is_wrong_unless_the_suite_says_otherwise(
+def test_unparsed_answers_are_wrong_by_default(
     run: Callable[..., Run],
 ) -> None:
     model = answering(great="positive", awful="negative", fine="maybe", dull="not negative")
@@ -95,7 +95,7 @@ def test_errors_are_never_scored_and_fail_the_gates(run: Callable[..., Run]) -> 
     assert "KeyError" in allowed.record.cells[0].samples[3].error
 
 
-def test_a_gate_tells_the_first_error_in_one_short_line(run: Callable[..., Run]) -> None:
+def test_a_gate_reports_the_first_error_in_one_short_line(run: Callable[..., Run]) -> None:
     def model(prompt: Any) -> str:
         raise ValueError("no luck\n" * 100)
 
@@ -124,7 +124,7 @@ def test_choices_give_probabilities(run: Callable[..., Run], tmp_path: Path) -> 
     assert value(done, "log_loss") == pytest.approx(-sum(map(math.log, right)) / 4)
 
 
-def test_a_row_without_a_group_is_in_a_group_of_its_own(run: Callable[..., Run]) -> None:
+def test_a_row_without_a_group_has_its_own_group(run: Callable[..., Run]) -> None:
     rows: list[dict[str, Any]] = [
         {"text": "great", "label": "positive", "seen": True},
         {"text": "awful", "label": "negative", "seen": None},
@@ -139,7 +139,7 @@ def test_a_row_without_a_group_is_in_a_group_of_its_own(run: Callable[..., Run])
     assert value(done, "accuracy[seen=]") == 0.5
 
 
-def test_a_model_that_cannot_compare_choices_is_not_asked(run: Callable[..., Run]) -> None:
+def test_a_model_that_cannot_compare_choices_is_not_called(run: Callable[..., Run]) -> None:
     asked: list[object] = []
     declared = suite(answer="choice", gates=["accuracy >= 0.5"])
     (cell,) = run(declared, lambda prompt: asked.append(prompt) or "positive").record.cells
@@ -169,9 +169,7 @@ def test_a_model_that_cannot_be_loaded_is_loaded_once(
         ("accuracy >= m/plane", "unknown prompt 'plane'; did you mean 'plain'?"),
     ],
 )
-def test_gates_that_no_run_can_decide_are_refused(
-    run: Callable[..., Run], gate: str, said: str
-) -> None:
+def test_undecidable_gates_are_rejected(run: Callable[..., Run], gate: str, said: str) -> None:
     with pytest.raises(SpecError) as caught:
         run(suite(gates=[gate]), answering())
     assert said in str(caught.value)
@@ -278,7 +276,7 @@ def test_summaries(run: Callable[..., Run]) -> None:
     assert [check.passed for check in cell.samples[0].checks] == [False]
 
 
-def test_identical_requests_are_asked_once(run: Callable[..., Run]) -> None:
+def test_identical_requests_are_sent_once(run: Callable[..., Run]) -> None:
     calls = []
 
     def model(prompt: Any) -> str:
@@ -292,7 +290,7 @@ def test_identical_requests_are_asked_once(run: Callable[..., Run]) -> None:
     assert len(done.samples) == 5
 
 
-def test_a_prompt_that_cannot_be_rendered_stops_no_other_sample(run: Callable[..., Run]) -> None:
+def test_a_prompt_that_fails_to_render_affects_only_its_sample(run: Callable[..., Run]) -> None:
     rows = [
         {"id": "whole", "meta": {"text": "great"}, "label": "positive"},
         {"id": "broken", "meta": {}, "label": "negative"},
@@ -324,7 +322,7 @@ def test_gates_against_another_cell(run: Callable[..., Run]) -> None:
     assert "no cell n/plain" in plain.gates[1].reason
 
 
-def test_a_backend_that_loses_requests_is_found_out(run: Callable[..., Run]) -> None:
+def test_a_backend_that_loses_requests_is_detected(run: Callable[..., Run]) -> None:
     from evalkit.models.base import Capabilities
 
     class Forgetful:
@@ -353,7 +351,7 @@ def test_a_backend_that_loses_requests_is_found_out(run: Callable[..., Run]) -> 
     assert cell.statuses == {"ok": 1, "error": 3}
 
 
-def test_prompts_and_suites_are_known_by_name(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_unknown_prompts_and_suites_are_named(run: Callable[..., Run], tmp_path: Path) -> None:
     model = answering()
     with pytest.raises(UsageError, match=r"unknown prompt 'plan'; did you mean 'plain'\?"):
         run(suite(), model, prompts=["plan"])
@@ -372,7 +370,7 @@ def test_nothing_secret_is_stored(run: Callable[..., Run], tmp_path: Path) -> No
     assert "api_key_env=MY_KEY" in kept
 
 
-def test_provenance_comes_back_whole(tmp_path: Path) -> None:
+def test_provenance_survives_storage(tmp_path: Path) -> None:
     from evalkit.provenance import Checkout, Hardware, Provenance, from_json, provenance, to_json
 
     here = provenance(tmp_path, ["pytest"])
@@ -388,7 +386,7 @@ def test_provenance_comes_back_whole(tmp_path: Path) -> None:
     assert from_json({"evalkit": "0.1.0", "mood": "good"}) == Provenance("0.1.0")
 
 
-def test_what_is_lost_bounds_the_score(run: Callable[..., Run]) -> None:
+def test_lost_answers_bound_the_score(run: Callable[..., Run]) -> None:
     model = answering(great="positive", awful="positive", fine="positive")  # KeyError: dull
     done = run(suite(metrics=["accuracy", "macro_f1", "length"]), model)
     scores = done.record.cells[0].scores
@@ -408,7 +406,7 @@ def test_what_is_lost_bounds_the_score(run: Callable[..., Run]) -> None:
     assert (accuracy.value, accuracy.worst_low, accuracy.worst_high) == (1.0, 0.75, 1.0)
 
 
-def test_every_rendering_tells_what_was_lost(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_every_output_reports_lost_answers(run: Callable[..., Run], tmp_path: Path) -> None:
     from evalkit.reporting.html import render_html
     from evalkit.reporting.markdown import render_markdown
     from evalkit.reporting.terminal import summary_lines
@@ -423,7 +421,7 @@ def test_every_rendering_tells_what_was_lost(run: Callable[..., Run], tmp_path: 
     assert said in render_html(record)
 
 
-def test_what_python_may_hand_over(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_objects_from_python_are_accepted(run: Callable[..., Run], tmp_path: Path) -> None:
     import numpy as np
 
     rows = [{"text": np.str_("great"), "label": "positive", "year": np.int64(1999)}]
@@ -440,7 +438,7 @@ def test_what_python_may_hand_over(run: Callable[..., Run], tmp_path: Path) -> N
     assert (tmp_path / "new" / "summary.md").exists()
 
 
-def test_a_run_passes_only_when_its_tests_would(run: Callable[..., Run]) -> None:
+def test_a_run_passes_exactly_if_its_tests_do(run: Callable[..., Run]) -> None:
     rows = [{"text": "great", "label": "positive"}]
     ungated = suite(data={"rows": rows, "target": "label"})
     assert run(ungated, answering(great="positive")).passed
@@ -448,7 +446,7 @@ def test_a_run_passes_only_when_its_tests_would(run: Callable[..., Run]) -> None
     assert not run(ungated | {"checks": [{"max_chars": 3}]}, answering(great="positive")).passed
 
 
-def test_one_stop_text_is_one_text() -> None:
+def test_a_single_stop_text_is_not_split() -> None:
     from evalkit.respond.direct import generation_of
 
     assert generation_of({"stop": "###"}).stop == ("###",)

@@ -1,4 +1,4 @@
-"""What is found before any model is asked: gates on groups that are not there, constant prompts."""
+"""Checks before any model is called: gates on missing groups, constant prompts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_gate_on_a_group_that_the_data_lack(tmp_path: Path) -> None:
     assert "unknown value of genre 'westren'; did you mean 'western'?" in problem.message
 
 
-def test_a_prompt_that_uses_no_column_is_doubted(
+def test_a_prompt_without_columns_causes_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (doubt,) = load(tmp_path, prompt="What is it?").doubts
@@ -60,14 +60,14 @@ def test_a_prompt_that_uses_no_column_is_doubted(
     assert "every sample gets the same prompt" in capsys.readouterr().err
 
 
-def test_one_sample_may_have_a_prompt_of_its_own(tmp_path: Path) -> None:
+def test_a_single_sample_may_have_a_constant_prompt(tmp_path: Path) -> None:
     path = tmp_path / "s.eval.yaml"
     path.write_text("task: generation\ndata: {rows: [{id: 1}]}\nprompts: {p: Write a poem.}\n")
     assert load_checked(path, vocabulary()).doubts == ()
 
 
-def test_gates_and_rubrics_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many cells, checks and judges look at them."""
+def test_gates_and_rubrics_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regardless of the number of cells, checks and judges."""
     reads: list[tuple[str, object]] = []
 
     def counted(module: ModuleType, name: str) -> None:

@@ -11,7 +11,7 @@ from evalkit.store import response_key
 CHAT = Request((Message("user", "Hello"),), Generation(max_new_tokens=8))
 
 
-def test_key_holds_all_that_matters() -> None:
+def test_the_key_covers_everything_relevant() -> None:
     sampled = replace(CHAT, generation=Generation(max_new_tokens=8, temperature=0.7))
     different = [
         response_key("weights-a", CHAT),
@@ -30,7 +30,7 @@ def test_key_holds_all_that_matters() -> None:
     assert len(set(different)) == len(different)
 
 
-def test_key_leaves_out_what_does_not_matter() -> None:
+def test_the_key_ignores_the_irrelevant() -> None:
     greedy = replace(CHAT, generation=Generation(max_new_tokens=8, seed=5, top_k=3))
     assert response_key("w", greedy) == response_key("w", CHAT)
     choosing = replace(CHAT, choices=("a", "b"))

@@ -55,7 +55,7 @@ def a_run() -> tuple[RunRecord, CellRecord]:
     return run, cell
 
 
-def test_every_answer_comes_back_whole(store: Store) -> None:
+def test_every_answer_survives_storage(store: Store) -> None:
     run, cell = a_run()
     sample = cell.samples[0]
     thought = Answer("", None, "still thinking", "unparsed", thinking="hm", unfinished=True)
@@ -90,7 +90,7 @@ def test_every_answer_comes_back_whole(store: Store) -> None:
         assert store.samples(run.id, ("s", "m", "p")) == [sample]
 
 
-def test_a_run_comes_back_whole(store: Store) -> None:
+def test_a_run_survives_storage(store: Store) -> None:
     run, cell = a_run()
     store.begin_run(run)
     response = Response(Status.OK, "Paris", "<q>", seconds=0.5, prompt_tokens=4)
@@ -114,7 +114,7 @@ def test_a_run_comes_back_whole(store: Store) -> None:
         ("", "undefined"),
     ],
 )
-def test_an_older_store_tells_in_a_note_why_there_is_no_value(
+def test_an_older_store_explains_missing_values_in_a_note(
     store: Store, note: str, why: str
 ) -> None:
     run, cell = a_run()

@@ -1,4 +1,4 @@
-"""The store: what goes in comes out, nothing shared that differs, nothing lost."""
+"""The store: values survive, different requests share nothing, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.store.test_serialization import a_run
         Response(Status.OK, "lone surrogate \ud800"),
     ],
 )
-def test_responses_come_back_as_they_were(store: Store, response: Response) -> None:
+def test_responses_survive_storage(store: Store, response: Response) -> None:
     store.add_responses("run", [("key", response)])
     assert store.responses(["key", "other"]) == {"key": response}
     assert store.answered(["key", "other"]) == {"key"}
@@ -47,12 +47,12 @@ def test_a_detail_that_has_a_field_is_read_as_one(store: Store) -> None:
     )  # fmt: skip
 
 
-def test_errors_are_asked_again(store: Store) -> None:
+def test_errors_are_requested_again(store: Store) -> None:
     store.add_responses("run", [("key", Response(Status.ERROR, error="no connection"))])
     assert store.answered(["key"]) == set()
 
 
-def test_many_keys(store: Store) -> None:
+def test_many_keys_can_be_looked_up(store: Store) -> None:
     keys = [str(i) for i in range(1700)]
     store.add_responses("run", [(k, Response(Status.OK, k)) for k in keys])
     assert {k: r.text for k, r in store.responses(keys).items()} == {k: k for k in keys}
@@ -82,7 +82,7 @@ def test_runs_are_found_by_label(store: Store) -> None:
         (" ", "is empty"),
     ],
 )
-def test_names_that_mean_something_else_are_refused(store: Store, label: str, why: str) -> None:
+def test_ambiguous_names_are_rejected(store: Store, label: str, why: str) -> None:
     run, _ = a_run()
     store.begin_run(run)
     with pytest.raises(UsageError, match=why):
@@ -91,7 +91,7 @@ def test_names_that_mean_something_else_are_refused(store: Store, label: str, wh
     assert store.run("2026-01-02").id == run.id
 
 
-def test_the_last_run_is_the_last_that_was_finished(store: Store) -> None:
+def test_the_last_run_is_the_last_finished_one(store: Store) -> None:
     run, _ = a_run()
     store.begin_run(run)
     store.end_run(replace(run, status="finished", finished="2026-01-01T00:01:00"))
@@ -99,11 +99,11 @@ def test_the_last_run_is_the_last_that_was_finished(store: Store) -> None:
     assert store.run("last").id == run.id
 
 
-def test_the_folder_stays_out_of_git(store: Store) -> None:
+def test_the_folder_is_ignored_by_git(store: Store) -> None:
     assert "*" in (store.path.parent / ".gitignore").read_text().split()
 
 
-def test_a_newer_store_is_refused(store: Store) -> None:
+def test_a_newer_store_is_rejected(store: Store) -> None:
     store.close()
     with sqlite3.connect(store.path) as db:
         db.execute("PRAGMA user_version=99")
@@ -111,7 +111,7 @@ def test_a_newer_store_is_refused(store: Store) -> None:
         Store(store.path.parent)
 
 
-def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
+def test_a_batch_is_stored_completely_or_not_at_all(store: Store) -> None:
     def batch() -> object:
         yield "1", Response(Status.OK)
         raise KeyboardInterrupt
@@ -153,7 +153,7 @@ def test_a_locked_store_can_be_opened(store: Store) -> None:
         assert other.runs() == []
 
 
-def test_the_lock_is_held_by_one_process_and_dies_with_it(store: Store) -> None:
+def test_the_lock_has_one_holder_and_ends_with_its_process(store: Store) -> None:
     script = """
         import os, pathlib, sys, time
         from evalkit.store import Store

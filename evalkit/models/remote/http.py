@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from evalkit.models.remote.failures import (
     error_from_status,
     shorten,
 )
+from evalkit.models.remote.loop import LOOP
 from evalkit.models.remote.options import RemoteOptions
 
 if TYPE_CHECKING:
@@ -68,14 +70,27 @@ def fetch_json(
 ) -> dict[str, Any]:
     """The JSON reply to GET, or to POST if there is a ``body``, outside an event loop.
 
-    Raises TemporaryError, RequestRejectedError or ModelError.
+    timeout: seconds for the whole call; httpx's own is for one read, and a server that sends a byte
+    a second never exceeds it. Raises TemporaryError, RequestRejectedError or ModelError.
     """
     httpx = import_httpx()
+    method = "GET" if body is None else "POST"
+
+    async def fetch() -> Any:
+        async with httpx.AsyncClient(timeout=timeout) as client:
+            return await client.request(method, url, headers=dict(headers), json=body)
+
+    call = asyncio.run_coroutine_threadsafe(asyncio.wait_for(fetch(), timeout), LOOP.get())
     try:
-        method = "GET" if body is None else "POST"
-        reply = httpx.request(method, url, headers=dict(headers), timeout=timeout, json=body)
+        reply = call.result()
+    except asyncio.TimeoutError:
+        raise TemporaryError(
+            f"{url} sent no whole answer within {timeout:g} s", busy=True
+        ) from None
     except Exception as error:  # of the network
         raise error_from_exception(error, advice) from None
+    finally:
+        call.cancel()  # after Ctrl-C
     return read_json(reply, advice)
 
 

@@ -23,7 +23,7 @@ def _quiet_and_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def direct(folder: Path, loader: str) -> tuple[Any, Any]:
-    """The model and its tokenizer as transformers loads them."""
+    """The model and its tokenizer, loaded by transformers."""
     import transformers
 
     model = getattr(transformers, loader).from_pretrained(folder).eval()
@@ -31,7 +31,7 @@ def direct(folder: Path, loader: str) -> tuple[Any, Any]:
 
 
 def read(task: str, *texts: str, labels: Any = (), choices: Any = ()) -> Request:
-    """A request as the planner makes it."""
+    """A request, as the planner creates it."""
     ways = tuple((label, (label,)) for label in labels) if labels else ()
     return Request("shown", choices=tuple(choices), inputs=Inputs(task, texts, ways))
 

@@ -48,7 +48,7 @@ def test_the_nearest_label_by_cosine(declare: Declare, checkpoint: Make, pooling
         assert "nearest label embedding" in response.details["method"]
 
 
-def test_pooling_is_what_sentence_transformers_wrote(declare: Declare, checkpoint: Make) -> None:
+def test_pooling_follows_sentence_transformers(declare: Declare, checkpoint: Make) -> None:
     sentence_transformers = pytest.importorskip("sentence_transformers")
     from sentence_transformers.sentence_transformer import modules
 

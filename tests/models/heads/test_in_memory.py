@@ -12,7 +12,7 @@ from tests.models.conftest import CORPUS
 from .conftest import LABELS, Declare, answers, direct, read
 
 
-def test_a_model_that_is_in_memory_already(declare: Declare, three: Path) -> None:
+def test_a_model_in_memory(declare: Declare, three: Path) -> None:
     from evalkit.models.in_memory import as_model
 
     own, tokenizer = direct(three, "AutoModelForSequenceClassification")

@@ -19,5 +19,5 @@ from evalkit.models.heads.kinds import head_named
         ("EncoderDecoderModel", None),
     ],
 )
-def test_the_head_of_a_class(architecture: str, head: str | None) -> None:
+def test_the_head_follows_the_architecture(architecture: str, head: str | None) -> None:
     assert head_named(architecture) == head

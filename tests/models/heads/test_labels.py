@@ -15,9 +15,7 @@ from tests.models.conftest import CORPUS
 from .conftest import Declare, Make, answers, direct, read
 
 
-def test_labels_match_the_ways_they_are_written_and_several_add_up(
-    declare: Declare, checkpoint: Make
-) -> None:
+def test_labels_match_their_written_forms_and_sum(declare: Declare, checkpoint: Make) -> None:
     folder = checkpoint("BertForSequenceClassification", num_labels=5)
     stars = {"LABEL_0": "bad", "LABEL_1": "bad", "LABEL_2": "Middling", "LABEL_3": "good"}
     labels = (("bad", ("bad",)), ("good", ("good", "LABEL_4")), ("fair", ("middling",)))
@@ -30,7 +28,7 @@ def test_labels_match_the_ways_they_are_written_and_several_add_up(
     assert [math.exp(value) for value in response.logprobs] == pytest.approx(expected, abs=1e-5)
 
 
-def test_labels_that_do_not_match_are_told_from_both_sides(
+def test_unmatched_labels_are_listed_for_both_sides(
     declare: Declare, checkpoint: Make, three: Path
 ) -> None:
     folder = checkpoint("BertForSequenceClassification", num_labels=2)
@@ -46,9 +44,7 @@ def test_labels_that_do_not_match_are_told_from_both_sides(
         stray.load()
 
 
-def test_a_head_with_more_labels_than_the_suite_says_which_are_left_out(
-    declare: Declare, three: Path
-) -> None:
+def test_extra_labels_of_a_head_are_named(declare: Declare, three: Path) -> None:
     two = ["negative", "positive"]
     model = resolve(declare("transformers", model=str(three)))
     (response,) = answers(model, [read("classification", CORPUS[0], labels=two)])

@@ -10,7 +10,7 @@ from evalkit.models.registry import resolve
 from .conftest import Declare, Make
 
 
-def test_a_checkpoint_without_a_head_is_refused(declare: Declare, checkpoint: Make) -> None:
+def test_a_checkpoint_without_a_head_is_rejected(declare: Declare, checkpoint: Make) -> None:
     folder = checkpoint("BertForMaskedLM")
     model = resolve(declare("transformers", model=str(folder), head="sequence-classification"))
     with pytest.raises(ModelError, match="has no weights for a sequence-classification head"):

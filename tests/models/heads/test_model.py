@@ -10,7 +10,7 @@ from evalkit.models.registry import resolve
 from .conftest import Declare
 
 
-def test_what_identifies_it(declare: Declare, three: Path) -> None:
+def test_the_fingerprint_identifies_the_head(declare: Declare, three: Path) -> None:
     def fingerprint(**options: Any) -> Any:
         return resolve(declare("transformers", model=str(three), **options)).fingerprint()
 

@@ -12,7 +12,7 @@ from evalkit.models.registry import resolve
 from .conftest import Declare
 
 
-def test_misspelt_heads_and_options(declare: Declare, three: Path) -> None:
+def test_misspelt_heads_and_options_are_errors(declare: Declare, three: Path) -> None:
     with pytest.raises(SpecError, match="did you mean 'fill-mask'"):
         resolve(declare("transformers", model=str(three), head="fil-mask"))
     with pytest.raises(SpecError, match="unknown option 'label'; did you mean 'labels'"):

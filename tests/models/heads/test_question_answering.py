@@ -46,7 +46,7 @@ def spans_by_hand(own: Any, tokenizer: Any, context: str, size: int, overlap: in
 
 @pytest.mark.parametrize("context", [CORPUS[2], LONG])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_best_span_is_that_of_all_windows(
+def test_the_best_span_is_found_over_all_windows(
     declare: Declare, checkpoint: Make, context: str, seed: int
 ) -> None:
     folder = checkpoint("BertForQuestionAnswering", seed=seed)
@@ -68,7 +68,9 @@ def test_the_best_span_is_that_of_all_windows(
     assert response.text == ("" if null > best else context[start:end])
 
 
-def test_no_answer_by_threshold_and_switched_off(declare: Declare, checkpoint: Make) -> None:
+def test_no_answer_follows_the_threshold_and_can_be_disabled(
+    declare: Declare, checkpoint: Make
+) -> None:
     folder = checkpoint("BertForQuestionAnswering")
     request = read("extractive-qa", QUESTION, CORPUS[2])
 

@@ -14,7 +14,7 @@ from tests.models.conftest import CORPUS
 from .conftest import LABELS, Declare, answers, read
 
 
-def test_too_long_and_no_inputs_stop_no_other(declare: Declare, three: Path) -> None:
+def test_long_and_missing_inputs_affect_no_other(declare: Declare, three: Path) -> None:
     model = resolve(declare("transformers", model=str(three)))
     requests = [
         read("classification", "dog " * 100, labels=LABELS),
@@ -28,7 +28,7 @@ def test_too_long_and_no_inputs_stop_no_other(declare: Declare, three: Path) -> 
     assert fine.status is Status.OK
 
 
-def test_batches_do_not_depend_on_what_is_answered(declare: Declare, three: Path) -> None:
+def test_batches_do_not_depend_on_cached_answers(declare: Declare, three: Path) -> None:
     model = resolve(declare("transformers", model=str(three), batch_rows=2))
     requests = [read("classification", text, labels=LABELS) for text in CORPUS]
     requests.append(requests[0])
@@ -40,7 +40,7 @@ def test_batches_do_not_depend_on_what_is_answered(declare: Declare, three: Path
     assert all(rest[i].logprobs == whole[i].logprobs for i in rest)
 
 
-def test_memory_that_runs_out_halves_batches(
+def test_running_out_of_memory_halves_batches(
     declare: Declare, three: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = resolve(declare("transformers", model=str(three)))

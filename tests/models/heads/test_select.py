@@ -203,7 +203,7 @@ def test_an_answer_as_text_has_no_probabilities(tmp_path: Path, classifier: Path
     assert run.record.cells[0].statuses == {"ok": len(ROWS)}
 
 
-def test_answers_are_cached_by_what_the_head_reads(tmp_path: Path, classifier: Path) -> None:
+def test_answers_are_cached_by_the_heads_input(tmp_path: Path, classifier: Path) -> None:
     first = evaluate(SENTIMENT, {"m": _model(classifier)}, store=tmp_path)
     again = evaluate(SENTIMENT, {"m": _model(classifier)}, store=tmp_path)
     renamed = {**SENTIMENT, "labels": [*LABELS, "other"]}
@@ -214,7 +214,7 @@ def test_answers_are_cached_by_what_the_head_reads(tmp_path: Path, classifier: P
     assert [gate.verdict for gate in lost.gates] == ["error"]
 
 
-def test_columns_that_are_not_clear_are_told_before_anything_loads(
+def test_ambiguous_columns_are_errors_before_anything_loads(
     tmp_path: Path, classifier: Path
 ) -> None:
     rows = [{**row, "title": "x"} for row in ROWS]
@@ -231,7 +231,7 @@ def test_columns_that_are_not_clear_are_told_before_anything_loads(
         evaluate(taken, {"m": _model(classifier)}, store=tmp_path)
 
 
-def test_a_head_that_cannot_do_the_task_errors_its_own_cell(
+def test_a_head_that_does_not_fit_the_task_fails_only_its_cell(
     tmp_path: Path, classifier: Path
 ) -> None:
     suite = {

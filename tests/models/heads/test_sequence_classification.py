@@ -11,7 +11,7 @@ from tests.models.conftest import CORPUS
 from .conftest import LABELS, Declare, Make, answers, direct, read
 
 
-def test_logprobs_are_those_of_transformers_one_at_a_time(declare: Declare, three: Path) -> None:
+def test_logprobs_equal_transformers_one_at_a_time(declare: Declare, three: Path) -> None:
     import torch
 
     model, tokenizer = direct(three, "AutoModelForSequenceClassification")
@@ -56,9 +56,7 @@ def test_a_single_logit_is_one_label_against_the_other(declare: Declare, checkpo
         assert [math.exp(v) for v in response.logprobs] == pytest.approx(expected, abs=1e-4)
 
 
-def test_labels_that_exclude_nothing_have_a_sigmoid_each(
-    declare: Declare, checkpoint: Make
-) -> None:
+def test_multi_label_heads_use_a_sigmoid_per_label(declare: Declare, checkpoint: Make) -> None:
     folder = checkpoint(
         "BertForSequenceClassification",
         id2label={0: "a", 1: "b"},

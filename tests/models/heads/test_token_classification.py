@@ -14,9 +14,7 @@ from .conftest import Declare, Make, answers, direct, read
 
 
 @pytest.mark.parametrize("scheme", ["bio", "plain", "bilou"])
-def test_tags_are_those_of_the_first_sub_words(
-    declare: Declare, checkpoint: Make, scheme: str
-) -> None:
+def test_tags_come_from_first_sub_words(declare: Declare, checkpoint: Make, scheme: str) -> None:
     names = {
         "bio": ["O", "B-PER", "I-PER", "B-LOC"],
         "plain": ["O", "PER", "LOC"],
@@ -49,7 +47,7 @@ def test_tags_are_those_of_the_first_sub_words(
     assert len(seen) > 1
 
 
-def test_a_token_of_which_nothing_is_kept_is_outside(declare: Declare, checkpoint: Make) -> None:
+def test_a_token_without_sub_words_is_outside(declare: Declare, checkpoint: Make) -> None:
     folder = checkpoint("BertForTokenClassification", id2label={0: "B-PER", 1: "I-PER"})
     model = resolve(declare("transformers", model=str(folder)))
     (response,) = answers(model, [read("token-classification", "ada", "\u200b", "fox")])
@@ -57,7 +55,9 @@ def test_a_token_of_which_nothing_is_kept_is_outside(declare: Declare, checkpoin
     assert response.details["unread_tokens"] == ["\u200b"]
 
 
-def test_a_tagger_that_knows_no_label_of_the_suite(declare: Declare, checkpoint: Make) -> None:
+def test_a_tagger_without_any_label_of_the_suite_is_an_error(
+    declare: Declare, checkpoint: Make
+) -> None:
     folder = checkpoint("BertForTokenClassification", num_labels=3)
     model = resolve(declare("transformers", model=str(folder)))
     with pytest.raises(ModelError, match="the suite has 'PER', the head 'LABEL_0'"):

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Generation, Request, Status
+from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
 from evalkit.models.registry import Declared, resolve
 from evalkit.models.remote.client import ClientConfig, send_each
@@ -34,7 +34,7 @@ def requests_of(number: int) -> list[Request]:
 
 
 def models(path: str) -> Reply | None:
-    """The list of models, where that is asked for."""
+    """The list of models, if requested."""
     if path != "/v1/models":
         return None
     return Reply({"data": [{"id": "test", "created": 1_700_000_000}]})
@@ -85,7 +85,7 @@ def test_500_requests_to_a_faulty_server_all_end_with_their_own_answer(declare: 
     assert server.most <= 16
 
 
-def test_stopped_midway_and_taken_up_again(tmp_path: Path) -> None:
+def test_an_interrupted_run_continues_without_repeats(tmp_path: Path) -> None:
     from evalkit import evaluate
 
     suite: dict[str, Any] = {
@@ -130,7 +130,7 @@ def under_way() -> set[Any]:
     return asyncio.all_tasks(LOOP.get())
 
 
-def test_closing_early_leaves_nothing_under_way(declare: Any) -> None:
+def test_closing_early_cancels_pending_requests(declare: Any) -> None:
     with serve(lambda *call: models(call[0]) or Reply(chat("x").body, after=0.05)) as server:
         model = resolve(declare("openai", model="test", base_url=f"{server.url}/v1"))
         batches = model.respond(requests_of(50))
@@ -142,7 +142,7 @@ def test_closing_early_leaves_nothing_under_way(declare: Any) -> None:
         assert len(server.bodies("/v1/chat/completions")) < 50
 
 
-def test_a_client_library_that_cancels_itself_ends_the_model(declare: Any) -> None:
+def test_a_cancelled_client_library_fails_the_model(declare: Any) -> None:
     model = resolve(declare("openai", model="test", base_url="http://127.0.0.1:9/v1"))
 
     @asynccontextmanager
@@ -179,7 +179,7 @@ def test_retry_after_is_honoured(declare: Any) -> None:
     assert times[1] - times[0] >= 0.3
 
 
-def test_a_wait_beyond_max_wait_is_not_waited_for(declare: Any) -> None:
+def test_a_wait_beyond_max_wait_is_an_error(declare: Any) -> None:
     (response,), server = ask(
         declare, lambda *call: Reply({}, 429, {"Retry-After": "3600"}), deadline=30
     )
@@ -188,7 +188,7 @@ def test_a_wait_beyond_max_wait_is_not_waited_for(declare: Any) -> None:
     assert len(server.calls) == 1
 
 
-def test_a_reply_that_is_never_json_ends_as_an_error_with_what_came_back(declare: Any) -> None:
+def test_invalid_json_replies_end_as_an_error_with_their_text(declare: Any) -> None:
     (response,), server = ask(declare, lambda *call: Reply(b"<html>" + b"x" * 900), retries=2)
     assert response.status is Status.ERROR
     assert "not valid JSON: '<html>xxx" in response.error
@@ -197,7 +197,7 @@ def test_a_reply_that_is_never_json_ends_as_an_error_with_what_came_back(declare
     assert len(server.calls) == 3
 
 
-def test_the_deadline_marks_what_is_left(declare: Any) -> None:
+def test_the_deadline_fails_the_remaining_requests(declare: Any) -> None:
     started = time.monotonic()
     responses, _ = ask(
         declare,
@@ -212,7 +212,7 @@ def test_the_deadline_marks_what_is_left(declare: Any) -> None:
     assert all("deadline of 0.35 s" in r.error or "no answer within" in r.error for r in late)
 
 
-def test_a_refused_request_stops_no_other(declare: Any) -> None:
+def test_a_rejected_request_affects_no_other(declare: Any) -> None:
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         asked = body["messages"][0]["content"]
         if asked == "say 1":
@@ -232,14 +232,14 @@ def test_a_refused_request_stops_no_other(declare: Any) -> None:
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(401, "declare api_key_env"), (404, "'test' is the server's name"), (301, "redirects to")],
+    [(401, "declare api_key_env"), (404, "'test' is the server's name")],
 )
-def test_what_no_request_can_get_past_ends_the_model(declare: Any, status: int, said: str) -> None:
+def test_errors_of_every_request_fail_the_model(declare: Any, status: int, said: str) -> None:
     with pytest.raises(ModelError, match=said):
         ask(declare, lambda *call: Reply({"error": "no"}, status), 40)
 
 
-def test_nobody_listening_says_so(declare: Any) -> None:
+def test_a_refused_connection_says_so(declare: Any) -> None:
     with serve(echo) as server:
         url = f"{server.url}/v1"
     model = resolve(declare("openai", model="test", base_url=url, **{**QUICK, "retries": 1}))
@@ -247,3 +247,79 @@ def test_nobody_listening_says_so(declare: Any) -> None:
         model.load()
     with pytest.raises(ModelError, match="Start the server"):
         list(model.respond(requests_of(3)))
+
+
+def test_a_redirect_is_a_failure_of_its_request_that_may_pass(declare: Any) -> None:
+    calls: list[str] = []
+
+    def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
+        asked = body["messages"][0]["content"]
+        calls.append(asked)
+        away = Reply({}, 307, {"Location": "http://elsewhere.invalid/"})
+        if asked == "say 1" or (asked == "say 2" and calls.count(asked) == 1):
+            return away
+        return echo(path, body, headers)
+
+    responses, _ = ask(declare, answer, 4, retries=2)
+    assert [str(one.status) for one in responses] == ["ok", "error", "ok", "ok"]
+    assert "redirects to http://elsewhere.invalid/ (3 attempts)" in responses[1].error
+    assert calls.count("say 1") == 3
+
+
+@pytest.mark.parametrize(
+    "raised", [SystemExit(0), pytest.skip.Exception("not today"), KeyboardInterrupt()]
+)
+def test_a_library_that_raises_no_exception_fails_its_own_request(raised: BaseException) -> None:
+    from evalkit.models.remote.failures import Advice
+    from evalkit.models.remote.options import RemoteOptions
+    from evalkit.models.remote.usage import Usage
+
+    @asynccontextmanager
+    async def connect() -> Any:
+        async def send(request: Request) -> Response:
+            if request.prompt == "b":
+                raise raised
+            return Response(Status.OK, text="well")
+
+        yield send
+
+    options = RemoteOptions(model="m", retries=0)
+    config = ClientConfig(options, connect, Advice("", "", ""), Usage(None))
+    requests = [Request(text) for text in "abc"]
+    got = dict(one for batch in send_each(config, requests, iter(range(3))) for one in batch)
+    assert [str(got[i].status) for i in range(3)] == ["ok", "error", "ok"]
+    assert got[1].error.startswith(type(raised).__name__)
+    again = dict(one for batch in send_each(config, requests, iter([0])) for one in batch)
+    assert again[0].text == "well"  # the loop is alive
+
+
+def test_a_request_is_bounded_as_a_whole_whatever_arrives_meanwhile(declare: Any) -> None:
+    """A byte every so often keeps every read short."""
+    import socket
+    import threading
+
+    from evalkit.models.remote.failures import Advice, TemporaryError
+    from evalkit.models.remote.http import fetch_json
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                while not ended.wait(0.1):
+                    try:
+                        connection.sendall(b" ")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        started = time.monotonic()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/models"
+        with pytest.raises(TemporaryError, match=r"no whole answer within 0\.8 s"):
+            fetch_json(url, {}, Advice("", "", ""), timeout=0.8)
+        assert time.monotonic() - started < 5
+        ended.set()
+        thread.join(5)

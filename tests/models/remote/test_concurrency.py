@@ -14,14 +14,14 @@ from tests.models.serving import Reply, chat
 pytest.importorskip("httpx")
 
 
-def test_the_pace_grows_while_all_is_well(declare: Any) -> None:
+def test_concurrency_grows_without_failures(declare: Any) -> None:
     _, server = ask(
         declare, lambda *call: Reply(chat("x").body, after=0.03), 120, max_concurrency=9
     )
     assert 4 < server.most <= 9
 
 
-def test_the_pace_halves_once_for_all_requests_of_a_round() -> None:
+def test_concurrency_halves_once_per_round() -> None:
     async def run() -> list[float]:
         pace = ConcurrencyLimiter(64)
         limits = [pace.limit]

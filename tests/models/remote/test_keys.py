@@ -18,7 +18,7 @@ from tests.models.test_openai import CHAT, asked
 pytest.importorskip("httpx")
 
 
-def test_the_key_goes_to_the_server_and_nowhere_else(
+def test_the_api_key_goes_only_to_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
     from evalkit import evaluate
@@ -60,7 +60,7 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     assert secret not in printed + repr(vars(model)) + repr(run.record)
 
 
-def test_a_missing_key_is_told_by_its_variable(
+def test_a_missing_api_key_names_its_variable(
     declare: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -68,7 +68,7 @@ def test_a_missing_key_is_told_by_its_variable(
         resolve(declare("openai", model="m")).load()
 
 
-def test_no_key_is_sent_to_an_address_that_was_not_told_one(
+def test_no_api_key_is_sent_to_other_addresses(
     declare: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")

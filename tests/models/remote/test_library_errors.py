@@ -21,7 +21,7 @@ ADVICE = Advice("see to the key", "see to the model", "start it")
 
 
 def temporary(error: Exception) -> tuple[bool, bool]:
-    """Whether a passing failure was of a busy server, and whether nobody was there."""
+    """Whether a temporary failure means a busy server, and whether the connection was refused."""
     failure = error_from_exception(error, ADVICE)
     assert isinstance(failure, TemporaryError), repr(failure)
     return failure.busy, failure.unreachable
@@ -127,7 +127,7 @@ def test_python() -> None:
     assert temporary(caught.value) == DISCONNECTED
 
 
-def test_a_name_alone_means_nothing() -> None:
+def test_a_class_name_alone_is_not_classified() -> None:
     class ConnectionTimeoutSettingsError(Exception):
         """An application's own mistake, whatever it is called."""
 
@@ -135,7 +135,7 @@ def test_a_name_alone_means_nothing() -> None:
     assert isinstance(failure, RequestRejectedError)
 
 
-def test_what_wraps_a_librarys_exception_means_what_that_means() -> None:
+def test_a_wrapped_exception_is_classified_by_its_cause() -> None:
     class ClientError(Exception):
         """As Anthropic's and others have it."""
 

@@ -80,7 +80,7 @@ def test_choices_of_a_chat_by_vllms_prompt_logprobs(declare: Any) -> None:
 
 
 def first_token(tokens: dict[str, float]) -> Answer:
-    """A server that gives the likeliest first tokens and ignores what it does not know."""
+    """A server that returns the most likely first tokens and ignores unknown parameters."""
 
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         top = [{"token": token, "logprob": value} for token, value in tokens.items()]
@@ -100,7 +100,7 @@ def test_choices_by_the_first_token(declare: Any) -> None:
     }
 
 
-def test_an_unlikely_token_that_two_choices_share_costs_no_sample(declare: Any) -> None:
+def test_an_unlikely_shared_first_token_is_accepted(declare: Any) -> None:
     tokens = {"pos": math.log(0.6), "neg": math.log(0.3), "n": math.log(0.01)}
     (response,), _ = asked(declare, first_token(tokens), [Request(CHAT, choices=LABELS)])
     assert (response.status, response.text) == (Status.OK, "positive")
@@ -111,7 +111,7 @@ def test_an_unlikely_token_that_two_choices_share_costs_no_sample(declare: Any) 
     assert response.status is Status.ERROR
 
 
-def test_a_first_token_that_two_choices_share_is_an_error_that_says_what_to_do(
+def test_a_shared_first_token_is_an_error_with_advice(
     declare: Any,
 ) -> None:
     (response,), _ = asked(
@@ -130,7 +130,7 @@ def test_a_first_token_that_two_choices_share_is_an_error_that_says_what_to_do(
         chat("", finish_reason="content_filter"),
     ],
 )
-def test_a_first_request_that_a_filter_stops_fails_alone(declare: Any, filtered: Reply) -> None:
+def test_a_filtered_first_request_fails_alone(declare: Any, filtered: Reply) -> None:
     good = first_token({"pos": -0.1, "neg": -3.0, "neu": -4.0})
 
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
@@ -146,7 +146,7 @@ def test_a_first_request_that_a_filter_stops_fails_alone(declare: Any, filtered:
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_no_logprobs_at_all_says_to_use_text(declare: Any, status: int) -> None:
+def test_without_logprobs_the_error_suggests_text(declare: Any, status: int) -> None:
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         return Reply(chat("positive").body, status)
 
@@ -154,7 +154,7 @@ def test_no_logprobs_at_all_says_to_use_text(declare: Any, status: int) -> None:
         asked(declare, answer, [Request(CHAT, choices=LABELS)])
 
 
-def test_the_report_says_which_method_gave_a_number(tmp_path: Path) -> None:
+def test_the_report_names_the_method(tmp_path: Path) -> None:
     from evalkit import evaluate
 
     suite = {
@@ -194,7 +194,7 @@ def opened(file: Path) -> bytes:
 
 @pytest.mark.parametrize("value", [math.nan, -math.inf, 3.0, "likely", None, True])
 @pytest.mark.parametrize("method", ["first-token", "chat-prompt-logprobs"])
-def test_what_cannot_be_a_logprob_decides_nothing(declare: Any, method: str, value: Any) -> None:
+def test_invalid_logprobs_are_errors(declare: Any, method: str, value: Any) -> None:
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
         if method == "first-token":
             top = [{"token": "neg", "logprob": -2.0}, {"token": "pos", "logprob": value}]

@@ -13,7 +13,7 @@ from tests.models.serving import Reply, serve
 pytest.importorskip("httpx")
 
 
-def test_the_fingerprint_holds_what_the_server_tells(declare: Any) -> None:
+def test_the_fingerprint_contains_the_servers_report(declare: Any) -> None:
     now = 1_800_000_000.0
     listed = {
         "data": [

@@ -13,6 +13,6 @@ pytest.importorskip("httpx")
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "http://me:pw@host/v1", "http://h/v1?key=x"])
-def test_addresses_hold_no_secrets(declare: Any, url: str) -> None:
+def test_secrets_in_addresses_are_rejected(declare: Any, url: str) -> None:
     with pytest.raises(SpecError, match="expected http"):
         resolve(declare("openai", model="m", base_url=url))

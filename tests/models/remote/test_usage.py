@@ -14,7 +14,7 @@ from tests.models.serving import serve
 pytest.importorskip("httpx")
 
 
-def test_tokens_and_cost_are_told(declare: Any) -> None:
+def test_tokens_and_cost_are_reported(declare: Any) -> None:
     prices = {"input": 3.0, "output": 15.0, "currency": "EUR"}
     with serve(echo) as server:
         model = resolve(declare("openai", model="test", base_url=f"{server.url}/v1", prices=prices))
