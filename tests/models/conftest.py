@@ -98,3 +98,26 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Make:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="module")
+def lora(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Callable[[int], Path]:
+    """``lora(seed)``: a folder with an adapter of random weights for the tiny Llama."""
+    peft = pytest.importorskip("peft")
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    made: dict[int, Path] = {}
+
+    def make(seed: int) -> Path:
+        if seed not in made:
+            made[seed] = tmp_path_factory.mktemp(f"lora{seed}")
+            torch.manual_seed(seed)
+            base = AutoModelForCausalLM.from_pretrained(tiny_folder)
+            config = peft.LoraConfig(
+                r=2, target_modules=["q_proj", "down_proj"], init_lora_weights=False
+            )
+            peft.get_peft_model(base, config).save_pretrained(made[seed])
+        return made[seed]
+
+    return make
