@@ -23,7 +23,7 @@ from evalkit.reporting.document import write_json
 from evalkit.reporting.export import write_table
 from evalkit.reporting.html import write_html
 from evalkit.reporting.markdown import append_summary, write_markdown
-from tests.judging.test_calibration_certificate import certificate
+from tests.judging.test_certificate import certificate
 from tests.reporting.runs import full_run
 
 OLD = "what was there\n"
