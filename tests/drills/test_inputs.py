@@ -83,8 +83,9 @@ def run(declared: Any, folder: Path, **options: Any) -> Any:
 def gate(chance: random.Random, folder: Path) -> None:
     """Rules of gates put together from pieces, and long forms."""
     pieces = [
-        "accuracy", "macro_f1", "f1[good]", "f1[", "]", '"', ">=", ">", "==", "<", "0.5", "50%", "%",
-        "and", "at", "95%", "baseline", "-", "+", "app/p", "app", "/", "1e400", inputs.DIGITS, "nan", "[t=x]",
+        "accuracy", "macro_f1", "f1[good]", "f1[", "]", '"', ">=", ">", "==", "<", "0.5", "50%",
+        "%", "and", "at", "95%", "baseline", "-", "+", "app/p", "app", "/", "1e400",
+        inputs.DIGITS, "nan", "[t=x]",
         "accuracy[topic=t1]", "\n", "\x1b", "é", "(", "0x10", ".", ",", "[" * 500, "x" * 5000,
     ]  # fmt: skip
     rules: list[Any] = [
