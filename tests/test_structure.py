@@ -48,7 +48,7 @@ RESOURCES = {
 CALLED_BY_OTHERS = {
     "evalkit.pytest_plugin.nodes": {"reportinfo", "runtest"},  # pytest
     "evalkit.spec.scalars": {"compose_node"},  # PyYAML
-    "evalkit.spec.templates": {"call_binop"},  # Jinja2
+    "evalkit.spec.templates": {"call_binop", "format_field", "wrap_str_format"},  # Jinja2
 }
 """Methods that a library calls."""
 

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add these commands."""
+    _add_reports(commands)
+    _add_compare(commands)
+    _add_export(commands)
+
+
+def _add_reports(commands: Commands) -> None:
     runs = commands.add_parser("runs", help="list the runs in the store")
     add_store(runs)
     runs.set_defaults(command=_runs)
@@ -42,6 +48,8 @@ def add(commands: Commands) -> None:
     add_store(report)
     report.set_defaults(command=_report)
 
+
+def _add_compare(commands: Commands) -> None:
     compare = commands.add_parser(
         "compare", help="compare runs, or prompts and models of a run, on their common samples"
     )
@@ -67,6 +75,8 @@ def add(commands: Commands) -> None:
     add_store(compare)
     compare.set_defaults(command=_compare)
 
+
+def _add_export(commands: Commands) -> None:
     export = commands.add_parser("export", help="write a stored run as a table")
     export.add_argument(
         "run", nargs="?", default="last", help="id, beginning of an id, or name; default: last"

@@ -45,6 +45,7 @@ class Scorer:
             which=suite.answer.which,
             contexts=suite.data.one("contexts"),
             relevant=suite.data.one("relevant"),
+            calls=suite.call_rules,
         )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
         of_rows = [sample for sample, _ in rows]
