@@ -41,7 +41,9 @@ def test_the_nearest_name_is_suggested_whatever_its_case() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    assert unknown("metric", "f2", ["f1"]) == "unknown metric 'f2'; did you mean 'f1'? (known: f1)"
+    assert unknown("metric", "blue", ["bleu", "f1"]) == (
+        "unknown metric 'blue'; did you mean 'bleu'? (known: bleu, f1)"
+    )
     assert unknown("metric", "f2", []).endswith("(known: none)")
     assert unknown("row", "?", [str(i) for i in range(1100)]).endswith("99 and 1,000 more)")
 

@@ -22,11 +22,10 @@ def test_code_is_refused_unless_it_is_allowed() -> None:
 
 
 def test_the_isolation_is_recorded_if_code_runs() -> None:
-    assert isolation_of([suite("qa"), suite("code")], "unsafe") == {
-        "sandbox": "none: only limits on time and memory"
-    }
-    assert isolation_of([suite("qa")], "unsafe") == {}
-    assert isolation_of([suite("code")], "") == {}
+    recorded = isolation_of([suite("qa"), suite("code")], "unsafe")
+    assert recorded.startswith("none: only limits on time and memory")
+    assert isolation_of([suite("qa")], "unsafe") == ""
+    assert isolation_of([suite("code")], "") == ""
 
 
 def test_the_python_argument_is_a_mode() -> None:

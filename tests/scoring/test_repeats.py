@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import isnan
 
 import pytest
 
 from evalkit.records import Answer, SampleRecord
 from evalkit.scoring.repeats import flake_rate, summarise
-from tests.samples import sample_record
 
 
 def sample(*answers: Answer) -> SampleRecord:
-    return replace(sample_record("1"), answers=list(answers))
+    return SampleRecord("1", 0, {}, ["x"], "q", list(answers))
 
 
 def right(value: bool | None) -> Answer:
@@ -35,9 +33,9 @@ def test_scores_are_means_over_the_answers_that_count() -> None:
 
 def test_a_question_is_flaky_if_its_answers_differ() -> None:
     samples = [
-        sample(right(True), right(True)),
-        sample(right(True), right(False)),
-        sample(right(False), right(False)),
+        sample(right(True), right(True), right(None)),
+        sample(right(True), right(False), right(True)),
+        sample(right(False), right(False), right(False)),
         sample(right(True), right(None), right(False)),
         sample(right(True), right(None), right(None)),  # one answer shows nothing
     ]

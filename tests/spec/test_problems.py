@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from evalkit import tasks
 from evalkit.spec.problems import guessed_key, known_keys, sentence
 from evalkit.spec.suite import Suite, suite_of
 
@@ -18,7 +19,7 @@ BASE = {
 
 
 def said(**change: Any) -> str:
-    model = suite_of("qa")
+    model = suite_of(tasks.find("qa"))
     with pytest.raises(ValidationError) as caught:
         model.model_validate(BASE | change)
     [error] = caught.value.errors()
@@ -29,9 +30,9 @@ def said(**change: Any) -> str:
     ("change", "message"),
     [
         ({"repeats": 0}, "must be at least 1, found 0"),
-        ({"repeats": "two"}, "expected a whole number, found 'two'"),
+        ({"repeats": "two"}, "expected a whole number, found the text 'two'"),
         ({"description": None}, "is empty; give it a value or remove the key"),
-        ({"description": 3}, "expected a text, found 3; put it in quotes"),
+        ({"description": 3}, "expected a text, found the number 3; put it in quotes"),
         ({"metrisc": []}, "unknown key 'metrisc'; did you mean 'metrics'?"),
     ],
 )

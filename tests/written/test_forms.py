@@ -36,4 +36,5 @@ def test_a_form_is_its_own_form(text: str) -> None:
 
 
 def test_dashes_between_words_are_spaces_and_signs_are_kept() -> None:
-    assert spaced("well-known -1") == "well known -1"
+    assert spaced("well-known_word – here") == "well known word here"
+    assert spaced("-1") == "-1"
