@@ -73,7 +73,7 @@ def answers(full: bool) -> list[str]:
         block = "".join(chance.choices(several, k=200))
         texts.append(block * (size // len(block) + 1))
     return (
-        texts if full else chance.sample(texts, 12) + ["\n" * size, "`" * size, "1 " * (size // 2)]
+        texts if full else [*chance.sample(texts, 12), "\n" * size, "`" * size, "1 " * (size // 2)]
     )
 
 
