@@ -111,7 +111,7 @@ def hostile(run: RunRecord) -> list[str]:
     texts = (TEXTS * len(samples))[: len(samples)]
     for sample, text in zip(samples, texts, strict=True):
         changed(sample, output=text)
-        sample.fields["=cmd"] = text
+        sample.fields = {**sample.fields, "=cmd": text}
     return texts
 
 
@@ -147,6 +147,7 @@ def test_numbers_below_zero_stay_numbers(run: RunRecord, tmp_path: Path) -> None
 
 
 def test_a_lone_carriage_return_is_quoted(run: RunRecord, tmp_path: Path) -> None:
-    run.cells[0].samples[0].fields["x"] = "a\rb"
+    sample = run.cells[0].samples[0]
+    sample.fields = {**sample.fields, "x": "a\rb"}
     Run(run).export(tmp_path / "samples.csv")
     assert b'"a\rb"' in (tmp_path / "samples.csv").read_bytes()

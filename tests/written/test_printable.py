@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from evalkit.reporting.github import escaped
-from evalkit.written.printable import block, one_line
+from evalkit.written.printable import block, encodable, one_line
 
 HOSTILE = {
     "\x1b[31mred\x1b[0m": "red",
@@ -83,3 +83,7 @@ def test_a_long_hostile_text_takes_linear_time() -> None:
 )
 def test_markdown_shows_a_text_as_it_is(text: str, markdown: str) -> None:
     assert escaped(text) == markdown
+
+
+def test_only_unencodable_text_is_replaced() -> None:
+    assert encodable("a\ud83d b\x00 😀 é") == "a\ufffd b\ufffd 😀 é"

@@ -73,7 +73,7 @@ def test_a_decoder_with_a_head_and_no_padding_token(declare: Declare, tmp_path: 
     import torch
     from transformers import LlamaConfig, LlamaForSequenceClassification
 
-    from .conftest import make_tokenizer
+    from tests.models.conftest import make_tokenizer
 
     torch.manual_seed(0)
     tokenizer = make_tokenizer()

@@ -15,9 +15,7 @@ pytest.importorskip("httpx")
 
 
 def test_concurrency_grows_without_failures(declare: Any) -> None:
-    _, server = ask(
-        declare, lambda *call: Reply(chat("x").body, after=0.03), 120, max_concurrency=9
-    )
+    _, server = ask(declare, lambda *call: Reply(chat("x").body, after=0.1), 120, max_concurrency=9)
     assert 4 < server.most <= 9
 
 
