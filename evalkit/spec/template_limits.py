@@ -1,8 +1,8 @@
 """Bounds on what one rendering of a template makes and how long it takes.
 
 Everything a template does is charged to one account in characters: text by its length, a step (an
-iteration, a filter) by ``STEP``, a call by ``CALL``. Operations whose result is larger than their arguments
-are charged before they run. So a template fails at the same place on every machine.
+iteration, a filter) by ``STEP``, a call by ``CALL``. Operations whose result is larger than their
+arguments are charged before they run. So a template fails at the same place on every machine.
 """
 
 from __future__ import annotations
