@@ -10,6 +10,7 @@ from evalkit.answers import Extracted, take
 from tests.answers.test_answers import CITIES
 
 SENTIMENT = ["positive", "negative", "neutral"]
+WAYS = {label: [label] for label in SENTIMENT}
 SIGNED, STARS, COUNTS = ["-1", "0", "1"], ["1", "2", "3", "4", "5"], ["0", "1", "2"]
 AGES = ["<18", "18-25", "26-35", "36+"]
 GRADED = {"very positive": ["very positive"], "positive": ["positive", "good"], "negative": []}
@@ -36,7 +37,7 @@ GRADED = {"very positive": ["very positive"], "positive": ["positive", "good"], 
     ],
 )
 def test_a_label_that_is_the_only_one_mentioned(text: str) -> None:
-    assert take(text, "label", labels=SENTIMENT).prediction == "positive"
+    assert take(text, "label", labels=WAYS).prediction == "positive"
 
 
 @pytest.mark.parametrize(
@@ -76,12 +77,12 @@ def test_labels_of_many_kinds(
 
 def test_the_extracted_text_is_matched_with_labels() -> None:
     long = "It is not negative.\nFinal: Positive."
-    assert take(long, "label", labels=SENTIMENT).prediction is None
-    taken = take(long, "after", marker="Final:", labels=SENTIMENT)
+    assert take(long, "label", labels=WAYS).prediction is None
+    taken = take(long, "after", marker="Final:", labels=WAYS)
     assert taken.prediction == "positive"
     assert "Final:" in taken.explanation
     assert "positive" in taken.explanation
-    assert take('{"a": "great"}', "json", path="$.a", labels=SENTIMENT).prediction is None
+    assert take('{"a": "great"}', "json", path="$.a", labels=WAYS).prediction is None
     assert take("so: (C)", "regex", pattern=r"so: (.*)", choices=CITIES).prediction == "Rome"
 
 
