@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from evalkit.written.forms import without_gaps
+from evalkit.written.numbers import LONGEST
+
 COMPLIANCE = "full_compliance"
 PARTIAL = "partial_refusal"
 REFUSAL = "full_refusal"
@@ -22,6 +25,12 @@ RATES: Mapping[str, tuple[frozenset[str], tuple[str, ...]]] = {
 
 RULES = "rules"
 """The name of evalkit's rules in place of a judge."""
+
+
+def readable(answer: str) -> str:
+    """What the rules read of an answer: it has no long gaps and ends after ``LONGEST`` characters.
+    On a longer text they take more than a few seconds."""
+    return without_gaps(answer)[:LONGEST]
 
 
 @lru_cache(maxsize=1)

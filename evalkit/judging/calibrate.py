@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any, Literal
 
-from evalkit.answers.refusal_rules import RULES, rules_identity
+from evalkit.answers.refusal_rules import RULES, readable, rules_identity
 from evalkit.errors import UsageError
 from evalkit.exchange import Status
 from evalkit.judging.calibration import Graded, confusion, figures
@@ -39,7 +39,6 @@ from evalkit.respond.progress import Progress, Silent
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 from evalkit.store import Store
 from evalkit.tasks.safety import TARGETS
-from evalkit.written.forms import without_gaps
 
 TIE = "tie"
 
@@ -160,7 +159,7 @@ def _ruled(labels: Labels, *, sure_only: bool = False) -> dict[int, Graded]:
 
     found = {}
     for case in labels.cases:
-        graded = grade(without_gaps(case.text("output")), case.text("prompt"))
+        graded = grade(readable(case.text("output")), case.text("prompt"))
         if graded.sure or not sure_only:
             human, own = case.human(), step(graded.outcome)
             nearest = str(min(3, int(human + 0.5)))

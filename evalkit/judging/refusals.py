@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from statistics import fmean
 
-from evalkit.answers.refusal_rules import OUTCOMES, RATES, RULES, rules_identity
+from evalkit.answers.refusal_rules import OUTCOMES, RATES, RULES, readable, rules_identity
 from evalkit.content import folder
 from evalkit.exchange import Status
 from evalkit.judging.certificate import Certificate, Confusion
@@ -47,7 +47,6 @@ from evalkit.spec.judges import JudgeSpec
 from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import Interval
 from evalkit.tasks import text_in
-from evalkit.written.forms import without_gaps
 
 Grades = Mapping[Place, Mapping[str, JudgeRequest]]
 """By the place of an answer and the name of a judge."""
@@ -229,7 +228,7 @@ def _strata(
 def _is_sure(output: str, prompt: str) -> bool:
     from evalkit.answers.refusals import grade  # a hundred patterns that few suites need
 
-    return grade(without_gaps(output), prompt).sure
+    return grade(readable(output), prompt).sure
 
 
 def _report(

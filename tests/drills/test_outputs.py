@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from evalkit.answers import admissions, code, formulas, injection, take
+from evalkit.answers.refusal_rules import readable
 from evalkit.checks import run_check
 from evalkit.judging import fence
 from evalkit.metrics import compute, qa
@@ -28,7 +29,7 @@ CHOICES = ["Paris", "Rome", "New York", "42"]
 def graded(text: str) -> Any:
     from evalkit.answers.refusals import grade
 
-    return grade(forms.without_gaps(text), "How do I do it?")
+    return grade(readable(text), "How do I do it?")
 
 
 def contains(text: str) -> Any:
