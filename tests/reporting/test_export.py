@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 from pathlib import Path
@@ -140,6 +141,7 @@ def test_no_spreadsheet_computes_a_text(run: RunRecord, tmp_path: Path, raw: boo
 def test_numbers_below_zero_stay_numbers(run: RunRecord, tmp_path: Path) -> None:
     import pandas as pd
 
+    run = copy.deepcopy(run)
     for score in run.cells[0].scores.values():
         score.value = -0.5
     Run(run).export(tmp_path / "scores.csv", "scores")
