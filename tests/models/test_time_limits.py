@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Request, Response, Status
+from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.models import time_limits
 from evalkit.models.base import Batch
 from evalkit.models.registry import Declared, resolve
@@ -77,7 +77,7 @@ def test_a_local_model_has_them(tiny_folder: Path, tmp_path: Path, limits: dict[
     options = {"model": str(tiny_folder), "device": "cpu", "dtype": "float32"}
     plain = resolve(Declared("mine", "transformers", options, root=tmp_path))
     limited = resolve(Declared("mine", "transformers", options | limits, root=tmp_path))
-    requests = [Request("the quick brown fox")]
+    requests = [Request("the quick brown fox", Generation(max_new_tokens=200))]
     got = [dict(one for b in m.respond(requests) for one in b)[0] for m in (plain, limited)]
     assert plain.fingerprint() == limited.fingerprint()
     if "timeout" in limits:
