@@ -35,8 +35,8 @@ class Status(str, Enum):
 
 
 FILTERED = "content_filter"
-"""The detail of a response that a filter of the service withheld, which is no answer of the model.
-Where refusals are graded, it counts as one."""
+"""The detail that marks a response withheld by a content filter of the service. It is an error, or
+a refusal in suites that grade refusals."""
 
 _UNANSWERED = (Status.ERROR.value, Status.OVERFLOW.value)
 """Statuses of a request that has no answer; there is nothing to score."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from evalkit.errors import UsageError
+from evalkit.errors import UsageError, shortened
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -201,7 +201,7 @@ def call_of(value: object) -> ToolCall:
     if not isinstance(value, Mapping) or not isinstance(flat, Mapping) or not name:
         raise UsageError(
             "expected a call such as {'name': 'weather', 'arguments': {'city': 'Paris'}}, found"
-            f" {_short(value)}"
+            f" {shortened(value)}"
         )
     arguments = flat.get("arguments", flat.get("args"))
     if arguments is None:
@@ -228,7 +228,8 @@ def message_of(value: object) -> Message:
         return _from_langchain(value)
     if not isinstance(value, Mapping):
         raise UsageError(
-            f"expected a message such as {{'role': 'user', 'content': 'Hi'}}, found {_short(value)}"
+            "expected a message such as {'role': 'user', 'content': 'Hi'}, found"
+            f" {shortened(value)}"
         )
     return _from_openai(value)
 
@@ -260,8 +261,3 @@ def text_of(content: object) -> str:
         return ""
     parts = [part.get("text") if isinstance(part, Mapping) else part for part in content]
     return "".join(part for part in parts if isinstance(part, str))
-
-
-def _short(value: object) -> str:
-    found = repr(value)
-    return found if len(found) <= 120 else found[:119] + "…"

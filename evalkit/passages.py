@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from evalkit.errors import UsageError
+from evalkit.errors import UsageError, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,9 @@ def _passage(value: object, place: int) -> Passage:
         if not isinstance(text, str):
             raise UsageError(f"the text of passage {place} is {type(text).__name__}, not a text")
         return Passage(_id(value.get("id"), place), text, _score(value.get("score")))
-    found = repr(value)
     raise UsageError(
         "expected passages such as 'a text' or {'id': 'doc-3', 'text': 'a text'}, found"
-        f" {found if len(found) <= 80 else found[:79] + '…'} in place {place}"
+        f" {shortened(value)} in place {place}"
     )
 
 

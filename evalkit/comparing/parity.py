@@ -125,9 +125,8 @@ def _unanswered(run: RunRecord, cell: CellRecord) -> str:
     allowed = suite.max_errors if suite else 0
     if cell.error:
         return cell.error
-    if cell.samples and len(lost) + cell.statuses.get(Status.UNPARSED.value, 0) == cell.n != len(
-        lost
-    ):
+    unparsed = cell.statuses.get(Status.UNPARSED.value, 0)
+    if cell.samples and unparsed and len(lost) + unparsed == cell.n:
         first = cell.samples[0]
         why = first.error or first.answer.explanation
         nothing = f"no answer could be read from any of {cell.n} samples"

@@ -22,7 +22,7 @@ _NAME = 80
 """The most characters of a name."""
 
 
-def one_line(text: str) -> str:
+def as_name(text: str) -> str:
     """A short name that a model wrote, as part of a line: it cannot begin a line or a turn."""
     plain = _TURNS.sub(lambda found: found[0] + _JOINER, " ".join(text.split()))
     return plain if len(plain) <= _NAME else plain[: _NAME - 1] + "…"

@@ -13,7 +13,7 @@ from evalkit.records.judgments import Category, Judgment, Pair, Reply
 def value_of(query: RubricRequest) -> float | None:
     """A grade: the expected value on a scale; for a majority, the value of the answer given.
 
-    None if there is no answer, and for a category, which is not a number.
+    None without an answer, and for a category, which has no value.
     """
     reply = query.reply
     if reply.status is not Status.OK or reply.answer is None or query.question is None:

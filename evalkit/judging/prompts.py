@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.errors import EvalkitError
-from evalkit.judging.fence import fenced, one_line
+from evalkit.judging.fence import as_name, fenced
 from evalkit.judging.rubric import FIRST, LETTERS, NO, SECOND, YES, Criterion, Rubric
 from evalkit.messages import Message
 from evalkit.records.judgments import Aspect, ByCriterion, Category, Overall
@@ -83,7 +83,7 @@ def _fenced_parts(value: Any, key: str = "") -> Any:
         return [_fenced_parts(part, key) for part in value]
     if not isinstance(value, str):
         return value
-    return one_line(value) if key in _NAMES else fenced(value)
+    return as_name(value) if key in _NAMES else fenced(value)
 
 
 def questions(rubric: Rubric, values: Mapping[str, Any]) -> dict[Aspect, Question]:

@@ -145,29 +145,21 @@ def _cited(name: str, ids: Sequence[str]) -> str | None:
     return name if _LIKE_AN_ID.fullmatch(name) else None
 
 
-def _cited_of(columns: Columns) -> list[list[str]]:
+def _of_citations(name: str, measure: _Measure, columns: Columns, confidence: float) -> Result:
+    """The mean of a measure of the passages that each answer cites."""
     contexts = columns.contexts or [()] * len(columns)
-    return [
-        citations(text or "", found)
-        for text, found in zip(columns.predictions, contexts, strict=True)
+    values = [
+        measure(citations(text or "", found), grades, None)
+        for text, found, grades in zip(columns.predictions, contexts, columns.relevant, strict=True)
     ]
+    return build.single(name, build.mean(name, values, confidence=confidence))
 
 
 def citation_precision(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Share of the passages that an answer cites that are relevant; 0 if it cites none."""
-    values = [
-        _hits(cited, grades) / max(1, len(cited))
-        for cited, grades in zip(_cited_of(columns), columns.relevant, strict=True)
-    ]
-    name = "citation_precision"
-    return build.single(name, build.mean(name, values, confidence=confidence))
+    return _of_citations("citation_precision", _precision, columns, confidence)
 
 
 def citation_recall(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Share of the relevant passages that an answer cites."""
-    values = [
-        _hits(cited, grades) / max(1, _relevant(grades))
-        for cited, grades in zip(_cited_of(columns), columns.relevant, strict=True)
-    ]
-    name = "citation_recall"
-    return build.single(name, build.mean(name, values, confidence=confidence))
+    return _of_citations("citation_recall", _recall, columns, confidence)

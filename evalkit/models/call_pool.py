@@ -66,7 +66,8 @@ def perform(
 def _called(call: Call, job: Job, limits: Limits, end: float) -> list[Response]:
     left = end - time.monotonic()
     if left <= 0:
-        return _lost(job, _after(limits))
+        why = f"not called: the deadline of {limits.deadline:g} s passed"
+        return _lost(job, why)
     seconds = min(limits.timeout or inf, left)
     return call([request for _, request in job], None if seconds == inf else seconds)
 
@@ -76,16 +77,22 @@ def _answers(job: Job, responses: Iterable[Response]) -> Batch:
 
 
 def _lost(job: Job, why: str) -> list[Response]:
-    return [Response(Status.ERROR, sent=shown(one.prompt), error=why) for _, one in job]
+    return lost([request for _, request in job], why)
 
 
-def _after(limits: Limits) -> str:
-    return f"not called: the deadline of {limits.deadline:g} s passed"
+def lost(requests: Iterable[Request], why: str) -> list[Response]:
+    """Errors in place of the responses to these requests."""
+    return [Response(Status.ERROR, sent=shown(one.prompt), error=why) for one in requests]
 
 
-def late(limits_or_seconds: float) -> str:
-    """The error of a call that took too long."""
-    return f"no answer within {limits_or_seconds:.3g} s"
+def late(seconds: float) -> str:
+    """The error of a call that took longer than its timeout."""
+    return f"no answer within {seconds:.3g} s"
+
+
+def after(deadline: float) -> str:
+    """The error of a call that was under way at the deadline."""
+    return f"no answer before the deadline of {deadline:g} s"
 
 
 class _Worker(threading.Thread):
@@ -194,5 +201,5 @@ class _Pool:
                 continue
             self._workers.remove(worker)
             self._start_worker()
-            deadline = f"no answer before the deadline of {self._limits.deadline or 0:g} s"
-            yield _answers(job, _lost(job, deadline if passed else late(timeout)))
+            why = after(self._limits.deadline or 0.0) if passed else late(timeout)
+            yield _answers(job, _lost(job, why))

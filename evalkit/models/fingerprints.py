@@ -77,7 +77,7 @@ _ALL = {"thinking": keeps("applied when a stored answer is read")}
 
 _TIMED = {
     **_ALL,
-    "timeout": keeps("a late answer is an error, and errors are not cached"),
+    "timeout": keeps("a late answer is an error, which is never cached"),
     "deadline": keeps("as `timeout`"),
 }
 
@@ -85,7 +85,7 @@ _SERVER = {
     **_ALL,
     "model": changes("the name on the server; its weights count if the server reports them"),
     "max_concurrency": keeps("changes only the speed"),
-    "timeout": keeps("a late answer is an error, and errors are not cached"),
+    "timeout": keeps("a late answer is an error, which is never cached"),
     "deadline": keeps("as `timeout`"),
     "retries": keeps("as `timeout`"),
     "backoff": keeps("changes only the speed"),
@@ -154,7 +154,7 @@ OPTIONS: Mapping[str, Mapping[str, Role]] = {
         "parameters": changes("passed to the function"),
         "batch": changes("changes what the function is passed"),
         "concurrency": keeps("changes only the speed"),
-        "timeout": keeps("a late answer is an error, and errors are not cached"),
+        "timeout": keeps("a late answer is an error, which is never cached"),
         "deadline": keeps("as `timeout`"),
         "isolate": keeps("changes where the function runs, not what it is"),
         "version": changes("distinguishes states of the application"),

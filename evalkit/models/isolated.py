@@ -19,9 +19,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, ClassVar
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Request, Response, Status
-from evalkit.messages import shown
-from evalkit.models.call_pool import late
+from evalkit.exchange import Request, Response
+from evalkit.models.call_pool import late, lost
 from evalkit.models.wire import from_wire, line_of, to_wire
 
 START = 600.0
@@ -55,12 +54,12 @@ class IsolatedCalls:
         try:
             process = self._take()
         except ModelError as error:
-            return _lost(requests, str(error))
+            return lost(requests, str(error))
         try:
             answers = process.ask([to_wire(one) for one in requests], seconds)
         except ProcessEndedError as error:
             self._drop(process)
-            return _lost(requests, str(error))
+            return lost(requests, str(error))
         except BaseException:
             self._drop(process)
             raise
@@ -98,10 +97,6 @@ class IsolatedCalls:
     def _drop(self, process: _Process) -> None:
         self._every.discard(process)
         process.kill()
-
-
-def _lost(requests: Sequence[Request], why: str) -> list[Response]:
-    return [Response(Status.ERROR, sent=shown(one.prompt), error=why) for one in requests]
 
 
 class _Process:

@@ -16,9 +16,9 @@ from queue import Empty, SimpleQueue
 from pydantic import Field
 
 from evalkit.errors import ModelError
-from evalkit.exchange import Request, Response, Status
-from evalkit.messages import shown
+from evalkit.exchange import Request
 from evalkit.models.base import Batch
+from evalkit.models.call_pool import after, late, lost
 from evalkit.models.options import Options
 
 Outcome = Batch | BaseException | None
@@ -31,7 +31,7 @@ class TimedOptions(Options):
     """Options of models that compute in this process."""
 
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Seconds in which a response must arrive; counted anew from each."""
+    """Seconds to wait for the next response."""
     deadline: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Seconds for all requests of a cell together."""
 
@@ -75,16 +75,10 @@ class TimeLimits:
                 missing.difference_update(index for index, _ in outcome)
                 yield outcome
         except Empty:
-            late = time.monotonic() >= end
-            why = (
-                f"no answer before the deadline of {self._deadline or 0:g} s"
-                if late
-                else f"no answer within {self._timeout or 0:.3g} s"
-            )
-            yield [
-                (i, Response(Status.ERROR, sent=shown(requests[i].prompt), error=why))
-                for i in sorted(missing)
-            ]
+            passed = time.monotonic() >= end
+            why = after(self._deadline or 0.0) if passed else late(self._timeout or 0.0)
+            left_out = sorted(missing)
+            yield list(zip(left_out, lost([requests[i] for i in left_out], why), strict=True))
         finally:
             worker.stop()
 

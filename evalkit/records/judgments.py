@@ -65,7 +65,7 @@ class Reply:
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What it listed beside its answer, by name."""
     error: str = ""
-    """Why there is no answer."""
+    """The reason for a missing answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,26 +123,20 @@ def _broken(problem: str, stage: str) -> dict[str, Any]:
 
 def _together(first: dict[str, Any], second: dict[str, Any], asking: int, replies: int) -> Any:
     """Have the tests executed in the process of the answer, and hear of the outcome."""
-    from evalkit.sandbox.remote import read_exactly
+    from evalkit.sandbox.remote import read_exactly, write_all
 
     failed = {"passed": False, "message": "", "stage": "tests", "broken": True}
     mark = second.pop("mark").encode()  # its process reads this when the tests have ended
     try:
         if read_exactly(replies, 5) == b"tests":
             data = json.dumps(second).encode()
-            _write(asking, b"%12d" % len(data) + data + mark)
+            write_all(asking, b"%12d" % len(data) + data + mark)
         told = read_exactly(replies, len(mark))
         outcome = json.loads(read_exactly(replies, int(read_exactly(replies, _SIZE))))
     except (OSError, EOFError, ValueError):
         return failed
     passed = outcome["passed"] is True and told == mark
     return {"passed": passed, "message": str(outcome["message"]), "stage": "tests"}
-
-
-def _write(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
 
 
 def _ended_by(child: int) -> int:

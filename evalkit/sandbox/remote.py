@@ -133,10 +133,7 @@ class Link:
         raise WireError("a value that cannot be sent")
 
     def _write(self, data: bytes) -> None:
-        data = b"%12d" % len(data) + data
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self.writing, view) :]
+        write_all(self.writing, b"%12d" % len(data) + data)
 
     def _read(self) -> Any:
         size = int(read_exactly(self.reading, 12))
@@ -155,6 +152,13 @@ def read_exactly(handle: int, size: int) -> bytes:
         data = os.read(handle, min(size - len(parts), 1 << 20))
         parts += data
     return bytes(parts)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of the data to a file descriptor."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 class LinkBroken(BaseException):

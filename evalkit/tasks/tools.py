@@ -67,6 +67,11 @@ def _tools_once(suite: Suite) -> Iterator[Finding]:
         )
 
 
+_METRICS = (
+    *("calls_right", "call_precision", "call_recall", "argument_accuracy"),
+    *("valid_calls", "abstains"),
+)
+
 TASK = Task(
     name="tools",
     summary="the functions to call, with their arguments",
@@ -83,13 +88,7 @@ TASK = Task(
     rules=_tools_once,
     extract=_called,
     correct="calls_right",
-    metrics=(
-        *("calls_right", "call_precision", "call_recall", "argument_accuracy"),
-        *("valid_calls", "abstains"),
-    ),
-    default_metrics=(
-        *("calls_right", "call_precision", "call_recall", "argument_accuracy"),
-        *("valid_calls", "abstains"),
-    ),
+    metrics=_METRICS,
+    default_metrics=_METRICS,
     makes=frozenset({"matched"}),
 )

@@ -112,7 +112,7 @@ CHAT_LIES: dict[str, Lie] = {
     "more bytes than promised": says(GOOD, length=20),
     "a negative length": raw(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n" + GOOD),
     "two lengths": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 9\r\n\r\n" + GOOD),
-    "a length that is no number": raw(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + GOOD),
+    "a Content-Length in words": raw(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + GOOD),
     "chunks of a false size": raw(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n" + GOOD + b"\r\n0\r\n\r\n"
     ),

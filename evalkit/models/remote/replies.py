@@ -119,7 +119,11 @@ def build_response(
 
 
 def _written(message: Mapping[str, Any], *, otherwise: str | None) -> str:
-    """The text of a message. otherwise: what it is if there is none; None: that is no answer."""
+    """The text of a message.
+
+    otherwise: the text of a message whose content is null. Raises TemporaryError for content of
+    another type, and for null if ``otherwise`` is None.
+    """
     content = message.get("content")
     if content is None and otherwise is not None:
         return otherwise
