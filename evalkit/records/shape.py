@@ -80,7 +80,7 @@ def _tests_of(kind: Any) -> _Tests | None:
     if origin in (dict, Mapping):
         return {dict: _all_entries(*map(_all_items, arguments))}
     if isinstance(kind, type) and is_dataclass(kind):
-        return {kind: _all_fields(kind)}
+        return {kind: lambda record: _all_fields(kind)(record)}  # made when one is there
     if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return {kind: _all_of(tuple(get_type_hints(kind).values()))}
     if isinstance(kind, type) and issubclass(kind, Enum):
