@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.engine.activity import Activity
 from evalkit.engine.memory import MemoryLimits, free_device_memory
@@ -34,6 +34,10 @@ class BatchLimits:
     batch_tokens: int = 16384
     batch_rows: int = 48
 
+    pool: int = 256
+    """Requests that are scheduled for generation together. In low precision an interrupted run
+    resumes at the border of a pool."""
+
     @property
     def max_cached_tokens(self) -> int:
         """Tokens in the KV cache."""
@@ -57,7 +61,29 @@ class BatchLimits:
             4 * tokens * cache > free // 2 or tokens * per_token > free // 4
         ):
             tokens //= 2
-        return BatchLimits(tokens, self.batch_rows)
+        return replace(self, batch_tokens=tokens)
+
+
+class Decoder(Protocol):
+    """Decodes the sequences of a model; keeps memory on its device between calls."""
+
+    def generate(
+        self,
+        lm: LanguageModel,
+        sequences: Sequence[Any],
+        prefixes: Sequence[int | None],
+        prefix_cache: Any,
+    ) -> Iterator[list[Any]]:
+        """As ``evalkit.engine.decode.generate``."""
+        ...
+
+    def clear(self) -> None:
+        """Free its memory."""
+        ...
+
+    def describe(self) -> str:
+        """How it decodes, for reports."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +116,10 @@ class LanguageModel:
     """What is being computed."""
     threads: Threads = field(default_factory=Threads)
     """The number of threads on a CPU."""
+    decoder: Decoder | None = None
+    """Decodes packed sequences on a GPU; None: ``evalkit.engine.decode`` does."""
+    not_paged_because: str = ""
+    """Why a packed model on a GPU has no decoder."""
 
     @property
     def packed(self) -> bool:
@@ -191,7 +221,7 @@ def wrap_model(
 
 def default_limits(device: str) -> BatchLimits:
     """The usual batch size for a kind of device (``cuda``, ``cpu``, ``mps``)."""
-    return BatchLimits(131072, 256) if device == "cuda" else BatchLimits()
+    return BatchLimits(131072, 256, 2048) if device == "cuda" else BatchLimits()
 
 
 def fitting_limits(model: Any) -> BatchLimits:
