@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from evalkit.engine.paged_cache import BLOCK, PagedKVCache, blocks_for
 

@@ -1,4 +1,4 @@
-"""The decoder of GPUs gives the answers of one-at-a-time transformers, however scarce its room is."""
+"""The decoder of GPUs gives the answers of one-at-a-time transformers, with little room too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytest.importorskip("transformers")
 
 from evalkit.engine.language_model import BatchLimits, LanguageModel
 from evalkit.engine.local import prepare, respond
-from evalkit.engine.paged_decode import PagedDecoder, with_gpu_decoder, why_not_paged
+from evalkit.engine.paged_decode import PagedDecoder, why_not_paged, with_gpu_decoder
 from evalkit.exchange import Generation, Request, Status
 from tests.engine.reference_attention import store_and_attend
 from tests.engine.test_decode import PROMPTS
