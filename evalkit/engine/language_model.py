@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.engine.activity import Activity
+from evalkit.engine.fused_layers import FusedLayers
 from evalkit.engine.memory import MemoryLimits, free_device_memory
 from evalkit.engine.threads import Threads
 
@@ -118,6 +119,8 @@ class LanguageModel:
     """The number of threads on a CPU."""
     decoder: Decoder | None = None
     """Decodes packed sequences on a GPU; None: ``evalkit.engine.decode`` does."""
+    fused: FusedLayers = field(default_factory=FusedLayers)
+    """Parts of its layers that one kernel computes on a GPU."""
     not_paged_because: str = ""
     """Why a packed model on a GPU has no decoder."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from evalkit.engine.attention import PrefillPlan, packed_forward
 from evalkit.engine.decode import Waiting, prefill_batches
 from evalkit.engine.decode_graphs import NOT_FINITE, Attend, DecodeSteps, PendingStep, Row
+from evalkit.engine.fused_layers import fused_layers
 from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.packed import difference_between
 from evalkit.engine.paged_cache import BLOCK, CachePlaces, PagedKVCache, blocks_for
@@ -258,8 +259,11 @@ def with_gpu_decoder(lm: LanguageModel) -> LanguageModel:
     if len({parameter.device for parameter in lm.model.parameters()}) > 1:
         return replace(lm, not_paged_because="it is spread over several devices")
     try:
+        from evalkit.engine import fused_kernels
         from evalkit.engine.paged_kernels import store_and_attend
 
+        fused = replace(lm, fused=fused_layers(lm.model, fused_kernels))
+        lm = fused if why_not_paged(fused, store_and_attend) == "" else lm
         why = why_not_paged(lm, store_and_attend)
     except ImportError:
         why = "Triton is not installed"
