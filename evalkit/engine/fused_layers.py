@@ -179,6 +179,5 @@ def _close(found: torch.Tensor, expected: torch.Tensor) -> bool:
 
     largest = float(expected.abs().max())
     difference = float((found.float() - expected.float()).abs().max())
-    return (
-        found.shape == expected.shape and difference <= 4 * torch.finfo(found.dtype).eps * largest
-    )
+    rounding = 4 * float(torch.finfo(found.dtype).eps) * largest
+    return bool(found.shape == expected.shape and difference <= rounding)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.engine.activity import Activity
@@ -35,10 +35,6 @@ class BatchLimits:
     batch_tokens: int = 16384
     batch_rows: int = 48
 
-    pool: int = 256
-    """Requests that are scheduled for generation together. In low precision an interrupted run
-    resumes at the border of a pool."""
-
     @property
     def max_cached_tokens(self) -> int:
         """Tokens in the KV cache."""
@@ -62,7 +58,7 @@ class BatchLimits:
             4 * tokens * cache > free // 2 or tokens * per_token > free // 4
         ):
             tokens //= 2
-        return replace(self, batch_tokens=tokens)
+        return BatchLimits(tokens, self.batch_rows)
 
 
 class Decoder(Protocol):
@@ -224,7 +220,7 @@ def wrap_model(
 
 def default_limits(device: str) -> BatchLimits:
     """The usual batch size for a kind of device (``cuda``, ``cpu``, ``mps``)."""
-    return BatchLimits(131072, 256, 2048) if device == "cuda" else BatchLimits()
+    return BatchLimits(131072, 256) if device == "cuda" else BatchLimits()
 
 
 def fitting_limits(model: Any) -> BatchLimits:

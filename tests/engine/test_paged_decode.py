@@ -34,7 +34,7 @@ def written(lm: LanguageModel, requests: list[Request]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "limits", [BatchLimits(512, 1), BatchLimits(64, 3, 5), BatchLimits(16384, 64)]
+    "limits", [BatchLimits(512, 1), BatchLimits(64, 3), BatchLimits(16384, 64)]
 )
 def test_scarce_slots_and_blocks_change_no_answer(
     tiny_model: Any, tiny_tokenizer: Any, limits: BatchLimits
