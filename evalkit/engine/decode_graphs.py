@@ -211,5 +211,5 @@ class DecodeSteps:
             )
         logits: torch.Tensor = output.logits[0]
         best, tokens = logits.max(-1)
-        self._next[:size] = torch.where(torch.isfinite(best), tokens, NOT_FINITE)
+        self._next[:size] = tokens.masked_fill(~torch.isfinite(best), NOT_FINITE)
         return logits
