@@ -21,8 +21,12 @@ from evalkit.engine.sequence import SequenceState
 from evalkit.engine.tokenization import TokenizedRequest
 
 POOL = 256
-"""Requests that are scheduled for generation together. In low precision an interrupted run resumes
-at the border of a pool."""
+"""Requests that are scheduled for generation together on a CPU. In low precision an interrupted run
+resumes at the border of a pool."""
+
+ROUNDS_PER_POOL = 4
+"""Elsewhere a pool fills the running sequences so many times: its end, where fewer and fewer run,
+is then a small part of it."""
 
 
 def run_plain(
@@ -97,8 +101,9 @@ def _generate(
     prefix_of: dict[int, int | None],
 ) -> Iterator[IndexedResponses]:
     order = [i for group in _by_prefix(encoded, members, prefix_of) for i in group]
-    for start in range(0, len(order), POOL):
-        pool = order[start : start + POOL]
+    size = POOL if lm.device.type == "cpu" else ROUNDS_PER_POOL * lm.limits.max_running
+    for start in range(0, len(order), size):
+        pool = order[start : start + size]
         if not any(needed[i] for i in pool):
             continue
         if lm.exact:
