@@ -150,7 +150,7 @@ def free_device_memory(device: torch.device) -> int | None:
 
     if device.type == "cuda":
         # torch keeps what earlier batches freed; the driver counts it as used
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        kept = int(torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
         return int(torch.cuda.mem_get_info(device)[0]) + kept
     if device.type == "cpu":
         return available_ram()
