@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evalkit.engine.attention_kernels import CausalAttention, masked_attention
+from evalkit.engine.attention_kernels import CausalAttention, aligned, masked_attention
 from evalkit.engine.fused_layers import FusedMLP
 from evalkit.engine.language_model import LanguageModel
 
@@ -118,9 +118,10 @@ class PrefillPlan:
         for index, ranges in enumerate(branches):
             for start, end, split in ranges:
                 see[index, start:end, split:start] = False
-        bias = torch.zeros(self.count, 1, self.width, before + self.width, dtype=dtype)
-        bias[:, 0, :, before:].masked_fill_(~see, torch.finfo(dtype).min)
-        return bias.to(device)
+        shape = self.count, 1, self.width, before + self.width
+        bias = torch.zeros(shape, dtype=dtype, device=device)
+        bias[:, 0, :, before:].masked_fill_(~see.to(device), torch.finfo(dtype).min)
+        return aligned(bias)
 
     def attend(
         self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
@@ -149,7 +150,7 @@ class PrefillPlan:
             return self._causal.attend(q, k, v, scale)
         groups = q.shape[1] // k.shape[1]
         if self._groups != groups:
-            self._bias, self._groups = self._bias.repeat(1, 1, groups, 1), groups
+            self._bias, self._groups = aligned(self._bias.repeat(1, 1, groups, 1)), groups
         return masked_attention(q, k, v, self._bias, scale)
 
     def _unpack(self, x: torch.Tensor) -> torch.Tensor:
