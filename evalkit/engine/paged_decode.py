@@ -262,8 +262,7 @@ def with_gpu_decoder(lm: LanguageModel) -> LanguageModel:
         from evalkit.engine import fused_kernels
         from evalkit.engine.paged_kernels import store_and_attend
 
-        fused = replace(lm, fused=fused_layers(lm.model, fused_kernels))
-        lm = fused if why_not_paged(fused, store_and_attend) == "" else lm
+        lm = replace(lm, fused=fused_layers(lm.model, fused_kernels))
         why = why_not_paged(lm, store_and_attend)
     except ImportError:
         why = "Triton is not installed"
@@ -284,7 +283,9 @@ def why_not_paged(lm: LanguageModel, attend: Attend) -> str:
     size = min(int(lm.model.get_input_embeddings().weight.shape[0]), 97)
     ids = [(7 * k + 3) % size for k in range(BLOCK + 2)]
     with torch.inference_mode():
-        plain = lm.model(torch.tensor([ids], device=lm.device), use_cache=False).logits[0, [-1, 8]]
+        with lm.fused.active():
+            inputs = torch.tensor([ids], device=lm.device)
+            plain = lm.model(inputs, use_cache=False).logits[0, [-1, 8]]
         cache = PagedKVCache(3, 2, 2, lm.device)
         lengths = [len(ids) - 1, 8]
         slots = cache.take([len(ids), 9])
