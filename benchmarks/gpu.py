@@ -76,6 +76,8 @@ def _bench(arguments: argparse.Namespace) -> Bench:
     cuda = torch.cuda.is_available() and not arguments.rehearse
     if not cuda and not arguments.rehearse:
         raise SystemExit("no CUDA device: --rehearse runs tiny models on a CPU")
+    if arguments.rehearse:
+        torch.set_num_threads(1)  # several would wait for each other
     bench = Bench(
         tokenizer=tokenizer_from(arguments.tokenizer),
         device="cuda" if cuda else "cpu",

@@ -123,7 +123,7 @@ class Bench:
                 self.synchronize()
         except OverTime:
             if self.left <= 0.1:  # the part's time is over, not only that of the step
-                self._record(name, {"failed": "no time left"}, started)
+                self._record(name, {"stopped": "no time left"}, started)
                 raise
             self._record(name, {"failed": f"takes over {seconds:.0f} s"}, started)
             return None

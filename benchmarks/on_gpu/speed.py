@@ -75,7 +75,7 @@ def speed(bench: Bench) -> None:
 
 
 def _measure(bench: Bench, name: str, shape: str) -> None:
-    model = llama(shape, "bfloat16", bench.tokenizer, bench.device)
+    model = llama(shape, _precision(bench), bench.tokenizer, bench.device)
     lm = prepared(bench, model)
     bench.step(f"{name}: engine", lambda: described(lm))
     rows = bench.few(256 if name == "1b" else 128, 4)
@@ -88,6 +88,11 @@ def _measure(bench: Bench, name: str, shape: str) -> None:
         bench.step("1b: python", lambda: profile_python(lm, decoding(bench.few(256, 4), 24)))
     for workload, requests in _workloads(bench).items():
         bench.step(f"{name}: ({workload}) evalkit", partial(_timed, bench, lm, requests))
+
+
+def _precision(bench: Bench) -> str:
+    """bfloat16; a CPU may compute it many times slower than float32."""
+    return "float32" if bench.rehearse else "bfloat16"
 
 
 def _workloads(bench: Bench) -> dict[str, list[Request]]:
@@ -219,7 +224,7 @@ def _limit(bench: Bench, step: str, figure: str) -> float:
 
 def _peers(bench: Bench, name: str, shape: str, few: bool = False) -> None:
     """transformers by hand, its continuous batching, and lm-eval, on weights of their own."""
-    model = llama(shape, "bfloat16", bench.tokenizer, bench.device)
+    model = llama(shape, _precision(bench), bench.tokenizer, bench.device)
     tokenizer = copy.deepcopy(bench.tokenizer)
     made = _workloads(bench)
     cap = 12.0 if few else 25.0

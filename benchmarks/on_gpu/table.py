@@ -43,6 +43,8 @@ def table(body: dict[str, Any]) -> str:
 def _line(figures: dict[str, Any]) -> str:
     if "failed" in figures:
         return f"FAILED: {figures['failed'][:140]}"
+    if "stopped" in figures:
+        return str(figures["stopped"])
     found = ["NOT OK"] if figures.get("ok") is False else []
     if "equal" in figures:
         found.append(f"{figures['equal']}/{figures['n']} equal")
