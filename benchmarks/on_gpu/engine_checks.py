@@ -54,7 +54,7 @@ def equality(bench: Bench) -> None:
 
 def bf16(bench: Bench) -> None:
     """bfloat16: answers differ only where two tokens are nearly as likely."""
-    _against_transformers(bench, "bfloat16", bench.few(24, 4), bench.few(24, 8))
+    _against_transformers(bench, "bfloat16", bench.few(24, 2), bench.few(24, 8))
 
 
 def _against_transformers(bench: Bench, dtype: str, count: int, new_tokens: int) -> None:

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-GRACE = 12.0
+from benchmarks.on_gpu.table import table
+
+GRACE = 8.0
 """Seconds that a part may take to stop; then the process starts again without it."""
 
 
@@ -126,15 +128,14 @@ class Bench:
                 self._record(name, {"stopped": "no time left"}, started)
                 raise
             self._record(name, {"failed": f"takes over {seconds:.0f} s"}, started)
-            return None
         except Exception as error:
             self._record(name, _failure(error), started)
-            found = None
         else:
             figures = found if isinstance(found, dict) else {"value": found}
             self._record(name, figures, started)
+            return found
         self.free()
-        return found
+        return None
 
     def _record(self, name: str, figures: dict[str, Any], started: float) -> None:
         kept = {k: v for k, v in figures.items() if not isinstance(v, Kept)}
@@ -243,7 +244,8 @@ class Restart:
         bench.flush()
         left = self.end - time.monotonic()
         if not self.rest or left < 15:
-            print(f"{bench.current} {why}: nothing follows", flush=True)
+            body = json.loads(bench.file.read_text(encoding="utf-8"))
+            print(f"{bench.current} {why}: nothing follows\n{table(body)}", flush=True)
             os._exit(1)
         print(f"{bench.current} {why}: a new process runs the rest", flush=True)
         more = ["--seconds", f"{left:.0f}", "--only", *self.rest, "--add"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import plain_transformers
 from benchmarks.on_gpu.comparing import answers
-from benchmarks.on_gpu.engine_checks import described, prepared
+from benchmarks.on_gpu.engine_checks import described, prepared, without_graphs
 from benchmarks.on_gpu.making import kv_bytes_per_token, llama, weights_read
 from benchmarks.on_gpu.profiling import profile_decoding, profile_python
 from benchmarks.on_gpu.run import Bench
@@ -75,6 +75,7 @@ def speed(bench: Bench) -> None:
 
 
 def _measure(bench: Bench, name: str, shape: str) -> None:
+    bench.free()
     model = llama(shape, _precision(bench), bench.tokenizer, bench.device)
     lm = prepared(bench, model)
     bench.step(f"{name}: engine", lambda: described(lm))
@@ -82,6 +83,12 @@ def _measure(bench: Bench, name: str, shape: str) -> None:
     bench.step(f"{name}: prefill", lambda: _prefill(bench, lm, rows))
     for count in (bench.few(256, 4), bench.few(512, 8)):
         bench.step(f"{name}: decode {count}", lambda n=count: _decode(bench, lm, n))
+    if name == "1b" and getattr(lm, "decoder", None) is not None:
+        bench.step(
+            "1b: decode 256, without graphs",
+            lambda: _decode(bench, without_graphs(lm), bench.few(256, 4)),
+            seconds=bench.left / 3,
+        )
     if name == "1b" or bench.left > 20:
         bench.step(f"{name}: profile", lambda: profile_decoding(bench, lm, decoding(256, 48)))
     if name == "1b":
@@ -224,6 +231,7 @@ def _limit(bench: Bench, step: str, figure: str) -> float:
 
 def _peers(bench: Bench, name: str, shape: str, few: bool = False) -> None:
     """transformers by hand, its continuous batching, and lm-eval, on weights of their own."""
+    bench.free()
     model = llama(shape, _precision(bench), bench.tokenizer, bench.device)
     tokenizer = copy.deepcopy(bench.tokenizer)
     made = _workloads(bench)
@@ -231,7 +239,10 @@ def _peers(bench: Bench, name: str, shape: str, few: bool = False) -> None:
 
     def measure(title: str, workload: str, ask: Callable[[list[Request]], Any]) -> None:
         def once() -> dict[str, Any]:
-            ask(made[workload][:8])
+            try:
+                ask(made[workload][:8])
+            except ModuleNotFoundError as error:
+                return {"left_out": f"{error.name} is not installed"}
             seconds = bench.seconds(lambda: ask(made[workload]))
             ours = bench.results["speed"]["figures"].get(f"{name}: ({workload}) evalkit", {})
             ratio = seconds / ours["seconds"] if ours.get("seconds") else None
@@ -244,7 +255,7 @@ def _peers(bench: Bench, name: str, shape: str, few: bool = False) -> None:
 
     measure("transformers, batch 256", "b", by_hand(plain_transformers.answer, 256))
     measure("lm-eval, batch 64", "a", lambda requests: _lm_eval(model, tokenizer, 64, requests))
-    measure("generate_batch", "b", lambda requests: _continuous(model, tokenizer, requests))
+    measure("generate_batch", "b", lambda requests: _continuous(bench, model, tokenizer, requests))
     measure("transformers, batch 256", "c", by_hand(plain_transformers.rate, 256))
     measure("transformers, batch 64", "a", by_hand(plain_transformers.answer, 64))
     for batch in () if few else (64, 16):
@@ -260,8 +271,8 @@ def _lm_eval(model: Any, tokenizer: Any, batch: int, requests: list[Request]) ->
     return lm_eval_choices(peer, requests)
 
 
-def _continuous(model: Any, tokenizer: Any, requests: list[Request]) -> Any:
-    from transformers import GenerationConfig
+def _continuous(bench: Bench, model: Any, tokenizer: Any, requests: list[Request]) -> Any:
+    from transformers import ContinuousBatchingConfig, GenerationConfig
 
     from benchmarks.peers import prompt_text
 
@@ -275,7 +286,11 @@ def _continuous(model: Any, tokenizer: Any, requests: list[Request]) -> Any:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    found = model.generate_batch(ids, generation_config=config, progress_bar=False)
+    # on a CPU it would take nearly all memory
+    sizes = None if bench.cuda else ContinuousBatchingConfig(num_blocks=64, max_batch_tokens=512)
+    found = model.generate_batch(
+        ids, generation_config=config, continuous_batching_config=sizes, progress_bar=False
+    )
     if len(found) != len(requests):
         raise ValueError(f"{len(found)} answers to {len(requests)} requests")
     return found

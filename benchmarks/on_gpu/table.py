@@ -43,8 +43,9 @@ def table(body: dict[str, Any]) -> str:
 def _line(figures: dict[str, Any]) -> str:
     if "failed" in figures:
         return f"FAILED: {figures['failed'][:140]}"
-    if "stopped" in figures:
-        return str(figures["stopped"])
+    for name in ("stopped", "left_out"):
+        if name in figures:
+            return str(figures[name])
     found = ["NOT OK"] if figures.get("ok") is False else []
     if "equal" in figures:
         found.append(f"{figures['equal']}/{figures['n']} equal")
