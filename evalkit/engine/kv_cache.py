@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evalkit.engine.attention_kernels import decode_attention, masked_attention
+from evalkit.engine.attention_kernels import aligned, decode_attention, masked_attention
 
 if TYPE_CHECKING:
     import torch
@@ -121,7 +121,7 @@ class _CacheStep:
         self._ends = torch.tensor(cache.lengths, device=device) - cache.prefix_length
         seen = torch.arange(self._longest, device=device) <= self._ends[:, None]
         bias = torch.zeros(seen.shape, dtype=dtype, device=device)
-        self._mask = bias.masked_fill_(~seen, torch.finfo(dtype).min)[:, None, None]
+        self._mask = aligned(bias.masked_fill_(~seen, torch.finfo(dtype).min))[:, None, None]
         self._two_products = cache.prefix is not None or (
             device.type == "cpu" and dtype == torch.float32
         )
