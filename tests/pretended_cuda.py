@@ -131,7 +131,13 @@ class PretendedTensor(torch.Tensor):
         if (own := _OWN.get(func)) is not None:
             return own(*args, **kwargs)
         with torch._C.DisableTorchFunctionSubclass():
-            return func(*args, **kwargs)
+            try:
+                return func(*args, **kwargs)
+            except RuntimeError as error:
+                # some methods ask for a guard of the device, which a build without CUDA has not
+                if "not linked with support for cuda" not in str(error):
+                    raise
+                return cls._computed(func, args, kwargs)
 
     @classmethod
     def __torch_dispatch__(
@@ -143,6 +149,11 @@ class PretendedTensor(torch.Tensor):
         _check(func, args, kwargs)
         if func.name().startswith(("aten::item", "aten::_local_scalar_dense", "aten::is_nonzero")):
             _card.synchronize("item")
+        return cls._computed(func, args, kwargs)
+
+    @classmethod
+    def _computed(cls, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result of an operation on the tensors that compute."""
         wrappers = {id(x.inner): x for x in _tensors(args, kwargs) if isinstance(x, cls)}
         found = func(*tree_map(_unwrapped, args), **tree_map(_unwrapped, kwargs))
 
@@ -318,7 +329,6 @@ _OWN: dict[Any, Callable[..., Any]] = {
     torch.Tensor.tolist: _to_list,
     torch.Tensor.numpy: _no_numpy,
     torch.Tensor.__array__: _no_numpy,
-    torch.Tensor.__invert__: torch.bitwise_not,
     torch.Tensor.to: _to,
     torch.Tensor.cpu: _to_cpu,
     torch.Tensor.cuda: _cuda,
@@ -329,11 +339,6 @@ _OWN: dict[Any, Callable[..., Any]] = {
     torch.Tensor.__format__: lambda x, spec: format(x.item() if not x.dim() else repr(x), spec),
 }
 
-# these methods of torch ask for a guard of the device, which a build without CUDA has not
-for _name in ("float", "double", "half", "bfloat16", "int", "long", "bool"):
-    _dtype = torch.int64 if _name == "long" else torch.float16 if _name == "half" else _name
-    _dtype = getattr(torch, _dtype) if isinstance(_dtype, str) else _dtype
-    _OWN[getattr(torch.Tensor, _name)] = lambda x, dtype=_dtype: _to(x, dtype)
 for _name in ("item", "__float__", "__int__", "__index__", "__bool__", "__complex__"):
     _OWN[getattr(torch.Tensor, _name)] = lambda x, name=_name: _number(x, name)
 
