@@ -361,6 +361,8 @@ class _Factories(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = dict(kwargs or {})
+        if func is torch._C._nn._parse_to:  # it creates nothing
+            return func(*args, **kwargs)
         if func in (torch.Tensor.to, torch.Tensor.cuda, torch.Tensor.pin_memory):
             with torch._C.DisableTorchFunction():
                 return _OWN[func](*args, **kwargs)
