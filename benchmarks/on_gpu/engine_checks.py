@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.on_gpu.comparing import (
@@ -29,19 +29,21 @@ def prepared(bench: Bench, model: Any, engine: str = "auto", **more: Any) -> Any
 
 
 def without_graphs(lm: Any) -> Any:
-    """The model with the decoder of the CPU, where the engine has another one for GPUs."""
-    has_decoder = "decoder" in {f.name for f in fields(lm)}
-    return replace(lm, decoder=None) if has_decoder else lm
+    """The model as on a CPU: without a paged cache, CUDA graphs and fused layers."""
+    from evalkit.engine.language_model import GpuParts
+
+    return replace(lm, gpu=GpuParts())
 
 
 def described(lm: Any) -> dict[str, Any]:
     """How the engine runs a model."""
-    decoder = getattr(lm, "decoder", None)
+    decoder = lm.gpu.decoder
     return {
         "packed": lm.packed,
         "not_packed_because": lm.not_packed_because,
-        "decoder": decoder.describe() if decoder is not None else "steps without graphs",
-        "not_paged_because": getattr(lm, "not_paged_because", ""),
+        "decoder": decoder.describe() if decoder is not None else "as on a CPU",
+        "no_decoder_because": lm.gpu.no_decoder_because,
+        "fused": [len(lm.gpu.fused.forwards), lm.gpu.fused.rotary is not None],
         "batch_tokens": lm.limits.batch_tokens,
         "batch_rows": lm.limits.batch_rows,
     }
@@ -81,7 +83,7 @@ def _against_transformers(bench: Bench, dtype: str, count: int, new_tokens: int)
             f"{name}, plain batches",
             lambda a=asked, o=ours: _alike(o, answers(plain, a), dtype, "plain batches"),
         )
-        if getattr(lm, "decoder", None) is not None and not asked[0].choices:
+        if lm.gpu.decoder is not None and not asked[0].choices:
             bench.step(
                 f"{name}, without graphs",
                 lambda a=asked, o=ours: _alike(

@@ -81,9 +81,9 @@ def _measure(bench: Bench, name: str, shape: str) -> None:
     bench.step(f"{name}: engine", lambda: described(lm))
     rows = bench.few(256 if name == "1b" else 128, 4)
     bench.step(f"{name}: prefill", lambda: _prefill(bench, lm, rows))
-    for count in (bench.few(256, 4), bench.few(512, 8)):
+    for count in (bench.few(64, 2), bench.few(256, 4), bench.few(512, 8)):
         bench.step(f"{name}: decode {count}", lambda n=count: _decode(bench, lm, n))
-    if name == "1b" and getattr(lm, "decoder", None) is not None:
+    if name == "1b" and lm.gpu.decoder is not None:
         bench.step(
             "1b: decode 256, without graphs",
             lambda: _decode(bench, without_graphs(lm), bench.few(256, 4)),
@@ -205,7 +205,12 @@ def _decode(bench: Bench, lm: Any, count: int) -> dict[str, Any]:
     _, weights = weights_read(lm.model)
     lengths = [(r.prompt_tokens or 0) + (new + short) / 2 for r in found]
     cache = sum(lengths) * kv_bytes_per_token(lm.model.config, lm.dtype.itemsize)
-    limit = (weights + cache) / _limit(bench, "copy", "bytes_per_second")
+    bandwidth = _limit(bench, "copy", "bytes_per_second")
+    limit = (weights + cache) / bandwidth
+    # many sequences make the products of a step wait for arithmetic, not for weights
+    products = 2 * count * weights / lm.dtype.itemsize
+    arithmetic = products / _limit(bench, "bfloat16 product", "flops_per_second")
+    roofline = max(weights / bandwidth, arithmetic) + cache / bandwidth
     return {
         "ok": made == count * new and all(r.answered for r in found),
         "requests": count,
@@ -219,6 +224,8 @@ def _decode(bench: Bench, lm: Any, count: int) -> dict[str, Any]:
         "cache_bytes": cache,
         "limit_ms_per_step": 1e3 * limit,
         "fraction_of_bandwidth": limit / step if step > 0 else None,
+        "roofline_ms_per_step": 1e3 * roofline,
+        "fraction_of_roofline": roofline / step if step > 0 else None,
         "distinct_texts": len({r.text for r in found}),
     }
 
