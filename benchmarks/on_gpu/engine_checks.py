@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.on_gpu.comparing import (
@@ -29,19 +29,18 @@ def prepared(bench: Bench, model: Any, engine: str = "auto", **more: Any) -> Any
 
 
 def without_graphs(lm: Any) -> Any:
-    """The model with the decoder of the CPU, where the engine has another one for GPUs."""
-    has_decoder = "decoder" in {f.name for f in fields(lm)}
-    return replace(lm, decoder=None) if has_decoder else lm
+    """The model with the decoder and the layers of a CPU, without graphs and fused kernels."""
+    return replace(lm, decoder=None, fused=type(lm.fused)())
 
 
 def described(lm: Any) -> dict[str, Any]:
     """How the engine runs a model."""
-    decoder = getattr(lm, "decoder", None)
     return {
         "packed": lm.packed,
         "not_packed_because": lm.not_packed_because,
-        "decoder": decoder.describe() if decoder is not None else "steps without graphs",
-        "not_paged_because": getattr(lm, "not_paged_because", ""),
+        "decoder": "steps without graphs" if lm.decoder is None else lm.decoder.describe(),
+        "fused": len(lm.fused.forwards),
+        "not_paged_because": lm.not_paged_because,
         "batch_tokens": lm.limits.batch_tokens,
         "batch_rows": lm.limits.batch_rows,
     }
@@ -81,7 +80,7 @@ def _against_transformers(bench: Bench, dtype: str, count: int, new_tokens: int)
             f"{name}, plain batches",
             lambda a=asked, o=ours: _alike(o, answers(plain, a), dtype, "plain batches"),
         )
-        if getattr(lm, "decoder", None) is not None and not asked[0].choices:
+        if lm.decoder is not None and not asked[0].choices:
             bench.step(
                 f"{name}, without graphs",
                 lambda a=asked, o=ours: _alike(
