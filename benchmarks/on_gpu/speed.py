@@ -71,12 +71,13 @@ def speed(bench: Bench) -> None:
     bench.within(0.35 * total, lambda: _measure(bench, "1b", small))
     bench.within(0.55 * bench.left, lambda: _measure(bench, "8b", large))
     bench.within(0.65 * bench.left, lambda: _peers(bench, "1b", small))
-    _peers(bench, "8b", large, few=True)
+    if not bench.rehearse:
+        _peers(bench, "8b", large, few=True)
 
 
 def _measure(bench: Bench, name: str, shape: str) -> None:
     bench.free()
-    model = llama(shape, _precision(bench), bench.tokenizer, bench.device)
+    model = llama(shape, bench.half, bench.tokenizer, bench.device)
     lm = prepared(bench, model)
     bench.step(f"{name}: engine", lambda: described(lm))
     rows = bench.few(256 if name == "1b" else 128, 4)
@@ -89,17 +90,12 @@ def _measure(bench: Bench, name: str, shape: str) -> None:
             lambda: _decode(bench, without_graphs(lm), bench.few(256, 4)),
             seconds=bench.left / 3,
         )
-    if name == "1b" or bench.left > 20:
+    if name == "1b" or (bench.left > 20 and not bench.rehearse):
         bench.step(f"{name}: profile", lambda: profile_decoding(bench, lm, decoding(256, 48)))
     if name == "1b":
         bench.step("1b: python", lambda: profile_python(lm, decoding(bench.few(256, 4), 24)))
     for workload, requests in _workloads(bench).items():
         bench.step(f"{name}: ({workload}) evalkit", partial(_timed, bench, lm, requests))
-
-
-def _precision(bench: Bench) -> str:
-    """bfloat16; a CPU may compute it many times slower than float32."""
-    return "float32" if bench.rehearse else "bfloat16"
 
 
 def _workloads(bench: Bench) -> dict[str, list[Request]]:
@@ -239,7 +235,7 @@ def _limit(bench: Bench, step: str, figure: str) -> float:
 def _peers(bench: Bench, name: str, shape: str, few: bool = False) -> None:
     """transformers by hand, its continuous batching, and lm-eval, on weights of their own."""
     bench.free()
-    model = llama(shape, _precision(bench), bench.tokenizer, bench.device)
+    model = llama(shape, bench.half, bench.tokenizer, bench.device)
     tokenizer = copy.deepcopy(bench.tokenizer)
     made = _workloads(bench)
     cap = 12.0 if few else 25.0
