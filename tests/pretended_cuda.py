@@ -32,6 +32,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from evalkit.models import hardware
 
 GIB = 2**30
+_RealGenerator = torch.Generator
 DEVICE = torch.device("cuda:0")
 _INDEXING = {
     torch.ops.aten.index.Tensor,
@@ -112,14 +113,16 @@ class PretendedTensor(torch.Tensor):
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> PretendedTensor:
         lease = _card.lease(inner)
-        made: PretendedTensor = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
-            cls,
-            inner.size(),
-            strides=inner.stride(),
-            storage_offset=inner.storage_offset(),
-            dtype=inner.dtype,
-            device=DEVICE,
-        )
+        # views of an ordinary tensor are ordinary tensors, also in inference mode
+        with torch.inference_mode(False):
+            made: PretendedTensor = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+                cls,
+                inner.size(),
+                strides=inner.stride(),
+                storage_offset=inner.storage_offset(),
+                dtype=inner.dtype,
+                device=DEVICE,
+            )
         made.inner, made._lease = inner, lease
         return made
 
@@ -344,14 +347,26 @@ for _name in ("item", "__float__", "__int__", "__index__", "__bool__", "__comple
 
 
 class PretendedGenerator:
-    """Takes the place of ``torch.Generator("cuda")``."""
+    """A generator of random numbers on the pretended device."""
 
     def __init__(self) -> None:
-        self.inner, self.device = torch.Generator("cpu"), DEVICE
+        self.inner, self.device = _RealGenerator("cpu"), DEVICE
 
     def manual_seed(self, seed: int) -> PretendedGenerator:
         self.inner.manual_seed(seed)
         return self
+
+
+class _AnyGenerator(type):
+    def __instancecheck__(cls, x: object) -> bool:
+        return isinstance(x, _RealGenerator | PretendedGenerator)
+
+
+class _Generator(metaclass=_AnyGenerator):
+    """Takes the place of ``torch.Generator``, which a build without CUDA creates on a CPU only."""
+
+    def __new__(cls, device: Any = "cpu") -> Any:
+        return PretendedGenerator() if _names_device(device) else _RealGenerator(device)
 
 
 class _Factories(TorchFunctionMode):
@@ -488,9 +503,4 @@ def _patch_torch(patch: pytest.MonkeyPatch, card: Card) -> None:
     }
     for name, value in found.items():
         patch.setattr(torch.cuda, name, value)
-    generator = torch.Generator
-
-    def make_generator(device: Any = "cpu") -> Any:
-        return PretendedGenerator() if _names_device(device) else generator(device)
-
-    patch.setattr(torch, "Generator", make_generator)
+    patch.setattr(torch, "Generator", _Generator)
