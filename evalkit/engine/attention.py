@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.engine.attention_kernels import CausalAttention, aligned, masked_attention
+from evalkit.engine.fused_layers import FusedMLP
 from evalkit.engine.language_model import LanguageModel
 
 if TYPE_CHECKING:
@@ -196,7 +197,8 @@ def packed_forward(
 def _last_layer_only_at(lm: LanguageModel, places: torch.Tensor | None) -> Iterator[None]:
     """Compute the last layer's feed-forward block only at ``places``: it is most of a layer."""
     block = getattr(lm.last_layer, "mlp", None)
-    if places is None or block is None or "forward" in vars(block):
+    own = None if block is None else vars(block).get("forward")
+    if places is None or block is None or not (own is None or isinstance(own, FusedMLP)):
         yield
         return
     usual = block.forward
@@ -213,7 +215,10 @@ def _last_layer_only_at(lm: LanguageModel, places: torch.Tensor | None) -> Itera
     try:
         yield
     finally:
-        del block.forward
+        if own is None:
+            del block.forward
+        else:
+            block.forward = own
 
 
 @contextmanager
@@ -226,7 +231,8 @@ def packed_attention(lm: LanguageModel, plan: AttentionPlan) -> Iterator[None]:
     _current.plan, _current.context_length = plan, lm.context_length
     _current.activity, _current.layers = lm.activity, len(lm.layers) or 1
     try:
-        yield
+        with lm.gpu.fused.active():
+            yield
     finally:
         _current.plan = None
         config._attn_implementation = usual

@@ -44,10 +44,12 @@ class CausalAttention:
 
         groups = q.shape[1] // k.shape[1]
         if self._mask_free:
-            if groups > 1:
+            # a float32 kernel that knows grouped queries would keep all scores in memory
+            grouped = groups > 1 and q.dtype in (torch.float16, torch.bfloat16)
+            if groups > 1 and not grouped:
                 k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
             return torch.nn.functional.scaled_dot_product_attention(
-                q, k, v, is_causal=True, scale=scale
+                q, k, v, is_causal=True, scale=scale, enable_gqa=grouped
             )
         found = []
         for start in range(0, self._width, self._step):

@@ -139,7 +139,7 @@ def _prefill_group(
 ) -> _Group:
     """Prefill sequences that all continue the prefix ``shared``, and sample their first tokens."""
     group = _Group(KVCache(len(members), prefix_cache.get(shared)), [])
-    for prefix, part in _prefill_batches(members, max(1, lm.limits.batch_tokens // PREFILL_PARTS)):
+    for prefix, part in prefill_batches(members, max(1, lm.limits.batch_tokens // PREFILL_PARTS)):
         _prefill(lm, group.cache, part, prefix_cache.get(prefix))
         group.sequences.extend(part)
         for _ in part:
@@ -147,7 +147,7 @@ def _prefill_group(
     return group
 
 
-def _prefill_batches(
+def prefill_batches(
     members: Sequence[Waiting], tokens: int
 ) -> Iterator[tuple[int | None, list[SequenceState]]]:
     """Sequences to prefill together: they continue one prefix and have at most ``tokens``."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.engine.activity import Activity
+from evalkit.engine.fused_layers import FusedLayers
 from evalkit.engine.memory import MemoryLimits, free_device_memory
 from evalkit.engine.threads import Threads
 
@@ -60,6 +61,40 @@ class BatchLimits:
         return BatchLimits(tokens, self.batch_rows)
 
 
+class Decoder(Protocol):
+    """Decodes the sequences of a model; keeps memory on its device between calls."""
+
+    def generate(
+        self,
+        lm: LanguageModel,
+        sequences: Sequence[Any],
+        prefixes: Sequence[int | None],
+        prefix_cache: Any,
+    ) -> Iterator[list[Any]]:
+        """As ``evalkit.engine.decode.generate``."""
+        ...
+
+    def clear(self) -> None:
+        """Free its memory."""
+        ...
+
+    def describe(self) -> str:
+        """How it decodes, for reports."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GpuParts:
+    """What a GPU computes in its own way; nothing for a model on another device."""
+
+    decoder: Decoder | None = None
+    """Decodes packed sequences; None: ``evalkit.engine.decode`` does."""
+    fused: FusedLayers = field(default_factory=FusedLayers)
+    """Parts of a layer that one kernel computes."""
+    no_decoder_because: str = ""
+    """Why a packed model on a GPU has no decoder."""
+
+
 @dataclass(frozen=True, slots=True)
 class LanguageModel:
     """A causal model of transformers in evaluation mode, with its tokenizer."""
@@ -90,6 +125,8 @@ class LanguageModel:
     """What is being computed."""
     threads: Threads = field(default_factory=Threads)
     """The number of threads on a CPU."""
+    gpu: GpuParts = field(default_factory=GpuParts)
+    """What a GPU computes in its own way."""
 
     @property
     def packed(self) -> bool:
