@@ -1,15 +1,16 @@
 """A Python function as a model: an application under test.
 
 The function is called with the final prompt (a string for a raw text, else a list of
-``{"role": …, "content": …}``). Of the request's generation parameters and the declaration's
-``parameters`` it gets those that it accepts as keywords. It returns the text, or more beside it
-(see ``evalkit.models.returned``). An ``async`` function is awaited; each call has its own event
-loop.
+``{"role": …, "content": …}``), and with the suite's tools if it accepts ``tools``. Of the
+request's generation parameters and the declaration's ``parameters`` it gets those that it accepts
+as keywords. It returns the text, or more beside it (see ``evalkit.models.returned``). An ``async``
+function is awaited; each call has its own event loop.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import time
 import traceback
@@ -160,6 +161,8 @@ class Caller:
             arguments = {name: every[name] for name in every if name in accepted}
             arguments.update(self.parameters)
             self._memory = (request.generation, arguments)
+        if request.tools and (self._accepts is None or "tools" in self._accepts):
+            arguments = {"tools": json.loads(request.tools), **arguments}
         if self._accepts is not None and "repeat" in self._accepts:
             return {**arguments, "repeat": request.repeat}
         return arguments
@@ -239,7 +242,7 @@ def _batch_calls(
         if request.choices:
             yield [(i, _one(request, generate, choose))]
         else:
-            groups.setdefault((request.generation, request.repeat), []).append(i)
+            groups.setdefault((request.generation, request.repeat, request.tools), []).append(i)
     for members in groups.values():
         started = time.perf_counter()
         prompts = [plain(chunk[i].prompt) for i in members]

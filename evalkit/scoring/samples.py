@@ -55,7 +55,7 @@ def answer_of(
         completion_tokens=response.completion_tokens,
         finish=response.finish,
         contexts=response.contexts,
-        calls=response.calls,
+        calls=response.calls if taken.calls is None else taken.calls,
         messages=response.messages,
         cost=response.cost,
         details=_details(request, response),

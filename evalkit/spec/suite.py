@@ -208,6 +208,11 @@ class Suite(SpecModel):
         description="The functions that a model may call (tools): a list in OpenAI's form, a file "
         "with one, or `module:name` of functions with type hints and docstrings.",
     )
+    tools_form: Literal["native", "hermes"] = Field(
+        default="native",
+        description="How models are asked for calls: `native`, by the server or the chat template; "
+        "`hermes`, by a system message that any chat model can read.",
+    )
     match: MatchSpec = Field(
         default_factory=MatchSpec, description="When calls equal those expected (tools)."
     )

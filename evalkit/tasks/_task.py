@@ -152,6 +152,8 @@ class Task:
     """Whether the model generates nothing: the answer is the likelihood of the text."""
     comparing_texts: bool = False
     """Whether answers are compared as texts or, with ``{number: last}``, as numbers."""
+    request: Callable[[Suite, Sample, Request], Request] | None = None
+    """Completes a request with what the task adds to it; None: nothing."""
     extract: Extract = _whole
     """Extracts the prediction from the response. Default: as ``answer:`` says."""
     run: Callable[..., None] | None = None

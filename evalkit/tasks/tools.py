@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.answers.extracted import Extracted
+from evalkit.messages import Message, is_text
 from evalkit.tasks._task import Column, Finding, Target, Task
 from evalkit.tools import expected_in, expected_of, tools_of, written
 from evalkit.tools.matching import UNREADABLE
+from evalkit.tools.texts import calls_in, hermes, hermes_call
 
 if TYPE_CHECKING:
     from evalkit.exchange import Request, Response
@@ -35,7 +38,10 @@ def _read(suite: Suite, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _shown(suite: Suite, sample: Sample, target: str) -> str:
     """One right answer, for worked examples."""
-    return _plain([(call.name, call.example) for call in expected_in(target)])
+    calls = [(call.name, call.example) for call in expected_in(target)]
+    if suite.tools_form == "hermes":
+        return "\n".join(hermes_call(name, arguments) for name, arguments in calls)
+    return _plain(calls)
 
 
 def _plain(calls: list[tuple[str, Any]]) -> str:
@@ -43,8 +49,35 @@ def _plain(calls: list[tuple[str, Any]]) -> str:
     return json.dumps(listed, ensure_ascii=False)
 
 
+def _offered(suite: Suite, sample: Sample, request: Request) -> Request:
+    """The request with the tools, for the backend or as a system message."""
+    tools = suite.call_rules.toolbox(sample.fields)
+    if not tools:
+        return request
+    if suite.tools_form == "native":
+        listed = [tool.plain() for tool in tools]
+        return replace(request, tools=json.dumps(listed, ensure_ascii=False))
+    if is_text(request.prompt):
+        return request
+    return replace(request, prompt=_described(request.prompt, hermes(tools)))
+
+
+def _described(messages: tuple[Message, ...], tools: str) -> tuple[Message, ...]:
+    """The messages with a description of the tools at the end of the system message."""
+    first, *rest = messages
+    if first.role != "system":
+        return (Message("system", tools), *messages)
+    return (replace(first, content=f"{first.text}\n\n{tools}"), *rest)
+
+
 def _called(suite: Suite, sample: Sample, request: Request, response: Response) -> Extracted:
     calls = response.calls
+    if not calls:
+        calls = tuple(calls_in(response.text, suite.call_rules.toolbox(sample.fields)))
+    return replace(_read_calls(suite, sample, calls), calls=calls)
+
+
+def _read_calls(suite: Suite, sample: Sample, calls: tuple[ToolCall, ...]) -> Extracted:
     for place, call in enumerate(calls, start=1):
         if call.values is None:
             of = f"call {place} of {len(calls)}, " if len(calls) > 1 else ""
@@ -59,12 +92,20 @@ def _judged(suite: Suite, sample: Sample, calls: tuple[ToolCall, ...]) -> str:
     return suite.call_rules.matched(sample.targets, calls, sample.fields).why or "as expected"
 
 
-def _tools_once(suite: Suite) -> Iterator[Finding]:
+def _tool_rules(suite: Suite) -> Iterator[Finding]:
     if suite.tools and suite.data.one("tools"):
         yield (
             ("data", "tools"),
             "'tools:' lists the tools of all samples; remove it, or this column",
         )
+    if suite.tools_form == "hermes":
+        for name, prompt in suite.prompts.items():
+            if prompt.text is not None:
+                yield (
+                    ("prompts", name),
+                    "'tools_form: hermes' adds a system message, which a raw 'text:' has no place"
+                    " for; write the prompt as 'user:'",
+                )
 
 
 TASK = Task(
@@ -79,8 +120,9 @@ TASK = Task(
             read=tools_of,
         ),
     ),
-    sections=("tools", "match"),
-    rules=_tools_once,
+    sections=("tools", "tools_form", "match"),
+    rules=_tool_rules,
+    request=_offered,
     extract=_called,
     correct="calls_right",
     metrics=(
