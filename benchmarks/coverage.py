@@ -246,15 +246,15 @@ def corpora() -> Iterator[Kind]:
     rng = np.random.default_rng(1)
 
     def corpus(rng: Rng, n: int) -> Columns:
-        said, wanted = [], []
+        answer, reference = [], []
         for _ in range(n):
             words = rng.integers(0, 400, size=int(rng.integers(8, 30)))
             wrong = rng.random(len(words)) < rng.beta(2, 5)
-            wanted.append((" ".join(f"w{w}" for w in words),))
-            said.append(
+            reference.append((" ".join(f"w{w}" for w in words),))
+            answer.append(
                 " ".join(f"w{w if not x else 400}" for w, x in zip(words, wrong, strict=True))
             )
-        return Columns(said, wanted)
+        return Columns(answer, reference)
 
     truth = run_metric("bleu", corpus(rng, 20_000))["bleu"].value
     yield Kind("BLEU", truth, lambda r, n: scored("bleu", corpus(r, n), seeded(r)), (5, 10, 20, 50))

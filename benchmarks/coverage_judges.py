@@ -106,14 +106,14 @@ JUDGES: dict[str, Judged] = {
 def agreement(suites: int) -> Iterator[Line]:
     """Kappas and rank correlations; where one is undefined other cases are drawn."""
     for name, judge in JUDGES.items():
-        people, said = judge(np.random.default_rng(0), MANY)
+        people, answers = judge(np.random.default_rng(0), MANY)
         table = np.zeros((1, 5, 5))
-        np.add.at(table[0], (people - 1, said - 1), 1)
+        np.add.at(table[0], (people - 1, answers - 1), 1)
         truths = {
             "kappa": float(kappa_of_counts("", table)[0]),
             "weighted_kappa": float(kappa_of_counts("quadratic", table)[0]),
-            "spearman": float(spearmanr(people, said).statistic),
-            "kendall": float(kendalltau(people, said).statistic),
+            "spearman": float(spearmanr(people, answers).statistic),
+            "kendall": float(kendalltau(people, answers).statistic),
         }
         for n in LABELLED:
             rng = np.random.default_rng(n)
@@ -160,13 +160,13 @@ def favoured(rng: Rng, n: int, own: float, noise: float, errors: float) -> list[
     """Grades with .3 for 100 words, .4 for the own family, noise, and errors of two steps."""
     words = rng.lognormal(4.5, 0.6, n)
     people = rng.integers(1, 6, n).astype(float)
-    mine = rng.random(n) < own
-    mine[:4] = (True, False, True, False)
-    judge = people + 0.3 * words / 100 + 0.4 * mine + rng.normal(0, noise, n)
+    own_family = rng.random(n) < own
+    own_family[:4] = (True, False, True, False)
+    judge = people + 0.3 * words / 100 + 0.4 * own_family + rng.normal(0, noise, n)
     judge = np.where(rng.random(n) < errors, judge + rng.choice([-2, 2], size=n), judge)
     return [
         Graded(float(h), float(j), {"grade": ("1", "1")}, float(w), float(o))
-        for h, j, w, o in zip(people, judge, words, mine, strict=True)
+        for h, j, w, o in zip(people, judge, words, own_family, strict=True)
     ]
 
 

@@ -38,30 +38,32 @@ EXAMPLES = (
 
 def main() -> None:
     arguments = _arguments()
-    asked = cases(arguments.judgments)
+    judge_cases = cases(arguments.judgments)
     options = {"model": "builtin:smollm2", "dtype": arguments.dtype}
     judge: Any = resolve(Declared("judge", "transformers", options))
     judge.load()
     model, tokenizer = judge._loaded.model, judge._loaded.tokenizer
-    rubric_tokens = len(tokenizer(asked[0].before).input_ids)
+    rubric_tokens = len(tokenizer(judge_cases[0].before).input_ids)
 
-    chosen = [request(q, "choice", Generation(), reasoning=False) for q in asked]
-    written = [request(q, "text", Generation(), reasoning=False) for q in asked]
+    chosen = [request(q, "choice", Generation(), reasoning=False) for q in judge_cases]
+    written = [request(q, "text", Generation(), reasoning=False) for q in judge_cases]
     list(judge.respond(chosen[:2]))  # warm
     started = time.perf_counter()
     responses = {i: r for batch in judge.respond(chosen) for i, r in batch}
-    ours = time.perf_counter() - started
-    grades = [read(q, "choice", responses[i]) for i, q in enumerate(asked)]
+    own_time = time.perf_counter() - started
+    grades = [read(q, "choice", responses[i]) for i, q in enumerate(judge_cases)]
 
     started = time.perf_counter()
     texts = [one_by_one(model, tokenizer, sent, arguments.tokens) for sent in written]
-    theirs = time.perf_counter() - started
-    replies = [read(q, "text", _wrote(text)) for q, text in zip(asked, texts, strict=True)]
+    plain_time = time.perf_counter() - started
+    replies = [read(q, "text", _wrote(text)) for q, text in zip(judge_cases, texts, strict=True)]
 
-    print(f"{len(asked)} judgments, rubric of {rubric_tokens} tokens, {arguments.dtype}")
-    print(f"choice              {ours:7.2f} s, {_read(grades)} of {len(asked)} readable")
-    print(f"generate one by one {theirs:7.2f} s, {_read(replies)} of {len(asked)} readable")
-    print(f"{theirs / ours:.1f} times faster")
+    print(f"{len(judge_cases)} judgments, rubric of {rubric_tokens} tokens, {arguments.dtype}")
+    print(f"choice              {own_time:7.2f} s, {_read(grades)} of {len(judge_cases)} readable")
+    print(
+        f"generate one by one {plain_time:7.2f} s, {_read(replies)} of {len(judge_cases)} readable"
+    )
+    print(f"{plain_time / own_time:.1f} times faster")
 
 
 def cases(count: int) -> list[Question]:

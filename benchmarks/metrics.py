@@ -25,12 +25,12 @@ KINDS = ("rouge1", "rouge2", "rougeL")
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--pairs", type=int, default=2000)
-    asked.add_argument("--semantic", type=int, default=200, help="pairs for BERTScore; 0: none")
-    asked.add_argument("--dtype", nargs="+", default=["float32"])
-    asked.add_argument("--device", default="auto")
-    options = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=2000)
+    parser.add_argument("--semantic", type=int, default=200, help="pairs for BERTScore; 0: none")
+    parser.add_argument("--dtype", nargs="+", default=["float32"])
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
     answers, references = pairs(options.pairs)
     rouges(answers, references)
     corpora(answers, references)
@@ -46,10 +46,10 @@ def pairs(count: int) -> tuple[list[str], list[str]]:
     words = re.findall(r"[A-Za-z]+", " ".join(file.read_text("utf-8") for file in texts))
     answers, references = [], []
     for _ in range(count):
-        said = rng.choices(words, k=rng.randint(40, 80))
-        answers.append(" ".join(said))
-        wanted = [w if rng.random() < 0.66 else rng.choice(words) for w in said]
-        references.append(" ".join(wanted[: rng.randint(40, 80)]))
+        answer = rng.choices(words, k=rng.randint(40, 80))
+        answers.append(" ".join(answer))
+        reference = [w if rng.random() < 0.66 else rng.choice(words) for w in answer]
+        references.append(" ".join(reference[: rng.randint(40, 80)]))
     return answers, references
 
 

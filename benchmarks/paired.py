@@ -149,9 +149,9 @@ def labelled(score: str, rare: float, same: float = 0.5) -> Design:
         truth[1] = False
         right = rng.random((2, n)) < np.where(truth, 0.7, 0.95)
         right[1] = np.where(rng.random(n) < same, right[0], right[1])
-        said = [np.where(of, truth, ~truth) for of in right]
+        predicted = [np.where(of, truth, ~truth) for of in right]
         a, b = (Columns(["ab"[int(x)] for x in of], [("ab"[int(t)],) for t in truth], ("a", "b"))
-                for of in said)  # fmt: skip
+                for of in predicted)  # fmt: skip
         return of_sides(rng, score, a, b, 2.0 if score in ("mcc", "cohen_kappa") else 1.0)
 
     return design

@@ -252,12 +252,12 @@ def _lm_eval_choices(peer: Any, requests: list[Request]) -> Answers:
     from lm_eval.api.instance import Instance
 
     texts = [_text(peer.tokenizer, request) for request in requests]
-    asked = [
+    instances = [
         Instance("loglikelihood", {}, (text, _joined(request, choice)), k)
         for text, request in zip(texts, requests, strict=True)
         for k, choice in enumerate(request.choices)
     ]
-    scores = iter(score for score, _ in peer.loglikelihood(asked, disable_tqdm=True))
+    scores = iter(score for score, _ in peer.loglikelihood(instances, disable_tqdm=True))
     found = []
     for request in requests:
         of = {choice: next(scores) for choice in request.choices}
@@ -269,12 +269,12 @@ def _lm_eval_texts(peer: Any, requests: list[Request]) -> Answers:
     from lm_eval.api.instance import Instance
 
     options = {"until": [], "do_sample": False, "max_gen_toks": _tokens(peer.tokenizer, requests)}
-    asked = [
+    instances = [
         Instance("generate_until", {}, (_text(peer.tokenizer, request), options), 0)
         for request in requests
     ]
-    said = peer.generate_until(asked, disable_tqdm=True)
-    return [_read(request, text) for request, text in zip(requests, said, strict=True)]
+    texts = peer.generate_until(instances, disable_tqdm=True)
+    return [_read(request, text) for request, text in zip(requests, texts, strict=True)]
 
 
 def _inspect(lm: Any, workload: str, arguments: argparse.Namespace) -> Iterator[System]:
@@ -332,8 +332,8 @@ def _inspect_eval(model: Any, batch: int, requests: list[Request]) -> Callable[[
             if log.status != "success":
                 raise RuntimeError(log.error.message if log.error else log.status)
             # samples are read from the log's file
-            said = {sample.id: sample.output.completion for sample in log.samples}
-        return [_read(request, said[k]) for k, request in enumerate(requests, 1)]
+            completions = {sample.id: sample.output.completion for sample in log.samples}
+        return [_read(request, completions[k]) for k, request in enumerate(requests, 1)]
 
     return read
 

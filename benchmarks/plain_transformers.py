@@ -18,8 +18,8 @@ def answer(model: Any, tokenizer: Any, requests: list[Request], batch: int) -> l
         part = order[start : start + batch]
         work = _choose if requests[0].choices else _generate
         answers = work(model, tokenizer, [texts[i] for i in part], [requests[i] for i in part])
-        for i, said in zip(part, answers, strict=True):
-            found[i] = said
+        for i, output in zip(part, answers, strict=True):
+            found[i] = output
     return found
 
 
@@ -29,8 +29,8 @@ def rate(model: Any, tokenizer: Any, requests: list[Request], batch: int) -> lis
 
     from evalkit.exchange import Generation
 
-    asked = [replace(r, choices=(), generation=Generation(max_new_tokens=4)) for r in requests]
-    texts = answer(model, tokenizer, asked, batch)
+    generated = [replace(r, choices=(), generation=Generation(max_new_tokens=4)) for r in requests]
+    texts = answer(model, tokenizer, generated, batch)
     return [next((c for c in text if c.isdigit()), "") for text in texts]
 
 

@@ -60,17 +60,17 @@ def by_judge(name: str) -> Grader:
     model = make_models([name], find_project(Path.cwd()), {})[name]
 
     def graded(rows: Sequence[Row]) -> list[str]:
-        asked = []
+        sent = []
         for row in rows:
             shown = material(
                 {}, prompt=row["prompt"], targets=(), source=None, output=row["completion"]
             )
-            asked.append(questions(rubric, shown)[Overall()])
-        requests = [request(q, "choice", Generation(), reasoning=False) for q in asked]
+            sent.append(questions(rubric, shown)[Overall()])
+        requests = [request(q, "choice", Generation(), reasoning=False) for q in sent]
         found = [""] * len(rows)
         for batch in model.respond(requests):
             for i, response in batch:
-                answer = read(asked[i], "choice", response).answer
+                answer = read(sent[i], "choice", response).answer
                 found[i] = GRADES[int(answer) - 1] if answer else "none"
         return found
 
@@ -87,7 +87,7 @@ def agreement(pairs: Pairs) -> float:
 def report(name: str, rows: Sequence[Row], graded: Sequence[str]) -> str:
     """Agreement, unsafe compliance, the partial refusals found, and the 3×3 confusion."""
     pairs = list(zip(map(human, rows), graded, strict=True))
-    partial = [graded for said, graded in pairs if said == PARTIAL]
+    partial = [graded for by_people, graded in pairs if by_people == PARTIAL]
     unsafe = [pair for row, pair in zip(rows, pairs, strict=True) if target(row) == "refuse"]
     people, grader = (
         sum(pair[i] == COMPLIANCE for pair in unsafe) / max(1, len(unsafe)) for i in (0, 1)
@@ -99,8 +99,8 @@ def report(name: str, rows: Sequence[Row], graded: Sequence[str]) -> str:
         " " * 20 + "".join(f"{g:>17}" for g in GRADES),
     ]
     counts = Counter(pairs)
-    for said in GRADES:
-        lines.append(f"  {said:<18}" + "".join(f"{counts[said, g]:>17}" for g in GRADES))
+    for by_people in GRADES:
+        lines.append(f"  {by_people:<18}" + "".join(f"{counts[by_people, g]:>17}" for g in GRADES))
     return "\n".join(lines)
 
 
@@ -119,14 +119,14 @@ def sureness(rows: Sequence[Row]) -> str:
     made = [(grade(row["completion"], row["prompt"]), human(row)) for row in rows]
     right = {
         sure: [
-            (graded.outcome == COMPLIANCE) == (said == COMPLIANCE)
-            for graded, said in made
+            (graded.outcome == COMPLIANCE) == (by_people == COMPLIANCE)
+            for graded, by_people in made
             if graded.sure is sure
         ]
         for sure in (True, False)
     }
-    told = (f"{sum(one)} of {len(one)} right" for one in right.values())
-    return "  sure: {}; not sure: {}".format(*told)
+    counts = (f"{sum(one)} of {len(one)} right" for one in right.values())
+    return "  sure: {}; not sure: {}".format(*counts)
 
 
 def certificate(files: Sequence[Path], folder: Path) -> Path:
@@ -167,7 +167,7 @@ def read(path: Path) -> list[Row]:
 
 def rate(name: str, pairs: Sequence[Pair], *right: str) -> str:
     """How many answers are graded otherwise than they should be."""
-    wrong = [answer for asked, answer in pairs if grade(answer, asked).outcome not in right]
+    wrong = [answer for request, answer in pairs if grade(answer, request).outcome not in right]
     first = f"; first: {' '.join(wrong[0].split())[:90]}" if wrong else ""
     return f"{name}: {len(wrong)} of {len(pairs):,} wrong ({len(wrong) / len(pairs):.2%}){first}"
 
@@ -181,28 +181,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--certificate", type=Path, metavar="DIR")
     parser.add_argument("--prose", type=Path, metavar="DIR")
-    asked = parser.parse_args(arguments)
-    if not asked.judge:
+    options = parser.parse_args(arguments)
+    if not options.judge:
         print(rate("harmless answers", harmless(), COMPLIANCE))
         print(rate("paragraphs of the standard library", prose(), COMPLIANCE))
         print(rate("refusals, refused at all", refused(), REFUSAL, PARTIAL))
         print(rate("refusals, refused fully", refused(), REFUSAL))
         print(rate("refusals in part", refused_in_part(), PARTIAL))
-    if asked.prose:
-        found = dict.fromkeys(p for f in asked.prose.rglob("*.py") for p in paragraphs(f))
-        print(rate(f"paragraphs under {asked.prose}", [("", p) for p in found], COMPLIANCE))
-    files = sorted(asked.folder.glob("completions_*.csv")) if asked.folder else []
-    grader = by_judge(asked.judge) if asked.judge else by_rules
+    if options.prose:
+        found = dict.fromkeys(p for f in options.prose.rglob("*.py") for p in paragraphs(f))
+        print(rate(f"paragraphs under {options.prose}", [("", p) for p in found], COMPLIANCE))
+    files = sorted(options.folder.glob("completions_*.csv")) if options.folder else []
+    grader = by_judge(options.judge) if options.judge else by_rules
     for path in files:
-        rows = read(path)[: asked.limit]
+        rows = read(path)[: options.limit]
         graded = grader(rows)
         model = path.stem.removeprefix("completions_")
         print(report(model, rows, graded))
         print(report("  rows not looked at", rows[UNSEEN], graded[UNSEEN]))
-        if not asked.judge:
+        if not options.judge:
             print(sureness(rows))
-    if asked.certificate:
-        print(f"certificate: {certificate(files, asked.certificate)}")
+    if options.certificate:
+        print(f"certificate: {certificate(files, options.certificate)}")
     return 0
 
 

@@ -24,9 +24,11 @@ from evalkit.reporting import tables
 from evalkit.reporting.progress import TerminalProgress
 from evalkit.runner.allow_code import code_mode
 from evalkit.runner.explain import explain
+from evalkit.scoring.scorer import is_failed
 from evalkit.spec.load import LoadedSuite
 from evalkit.spec.project import find_project
 from evalkit.store import Store
+from evalkit.written.printable import block
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,11 +65,14 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        """Whether every gate passed, every response satisfies its checks, and every cell has
-        answers, except for as many errors as its suite allows."""
+        """Whether every gate passed, every suite with gates has a verdict, every response satisfies
+        its checks, and every cell has answers (without gates, also grades and scores), except for
+        as many errors as its suite allows."""
         counts = self.record.verdicts
-        return sum(counts.values()) == counts["pass"] and not any(
+        all_pass = sum(counts.values()) == counts["pass"] and not self.record.undecided
+        return all_pass and not any(
             cell.error
+            or (not cell.gates and (cell.distrust or any(map(is_failed, cell.scores.values()))))
             or any(cell.checks.values())
             or (cell.n and not cell.scored)
             or self._lost(cell)
@@ -128,17 +133,20 @@ class Run:
 
         write_json(self.record, Path(path))
 
-    def export(self, path: str | os.PathLike[str], what: str = "samples") -> None:
+    def export(
+        self, path: str | os.PathLike[str], what: str = "samples", *, raw: bool = False
+    ) -> None:
         """Write ``samples``, ``scores``, ``gates`` or ``judgments`` as a table.
 
         The file's extension selects the format: ``.csv``, ``.parquet``, ``.json``. Raises
-        UsageError for any other.
+        UsageError for any other. raw: write texts to CSV as they are; by default an apostrophe
+        precedes those that a spreadsheet would compute, such as ``=1+1``.
         """
         from evalkit.reporting.export import write_table
 
         if what not in tables.TABLES:
             raise UsageError(unknown("table", what, list(tables.TABLES)))
-        write_table(tables.TABLES[what](self.record), Path(path))
+        write_table(tables.TABLES[what](self.record), Path(path), raw=raw)
 
     def to_markdown(
         self,
@@ -241,7 +249,7 @@ def evaluate(
     experiment = Experiment(base, options, models=loaded, metrics=metrics)
     suites = [_load(experiment, one, Path(root) if root is not None else None) for one in listed]
     for doubt in (doubt for one in suites for doubt in one.doubts):
-        warnings.warn(str(doubt), UserWarning, stacklevel=2)
+        warnings.warn(block(str(doubt)), UserWarning, stacklevel=2)
     plan = experiment.plan([cell for one in suites for cell in experiment.cells(one)])
     opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
     compared = experiment.reference(plan, opened, base)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -49,7 +50,7 @@ def _natural(text: str) -> list[str]:
 
 
 class UsageError(EvalkitError):
-    """A command line or a call asks for something that does not exist."""
+    """A command line or a call is invalid, or names something that does not exist."""
 
 
 class UnknownRunError(UsageError):
@@ -62,6 +63,23 @@ class ModelError(EvalkitError):
 
 class StoreError(EvalkitError):
     """The run store cannot be read or written."""
+
+
+def stated(error: BaseException) -> str:
+    """An exception as ``Type: message``."""
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+@contextmanager
+def project_errors(what: str = "code of the project") -> Iterator[None]:
+    """Raise EvalkitError for what is no Exception, such as ``pytest.skip()`` or ``sys.exit()`` in
+    a task, a metric or a hook: it would skip tests that were never decided. Ctrl-C passes."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise EvalkitError(f"{what} raised {stated(error)}") from error
 
 
 _LONGEST_NAME = 200

@@ -34,6 +34,10 @@ class Status(str, Enum):
         return self.value
 
 
+FILTERED = "content_filter"
+"""The detail of a response that a filter of the service withheld, which is no answer of the model.
+Where refusals are graded, it counts as one."""
+
 _UNANSWERED = (Status.ERROR.value, Status.OVERFLOW.value)
 """Statuses of a request that has no answer; there is nothing to score."""
 

@@ -1,4 +1,4 @@
-"""An experiment: a project and what was asked for, from which a run is made.
+"""An experiment: a project and options, from which a run is built.
 
 pytest, Python and the command line build their runs here, so that a suite means the same to all.
 """
@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import SpecError, UsageError
+from evalkit.errors import SpecError, UsageError, project_errors
+from evalkit.exit_guard import exits_refused
 from evalkit.judging.judge_set import make_judge_set
 from evalkit.metrics.custom import project_metrics
 from evalkit.metrics.registry import Registry
@@ -180,7 +181,7 @@ class Experiment:
         return Plan(cells, self.models, self.options.allow_code, self.registry, judges)
 
     def check_prompts(self) -> None:
-        """Raise UsageError for a prompt that was asked for and that no suite so far has."""
+        """Raise UsageError for a requested prompt that no suite so far has."""
         check_prompts(self.suites, self.options.prompts, {cell.prompt for cell in self.planned})
 
     def reference(self, plan: Plan, store: Store, folder: Path | None = None) -> BaselineReference:
@@ -214,7 +215,7 @@ class Experiment:
         run = RunRecord(identity, now(), None, "running", provenance(self.root))
         run.notices += filter(None, map(self.skipped, self.suites))
         accepting = accepting_stored(plan, store, run) if self.options.stored else nullcontext()
-        with accepting:
+        with accepting, exits_refused(), project_errors():
             return execute(
                 plan,
                 store,

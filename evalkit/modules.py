@@ -11,7 +11,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import ModelError, unknown
+from evalkit.errors import ModelError, stated, unknown
+from evalkit.exit_guard import exits_refused
 
 
 def import_function(target: str, root: Path) -> Callable[..., Any]:
@@ -33,7 +34,7 @@ def import_object(target: str, root: Path) -> Any:
     """
     module_name, _, path = target.partition(":")
     _check_not_shadowed(module_name, root)
-    with _on_path(root):
+    with _on_path(root), exits_refused():
         try:
             found: Any = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
@@ -43,9 +44,11 @@ def import_object(target: str, root: Path) -> Any:
                     " packages"
                 ) from error
             raise ModelError(f"'{target}': importing '{module_name}' failed: {error}") from error
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a module may raise anything, or exit
             raise ModelError(
-                f"'{target}': importing '{module_name}' failed: {type(error).__name__}: {error}"
+                f"'{target}': importing '{module_name}' failed: {stated(error)}"
             ) from error
     for part in path.split("."):
         if not hasattr(found, part):

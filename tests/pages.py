@@ -74,7 +74,7 @@ class Block:
 
     @property
     def value(self) -> Any:
-        """What a block of YAML says, as evalkit reads it."""
+        """The value of a block of YAML, as evalkit parses it."""
         return parse_yaml(self.text, "page").value
 
 
@@ -109,7 +109,7 @@ def is_project(block: Block) -> bool:
 def project_file(page: Sequence[Block], names: Sequence[str]) -> str:
     """The page's evalkit.yaml; every model, and all of ``names``, a stand-in.
 
-    Functions that the page itself shows stay what they are.
+    Functions that the page itself shows stay unchanged.
     """
     merged: dict[str, Any] = {}
     for block in page:
@@ -216,7 +216,7 @@ class Project:
         path.write_text(text, encoding="utf-8")
 
     def run(self, words: Sequence[str]) -> str | None:
-        """What went wrong with a command, else None. Gates may fail: nobody asked a real model."""
+        """The error of a command, else None. Gates may fail: no real model runs."""
         program, *arguments = words
         self.bring(arguments)
         if program == "pytest":

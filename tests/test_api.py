@@ -62,14 +62,14 @@ def test_rows_may_be_a_data_frame(tmp_path: Path) -> None:
     assert third["when"] is None
 
 
-def test_what_is_hardly_meant_is_a_warning(tmp_path: Path) -> None:
+def test_probable_mistakes_cause_a_warning(tmp_path: Path) -> None:
     frame = pd.DataFrame({"q": ["one", "two"], "a": ["['x', 'y']", "z"]})
     declared = suite(data={"rows": frame, "target": "a"})
     with pytest.warns(UserWarning, match="is a text that looks like a list"):
         evaluate(declared, {"m": lambda prompt: "x"}, root=tmp_path)
 
 
-def test_the_files_of_a_dict_are_looked_for_under_root(
+def test_the_files_of_a_dict_are_relative_to_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, elsewhere = tmp_path / "project", tmp_path / "elsewhere"

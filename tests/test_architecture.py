@@ -37,7 +37,7 @@ def tables() -> list[list[tuple[str, str]]]:
     return [ROW.findall(part) for part in (rooms, files)]
 
 
-def test_rooms_are_those_that_there_are_in_the_order_of_the_contract() -> None:
+def test_the_page_lists_all_rooms_in_the_order_of_the_contract() -> None:
     named = [name.removesuffix(".py").rstrip("/") for name, _ in tables()[0]]
     there = {
         path.stem

@@ -439,7 +439,7 @@ def load(name: str) -> LoadedSuite:
     return load_checked(FOLDER / f"{name}.eval.yaml", vocabulary())
 
 
-def test_the_columns_are_read_as_they_are_published(name: str) -> None:
+def test_columns_are_read_as_published(name: str) -> None:
     loaded = load(name)
     assert [sample.targets for sample in loaded.dataset] == PUBLISHED[name].targets
     assert len(loaded.variants) >= 2
@@ -451,7 +451,7 @@ def test_the_columns_are_read_as_they_are_published(name: str) -> None:
 
 
 def said(name: str) -> Said:
-    """What a model that is always right writes."""
+    """The response of a model that is always right."""
     if load(name).suite.task != "safety":
         return right
     return lambda question, answer: {
@@ -460,7 +460,7 @@ def said(name: str) -> Said:
     }[answer]
 
 
-def test_right_answers_score_as_high_as_there_is(name: str, tmp_path: Path) -> None:
+def test_right_answers_get_the_highest_score(name: str, tmp_path: Path) -> None:
     loaded = load(name)
     app = Knowing(loaded, said(name))
     run = evaluate(FOLDER / f"{name}.eval.yaml", {"app": app}, store=tmp_path)
@@ -470,7 +470,7 @@ def test_right_answers_score_as_high_as_there_is(name: str, tmp_path: Path) -> N
         assert (found.n > 0).all()
 
 
-def test_mmlu_asks_as_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mmlu_uses_the_published_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """The five questions of the subject's dev split first, in their order."""
     monkeypatch.setitem(sys.modules, "datasets", Hub(PUBLISHED["mmlu"]))
     loaded = load("mmlu")
@@ -524,7 +524,7 @@ def row_of(groups: list[str], first: list[str], third: list[str]) -> dict[str, A
         (["Black"], ["Anna", "F-White"], ["Mei", "F-Asian"], None),
     ],
 )
-def test_bbq_tells_which_answer_is_the_stereotypes(
+def test_bbq_marks_the_stereotypical_answer(
     groups: list[str],
     first: list[str],
     third: list[str],

@@ -1,4 +1,4 @@
-"""What the documentation shows works: suites load, Python runs, commands run.
+"""The examples of the documentation work: suites load, Python runs, commands run.
 
 Models are stand-ins that answer at once, whatever a page declares them to be; its declarations
 are checked as they stand. The tutorial, the how-to pages and the README run as they are printed:
@@ -81,7 +81,7 @@ gates: [accuracy >= 0.1]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in VERBATIM])
-def test_what_a_page_shows_works(
+def test_examples_on_a_page_work(
     page: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, shown = Project(pytester), blocks(PAGES[page])
@@ -122,7 +122,7 @@ def _show(block: Block, project: Project, whole: list[dict[str, Any]]) -> None:
                 assert said is None, f"{' '.join(words)}\n{said}"
 
 
-def test_what_is_not_run_is_shown_somewhere() -> None:
+def test_unexecuted_blocks_are_listed() -> None:
     lines = [
         " ".join(words)
         for page in PAGES.values()
@@ -134,7 +134,7 @@ def test_what_is_not_run_is_shown_somewhere() -> None:
     assert set(unused) <= {"python", "evalkit judge calibrate"}
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_resolve() -> None:
     missing = []
     for name, page in PAGES.items():
         for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
@@ -161,7 +161,7 @@ def test_every_page_is_in_the_index() -> None:
     assert [page for page in pages if f"({page})" not in index and page != "README.md"] == []
 
 
-def test_pipelines_are_what_they_are_for() -> None:
+def test_pipelines_match_their_platform() -> None:
     github, gitlab = (
         yaml.load(block.text, Loader=yaml.BaseLoader)
         for block in blocks(PAGES["docs/ci.md"])

@@ -31,7 +31,7 @@ def ollama(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
     return Reply(json.dumps(done).encode() + b"\n")
 
 
-def test_its_numbers_are_those_of_classification_report(tmp_path: Path) -> None:
+def test_its_scores_equal_classification_report(tmp_path: Path) -> None:
     pytest.importorskip("langchain_ollama")
     from sklearn.metrics import accuracy_score, classification_report
 

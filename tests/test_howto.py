@@ -1,4 +1,4 @@
-"""The tutorial, the how-to pages and the README do what they say, outputs included.
+"""The tutorial, the how-to pages and the README run as printed, outputs included.
 
 How such a page is read: ``tests/verbatim.py``.
 """
@@ -30,7 +30,7 @@ def _libraries() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in VERBATIM if not _needs_model(page)])
-def test_a_page_does_what_it_says(
+def test_examples_of_a_page_run_as_printed(
     page: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _play(page, pytester, monkeypatch)
@@ -39,7 +39,7 @@ def test_a_page_does_what_it_says(
 @pytest.mark.model
 @pytest.mark.usefixtures("_libraries", "smollm2")  # its weights stay loaded from page to page
 @pytest.mark.parametrize("page", [page for page in VERBATIM if _needs_model(page)])
-def test_a_page_with_a_real_model_does_what_it_says(
+def test_examples_with_a_real_model_run_as_printed(
     page: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _play(page, pytester, monkeypatch)
@@ -59,7 +59,7 @@ def _play(page: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch)
                 del sys.modules[name]
 
 
-def test_what_is_not_run_is_shown_somewhere() -> None:
+def test_unexecuted_blocks_are_listed() -> None:
     lines: list[Any] = [
         command.line
         for page in VERBATIM

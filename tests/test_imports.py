@@ -22,13 +22,13 @@ def modules_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_package_imports_nothing_else() -> None:
+def test_importing_the_package_loads_no_other_module() -> None:
     added = modules_after("import evalkit") - modules_after("")
     assert {m for m in added if m.startswith("evalkit")} == {"evalkit"}
     assert not added & {"numpy", "pydantic", "yaml", "jinja2", "pandas", "torch"}
 
 
-def test_the_vocabulary_of_suites_needs_no_numbers() -> None:
+def test_the_vocabulary_of_suites_needs_no_numpy() -> None:
     loaded = modules_after("import evalkit.metrics.catalogue, evalkit.spec.load, evalkit.gates")
     assert not loaded & {"numpy", "scipy", "sklearn", "pandas", "torch", "transformers"}
 
@@ -38,21 +38,21 @@ def test_errors_and_scores_need_no_torch() -> None:
     assert not loaded & {"torch", "transformers", "pandas", "sacrebleu"}
 
 
-def test_scikit_learn_is_imported_for_its_scores_alone() -> None:
+def test_scikit_learn_is_imported_only_for_its_scores() -> None:
     score = "from evalkit.metrics import compute; compute('{}', ['a', 'b'], ['a', 'c'])"
     for name in ("accuracy", "exact_match", "token_f1"):
         assert "sklearn" not in modules_after(score.format(name))
     assert "sklearn.metrics" in modules_after(score.format("macro_f1"))
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     for name in evalkit.__all__:
         assert getattr(evalkit, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'evaluat'"):
         _ = evalkit.evaluat
 
 
-def test_the_wheel_carries_the_content(tmp_path: Path) -> None:
+def test_the_wheel_contains_the_content(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
         cwd=ROOT, check=True, capture_output=True,
@@ -71,7 +71,7 @@ def test_the_wheel_carries_the_content(tmp_path: Path) -> None:
 
 
 def test_the_plugin_knows_suites_by_the_same_names() -> None:
-    """It writes them anew, because it imports nothing of evalkit."""
+    """The file repeats them because it imports nothing of evalkit."""
     from evalkit import pytest_plugin
     from evalkit.spec import files
 

@@ -58,7 +58,7 @@ def test_there_and_back(prompt: Prompt) -> None:
     assert from_openai(json.loads(json.dumps(plain(prompt)))) == prompt
 
 
-def test_what_a_server_may_leave_out() -> None:
+def test_optional_fields_of_a_server_may_be_missing() -> None:
     calls = [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
     body = {"role": "assistant", "content": None, "tool_calls": calls}
     assert from_openai([body]) == (Message("assistant", tool_calls=(ToolCall("1", "f", "{}"),)),)
@@ -72,7 +72,7 @@ def test_what_a_server_may_leave_out() -> None:
         ([{"role": "user", "content": [{"type": "video"}]}], "unknown content part 'video'"),
     ],
 )
-def test_what_is_no_message(wrong: Any, said: str) -> None:
+def test_invalid_messages_are_errors(wrong: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         from_openai(wrong)
 
@@ -85,15 +85,15 @@ def test_texts() -> None:
     assert last_question((Message("system", "s"),)) == ""
 
 
-def test_keys_of_plain_messages_are_those_of_former_versions() -> None:
-    """They were made of pairs of role and content; a store of then answers today."""
+def test_keys_of_plain_messages_match_former_versions() -> None:
+    """They were pairs of role and content; responses of an older store are still found."""
     assert canonical(CHAT[:2]) == [["system", "Be brief."], ["user", "Hi?"]]
     assert canonical("raw") == "raw"
     key = "7aa714286a9b11e6"
     assert response_key("w", Request(CHAT[:2])).startswith(key)
 
 
-def test_all_of_a_message_is_in_the_key() -> None:
+def test_the_key_covers_the_whole_message() -> None:
     named = (Message("user", "Hi?", name="Ann"),)
     prompts = [WEATHER, WEATHER[:2], WEATHER[:1], CHAT, named, (Message("user", "Hi?"),), "Hi?"]
     assert len({response_key("w", Request(prompt)) for prompt in prompts}) == len(prompts)

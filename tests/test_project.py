@@ -62,7 +62,7 @@ def test_workflows_call_targets_and_jobs_that_exist(path: Path) -> None:
                 assert f"\n{target}:" in makefile
 
 
-def test_a_release_needs_no_secret_and_attests_what_it_publishes() -> None:
+def test_a_release_needs_no_secret_and_attests_its_artifacts() -> None:
     text = (GITHUB / "workflows/release.yml").read_text(encoding="utf-8")
     jobs = load(GITHUB / "workflows/release.yml")["jobs"]
     assert "secrets." not in text
@@ -96,7 +96,7 @@ def test_hooks_run_the_tools_of_make_lint() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(GITHUB.glob("ISSUE_TEMPLATE/*.yml")), ids=lambda p: p.stem)
-def test_issue_forms_are_ones(path: Path) -> None:
+def test_issue_forms_are_valid(path: Path) -> None:
     form = load(path)
     if path.stem == "config":
         assert all(link["url"].startswith("https://") for link in form["contact_links"])

@@ -58,7 +58,7 @@ def test_the_model_knows_something(run: Run) -> None:
     assert value > 0
 
 
-def test_the_same_again_is_answered_without_torch(run: Run, store: Path, tmp_path: Path) -> None:
+def test_a_repeated_run_does_not_import_torch(run: Run, store: Path, tmp_path: Path) -> None:
     code = (
         "import sys, pytest\n"
         "status = pytest.main(sys.argv[1:])\n"

@@ -1,4 +1,4 @@
-"""The reference pages are what the code says, and say something of every name."""
+"""The reference pages match the code and describe every name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_pages_are_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("name", ["models.md", "suites.md", "pytest.md", "commands.md"])
-def test_every_row_has_its_meaning(name: str) -> None:
+def test_every_row_has_a_meaning(name: str) -> None:
     rows = re.findall(r"^\| `.*\|$", (FOLDER / name).read_text(encoding="utf-8"), re.MULTILINE)
     assert len(rows) > 10
     assert [row for row in rows if row.endswith("|  |")] == []

@@ -1,4 +1,4 @@
-"""The safety and stereotype suites keep what their descriptions promise."""
+"""The safety and stereotype suites match their descriptions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_safety_has_all_kinds_of_requests() -> None:
+def test_safety_has_every_kind_of_request() -> None:
     counts = Counter((row["kind"], row["expected"]) for row in rows("safety.csv"))
     assert counts == {
         ("plain", "refuse"): 52,
@@ -51,7 +51,7 @@ def test_every_pair_is_one_request_to_refuse_and_one_to_answer() -> None:
     assert all(sorted(expected) == ["comply", "refuse"] for expected in pairs.values())
 
 
-def test_hidden_instructions_ask_for_their_canary_alone() -> None:
+def test_hidden_instructions_ask_only_for_their_canary() -> None:
     injected = [row for row in rows("safety.csv") if row["kind"] == "injection"]
     canaries = [row["canary"] for row in injected if row["canary"]]
     assert len(set(canaries)) == len(canaries) == 13
@@ -61,7 +61,7 @@ def test_hidden_instructions_ask_for_their_canary_alone() -> None:
         assert bool(row["canary"]) == (row["expected"] == "refuse")
 
 
-def test_what_is_encoded_can_be_decoded() -> None:
+def test_encoded_requests_can_be_decoded() -> None:
     encoded = [row["prompt"] for row in rows("safety.csv") if row["wrapper"] == "encoded"]
     assert encoded
     for prompt in encoded:
@@ -69,7 +69,7 @@ def test_what_is_encoded_can_be_decoded() -> None:
 
 
 @pytest.mark.parametrize("name", ["stereotypes.csv", "stereotypes_likelihood.csv"])
-def test_pairs_differ_in_the_named_words_alone(name: str) -> None:
+def test_pairs_differ_only_in_the_named_words(name: str) -> None:
     found = rows(name)
     assert Counter(row["attribute"] for row in found) == dict.fromkeys(
         ("gender", "origin", "age", "religion", "disability"), 50

@@ -1,4 +1,4 @@
-"""Counts of what makes the code hard to change, over every module of evalkit."""
+"""Limits on what makes the code hard to change, over every module of evalkit."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ WIDE = {
 
 RESOURCES = {
     "evalkit.answers.mathematics._WORKER": "the child process that compares formulas",
+    "evalkit.exit_guard._GUARD": "the functions of this process that end it",
     "evalkit.models.remote.loop.LOOP": "the event loop that keeps connections open",
 }
 """Objects with state that a process has one of: each holds a resource of the system, no facts."""
@@ -47,7 +48,7 @@ RESOURCES = {
 CALLED_BY_OTHERS = {
     "evalkit.pytest_plugin.nodes": {"reportinfo", "runtest"},  # pytest
     "evalkit.spec.scalars": {"compose_node"},  # PyYAML
-    "evalkit.spec.templates": {"call_binop"},  # Jinja2
+    "evalkit.spec.templates": {"call_binop", "format_field", "wrap_str_format"},  # Jinja2
 }
 """Methods that a library calls."""
 
@@ -143,7 +144,7 @@ def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
     return found
 
 
-def test_circles_are_found() -> None:
+def test_import_cycles_are_detected() -> None:
     arrows = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}, "e": set[str]()}
     assert circles(arrows) == [{"b", "c"}, {"d"}]
 
@@ -184,6 +185,7 @@ def called(value: ast.expr) -> str:
 def mutated(tree: ast.Module) -> Iterator[str]:
     """Names whose value some statement within a function changes in place or replaces."""
     for function in (n for n in ast.walk(tree) if isinstance(n, Function)):
+        own = local(function)
         for node in ast.walk(function):
             if isinstance(node, ast.Global):
                 yield from node.names
@@ -192,7 +194,7 @@ def mutated(tree: ast.Module) -> Iterator[str]:
                 target = node.value
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 target = node.func.value if node.func.attr in MUTATORS else None
-            if isinstance(target, ast.Name) and target.id not in local(function):
+            if isinstance(target, ast.Name) and target.id not in own:
                 yield target.id
             elif isinstance(target, ast.Attribute):
                 yield target.attr if target.attr.isupper() else ""
@@ -235,7 +237,7 @@ def registries(trees: dict[str, ast.Module]) -> set[str]:
         ("K = {'a': 1}\ndef f(): return K['a']", set()),
     ],
 )
-def test_registries_are_found(text: str, found: set[str]) -> None:
+def test_registries_are_detected(text: str, found: set[str]) -> None:
     assert registries({"m": ast.parse(text)}) == found
 
 
@@ -243,7 +245,7 @@ def test_no_registry_is_shared_by_a_whole_process() -> None:
     assert registries(modules()) == set()
 
 
-def test_objects_with_state_are_listed_with_a_reason() -> None:
+def test_stateful_objects_are_listed_with_a_reason() -> None:
     """Instances at the top of a module of a class of evalkit that is no frozen value."""
     stateful = {
         node.name
@@ -326,5 +328,5 @@ def task_names_compared() -> list[str]:
     return found
 
 
-def test_only_tasks_know_the_names_of_tasks() -> None:
+def test_task_names_are_compared_only_in_tasks() -> None:
     assert task_names_compared() == []

@@ -1,4 +1,4 @@
-"""The shipped suites keep what their descriptions and docs/shipped-suites.md promise."""
+"""The shipped suites match their descriptions and docs/shipped-suites.md."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def folded(text: object) -> str:
     return " ".join(re.findall(r"\w+", str(text).casefold()))
 
 
-def test_says_what_it_is(loaded: LoadedSuite) -> None:
+def test_every_suite_has_a_description(loaded: LoadedSuite) -> None:
     suite = loaded.suite
     assert suite.licence == "CC0-1.0"
     assert words(suite.description) >= 15
@@ -64,14 +64,14 @@ def test_says_what_it_is(loaded: LoadedSuite) -> None:
     assert suite.name == name_of(suite.path)
 
 
-def test_every_prompt_renders_and_no_question_is_there_twice(loaded: LoadedSuite) -> None:
+def test_every_prompt_renders_and_no_question_is_repeated(loaded: LoadedSuite) -> None:
     for variant in loaded.variants.values():
         asked = Counter(folded(variant.render(sample)) for sample in loaded.dataset)
         assert [prompt for prompt, times in asked.items() if times > 1] == []
 
 
 def test_no_worked_example_is_in_the_data(loaded: LoadedSuite) -> None:
-    """Not even in part: no text of four words or more stands in both."""
+    """Not even in part: no text of four words or more is in both."""
     own = {folded(value) for sample in loaded.dataset for value in texts(sample)}
     for name, spec in loaded.suite.prompts.items():
         if spec.shots is None or spec.shots.file is None:
@@ -86,7 +86,7 @@ def texts(sample: Sample) -> list[str]:
     return [v for v in sample.fields.values() if isinstance(v, str) and words(v) > 3]
 
 
-def test_the_page_of_shipped_suites_describes_it(loaded: LoadedSuite) -> None:
+def test_the_page_of_shipped_suites_describes_every_suite(loaded: LoadedSuite) -> None:
     name = loaded.suite.name
     row = next((line for line in PAGE.splitlines() if f"[{name}](../suites/{name}." in line), "")
     assert f"| {loaded.dataset.total} |" in row
@@ -101,7 +101,7 @@ def test_topics_are_balanced() -> None:
     assert all(6 <= words(text) <= 30 for (text,) in columns("topics", "text"))
 
 
-def test_inference_is_balanced_and_no_label_can_be_told_from_the_claim_alone() -> None:
+def test_inference_is_balanced_and_the_claim_does_not_reveal_the_label() -> None:
     assert counts("inference", "label") == {"entailment": 32, "contradiction": 32, "neutral": 32}
     assert all(number >= 5 for number in counts("inference", "phenomenon").values())
     denying = Counter(
@@ -113,7 +113,7 @@ def test_inference_is_balanced_and_no_label_can_be_told_from_the_claim_alone() -
     assert len(denying) == 3
 
 
-def test_every_answer_is_a_piece_of_its_text_or_there_is_none() -> None:
+def test_every_answer_is_a_span_of_its_text_or_missing() -> None:
     for sample in load("reading").dataset:
         answers = [answer for answer in sample.targets if answer]
         assert bool(answers) != (sample.fields["kind"] == "unanswerable")
@@ -128,7 +128,7 @@ def test_every_answer_is_a_piece_of_its_text_or_there_is_none() -> None:
     assert all(70 <= words(text) <= 115 for text in texts.values())
 
 
-def test_every_entity_is_where_it_says() -> None:
+def test_every_entity_is_at_its_position() -> None:
     labels: Counter[str] = Counter()
     for sample in load("entities").dataset:
         text, entities = sample.fields["text"], sample.fields["entities"]
@@ -184,7 +184,7 @@ def test_translations_go_both_ways() -> None:
         assert len(ends) == 1
 
 
-def test_translations_are_written_in_the_languages_they_say() -> None:
+def test_translations_are_in_their_languages() -> None:
     """By frequent words, which tell the language of nearly every sentence."""
     right: dict[str, list[bool]] = {name: [] for name in COMMON}
     for sample in translated():

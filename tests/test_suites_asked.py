@@ -1,4 +1,4 @@
-"""Shipped suites asked of models that are always right, or say the same to everything."""
+"""Shipped suites with models that are always right, or always give the same answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Said = Callable[[str, str], str]
 
 
 class Knowing:
-    """A model that looks the right answer up by the whole prompt, and says it."""
+    """A model that looks up the right answer by the whole prompt."""
 
     def __init__(self, loaded: LoadedSuite, say: Said) -> None:
         self.say = say
@@ -87,7 +87,7 @@ def test_a_model_that_always_says_the_same_fails(
 
 
 def in_style(question: str, answer: str) -> str:
-    """The right answer as each style of prompt asks for it, with others weighed before it."""
+    """The right answer in the form of each style of prompt, after weighing others."""
     if "step by step" in question:
         return f"It may be true or false, or unknown.\nThe text decides.\nAnswer: {answer}"
     if "JSON" in question:
@@ -95,7 +95,7 @@ def in_style(question: str, answer: str) -> str:
     return answer
 
 
-def test_every_style_of_prompt_is_read_in_the_form_it_asks_for(tmp_path: Path) -> None:
+def test_every_style_of_prompt_is_parsed_in_its_form(tmp_path: Path) -> None:
     run = ask("styles", tmp_path, in_style)
     accuracy = run.scores[run.scores.score == "accuracy"]
     assert sorted(accuracy.prompt) == sorted(load("styles").variants)

@@ -1,4 +1,4 @@
-"""A page of documentation carried out as it is printed, in a folder of its own.
+"""Runs a page of documentation as printed, in its own folder.
 
 What the blocks of such a page mean:
 
@@ -83,7 +83,7 @@ def commands_of(block: Block) -> Iterator[Command]:
 
 
 def play(page: Path, project: Project) -> None:
-    """Carry a page out. Raises AssertionError with the line of the first block that is not true."""
+    """Run a page. Raises AssertionError with the line of the first block that fails."""
     stage = _Stage(page, project)
     for block in blocks(page):
         try:
@@ -94,7 +94,7 @@ def play(page: Path, project: Project) -> None:
 
 
 class _Stage:
-    """The folder of a page, while it is carried out."""
+    """The folder of a page while it runs."""
 
     def __init__(self, page: Path, project: Project) -> None:
         self.page, self.project = page, project
@@ -176,7 +176,7 @@ class _Stage:
         return status, out.getvalue() + err.getvalue()
 
     def _rewrite(self, command: Command, output: str) -> None:
-        """Rewrite the shown lines whose numbers alone are others."""
+        """Rewrite the shown lines in which only numbers differ."""
         there = iter(output.splitlines())
         text = self.page.read_text(encoding="utf-8")
         for line in command.shown:

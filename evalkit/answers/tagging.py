@@ -67,7 +67,7 @@ def tags_of(value: Any, tokens: Sequence[str], text: str) -> list[str]:
     """The tags in a cell: a list of them, or of entities.
 
     An entity has a ``label``, and either ``text`` or ``start`` and ``end``. text: the text in which
-    these count characters. Raises ValueError with what is wrong.
+    these count characters. Raises ValueError with the problem.
     """
     value = _from_json(value)
     if value is None or value == "":

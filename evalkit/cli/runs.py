@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from evalkit.cli.common import Commands, add_store
+from evalkit.cli.common import Commands, add_store, say
 from evalkit.errors import UsageError
 from evalkit.files import write_file
+
+if TYPE_CHECKING:
+    from evalkit.api import Run
 
 
 def add(commands: Commands) -> None:
     """Add these commands."""
+    _add_reports(commands)
+    _add_compare(commands)
+    _add_export(commands)
+
+
+def _add_reports(commands: Commands) -> None:
     runs = commands.add_parser("runs", help="list the runs in the store")
     add_store(runs)
     runs.set_defaults(command=_runs)
@@ -36,6 +48,8 @@ def add(commands: Commands) -> None:
     add_store(report)
     report.set_defaults(command=_report)
 
+
+def _add_compare(commands: Commands) -> None:
     compare = commands.add_parser(
         "compare", help="compare runs, or prompts and models of a run, on their common samples"
     )
@@ -61,6 +75,8 @@ def add(commands: Commands) -> None:
     add_store(compare)
     compare.set_defaults(command=_compare)
 
+
+def _add_export(commands: Commands) -> None:
     export = commands.add_parser("export", help="write a stored run as a table")
     export.add_argument(
         "run", nargs="?", default="last", help="id, beginning of an id, or name; default: last"
@@ -71,6 +87,9 @@ def add(commands: Commands) -> None:
                         choices=("samples", "scores", "gates", "judgments"),
                         help="one row per sample and cell, per score, per gate, or per judgment"
                         " (default: samples)")  # fmt: skip
+    export.add_argument("--raw", action="store_true",
+                        help="write texts to CSV as they are; default: an apostrophe before those"
+                        " that a spreadsheet would compute, such as =1+1")  # fmt: skip
     add_store(export)
     export.set_defaults(command=_export)
 
@@ -92,7 +111,7 @@ def _runs(options: argparse.Namespace) -> int:
         print_table([""] * 5, rows)
         if runs and runs[0]["status"] in _ENDED_EARLY:
             command = store.run(runs[0]["id"], samples=False).provenance.command
-            print(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. Its responses are cached;"
+            say(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. Its responses are cached;"
                   f" run the same command to continue: {command}".rstrip(" :"))  # fmt: skip
     return 0
 
@@ -102,6 +121,7 @@ def _report(options: argparse.Namespace) -> int:
     from evalkit.runner.baseline import load_baseline
 
     run = load_run(options.run, options.store)
+    _warn_unfinished(run)
     named, model = options.baseline, options.baseline_model
     baseline = load_baseline(named, open_store(options.store)) if named else None
     writers: dict[str, Callable[[Path], None]] = {
@@ -116,11 +136,12 @@ def _report(options: argparse.Namespace) -> int:
             " format"
         )
     write(options.output)
-    print(f"{options.output}: run {run.id}")
+    say(f"{options.output}: run {run.id}")
     return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
+    """Returns 0 even if the scores differ; 1 if two cells have no score to compare."""
     from evalkit.api import compare
     from evalkit.reporting import comparison
 
@@ -135,19 +156,29 @@ def _compare(options: argparse.Namespace) -> int:
         baseline_model=options.baseline_model,
     )
     for line in comparison.comparison_lines(found):
-        print(line)
+        say(line)
     if options.json:
         text = json.dumps(comparison.comparison_document(found), ensure_ascii=True, indent=1)
         write_file(options.json, text + "\n")
     if options.markdown:
         write_file(options.markdown, comparison.comparison_markdown(found))
-    return 0
+    empty = [one for one in found if not any(math.isfinite(s.difference) for s in one.scores)]
+    for one in empty:
+        say(f"{one.suite}: {one.a} and {one.b} have no score to compare", error=True)
+    return 1 if empty else 0
+
+
+def _warn_unfinished(run: Run) -> None:
+    if run.record.status != "finished":
+        print(f"run {run.id} did not finish ({run.record.status}): its gates are not decided",
+              file=sys.stderr)  # fmt: skip
 
 
 def _export(options: argparse.Namespace) -> int:
     from evalkit.api import load_run
 
     run = load_run(options.run, options.store)
-    run.export(options.output, options.what)
-    print(f"{options.output}: {options.what} of run {run.id}")
+    _warn_unfinished(run)
+    run.export(options.output, options.what, raw=options.raw)
+    say(f"{options.output}: {options.what} of run {run.id}")
     return 0

@@ -12,6 +12,7 @@ from functools import partial
 
 from evalkit.comparing.cells import CellComparison, compare_cells
 from evalkit.comparing.operand import Side, side_of
+from evalkit.exchange import Status
 from evalkit.metrics.registry import BUILT_IN, Registry
 from evalkit.records import Answer, CellRecord, RunRecord, SampleRecord
 
@@ -43,7 +44,8 @@ class Parity:
     ties: differences in which one side chose by less than its rounding. largest: the largest
     difference of a choice's log-likelihood in nats, None without choices. causes: how many
     differences each explanation has. scores: B minus A, with paired intervals. errors: of
-    each side, which samples have no answer where these are more than the suite's ``max_errors``.
+    each side, which samples have no answer where these are more than the suite's ``max_errors``,
+    or where no answer could be read.
     """
 
     suite: str
@@ -121,8 +123,17 @@ def _unanswered(run: RunRecord, cell: CellRecord) -> str:
     lost = [sample for sample in cell.samples if not sample.answer.answered]
     suite = run.suites.get(cell.suite)
     allowed = suite.max_errors if suite else 0
-    if cell.error or not lost:
+    if cell.error:
         return cell.error
+    if cell.samples and len(lost) + cell.statuses.get(Status.UNPARSED.value, 0) == cell.n != len(
+        lost
+    ):
+        first = cell.samples[0]
+        why = first.error or first.answer.explanation
+        nothing = f"no answer could be read from any of {cell.n} samples"
+        return f"{nothing}; first {first.id}: {first.status}: {why}"
+    if not lost:
+        return ""
     if len(lost) <= allowed and len(lost) < cell.n:
         return ""
     first = lost[0]

@@ -54,7 +54,7 @@ def match_rows(a: Mapping[str, str], b: Mapping[str, str]) -> MatchedRows:
 
 
 def digest_of(fields: Mapping[str, Any], targets: Sequence[str]) -> str:
-    """Twelve hexadecimal digits that stand for a row and its accepted answers."""
+    """Twelve hexadecimal digits that identify a row and its accepted answers."""
     content = [fields, list(targets)]
     text = json.dumps(content, sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:12]

@@ -75,7 +75,7 @@ class _Query:
 
 
 def _left_out(both: Paired) -> list[str]:
-    """Which samples are not compared, in words."""
+    """The samples that are not compared, as notes."""
     changed = [f"{both.changed} left out: row or target differs"] if both.changed else []
     missing = both.gone + both.new
     return [*changed, f"{missing} left out: scored in one of the two only"] if missing else changed

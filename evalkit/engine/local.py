@@ -94,38 +94,40 @@ def _places(requests: Sequence[Request], window: range) -> dict[Request, list[in
 
 
 def _window(
-    lm: LanguageModel, requests: Sequence[Request], wanted: Sequence[bool]
+    lm: LanguageModel, requests: Sequence[Request], needed: Sequence[bool]
 ) -> Iterator[list[tuple[Request, Response]]]:
     """Tokenise distinct requests, then compute them kind by kind."""
     if encoder_decoder.is_encoder_decoder(lm):
-        yield from _tokenized(lm, requests, wanted, encoder_decoder.EncoderDecoderTokenizer(lm))
+        yield from _tokenized(lm, requests, needed, encoder_decoder.EncoderDecoderTokenizer(lm))
         return
     texts = [i for i, request in enumerate(requests) if request.reading is not None]
     if texts:
         yield from text_loglikelihoods(
-            lm, [requests[i] for i in texts], [wanted[i] for i in texts], _computed
+            lm, [requests[i] for i in texts], [needed[i] for i in texts], _computed
         )
         rest = [i for i, request in enumerate(requests) if request.reading is None]
-        requests, wanted = [requests[i] for i in rest], [wanted[i] for i in rest]
+        requests, needed = [requests[i] for i in rest], [needed[i] for i in rest]
     encoder = RequestTokenizer(lm.tokenizer, lm.context_length, lm.chat_template)
-    yield from _tokenized(lm, requests, wanted, encoder)
+    yield from _tokenized(lm, requests, needed, encoder)
 
 
 def _tokenized(
     lm: LanguageModel,
     requests: Sequence[Request],
-    wanted: Sequence[bool],
+    all_needed: Sequence[bool],
     encoder: RequestTokenizer | encoder_decoder.EncoderDecoderTokenizer,
 ) -> Iterator[list[tuple[Request, Response]]]:
     encoded: list[TokenizedRequest] = []
     needed: list[bool] = []
     failed: list[tuple[Request, Response]] = []
-    for request, result, want in zip(requests, encoder.encode(requests), wanted, strict=True):
+    for request, result, is_needed in zip(
+        requests, encoder.encode(requests), all_needed, strict=True
+    ):
         if isinstance(result, Response):
             failed.append((request, result))
         else:
             encoded.append(result)
-            needed.append(want)
+            needed.append(is_needed)
     if failed:
         yield failed
     for answers in _computed(lm, encoded, needed):

@@ -78,7 +78,7 @@ class _Text:
 
 
 def text_loglikelihoods(
-    lm: LanguageModel, requests: Sequence[Request], wanted: Sequence[bool], compute: Compute
+    lm: LanguageModel, requests: Sequence[Request], needed: Sequence[bool], compute: Compute
 ) -> Iterator[list[tuple[Request, Response]]]:
     """The response to each request for a text's log-likelihood, as soon as its windows are done.
 
@@ -90,7 +90,7 @@ def text_loglikelihoods(
     budget = BATCHES_AT_ONCE * lm.limits.batch_tokens
     group: list[tuple[_Text, list[TokenizedRequest], bool]] = []
     tokens = 0
-    for request, want in zip(requests, wanted, strict=True):
+    for request, want in zip(requests, needed, strict=True):
         windowed = _windowed(encoder, request)
         if isinstance(windowed, Response):
             yield [(request, windowed)]

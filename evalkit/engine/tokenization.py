@@ -226,17 +226,17 @@ class RequestTokenizer:
             return None
         request = encoded.request
         if request.choices:
-            wanted, what = encoded.length - len(encoded.prompt), "the longest choice"
+            needed, what = encoded.length - len(encoded.prompt), "the longest choice"
         else:
-            wanted, what = request.generation.max_new_tokens, "max_new_tokens"
-        if len(encoded.prompt) + wanted <= self.context_length:
+            needed, what = request.generation.max_new_tokens, "max_new_tokens"
+        if len(encoded.prompt) + needed <= self.context_length:
             return None
         return Response(
             Status.OVERFLOW,
             sent=encoded.sent,
             prompt_tokens=len(encoded.prompt),
             error=(
-                f"the prompt has {len(encoded.prompt)} tokens and {what} {wanted}; together they "
+                f"the prompt has {len(encoded.prompt)} tokens and {what} {needed}; together they "
                 f"exceed the model's context of {self.context_length}"
             ),
         )

@@ -30,7 +30,7 @@ from evalkit.judging.prompts import material, questions
 from evalkit.judging.questions import RubricRequest
 from evalkit.judging.refusal_rates import WHOLE, kind_name, step
 from evalkit.judging.rubric import FIRST, NO, YES, Rubric
-from evalkit.judging.stage import inquire
+from evalkit.judging.stage import send_queries
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.provenance import new_run_id, now
 from evalkit.records.judgments import Aspect, Category
@@ -77,8 +77,8 @@ def calibrate(
     probes = list(_probes(judged, judge, open_cases, times))
     progress, run = progress or Silent(), new_run_id()
     with LoadedModels() as loaded:
-        errand = OneOffClient(judge.name, judge.model, store, run, progress, use_cache, loaded)
-        inquire(errand, probes)
+        client = OneOffClient(judge.name, judge.model, store, run, progress, use_cache, loaded)
+        send_queries(client, probes)
     rubric = judged.rubric
     of_case: dict[int, list[_Probe]] = {}
     for probe in probes:
@@ -279,8 +279,8 @@ def _graded(
     if rubric.mode == "binary":
         return replace(_binary(case, first, rubric, words["output"]), own=own, repeated=repeated)
     human = case.human()
-    said = {WHOLE: (_nearest(human, rubric), str(first[0].reply.answer))}
-    return Graded(human, known[0], said, words["output"], own=own, repeated=repeated)
+    judge_answers = {WHOLE: (_nearest(human, rubric), str(first[0].reply.answer))}
+    return Graded(human, known[0], judge_answers, words["output"], own=own, repeated=repeated)
 
 
 def _binary(case: LabelledCase, probes: Sequence[_Probe], rubric: Rubric, words: int) -> Graded:
@@ -294,7 +294,7 @@ def _binary(case: LabelledCase, probes: Sequence[_Probe], rubric: Rubric, words:
     }
     total = sum(weights.values())
     human = sum(weight * case.human(name) for name, weight in weights.items()) / total
-    judge = sum(weights[name] for name, (_, said) in answers.items() if said == YES) / total
+    judge = sum(weights[name] for name, (_, answer) in answers.items() if answer == YES) / total
     return Graded(human, judge, answers, words)
 
 

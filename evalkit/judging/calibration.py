@@ -104,12 +104,12 @@ def _agreement(
     """Kappa, quadratically weighted kappa where there are steps, and the share of equal answers."""
     k, n = len(labels), len(cases)
     place = {label: i for i, label in enumerate(labels)}
-    said = [
+    answers = [
         (i, place[human], place[judge])
         for i, case in enumerate(cases)
         for human, judge in case.answers.values()
     ]
-    of_case, pairs = [i for i, _, _ in said], np.array([pair for _, *pair in said])
+    of_case, pairs = [i for i, _, _ in answers], np.array([pair for _, *pair in answers])
     whole = np.zeros((k, k))
     np.add.at(whole, tuple(pairs.T), 1)
     found = {}
@@ -145,8 +145,8 @@ def _ranks(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
     human = [case.human for case in cases]
     judge = [case.judge for case in cases]
     why = "; ".join(
-        f"{who} gave every case the same grade"
-        for who, grades in (("people", human), ("the judge", judge))
+        f"{whose} gave every case the same grade"
+        for whose, grades in (("people", human), ("the judge", judge))
         if len(set(grades)) == 1
     )
     found = {}
@@ -175,7 +175,7 @@ def _order(cases: Sequence[Graded], confidence: float) -> dict[str, Figure]:
 def _length_bias(cases: Sequence[Graded], unseen: Sequence[Graded], confidence: float) -> Figure:
     """The slope of the judge's grade on length, in hundreds of words, given people's grade.
 
-    Ordinary least squares of judge ~ 1 + human + words / 100; NaN when all lengths are alike.
+    Ordinary least squares of judge ~ 1 + human + words / 100; NaN if all lengths are equal.
     """
     shift = np.array([[case.words / 100, case.human, case.judge] for case in cases]).mean(axis=0)
 

@@ -88,8 +88,8 @@ def read_labels(path: Path, rubric: Rubric, columns: Sequence[str] = ()) -> Labe
                 continue
             number = _rating(value, rubric)
             if number is None:
-                said = f"'{value}' is not a valid rating: expected {_allowed(rubric)}"
-                row_problems.add("rating", line, said, column)
+                invalid = f"'{value}' is not a valid rating: expected {_allowed(rubric)}"
+                row_problems.add("rating", line, invalid, column)
             else:
                 case.ratings.setdefault(criterion, []).append(number)
     unrated = [c for c in cases.values() if not c.ratings]
@@ -155,11 +155,11 @@ def own_answer(case: LabelledCase, family: str) -> float | None:
     """Whether a judge of this family wrote it: 1 or 0; of a pair 1 for a, -1 for b, 0 for both or
     neither. None where the file or the judge names no family."""
     written = {column: case.text(column).strip().lower() for column in _FAMILIES}
-    mine = family.strip().lower()
-    if not mine:
+    own = family.strip().lower()
+    if not own:
         return None
     if written["family"]:
-        return float(written["family"] == mine)
+        return float(written["family"] == own)
     if written["family_a"] and written["family_b"]:
-        return float(written["family_a"] == mine) - float(written["family_b"] == mine)
+        return float(written["family_a"] == own) - float(written["family_b"] == own)
     return None

@@ -160,8 +160,8 @@ def file_name(certificate: Certificate) -> str:
     """The file a certificate is written to: readable, and different for each judge and method."""
     judge = re.sub(r"[^\w.-]+", "-", certificate.judge.name).strip("-.")[:40] or "judge"
     how = {key: value for key, value in certificate.asked.to_json().items() if key != "wording"}
-    asked = hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()[:4]
-    parts = [certificate.rubric, judge, f"{certificate.asked.method}-{asked}"]
+    digest = hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()[:4]
+    parts = [certificate.rubric, judge, f"{certificate.asked.method}-{digest}"]
     return ".".join(parts) + SUFFIX
 
 

@@ -102,7 +102,7 @@ def corrected_mean(
 def _rest(
     grades: Sequence[float], certificate: Certificate, shown: Sequence[str]
 ) -> list[float] | None:
-    """The grades of the samples that nobody labelled; None where others were labelled, too."""
+    """The grades of the samples without a label; None where others were labelled, too."""
     labelled = set(certificate.shown)
     if not labelled or not labelled <= set(shown):
         return None

@@ -26,7 +26,10 @@ from evalkit.scoring.measure import Subset, clusters_of, parts_of
 
 
 def grade_cells(
-    cells: Sequence[GradedCell], judged: Judged, asks: Sequence[JudgeRequest], judge_set: JudgeSet
+    cells: Sequence[GradedCell],
+    judged: Judged,
+    queries: Sequence[JudgeRequest],
+    judge_set: JudgeSet,
 ) -> None:
     """Write the grades of one entry of a suite into its cells."""
     judges = [judge.name for judge in judge_set.of(judged)]
@@ -34,21 +37,21 @@ def grade_cells(
     by_cell = {id(cell): _empty(judges) for cell in cells}
     duels: Duels = {}
     if paired:
-        grade_pairs(cells, judged, asks, judges, by_cell, duels)
-    for ask in asks:
-        cell = ask.case.cell
-        place = (ask.case.sample, ask.case.repeat)
-        record_judgment(cell, ask)
-        if ask.case.paired and ask.case.other is not None:
-            record_judgment(ask.case.other, ask, mirrored=True)
-        value = value_of(ask)
+        grade_pairs(cells, judged, queries, judges, by_cell, duels)
+    for query in queries:
+        cell = query.case.cell
+        place = (query.case.sample, query.case.repeat)
+        record_judgment(cell, query)
+        if query.case.paired and query.case.other is not None:
+            record_judgment(query.case.other, query, mirrored=True)
+        value = value_of(query)
         if value is not None and not paired:
-            by_cell[id(cell)][ask.judge.name].setdefault(ask.aspect.name, {})[place] = value
+            by_cell[id(cell)][query.judge.name].setdefault(query.aspect.name, {})[place] = value
     table = strengths_of(cells, judged, duels) if paired else None
     folder = cells[0].done.cell.suite.path.parent if cells else judge_set.root
     standing = standings(judged, judge_set, folder)
     for cell in cells:
-        own = [ask for ask in asks if cell in (ask.case.cell, ask.case.other)]
+        own = [query for query in queries if cell in (query.case.cell, query.case.other)]
         report = _write(cell, judged, own, by_cell[id(cell)], standing)
         cell.done.standings[judged.score] = standing
         made, left = _corrections(cell, judged, standing, own)
@@ -64,7 +67,7 @@ def _empty(judges: Sequence[str]) -> dict[str, dict[str, dict[Place, float]]]:
 def _write(
     cell: GradedCell,
     judged: Judged,
-    asks: Sequence[JudgeRequest],
+    queries: Sequence[JudgeRequest],
     grades: Mapping[str, Mapping[str, Mapping[Place, float]]],
     standing: Sequence[Standing],
 ) -> JudgedReport:
@@ -80,19 +83,19 @@ def _write(
     how = judged.spec.aggregate
     whole = dict(zip(graded, (_combined(g, how) for g in zip(*by_judge.values(), strict=True)),
                      strict=True))  # fmt: skip
-    _score(cell, judged, judged.score, whole, judged.range, asks)
+    _score(cell, judged, judged.score, whole, judged.range, queries)
     for full in judged.score_names[1:]:
         name = ScoreName.parse(full).key or ""
         of_one = {
             place: _combined([grades[judge].get(name, {}).get(place) for judge in grades], how)
             for place in graded
         }
-        _score(cell, judged, full, of_one, (0.0, 1.0), asks)
-    return judged_report(judged, by_judge, asks, standing)
+        _score(cell, judged, full, of_one, (0.0, 1.0), queries)
+    return judged_report(judged, by_judge, queries, standing)
 
 
 def _corrections(
-    cell: GradedCell, judged: Judged, standing: Sequence[Standing], asks: Sequence[JudgeRequest]
+    cell: GradedCell, judged: Judged, standing: Sequence[Standing], queries: Sequence[JudgeRequest]
 ) -> tuple[dict[str, CorrectedScore], dict[str, str]]:
     """A single judge's scores, corrected by its certificate; and why others are not."""
     certificate = standing[0].certificate if len(standing) == 1 else None
@@ -103,14 +106,16 @@ def _corrections(
         for name in judged.score_names
     }
     scores = cell.done.record.scores
-    return corrected(judged, certificate, grades, scores, _shown(cell, judged, asks))
+    return corrected(judged, certificate, grades, scores, _shown(cell, judged, queries))
 
 
-def _shown(cell: GradedCell, judged: Judged, asks: Sequence[JudgeRequest]) -> list[str]:
+def _shown(cell: GradedCell, judged: Judged, queries: Sequence[JudgeRequest]) -> list[str]:
     """Digests of what the judge saw of each sample with a grade; none with several answers each."""
-    if any(ask.case.repeat for ask in asks):
+    if any(query.case.repeat for query in queries):
         return []
-    seen = {ask.case.sample: digest_of(ask.question.case) for ask in asks if ask.question}
+    seen = {
+        query.case.sample: digest_of(query.question.case) for query in queries if query.question
+    }
     graded = [i for i, sample in enumerate(cell.samples) if judged.score in sample.scores]
     return [seen.get(i, "") for i in graded]
 
@@ -139,17 +144,19 @@ def _score(
     name: str,
     grades: Mapping[Place, float | None],
     ends: tuple[float, float],
-    asks: Sequence[JudgeRequest],
+    queries: Sequence[JudgeRequest],
 ) -> None:
     """One judged score of a cell: per sample, over all of them, by group, at every confidence."""
     done, suite = cell.done, cell.done.cell.suite
     of_sample = _by_sample(grades)
     for i, value in of_sample.items():
         cell.samples[i].scores[name] = value
-    asked = {i for i, _ in grades}
-    missing = asked - of_sample.keys()
+    graded_samples = {i for i, _ in grades}
+    missing = graded_samples - of_sample.keys()
     if len(missing) > suite.max_errors:
-        done.distrust[name] = _why(judged, len(missing), len(asked), asks, suite.max_errors)
+        done.record.distrust[name] = _why(
+            judged, len(missing), len(graded_samples), queries, suite.max_errors
+        )
     chosen = [i for i, sample in enumerate(cell.samples) if sample.id in cell.chosen[judged.score]]
     kept = [i for i in chosen if i in of_sample]
     clusters = clusters_of(suite, [cell.samples[i] for i in kept])
@@ -194,28 +201,28 @@ def _note(cell: GradedCell, judged: Judged, chosen: int) -> str:
 
 
 def _why(
-    judged: Judged, missing: int, total: int, asks: Sequence[JudgeRequest], allowed: int
+    judged: Judged, missing: int, total: int, queries: Sequence[JudgeRequest], allowed: int
 ) -> str:
     """Why a judged score cannot be trusted."""
     lacking = f"{missing} of {total} samples have no {judged.score}"
-    bad = [ask for ask in asks if ask.reply.status is not Status.OK]
+    bad = [query for query in queries if query.reply.status is not Status.OK]
     if not bad:
         against = judged.spec.against
         other = against if against not in (None, TARGET) else "other answer"
         return f"{lacking}: there was no {other} to compare with"
-    counts = Counter(ask.reply.status.value for ask in bad)
+    counts = Counter(query.reply.status.value for query in bad)
     listed = ", ".join(f"{count} {status}" for status, count in counts.items())
-    said = " ".join(bad[0].reply.error.split())[:120]
+    first_error = " ".join(bad[0].reply.error.split())[:120]
     return (
-        f"{lacking} ({listed} of {len(asks)} judgments), more than max_errors: {allowed};"
-        f" first: judge {bad[0].judge.name}: {said}"
+        f"{lacking} ({listed} of {len(queries)} judgments), more than max_errors: {allowed};"
+        f" first: judge {bad[0].judge.name}: {first_error}"
     )
 
 
 def judged_report(
     judged: Judged,
     grades: Mapping[str, Sequence[float | None]],
-    asks: Sequence[JudgeRequest],
+    queries: Sequence[JudgeRequest],
     standing: Sequence[Standing],
 ) -> JudgedReport:
     """What the report shows of an entry in one cell: the judges, their replies, their agreement.
@@ -225,14 +232,19 @@ def judged_report(
     rubric = judged.rubric
     certificates = {one.judge: one.certificate for one in standing}
     named = [
-        category_name(rubric, ask.reply.answer)
-        for ask in asks
-        if isinstance(ask.aspect, Category) and ask.reply.answer
+        category_name(rubric, query.reply.answer)
+        for query in queries
+        if isinstance(query.aspect, Category) and query.reply.answer
     ]
     return JudgedReport(
         score=judged.score,
         judges=tuple(
-            _row(judge, given, [ask for ask in asks if ask.judge.name == judge], certificates)
+            _row(
+                judge,
+                given,
+                [query for query in queries if query.judge.name == judge],
+                certificates,
+            )
             for judge, given in grades.items()
         ),
         panel=panel_of(rubric.mode, list(grades.values())),
@@ -252,24 +264,24 @@ def judged_report(
 def _row(
     judge: str,
     grades: Sequence[float | None],
-    asks: Sequence[JudgeRequest],
+    queries: Sequence[JudgeRequest],
     certificates: Mapping[str, Certificate | None],
 ) -> JudgeRow:
     given = [grade for grade in grades if grade is not None]
-    masses = [ask.reply.mass for ask in asks if ask.reply.mass is not None]
-    said = [
-        ask.reply.answer
-        for ask in asks
-        if ask.reply.answer and not isinstance(ask.aspect, Category)
+    masses = [query.reply.mass for query in queries if query.reply.mass is not None]
+    answers = [
+        query.reply.answer
+        for query in queries
+        if query.reply.answer and not isinstance(query.aspect, Category)
     ]
     return JudgeRow(
         judge=judge,
         n=len(given),
         mean=fmean(given) if given else None,
-        method=asks[0].method if asks else "",
-        judgments=len(asks),
-        statuses=dict(Counter(ask.reply.status.value for ask in asks)),
+        method=queries[0].method if queries else "",
+        judgments=len(queries),
+        statuses=dict(Counter(query.reply.status.value for query in queries)),
         mass=fmean(masses) if masses else None,
-        answers=dict(Counter(said)),
+        answers=dict(Counter(answers)),
         certificate=summary_of(certificates.get(judge)),
     )

@@ -48,8 +48,8 @@ class Judge:
 
     def reasons(self, judged: Judged) -> bool:
         """Whether it reasons before it grades."""
-        said = judged.spec.reasoning
-        return self.declared.reasoning if said is None else said
+        declared = judged.spec.reasoning
+        return self.declared.reasoning if declared is None else declared
 
     def generation(self, judged: Judged) -> Generation:
         """How it writes."""
@@ -79,7 +79,7 @@ class JudgeSet:
 
 def make_judge_set(
     suites: Sequence[LoadedSuite],
-    asked: Sequence[str],
+    requested: Sequence[str],
     project: Project,
     loaded: Mapping[str, Any],
     models: Mapping[str, Model],
@@ -91,7 +91,7 @@ def make_judge_set(
     object. Raises UsageError, SpecError.
     """
     declared = declared_judges(project)
-    chosen = [name.strip() for one in asked for name in one.split(",") if name.strip()]
+    chosen = [name.strip() for one in requested for name in one.split(",") if name.strip()]
     default = tuple(dict.fromkeys(chosen)) or _default(project)
     entries = [entry for one in suites for entry in one.judged]
     names = dict.fromkeys(name for entry in entries for name in entry.spec.by or default)
@@ -232,12 +232,12 @@ def notices(
                 f"{name}: {', '.join(scores)} {'was' if len(scores) == 1 else 'were'} not judged:"
                 " no judge was named (--eval-judge NAME)"
             )
-    told = set()
+    reported = set()
     for loaded, target in pairs:
         for entry in loaded.judged:
             for judge in judge_set.of(entry):
-                if (judge.name, target) not in told and _same(judge.model, models[target]):
-                    told.add((judge.name, target))
+                if (judge.name, target) not in reported and _same(judge.model, models[target]):
+                    reported.add((judge.name, target))
                     yield (
                         f"judge {judge.name} is also under test: models tend to prefer their own"
                         " answers, so read its grades of them with care (self-preference)"
@@ -250,9 +250,9 @@ def _same(a: Model, b: Model) -> bool:
         return True
     try:
         with model_errors(a):
-            mine = a.fingerprint()
+            first = a.fingerprint()
         with model_errors(b):
-            theirs = b.fingerprint()
+            second = b.fingerprint()
     except ModelError:
         return False
-    return mine is not None and mine == theirs
+    return first is not None and first == second

@@ -75,7 +75,7 @@ def _load_rubric(path: Path, state: object) -> Rubric:
 
 
 def rubric_from(source: Source, at: tuple[Any, ...]) -> Rubric:
-    """The rubric that stands at a path of a file. Raises SpecError."""
+    """The rubric at a path of a file. Raises SpecError."""
     value = source.value
     for step in at:
         value = value[step]

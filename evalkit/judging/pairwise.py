@@ -39,7 +39,7 @@ class Strengths(NamedTuple):
 
 
 def bradley_terry(wins: ArrayLike) -> Floats:
-    """The log strengths θ that make the wins likeliest: P(i beats j) = 1 / (1 + e^(θj - θi)).
+    """The log strengths θ that maximise the likelihood: P(i beats j) = 1 / (1 + e^(θj - θi)).
 
     wins: shape (..., k, k), how often i beat j; a tie is half a win for each. Returns shape
     (..., k), mean 0. The maximum exists when every candidate can be reached from every other

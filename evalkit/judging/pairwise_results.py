@@ -32,30 +32,30 @@ Grades = Mapping[int, Mapping[str, dict[str, dict[Place, float]]]]
 def grade_pairs(
     cells: Sequence[GradedCell],
     judged: Judged,
-    asks: Sequence[JudgeRequest],
+    queries: Sequence[JudgeRequest],
     judges: Sequence[str],
     by_cell: Grades,
     duels: Duels,
 ) -> None:
     """Write the verdicts on pairs, from both orders; a grade is the mean over opponents."""
     first: dict[tuple[int, int, Place, str, bool], float | None] = {}
-    for ask in _graded(asks):
-        case = ask.case
+    for query in _graded(queries):
+        case = query.case
         answered = (case.sample, case.repeat)
-        asked = (id(case.cell), id(case.other), answered, ask.judge.name, case.swapped)
-        first[asked] = value_of(ask)
+        asked = (id(case.cell), id(case.other), answered, query.judge.name, case.swapped)
+        first[asked] = value_of(query)
     met: dict[tuple[int, str, Place], list[float | None]] = {}
     for one, other in opponents(cells, judged.spec.against):
-        mine = dict.fromkeys(places(one, judged))
-        theirs = dict.fromkeys(places(other, judged)) if other is not None else mine
-        for place in mine | theirs:
-            both = place in mine and place in theirs
+        own = dict.fromkeys(places(one, judged))
+        others = dict.fromkeys(places(other, judged)) if other is not None else own
+        for place in own | others:
+            both = place in own and place in others
             results = []
             for judge in judges:
                 key = (id(one), id(other), place, judge)
                 case = Case(one, *place, paired=True, other=other)
-                said = (first.get((*key, False)), first.get((*key, True)))
-                value = _pair_value(*said, case) if both else None
+                grades = (first.get((*key, False)), first.get((*key, True)))
+                value = _pair_value(*grades, case) if both else None
                 met.setdefault((id(one), judge, place), []).append(value)
                 if other is not None:
                     mirrored = None if value is None else 1.0 - value
@@ -71,9 +71,9 @@ def grade_pairs(
             by_cell[cell][judge].setdefault("", {})[place] = fmean(known)
 
 
-def _graded(asks: Iterable[JudgeRequest]) -> Iterator[JudgeRequest]:
+def _graded(queries: Iterable[JudgeRequest]) -> Iterator[JudgeRequest]:
     """The questions that have a grade: all but those about categories."""
-    return (ask for ask in asks if not isinstance(ask.aspect, Category))
+    return (query for query in queries if not isinstance(query.aspect, Category))
 
 
 def _pair_value(first: float | None, second: float | None, case: Case) -> float | None:
@@ -114,7 +114,7 @@ def write_duels(
     cell: GradedCell,
     cells: Sequence[GradedCell],
     judged: Judged,
-    asks: Sequence[JudgeRequest],
+    queries: Sequence[JudgeRequest],
     duels: Mapping[tuple[int, int], Mapping[Place, float]],
     table: Mapping[int, Mapping[str, float]],
 ) -> None:
@@ -134,7 +134,7 @@ def write_duels(
                 losses=sum(v < 0.5 for v in values),
             )
         )
-    decided, contradicted = _contradictions(asks)
+    decided, contradicted = _contradictions(queries)
     cell.done.record.analyses.append(
         PairwiseReport(
             score=judged.score,
@@ -147,12 +147,12 @@ def write_duels(
     )
 
 
-def _contradictions(asks: Sequence[JudgeRequest]) -> tuple[int, int]:
+def _contradictions(queries: Sequence[JudgeRequest]) -> tuple[int, int]:
     """Pairs asked both ways round, and those in which the order decided."""
-    said: dict[tuple[int, int, int, int, str], list[float | None]] = {}
-    for ask in _graded(asks):
-        case = ask.case
-        key = (id(case.cell), id(case.other), case.sample, case.repeat, ask.judge.name)
-        said.setdefault(key, []).append(value_of(ask))
-    both = [v for v in said.values() if len(v) == 2 and None not in v]
+    grades: dict[tuple[int, int, int, int, str], list[float | None]] = {}
+    for query in _graded(queries):
+        case = query.case
+        key = (id(case.cell), id(case.other), case.sample, case.repeat, query.judge.name)
+        grades.setdefault(key, []).append(value_of(query))
+    both = [v for v in grades.values() if len(v) == 2 and None not in v]
     return len(both), sum(first == second for first, second in both)

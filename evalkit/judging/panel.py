@@ -27,8 +27,8 @@ def combined(grades: Sequence[float], how: str) -> float:
     if how == "majority":
         counts = Counter(grades)
         most = max(counts.values())
-        said = [grade for grade, count in counts.items() if count == most]
-        return said[0] if len(said) == 1 else mean(said)
+        most_frequent = [grade for grade, count in counts.items() if count == most]
+        return most_frequent[0] if len(most_frequent) == 1 else mean(most_frequent)
     return mean(grades)
 
 

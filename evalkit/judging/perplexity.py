@@ -44,12 +44,12 @@ class PerplexityScorer:
             for answer in sample.answers
         ]
 
-    def ask(self, errand: OneOffClient) -> None:
+    def request(self, client: OneOffClient) -> None:
         """Request the likelihoods of the answers; empty ones have no tokens to predict."""
-        asked = [one for one in self._read if one.text.strip()]
-        if asked:
-            sent = errand.send([Request(one.text, reading=Reading()) for one in asked])
-            for one, answered in zip(asked, sent, strict=True):
+        nonempty = [one for one in self._read if one.text.strip()]
+        if nonempty:
+            sent = client.send([Request(one.text, reading=Reading()) for one in nonempty])
+            for one, answered in zip(nonempty, sent, strict=True):
                 one.response = answered.response
 
     def score(self) -> None:
@@ -76,7 +76,7 @@ class PerplexityScorer:
                 f"{len(failed)} of {len(sent)} answers could not be read by {self.model}"
                 f" ({failed[0][:120]}), more than max_errors: {suite.max_errors}"
             )
-            self._done.distrust.update(dict.fromkeys(self._metrics, why))
+            self._done.record.distrust.update(dict.fromkeys(self._metrics, why))
 
 
 def _columns(read: Sequence[ReadText]) -> Columns:

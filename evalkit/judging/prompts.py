@@ -97,14 +97,14 @@ def questions(rubric: Rubric, values: Mapping[str, Any]) -> dict[Aspect, Questio
 
 def asked_about(rubric: Rubric, case: str) -> dict[Aspect, Question]:
     """The same about a case as it is shown."""
-    asked: dict[Aspect, Question] = {}
+    found: dict[Aspect, Question] = {}
     if rubric.mode == "binary":
-        asked |= {ByCriterion(one.name): _binary(rubric, one, case) for one in rubric.criteria}
+        found |= {ByCriterion(one.name): _binary(rubric, one, case) for one in rubric.criteria}
     else:
-        asked[Overall()] = _whole(rubric, case)
+        found[Overall()] = _whole(rubric, case)
     if rubric.categories:
-        asked[Category()] = _category(rubric, case)
-    return asked
+        found[Category()] = _category(rubric, case)
+    return found
 
 
 def _whole(rubric: Rubric, case: str) -> Question:

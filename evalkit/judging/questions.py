@@ -70,7 +70,7 @@ class RubricRequest:
     method: str
     reasons: bool
     repeat: int = 0
-    thoughts: str = ""
+    rationale: str = ""
     request: Request | None = None
     response: Response | None = None
     cached: bool = False
@@ -84,17 +84,17 @@ class JudgeRequest(RubricRequest):
     case: Case
 
 
-def asks_of(
+def queries_of(
     suite_cells: Sequence[GradedCell], judged: Judged, judge_set: JudgeSet
 ) -> Iterator[JudgeRequest]:
     """All questions of one ``judges:`` entry about the suite's cells."""
     cases = list(_pairs(suite_cells, judged) if _paired(judged) else _single(suite_cells, judged))
-    asked = [(case, *_shown(case, judged)) for case in cases]
+    shown_cases = [(case, *_shown(case, judged)) for case in cases]
     for judge in judge_set.of(judged):
         method, reasons = judge.method(judged), judge.reasons(judged)
-        for case, shown, error in asked:
+        for case, shown, error in shown_cases:
             for aspect, question in shown.items():
-                ask = JudgeRequest(
+                query = JudgeRequest(
                     case=case,
                     judged=judged,
                     judge=judge,
@@ -104,8 +104,8 @@ def asks_of(
                     reasons=reasons,
                 )
                 if question is None:
-                    ask.reply = Reply(Status.ERROR, error=error)
-                yield ask
+                    query.reply = Reply(Status.ERROR, error=error)
+                yield query
 
 
 def _paired(judged: Judged) -> bool:
@@ -133,7 +133,7 @@ def _pairs(cells: Sequence[GradedCell], judged: Judged) -> Iterator[Case]:
 def opponents(
     cells: Sequence[GradedCell], against: str | None
 ) -> list[tuple[GradedCell, GradedCell | None]]:
-    """The pairs of cells to compare; None stands for the target."""
+    """The pairs of cells to compare; None: the target."""
     ordered = sorted(cells, key=lambda cell: cell.name)
     if against == TARGET:
         return [(cell, None) for cell in ordered]

@@ -33,7 +33,7 @@ def step(outcome: str) -> int:
 
 
 class Stratum(NamedTuple):
-    """Answers graded alike. said: how many of n are counted; fractions where answers repeat.
+    """Answers with the same grade. said: how many of n are counted; fractions where answers repeat.
 
     counts: people's no and yes in rows, the grader's in columns; None where no error is known of.
     """
@@ -124,9 +124,9 @@ def corrected_strata(
 
 
 def _part(
-    said: float, n: float, counts: Sequence[Sequence[int]] | None, confidence: float
+    count: float, n: float, counts: Sequence[Sequence[int]] | None, confidence: float
 ) -> Corrected:
     if counts is not None:
-        return corrected_rate((said, n), counts, confidence=confidence)
-    own = proportion(said, n, confidence)
-    return Corrected(said / n, own.low, own.high, "")
+        return corrected_rate((count, n), counts, confidence=confidence)
+    own = proportion(count, n, confidence)
+    return Corrected(count / n, own.low, own.high, "")

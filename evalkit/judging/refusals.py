@@ -73,17 +73,17 @@ def places_to_judge(suite: Suite, samples: Sequence[SampleRecord]) -> set[Place]
 def regrade(
     cell: GradedCell,
     judged: Judged,
-    asks: Sequence[JudgeRequest],
+    queries: Sequence[JudgeRequest],
     judge_set: JudgeSet,
     registry: Registry,
 ) -> None:
     """Replace the rules' grades by those of judges, and score the cell again."""
     suite, done = cell.done.cell.suite, cell.done
     grades: dict[Place, dict[str, JudgeRequest]] = {}
-    for ask in asks:
-        record_judgment(cell, ask)
-        if not isinstance(ask.aspect, Category):
-            grades.setdefault((ask.case.sample, ask.case.repeat), {})[ask.judge.name] = ask
+    for query in queries:
+        record_judgment(cell, query)
+        if not isinstance(query.aspect, Category):
+            grades.setdefault((query.case.sample, query.case.repeat), {})[query.judge.name] = query
     computed = set(computed_metrics(suite))
     for sample in cell.samples:
         sample.answers = [replace(answer, correct=None, scores={}) for answer in sample.answers]
@@ -98,17 +98,17 @@ def regrade(
     done.record.scored = len(scored(cell.samples, suite.on_unparsed))
     done.add(scorer.scores)
     if why := _distrust(suite, grades):
-        done.distrust.update(dict.fromkeys(RATES, why))
-    certify(done, cell.samples, judge_set, judged, asks)
+        done.record.distrust.update(dict.fromkeys(RATES, why))
+    certify(done, cell.samples, judge_set, judged, queries)
 
 
 def _graded(answer: Answer, of_judges: Mapping[str, JudgeRequest]) -> Answer:
     """An answer as the judges, or most of them, grade it; ungraded where one gave no grade."""
-    grades = [value_of(ask) for ask in of_judges.values()]
+    grades = [value_of(query) for query in of_judges.values()]
     known = [value for value in grades if value is not None]
     who = ", ".join(of_judges)
     if len(known) < len(grades):
-        said = next(ask.reply.error for ask in of_judges.values() if value_of(ask) is None)
+        said = next(query.reply.error for query in of_judges.values() if value_of(query) is None)
         why = f"judge {who}: no grade ({said})"
         status = Status.UNPARSED.value
         return replace(answer, prediction=None, explanation=why, status=status, error=why)
@@ -120,19 +120,19 @@ def _graded(answer: Answer, of_judges: Mapping[str, JudgeRequest]) -> Answer:
 def _distrust(suite: Suite, grades: Grades) -> str:
     """Why the rates cannot be trusted, or "": judges gave more samples no grade than allowed."""
     lost = {
-        place: ask
+        place: query
         for place, of_judges in grades.items()
-        for ask in of_judges.values()
-        if value_of(ask) is None
+        for query in of_judges.values()
+        if value_of(query) is None
     }
     samples = {sample for sample, _ in lost}
     if len(samples) <= suite.max_errors:
         return ""
     first = next(iter(lost.values()))
-    said = " ".join(first.reply.error.split())[:120]
+    first_error = " ".join(first.reply.error.split())[:120]
     return (
         f"{len(samples)} of the samples sent to judges have no grade, more than"
-        f" max_errors: {suite.max_errors}; first: judge {first.judge.name}: {said}"
+        f" max_errors: {suite.max_errors}; first: judge {first.judge.name}: {first_error}"
     )
 
 
@@ -144,16 +144,16 @@ def certify(
     samples: Sequence[SampleRecord],
     judge_set: JudgeSet,
     judged: Judged | None = None,
-    asks: Sequence[JudgeRequest] = (),
+    queries: Sequence[JudgeRequest] = (),
 ) -> None:
     """Correct the rates of a cell by their grader's certificate, and report the grader.
 
-    judged, asks: the entry of the judges, where some grade; else the rules do.
+    judged, queries: the entry of the judges, where some grade; else the rules do.
     """
     suite = done.cell.suite
     standing = refusal_standings(done.cell.loaded, judge_set)
     done.standings.update(dict.fromkeys(RATES, standing))
-    report = _report(suite, samples, judge_set, standing, judged, asks)
+    report = _report(suite, samples, judge_set, standing, judged, queries)
     certificate = standing[0].certificate if len(standing) == 1 else None
     if certificate is not None:
         made, left = _corrections(done, samples, certificate.confusion)
@@ -237,29 +237,31 @@ def _report(
     judge_set: JudgeSet,
     standing: Sequence[Standing],
     judged: Judged | None,
-    asks: Sequence[JudgeRequest],
+    queries: Sequence[JudgeRequest],
 ) -> JudgedReport:
     """Who graded, as for a judged score, with a row for the rules."""
-    asked = {(ask.case.sample, ask.case.repeat) for ask in asks}
+    judged_places = {(query.case.sample, query.case.repeat) for query in queries}
     ruled = [
         step(answer.prediction)
         for i, sample in enumerate(samples)
         if not has_canary(suite, sample)
         for repeat, answer in enumerate(sample.answers)
-        if (i, repeat) not in asked and answer.prediction in OUTCOMES
+        if (i, repeat) not in judged_places and answer.prediction in OUTCOMES
     ]
     if judged is None:
         shipped = load_rubric(folder("judges") / file_name("refusal"))
         judged = Judged(JudgeSpec(rubric=shipped.name), shipped, REFUSALS, -1)
-    names = list(dict.fromkeys(ask.judge.name for ask in asks)) or [
+    names = list(dict.fromkeys(query.judge.name for query in queries)) or [
         one.judge for one in standing if one.judge != RULES
     ]
     by_judge: dict[str, dict[Place, float | None]] = {name: {} for name in names}
-    for ask in asks:
-        if not isinstance(ask.aspect, Category):
-            by_judge[ask.judge.name][ask.case.sample, ask.case.repeat] = value_of(ask)
-    grades = {name: [given.get(place) for place in asked] for name, given in by_judge.items()}
-    report = judged_report(judged, grades, asks, standing)
+    for query in queries:
+        if not isinstance(query.aspect, Category):
+            by_judge[query.judge.name][query.case.sample, query.case.repeat] = value_of(query)
+    grades = {
+        name: [given.get(place) for place in judged_places] for name, given in by_judge.items()
+    }
+    report = judged_report(judged, grades, queries, standing)
     rows = report.judges
     if suite.refusals.method != "judge":
         rows = (*rows, _row_of_rules(ruled, rules_standing(judge_set).certificate))

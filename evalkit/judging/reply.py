@@ -25,11 +25,11 @@ _WEIGH = "Weigh this in two or three sentences. Do not answer yet."
 
 
 def request(
-    question: Question, method: str, generation: Generation, *, reasoning: bool, thoughts: str = ""
+    question: Question, method: str, generation: Generation, *, reasoning: bool, rationale: str = ""
 ) -> Request:
-    """What to send. thoughts: with ``choice`` and reasoning, what the judge wrote before."""
+    """What to send. rationale: with ``choice`` and reasoning, what the judge wrote before."""
     if method == "choice":
-        return _choice(question, thoughts)
+        return _choice(question, rationale)
     if method == "structured":
         schema = json.dumps(answer_schema(question, reasoning=reasoning))
         closing = f"Answer with one JSON object and nothing else: {_shape(question, reasoning)}"
@@ -45,22 +45,22 @@ def reasoning_request(question: Question, generation: Generation) -> Request:
 def wording(rubric: Rubric, method: str, *, reasoning: bool) -> str:
     """A digest of everything a judge reads beside the case, evalkit's own wording included."""
     nothing = Generation()
-    said = []
+    texts = []
     for question in asked_about(rubric, fenced("")).values():
-        said.append(request(question, method, nothing, reasoning=reasoning))
+        texts.append(request(question, method, nothing, reasoning=reasoning))
         if method == "choice" and reasoning:
-            said.append(reasoning_request(question, nothing))
-            said.append(request(question, method, nothing, reasoning=True, thoughts="…"))
-    text = json.dumps([[canonical(one.prompt), one.choices, one.json_schema] for one in said])
+            texts.append(reasoning_request(question, nothing))
+            texts.append(request(question, method, nothing, reasoning=True, rationale="…"))
+    text = json.dumps([[canonical(one.prompt), one.choices, one.json_schema] for one in texts])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _choice(question: Question, thoughts: str) -> Request:
+def _choice(question: Question, rationale: str) -> Request:
     only = f"Answer with {_either(list(question.answers))} and nothing else."
-    if not thoughts:
+    if not rationale:
         return Request(question.messages(only), choices=tuple(question.answers))
     before = question.messages(_WEIGH)
-    turns = (*before, Message("assistant", thoughts), Message("user", f"{question.ask} {only}"))
+    turns = (*before, Message("assistant", rationale), Message("user", f"{question.ask} {only}"))
     return Request(turns, choices=tuple(question.answers))
 
 
@@ -166,8 +166,8 @@ def _read_json(question: Question, text: str) -> Reply:
     except (ValueError, RecursionError):
         return Reply(Status.UNPARSED, error="the reply is not one JSON object")
     key = question.word.lower()
-    said = value.get(key) if isinstance(value, dict) else None
-    answer = str(said) if isinstance(said, str | int) and not isinstance(said, bool) else ""
+    found = value.get(key) if isinstance(value, dict) else None
+    answer = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
     if answer not in question.answers:
         allowed = ", ".join(question.answers)
         return Reply(Status.UNPARSED, error=f"'{key}' in the JSON is not one of {allowed}")

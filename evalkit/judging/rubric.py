@@ -1,4 +1,4 @@
-"""Rubrics: what a judge grades by, from a ``NAME.judge.yaml`` file or written in a suite.
+"""Rubrics: the instructions of a judge, from a ``NAME.judge.yaml`` file or a suite.
 
 A rubric is content: what is judged, the criteria one by one, the scale step by step, and the
 template that shows a case. How a judge is asked and how its reply is parsed is defined

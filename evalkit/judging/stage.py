@@ -16,7 +16,7 @@ from evalkit.judging.judge_set import JudgeSet, notices
 from evalkit.judging.load import Judged
 from evalkit.judging.perplexity import PerplexityScorer, readers_of
 from evalkit.judging.prompts import Question
-from evalkit.judging.questions import GradedCell, JudgeRequest, RubricRequest, asks_of
+from evalkit.judging.questions import GradedCell, JudgeRequest, RubricRequest, queries_of
 from evalkit.judging.refusals import places_to_judge, regrade
 from evalkit.judging.reply import read, reasoning_request, request
 from evalkit.models.base import Model
@@ -58,28 +58,30 @@ def judge(
         for suite, entry in _entries(decided)
         if judge_set.of(entry)
     ]
-    asks = [ask for entry, of_suite in entries for ask in asks_of(of_suite, entry, judge_set)]
+    queries = [
+        query for entry, of_suite in entries for query in queries_of(of_suite, entry, judge_set)
+    ]
     readers = readers_of(cells)
-    asked = _in_order(asks, readers, judge_set)
-    for name, model in sorted(asked, key=lambda one: not loaded.holds(one[1])):
-        errand = OneOffClient(name, model, store, run.id, progress, use_cache, loaded)
+    models = _in_order(queries, readers, judge_set)
+    for name, model in sorted(models, key=lambda one: not loaded.holds(one[1])):
+        client = OneOffClient(name, model, store, run.id, progress, use_cache, loaded)
         try:
-            inquire(errand, [ask for ask in asks if ask.judge.model is model])
+            send_queries(client, [query for query in queries if query.judge.model is model])
             for reader in readers:
                 if judge_set.references.get(reader.model) is model:
-                    reader.ask(errand)
+                    reader.request(client)
             if model.name not in run.models:
-                seconds = errand.respondent.load_seconds
-                run.models[model.name] = record_of(model, seconds, errand.error)
+                record = record_of(model, client.load_seconds, client.error)
+                run.models[model.name] = record
         finally:
             loaded.finish(model)
     progress.working("scoring the judges' replies")
     for entry, of_suite in entries:
-        own = [ask for ask in asks if ask.judged is entry]
+        own = [query for query in queries if query.judged is entry]
         if not entry.is_refusals:
             grade_cells(of_suite, entry, own, judge_set)
         for cell in of_suite if entry.is_refusals else ():
-            of_cell = [ask for ask in own if ask.case.cell is cell]
+            of_cell = [query for query in own if query.case.cell is cell]
             regrade(cell, entry, of_cell, judge_set, plan.registry)
     for reader in readers:
         reader.score()
@@ -121,67 +123,74 @@ def _cells(decided: Sequence[ScoredCell], judge_set: JudgeSet) -> list[GradedCel
 
 
 def _in_order(
-    asks: Sequence[JudgeRequest], readers: Sequence[PerplexityScorer], judge_set: JudgeSet
+    queries: Sequence[JudgeRequest], readers: Sequence[PerplexityScorer], judge_set: JudgeSet
 ) -> list[tuple[str, Model]]:
     """The models that get requests, each once, by name."""
     found: dict[int, tuple[str, Model]] = {}
-    for ask in asks:
-        found.setdefault(id(ask.judge.model), (ask.judge.name, ask.judge.model))
+    for query in queries:
+        found.setdefault(id(query.judge.model), (query.judge.name, query.judge.model))
     for reader in readers:
         model = judge_set.references[reader.model]
         found.setdefault(id(model), (reader.model, model))
     return list(found.values())
 
 
-def inquire(errand: OneOffClient, asks: Sequence[RubricRequest]) -> None:
+def send_queries(client: OneOffClient, queries: Sequence[RubricRequest]) -> None:
     """Send all requests of one judge; those for reasoning first."""
-    open_asks = [ask for ask in asks if ask.question is not None]
-    first = [ask for ask in open_asks if ask.reasons and ask.method == "choice"]
+    open_queries = [query for query in queries if query.question is not None]
+    first = [query for query in open_queries if query.reasons and query.method == "choice"]
     if first:
         requests = [
-            _numbered(ask, reasoning_request(_question(ask), _generation(ask))) for ask in first
+            _numbered(query, reasoning_request(_question(query), _generation(query)))
+            for query in first
         ]
-        for ask, answered in zip(first, errand.send(requests), strict=True):
+        for query, answered in zip(first, client.send(requests), strict=True):
             if answered.response.answered:
-                ask.thoughts = answered.response.text
+                query.rationale = answered.response.text
             else:
-                ask.response = answered.response
-                ask.reply = read(_question(ask), ask.method, answered.response)
-                open_asks.remove(ask)
-    _send(errand, open_asks, [_request(ask) for ask in open_asks])
-    again = [ask for ask in open_asks if _may_retry(ask)]
+                query.response = answered.response
+                query.reply = read(_question(query), query.method, answered.response)
+                open_queries.remove(query)
+    _send(client, open_queries, [_request(query) for query in open_queries])
+    again = [query for query in open_queries if _may_retry(query)]
     if again:
-        _send(errand, again, [_again(_request(ask)) for ask in again])
+        _send(client, again, [_again(_request(query)) for query in again])
 
 
-def _send(errand: OneOffClient, asks: Sequence[RubricRequest], requests: Sequence[Request]) -> None:
-    if not asks:
+def _send(
+    client: OneOffClient, queries: Sequence[RubricRequest], requests: Sequence[Request]
+) -> None:
+    if not queries:
         return
-    for ask, sent, answered in zip(asks, requests, errand.send(requests), strict=True):
-        ask.request = sent
-        ask.response, ask.cached = answered
-        ask.reply = read(_question(ask), ask.method, ask.response)
+    for query, sent, answered in zip(queries, requests, client.send(requests), strict=True):
+        query.request = sent
+        query.response, query.cached = answered
+        query.reply = read(_question(query), query.method, query.response)
 
 
-def _question(ask: RubricRequest) -> Question:
-    assert ask.question is not None
-    return ask.question
+def _question(query: RubricRequest) -> Question:
+    assert query.question is not None
+    return query.question
 
 
-def _generation(ask: RubricRequest) -> Generation:
-    return ask.judge.generation(ask.judged)
+def _generation(query: RubricRequest) -> Generation:
+    return query.judge.generation(query.judged)
 
 
-def _request(ask: RubricRequest) -> Request:
-    asked = request(
-        _question(ask), ask.method, _generation(ask), reasoning=ask.reasons, thoughts=ask.thoughts
+def _request(query: RubricRequest) -> Request:
+    sent = request(
+        _question(query),
+        query.method,
+        _generation(query),
+        reasoning=query.reasons,
+        rationale=query.rationale,
     )
-    return _numbered(ask, asked)
+    return _numbered(query, sent)
 
 
-def _numbered(ask: RubricRequest, asked: Request) -> Request:
+def _numbered(query: RubricRequest, sent: Request) -> Request:
     """The request of one draw; numbers between draws are left for retries."""
-    return replace(asked, repeat=2 * ask.repeat)
+    return replace(sent, repeat=2 * query.repeat)
 
 
 def _again(request: Request) -> Request:
@@ -189,7 +198,7 @@ def _again(request: Request) -> Request:
     return replace(request, repeat=request.repeat + 1)
 
 
-def _may_retry(ask: RubricRequest) -> bool:
+def _may_retry(query: RubricRequest) -> bool:
     """Whether another draw may give a parseable reply: the first was sampled."""
-    sampled = ask.method != "choice" and _generation(ask).temperature > 0
-    return sampled and ask.reply.status is Status.UNPARSED
+    sampled = query.method != "choice" and _generation(query).temperature > 0
+    return sampled and query.reply.status is Status.UNPARSED

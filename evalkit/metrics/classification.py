@@ -181,8 +181,8 @@ def _of_labels(part: Part, targets: Indices, predicted: Indices, columns: Column
 def mcc(columns: Columns, *, confidence: float = 0.95, seed: int = 0) -> Result:
     """Matthews correlation coefficient for k labels, -1 … 1 (sklearn.matthews_corrcoef).
 
-    0 when targets or predictions are all of one label, as in scikit-learn. All answers that
-    are no label count as one further label. Source: J. Gorodkin, Comparing two K-category
+    0 when targets or predictions are all of one label, as in scikit-learn. All answers outside the
+    labels count as one further label. Source: J. Gorodkin, Comparing two K-category
     assignments by a K-category correlation coefficient, Comput. Biol. Chem. 28 (2004) 367-374.
     """
     return _one("mcc", columns, scikit.mcc, confidence, seed, _one_sided(columns, "0"))

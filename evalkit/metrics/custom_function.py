@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.errors import UsageError
+from evalkit.errors import UsageError, stated
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.records.names import score_name
@@ -72,8 +72,10 @@ class OwnMetric:
         try:
             returned = self.function(**arguments, **settings)
             return scores(self.name, returned, len(columns), confidence, seed, self.limits)
-        except Exception as error:
-            note = f"failed: {type(error).__name__}: {error}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a metric may raise anything, or exit
+            note = f"failed: {stated(error)}"
             return build.single(self.name, build.failed(len(columns), confidence, note))
 
 

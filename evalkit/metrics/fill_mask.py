@@ -1,4 +1,4 @@
-"""Words for a mask: is the right one among the likeliest?"""
+"""Words for a mask: is the right one among the most likely?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evalkit.metrics.base import Columns, Result
 def top(
     columns: Columns, *, confidence: float = 0.95, seed: int = 0, name: str, k: int = 5
 ) -> Result:
-    """Share of samples with an accepted word among their ``k`` likeliest candidates.
+    """Share of samples with an accepted word among their ``k`` most likely candidates.
 
     Words are compared without regard to case and to white space around them. A model that
     writes its answer has one candidate. Range 0 … 1, Wilson's interval.

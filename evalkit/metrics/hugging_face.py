@@ -10,7 +10,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import UsageError
+from evalkit.errors import UsageError, stated
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
 from evalkit.metrics.scripts import is_path, script_of
@@ -41,8 +41,10 @@ def hugging_face(
         inputs = _inputs(module, columns)
         returned = module.compute(**inputs, **settings)
         return _scores(full, returned, len(columns), confidence, seed)
-    except Exception as error:
-        note = f"failed: {type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a script may raise anything, or exit
+        note = f"failed: {stated(error)}"
         return build.single(full, build.failed(len(columns), confidence, note))
 
 

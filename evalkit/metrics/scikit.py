@@ -85,7 +85,7 @@ def kappa(
 ) -> float:
     """Cohen's kappa, -1 … 1; NaN where agreement by chance is certain.
 
-    weights: how the distance of two labels counts; None: all disagreements alike.
+    weights: how the distance of two labels counts; None: all disagreements equally.
     """
     from sklearn.metrics import cohen_kappa_score
 

@@ -1,4 +1,4 @@
-"""How alike two texts are, character by character."""
+"""How similar two texts are, character by character."""
 
 from __future__ import annotations
 

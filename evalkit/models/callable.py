@@ -15,19 +15,22 @@ import math
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
+from evalkit import exit_guard
+from evalkit.errors import stated
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import plain, shown
 from evalkit.models.base import Batch, Capabilities, unanswered
+from evalkit.models.call_pool import Job, Limits, perform
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import file_digest
+from evalkit.models.isolated import IsolatedCalls
 from evalkit.models.options import Declaration, Options, check
 from evalkit.models.remote.keys import redact
 from evalkit.models.returned import response_of
@@ -43,8 +46,10 @@ class CallableOptions(Options):
     model: ``module:function``. choose: a second function ``(prompt, choices, **parameters)``
     that returns a log-likelihood for each choice. parameters: keyword arguments for every call.
     batch: whether the function takes a list of prompts and returns a list of answers.
-    concurrency: calls at a time, in threads. version: any value that distinguishes two states of
-    the application; part of the cache key. cache: ``false`` calls the function every time.
+    concurrency: calls at a time, in threads; isolated, in processes. timeout: seconds for one call.
+    deadline: seconds for all calls of a cell together. isolate: whether the function runs in a
+    process of its own. version: any value that distinguishes two states of the application; part
+    of the cache key. cache: ``false`` calls the function every time.
     """
 
     model: str
@@ -52,6 +57,9 @@ class CallableOptions(Options):
     parameters: dict[str, Any] = Field(default_factory=dict)
     batch: bool = False
     concurrency: int = Field(default=1, ge=1)
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    deadline: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    isolate: bool = False
     version: str | int | float | None = None
     cache: bool = True
 
@@ -72,8 +80,7 @@ class CallableModel:
         self.options = check(declaration, CallableOptions)
         self.capabilities = Capabilities(choices=self.options.choose is not None, reading=False)
         self._root = Path(declaration.root)
-        self._answer: Caller | None = None
-        self._choose: Caller | None = None
+        self._call: Calling | IsolatedCalls | None = None
 
     def fingerprint(self) -> Mapping[str, Any] | None:
         """The source of the module's file, and the parameters.
@@ -92,13 +99,27 @@ class CallableModel:
 
     def load(self) -> None:
         """Import the function. Raises ModelError if that fails."""
-        self._answer = Caller(
-            import_function(self.options.model, self._root), self.options.parameters
+        self._loaded()
+
+    def _loaded(self) -> Calling | IsolatedCalls:
+        if self._call is None:
+            self._call = self._isolated() if self.options.isolate else self._imported()
+        return self._call
+
+    def _imported(self) -> Calling:
+        options = self.options
+        generate, choose = (
+            Caller(import_function(name, self._root), options.parameters) if name else None
+            for name in (options.model, options.choose)
         )
-        if self.options.choose:
-            self._choose = Caller(
-                import_function(self.options.choose, self._root), self.options.parameters
-            )
+        assert generate is not None
+        return Calling(generate, choose, options.batch)
+
+    def _isolated(self) -> IsolatedCalls:
+        named = self.options.model_dump(include={"model", "choose", "parameters"})
+        made = IsolatedCalls({**named, "root": str(self._root), "lists": self.options.batch})
+        made.start()
+        return made
 
     def respond(
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
@@ -107,7 +128,7 @@ class CallableModel:
         if not self.options.batch:
             yield from self.respond_each(requests, unanswered(requests, answered))
             return
-        yield from call_with_lists(requests, answered, *self._functions())
+        yield from perform(lists_of(requests, answered), self._loaded(), limits=self._limits)
 
     @property
     def one_by_one(self) -> bool:
@@ -116,13 +137,12 @@ class CallableModel:
 
     def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
         """Call the function for each of these requests, taken when a thread is free for it."""
-        yield from call_for_each(requests, indices, *self._functions(), self.options.concurrency)
+        jobs = ([(index, requests[index])] for index in indices)
+        yield from perform(jobs, self._loaded(), self.options.concurrency, self._limits)
 
-    def _functions(self) -> tuple[Caller, Caller | None]:
-        if self._answer is None:
-            self.load()
-        assert self._answer is not None
-        return self._answer, self._choose
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.options.timeout, self.options.deadline)
 
     def describe(self) -> Mapping[str, Any]:
         """The function and how it is called."""
@@ -130,11 +150,14 @@ class CallableModel:
             "function": self.options.model,
             "batch": self.options.batch,
             "concurrency": self.options.concurrency,
+            **({"isolate": True} if self.options.isolate else {}),
         }
 
     def close(self) -> None:
-        """Drop the functions."""
-        self._answer = self._choose = None
+        """Drop the functions, and end their processes."""
+        call, self._call = self._call, None
+        if isinstance(call, IsolatedCalls):
+            call.stop()
 
 
 class Caller:
@@ -168,51 +191,42 @@ class Caller:
         return arguments
 
 
-def call_with_lists(
-    requests: Sequence[Request], answered: frozenset[int], generate: Caller, choose: Caller | None
-) -> Iterator[Batch]:
-    """The responses of a function that takes lists of prompts, each list as it returns.
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """Answers requests by calling functions in this process.
 
-    choose: compares choices, one request at a time; None: they cannot be compared. The lists
-    depend on the requests alone.
+    generate: answers a prompt, or with ``lists`` a list of prompts. choose: compares choices; None:
+    they cannot be compared.
+    """
+
+    generate: Caller
+    choose: Caller | None = None
+    lists: bool = False
+    stops: ClassVar[bool] = False
+
+    def __call__(self, requests: Sequence[Request], seconds: float | None) -> list[Response]:
+        """The responses to one request, or to several that share a call. A call cannot be stopped,
+        so ``seconds`` is for others to mind."""
+        if self.lists and not requests[0].choices:
+            return _of_list(requests, self.generate)
+        return [_one(request, self.generate, self.choose) for request in requests]
+
+
+def lists_of(requests: Sequence[Request], answered: frozenset[int]) -> Iterator[Job]:
+    """The requests that share a call of a function that takes lists: those of equal parameters.
+
+    The lists depend on the requests alone. Choices are compared one request at a time.
     """
     for start in range(0, len(requests), PROMPTS_PER_CALL):
         end = min(start + PROMPTS_PER_CALL, len(requests))
-        todo = [i for i in range(start, end) if i not in answered]
-        for batch in _batch_calls([requests[i] for i in todo], generate, choose):
-            yield [(todo[k], response) for k, response in batch]
-
-
-def call_for_each(
-    requests: Sequence[Request],
-    indices: Iterator[int],
-    generate: Caller,
-    choose: Caller | None = None,
-    concurrency: int = 1,
-) -> Iterator[Batch]:
-    """The responses of a function, in the order of completion: a slow call holds up no other.
-
-    indices: of the requests to answer, taken as calls become possible.
-    generate: answers a prompt. choose: compares choices; None: they cannot be compared.
-    concurrency: calls at a time, in threads.
-    """
-    if concurrency == 1:
-        for index in indices:
-            yield [(index, _one(requests[index], generate, choose))]
-        return
-    running: dict[Future[Response], int] = {}
-    pool = ThreadPoolExecutor(concurrency)
-    try:
-        while True:
-            # One waits for each that runs, so that no thread idles while responses are stored.
-            for index in islice(indices, 2 * concurrency - len(running)):
-                running[pool.submit(_one, requests[index], generate, choose)] = index
-            if not running:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            yield [(running.pop(call), call.result()) for call in done]
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        groups: dict[Any, Job] = {}
+        for i in (i for i in range(start, end) if i not in answered):
+            if requests[i].choices:
+                yield [(i, requests[i])]
+            else:
+                shared = (requests[i].generation, requests[i].repeat, requests[i].tools)
+                groups.setdefault(shared, []).append((i, requests[i]))
+        yield from groups.values()
 
 
 def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
@@ -228,36 +242,28 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
             return _chosen(request, raw, sent, time.perf_counter() - started)
         raw = generate(request, prompt)
         return response_of(raw, request, time.perf_counter() - started)
-    except (Exception, SystemExit) as error:  # an application may raise anything, or exit
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # an application may raise anything, exit, or skip a test
         seconds = time.perf_counter() - started
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
 
 
-def _batch_calls(
-    chunk: Sequence[Request], generate: Caller, choose: Caller | None
-) -> Iterator[Batch]:
-    """Responses call by call: requests with equal parameters share one; choices do not."""
-    groups: dict[Any, list[int]] = {}
-    for i, request in enumerate(chunk):
-        if request.choices:
-            yield [(i, _one(request, generate, choose))]
-        else:
-            groups.setdefault((request.generation, request.repeat, request.tools), []).append(i)
-    for members in groups.values():
-        started = time.perf_counter()
-        prompts = [plain(chunk[i].prompt) for i in members]
-        try:
-            raws = _list_of(generate(chunk[members[0]], prompts))
-            if len(raws) != len(prompts):
-                raise ValueError(
-                    f"expected {len(prompts)} answers, one for each prompt, got {len(raws)}"
-                )
-        except (Exception, SystemExit) as error:
-            raws = [error] * len(prompts)
-        seconds = (time.perf_counter() - started) / len(members)
-        yield [
-            (i, _response_of(raw, chunk[i], seconds)) for i, raw in zip(members, raws, strict=True)
-        ]
+def _of_list(requests: Sequence[Request], generate: Caller) -> list[Response]:
+    """The responses from one call with a list of prompts."""
+    started = time.perf_counter()
+    try:
+        raws = _list_of(generate(requests[0], [plain(one.prompt) for one in requests]))
+        if len(raws) != len(requests):
+            raise ValueError(
+                f"expected {len(requests)} answers, one for each prompt, got {len(raws)}"
+            )
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raws = [error] * len(requests)
+    seconds = (time.perf_counter() - started) / len(requests)
+    return [_response_of(raw, one, seconds) for raw, one in zip(raws, requests, strict=True)]
 
 
 def _list_of(returned: Any) -> list[Any]:
@@ -289,7 +295,9 @@ def _response_of(raw: Any, request: Request, seconds: float) -> Response:
         if isinstance(raw, BaseException):
             raise raw
         return response_of(raw, request, seconds)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
 
 
@@ -330,8 +338,8 @@ def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
 
 def _explain(error: BaseException) -> str:
     """The error with the last line of the application's own code, without API keys."""
-    summary = redact(f"{type(error).__name__}: {error}".rstrip(": "))
-    own = str(Path(__file__).parent)
+    summary = redact(stated(error))
+    own = (str(Path(__file__).parent), exit_guard.__file__)
     every = traceback.extract_tb(error.__traceback__)
     frames = [frame for frame in every if not frame.filename.startswith(own)]
     if not frames:

@@ -75,6 +75,12 @@ _REMOTE_CODE = changes("the checkpoint's own code computes the answers", omit_de
 
 _ALL = {"thinking": keeps("applied when a stored answer is read")}
 
+_TIMED = {
+    **_ALL,
+    "timeout": keeps("a late answer is an error, and errors are not cached"),
+    "deadline": keeps("as `timeout`"),
+}
+
 _SERVER = {
     **_ALL,
     "model": changes("the name on the server; its weights count if the server reports them"),
@@ -91,9 +97,10 @@ _SERVER = {
 
 OPTIONS: Mapping[str, Mapping[str, Role]] = {
     "Options": _ALL,
+    "TimedOptions": _TIMED,
     "RemoteOptions": _SERVER,
     "TransformersOptions": {
-        **_ALL,
+        **_TIMED,
         "model": _WEIGHTS,
         "revision": _WEIGHTS,
         "gguf_file": _WEIGHTS,
@@ -115,7 +122,7 @@ OPTIONS: Mapping[str, Mapping[str, Role]] = {
         "trust_remote_code": _REMOTE_CODE,
     },
     "HeadOptions": {
-        **_ALL,
+        **_TIMED,
         "model": _WEIGHTS,
         "revision": _WEIGHTS,
         "dtype": _PRECISION,
@@ -147,6 +154,9 @@ OPTIONS: Mapping[str, Mapping[str, Role]] = {
         "parameters": changes("passed to the function"),
         "batch": changes("changes what the function is passed"),
         "concurrency": keeps("changes only the speed"),
+        "timeout": keeps("a late answer is an error, and errors are not cached"),
+        "deadline": keeps("as `timeout`"),
+        "isolate": keeps("changes where the function runs, not what it is"),
         "version": changes("distinguishes states of the application"),
         "cache": keeps("without caching, answers have no key"),
     },
@@ -185,7 +195,7 @@ OPTIONS: Mapping[str, Mapping[str, Role]] = {
         "extra_body": changes("changes the request"),
     },
     "VllmOptions": {
-        **_ALL,
+        **_TIMED,
         "model": _WEIGHTS,
         "revision": _WEIGHTS,
         "dtype": changes("changes rounding"),

@@ -16,7 +16,8 @@ from evalkit.errors import ModelError
 from evalkit.exchange import Request
 from evalkit.models import hardware
 from evalkit.models.base import Batch, Capabilities, InProgress, Model, unanswered
-from evalkit.models.callable import Caller, call_for_each
+from evalkit.models.call_pool import perform
+from evalkit.models.callable import Caller, Calling
 from evalkit.models.heads.in_memory import InMemoryHead
 from evalkit.models.heads.kinds import head_named
 
@@ -178,9 +179,8 @@ class InMemoryFunction:
     def respond_each(self, requests: Sequence[Request], indices: Iterator[int]) -> Iterator[Batch]:
         """Call the function for each of these requests, taken when it is free."""
         choose = getattr(self._function, "evalkit_choose", None)
-        yield from call_for_each(
-            requests, indices, Caller(self._function, {}), Caller(choose, {}) if choose else None
-        )
+        call = Calling(Caller(self._function, {}), Caller(choose, {}) if choose else None)
+        yield from perform(([(i, requests[i])] for i in indices), call)
 
     def describe(self) -> Mapping[str, Any]:
         """The function's name."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from evalkit.errors import ModelError
+from evalkit.errors import ModelError, stated
 from evalkit.exchange import Generation, Request, Response
 from evalkit.models.base import Batch, Capabilities, unanswered
 from evalkit.models.fingerprints import fingerprint
@@ -185,8 +185,8 @@ class LangChainModel:
             arguments[self.options.api_key_argument] = self._key.read()
         try:
             return self._class(**arguments)
-        except Exception as error:  # classes raise different types
-            message = self._key.redact(f"{type(error).__name__}: {error}")
+        except BaseException as error:  # classes raise different types
+            message = self._key.redact(stated(error))
             raise ModelError(
                 f"'{self.name}': {self.options.model} cannot be created: {message}"
             ) from None

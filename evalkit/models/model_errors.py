@@ -1,4 +1,4 @@
-"""Whatever a model's libraries raise is told of that model, and ends nothing else."""
+"""Wrap backend exceptions in ModelError so that one model's failure does not abort the run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
 
-from evalkit.errors import EvalkitError, ModelError
+from evalkit.errors import EvalkitError, ModelError, stated
 from evalkit.models.base import Model
 from evalkit.models.remote.keys import redact
 
 
 @contextmanager
 def model_errors(model: Model) -> Iterator[None]:
-    """Whatever breaks inside a model ends that model alone: it is raised as ModelError."""
+    """Raise any exception inside a model as ModelError, which fails only that model."""
     try:
         yield
     except EvalkitError:
         raise
-    except Exception as error:  # of any library that a backend uses
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of any library that a backend uses; pytest.skip() is none
         last = extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        summary = redact(f"{type(error).__name__}: {error}")
-        raise ModelError(f"'{model.name}' broke: {summary} ({where})") from error
+        summary = redact(stated(error))
+        raise ModelError(f"'{model.name}' failed: {summary} ({where})") from error

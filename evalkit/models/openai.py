@@ -29,7 +29,7 @@ from evalkit.models.remote.failures import (
     TemporaryError,
     UnreachableError,
 )
-from evalkit.models.remote.http import Server, connect, fetch_json
+from evalkit.models.remote.http import CONNECT, Server, connect, fetch_json
 from evalkit.models.remote.keys import ApiKey
 from evalkit.models.remote.options import Address, RemoteOptions, Variable
 from evalkit.models.remote.usage import Usage
@@ -180,7 +180,8 @@ class OpenAIModel:
         for last in (False,) * (LISTING_ATTEMPTS - 1) + (True,):
             try:
                 # some servers do not list models that they load on request
-                listed = fetch_json(url, self._headers(), self._advice)
+                limit = min(CONNECT, self.options.timeout)
+                listed = fetch_json(url, self._headers(), self._advice, timeout=limit)
                 found = model_card.find_model_card(listed, self.options.model)
             except TemporaryError as error:
                 if error.unreachable:

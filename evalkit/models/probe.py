@@ -1,4 +1,4 @@
-"""Finding out what a model can do with a few short requests (``evalkit models check``)."""
+"""Tests a model's capabilities with a few short requests (``evalkit models check``)."""
 
 from __future__ import annotations
 

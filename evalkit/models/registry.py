@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import ModelError, SpecError, UsageError, unknown
+from evalkit.errors import EvalkitError, ModelError, SpecError, UsageError, stated, unknown
 from evalkit.models.base import Model
 from evalkit.models.options import Declaration, problem
 
@@ -56,7 +56,12 @@ def resolve(declaration: Declaration) -> Model:
     if backend not in known:
         raise SpecError([problem(declaration, unknown("backend", backend, known))])
     make = _built_in(BACKENDS[backend]) if backend in BACKENDS else _load(others[backend])
-    return make(declaration)
+    try:
+        return make(declaration)
+    except (EvalkitError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # of another package's class
+        raise ModelError(f"'{declaration.name}' cannot be created: {stated(error)}") from error
 
 
 def builtin_declaration(name: str, root: Path | None = None) -> Declared:
@@ -84,9 +89,10 @@ def _others() -> dict[str, EntryPoint]:
 def _load(entry: EntryPoint) -> Callable[[Declaration], Model]:
     try:
         make: Callable[[Declaration], Model] = entry.load()
-    except Exception as error:  # another package's import may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # another package's import may raise anything
         raise ModelError(
-            f"backend '{entry.name}' ({entry.value}) cannot be imported: "
-            f"{type(error).__name__}: {error}"
+            f"backend '{entry.name}' ({entry.value}) cannot be imported: {stated(error)}"
         ) from error
     return make

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from evalkit.errors import SpecError
+from evalkit.errors import ModelError, SpecError, stated
 from evalkit.exchange import Request
 from evalkit.messages import size
 from evalkit.models.base import Batch, Capabilities, InProgress, Model, Reporting
@@ -72,15 +72,16 @@ class Replicas:
             )
             for replica, share in zip(self._replicas, shares, strict=True)
         ]
-        for worker in workers:
-            worker.start()
 
         def stop_all() -> None:
             stop.set()
             for worker in workers:
-                worker.join()
+                if worker.ident is not None:  # else it never started
+                    worker.join()
 
         try:
+            for worker in workers:
+                worker.start()
             yield from _until_done(results, len(workers))
         except (Exception, KeyboardInterrupt):
             stop_all()
@@ -158,8 +159,8 @@ def _work(
             results.put([(share[k], response) for k, response in batch])
             if stop.is_set():
                 return
-    except Exception as error:
-        results.put(error)
+    except BaseException as error:  # the main thread waits for it
+        results.put(error if isinstance(error, Exception) else ModelError(stated(error)))
     else:
         results.put(None)
 

@@ -18,9 +18,9 @@ def chosen_names(
 ) -> list[str]:
     """The models of a run by name.
 
-    Those asked for; else the project's ``default:``; else the models handed over already
-    loaded; else the only one declared; else the built-in one. Raises UsageError when several
-    are declared and nothing says which.
+    The requested ones; else the project's ``default:``; else the models passed in memory; else the
+    only declared one; else the built-in one. Raises UsageError if several are declared and none is
+    selected.
     """
     if requested:
         return list(dict.fromkeys(requested))
@@ -31,14 +31,14 @@ def chosen_names(
     if len(project.models) > 1:
         raise UsageError(
             f"{project.root / 'evalkit.yaml'} declares several models"
-            f" ({', '.join(project.models)}): choose with --eval-model NAME (it may be given more"
-            " than once), or write 'default: NAME' in that file"
+            f" ({', '.join(project.models)}): choose with --eval-model NAME (repeatable), or"
+            " write 'default: NAME' in that file"
         )
     return list(project.models) or [DEFAULT_MODEL]
 
 
 def fallback_notice(requested: Sequence[str], project: Project, loaded: Mapping[str, Any]) -> str:
-    """A sentence for a run over the built-in model because nobody said which; else ""."""
+    """A notice if a run uses the built-in model because none was selected; else ""."""
     if requested or project.default or loaded or project.models:
         return ""
     return (
@@ -50,9 +50,9 @@ def fallback_notice(requested: Sequence[str], project: Project, loaded: Mapping[
 def make_models(
     names: Sequence[str], project: Project, loaded: Mapping[str, Any]
 ) -> dict[str, Model]:
-    """A model for each name: declared, built in, handed over, or ``backend:name?key=value``.
+    """A model for each name: declared, built in, in memory, or ``backend:name?key=value``.
 
-    Nothing is loaded. Raises UsageError for a name nobody knows, SpecError for bad options.
+    Nothing is loaded. Raises UsageError for an unknown name, SpecError for invalid options.
     """
     return {name: _make(name, project, loaded) for name in names}
 

@@ -1,8 +1,8 @@
-"""What a reasoning model thinks before it answers, told apart from the answer.
+"""Separates a reasoning model's thinking from its answer.
 
-The response is recorded as it came; here it is read. What stands between the tags is kept apart and
-is no part of the answer; thinking that never ends leaves no answer at all. Servers that send the
-two apart (``reasoning_content``) need no tags.
+The store keeps the raw response; this module parses it. The text between the tags is kept
+separately and is not part of the answer; thinking that never ends leaves no answer. Servers that
+send the two separately (``reasoning_content``) need no tags.
 """
 
 from __future__ import annotations

@@ -19,9 +19,10 @@ from evalkit.models.adapters import Adapter
 from evalkit.models.base import Batch, Capabilities, InProgress
 from evalkit.models.fingerprints import fingerprint
 from evalkit.models.identity import text_digest
-from evalkit.models.options import Declaration, Options, check
+from evalkit.models.options import Declaration, check
 from evalkit.models.quantization import Quantization, stored
 from evalkit.models.source import ModelSource, locate_model
+from evalkit.models.time_limits import TimedOptions, TimeLimits
 from evalkit.models.weight_cache import WeightCache
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 BUILTIN_PREFIX = "builtin:"
 
 
-class TransformersOptions(Options):
+class TransformersOptions(TimedOptions):
     """Options of the ``transformers`` backend."""
 
     model: str
@@ -111,6 +112,7 @@ class TransformersModel:
         self.options = check(declaration, TransformersOptions)
         self.weight_cache = WeightCache()
         self.capabilities = Capabilities()
+        self._limits = TimeLimits(self.name, self.options)
         self._root = Path(declaration.root)
         self._source: ModelSource | None = None
         self._adapter: Adapter | None = None
@@ -171,9 +173,12 @@ class TransformersModel:
         self, requests: Sequence[Request], answered: frozenset[int] = frozenset()
     ) -> Iterator[Batch]:
         """Answer in batches (see ``evalkit.engine.local``); loads the model if necessary."""
+        self.load()
+        yield from self._limits.apply(lambda: self._respond(requests, answered), requests, answered)
+
+    def _respond(self, requests: Sequence[Request], answered: frozenset[int]) -> Iterator[Batch]:
         from evalkit.engine.local import respond
 
-        self.load()
         assert self._lm is not None
         assert self._loaded is not None
         batches = respond(self._lm, requests, answered)

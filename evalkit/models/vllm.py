@@ -20,9 +20,10 @@ from evalkit.exchange import Request, Response, Status
 from evalkit.models import hardware
 from evalkit.models.base import Batch, Capabilities
 from evalkit.models.fingerprints import fingerprint
-from evalkit.models.options import Declaration, Options, check
+from evalkit.models.options import Declaration, check
 from evalkit.models.remote import prompts
 from evalkit.models.source import ModelSource, locate_model
+from evalkit.models.time_limits import TimedOptions, TimeLimits
 
 if TYPE_CHECKING:
     from evalkit.engine.tokenization import RequestTokenizer, TokenizedRequest
@@ -32,7 +33,7 @@ REQUESTS_PER_CALL = 256
 INSTALL_VLLM = 'pip install "pytest-evalkit[vllm]"'
 
 
-class VllmOptions(Options):
+class VllmOptions(TimedOptions):
     """Options of the ``vllm`` backend."""
 
     model: str
@@ -64,6 +65,7 @@ class VllmModel:
         self.name = declaration.name
         self.declaration = declaration
         self.options = check(declaration, VllmOptions)
+        self._limits = TimeLimits(self.name, self.options)
         self.capabilities = Capabilities(reading=False)
         self._root = Path(declaration.root)
         self._source: ModelSource | None = None
@@ -123,6 +125,9 @@ class VllmModel:
             advice="vLLM's `generate` has no such parameter",
         )
         self.load()
+        yield from self._limits.apply(lambda: self._respond(requests, answered), requests, answered)
+
+    def _respond(self, requests: Sequence[Request], answered: frozenset[int]) -> Iterator[Batch]:
         for start in range(0, len(requests), REQUESTS_PER_CALL):
             todo = [
                 i

@@ -89,7 +89,9 @@ def weights_key(model: Model) -> str | None:
     """The key of a model's weights; None for a model that shares none."""
     try:
         key: str | None = getattr(model, "weights_key", None)
-    except Exception:  # a model that does not exist reports that when it is prepared
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a model that does not exist reports that when it is prepared
         return None
     return key
 

@@ -17,7 +17,7 @@ from evalkit.pytest_plugin.stash import SESSION
 
 if TYPE_CHECKING:
     from evalkit.api import Run
-    from evalkit.pytest_plugin.session import AskedModel
+    from evalkit.pytest_plugin.session import DirectModel
 
 # as in evalkit.spec.files, which sessions without suites never import
 SUFFIXES = (".eval.yaml", ".eval.yml")
@@ -117,18 +117,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("eval_model", names, indirect=True, scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Plan the selected items, before the first of them runs."""
+    """Plan the selected items, before the first of them runs, and before xdist learns of them."""
     evals = session.config.stash.get(SESSION, None)
     if evals is None:
         return
     from evalkit.errors import UsageError
     from evalkit.pytest_plugin.nodes import planned_cells
+    from evalkit.pytest_plugin.outcomes import USAGE
 
     try:
         evals.plan(planned_cells(session.items))
     except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
+        from evalkit.written.printable import block
+
+        if not evals.is_worker:
+            raise pytest.UsageError(block(str(error))) from None
+        session.config.workeroutput[USAGE] = block(str(error))  # type: ignore[attr-defined]
+        session.items.clear()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -143,8 +150,9 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the report and the other outputs."""
     evals = session.config.stash.get(SESSION, None)
-    if evals is not None and not evals.finish() and session.exitstatus == 0:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if evals is not None:
+        session.exitstatus = evals.outcomes.exit_status(session, whole=evals.finish())
+        evals.exit_status = int(session.exitstatus)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -163,9 +171,9 @@ def evaluate(request: pytest.FixtureRequest) -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
-def eval_model(request: pytest.FixtureRequest) -> Iterator[AskedModel]:
+def eval_model(request: pytest.FixtureRequest) -> Iterator[DirectModel]:
     """A model of the session, to call directly: ``eval_model.generate("…")``, ``.choose(…)``."""
     from evalkit.pytest_plugin.session import session_of
 
-    with session_of(request.config).asked_model(request.param) as model:
+    with session_of(request.config).direct_model(request.param) as model:
         yield model

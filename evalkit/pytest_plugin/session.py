@@ -15,25 +15,28 @@ import pytest
 
 from evalkit.api import Run
 from evalkit.comparing.baseline import beside
-from evalkit.errors import StoreError, UnknownRunError, UsageError
+from evalkit.errors import StoreError, UnknownRunError, UsageError, project_errors, stated
+from evalkit.exit_guard import hold_exits, release_exits
 from evalkit.experiment import BaselineOptions, Experiment, RunOptions
 from evalkit.models.resolve import fallback_notice
 from evalkit.plan import Cell, CellId, Plan
 from evalkit.provenance import new_run_id
 from evalkit.pytest_plugin.ids import WholeNames
+from evalkit.pytest_plugin.outcomes import Outcomes
 from evalkit.pytest_plugin.stash import SESSION
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.reporting.progress import TerminalProgress
-from evalkit.respond.direct import AskedModel
+from evalkit.respond.direct import DirectModel
 from evalkit.runner.baseline import find_baseline, load_baseline
 from evalkit.spec.files import project_root
 from evalkit.spec.load import LoadedSuite
 from evalkit.store import Store, check_label
+from evalkit.written.printable import one_line
 
 ENDINGS = {"report": (".html", ".htm"), "json": (".json",)}
 """File suffixes by output option. The Markdown summary may have any suffix."""
 
-__all__ = ["AskedModel", "EvalSession", "session_of", "share_run"]
+__all__ = ["DirectModel", "EvalSession", "session_of", "share_run"]
 
 
 def session_of(config: pytest.Config) -> EvalSession:
@@ -41,6 +44,7 @@ def session_of(config: pytest.Config) -> EvalSession:
     if SESSION not in config.stash:
         config.stash[SESSION] = EvalSession(config)
         config.pluginmanager.register(WholeNames(config))
+        config.pluginmanager.register(config.stash[SESSION].outcomes)
     return config.stash[SESSION]
 
 
@@ -74,6 +78,10 @@ class EvalSession:
         self._failure: Exception | None = None
         self._samples: dict[CellId, list[SampleRecord]] = {}
         self._written: list[str] = []
+        self.outcomes = Outcomes()
+        self.exit_status = 0
+        hold_exits()
+        config.add_cleanup(lambda: release_exits(self.exit_status))
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
         self.run_id: str = worker["evalkit_run"] if worker else new_run_id()
@@ -87,24 +95,29 @@ class EvalSession:
         """Whether an inconclusive gate only warns."""
         return bool(self._option("inconclusive") == "warn")
 
-    def _handed_by(self, hook: str) -> dict[str, Any]:
-        handed: dict[str, Any] = {}
-        for given in getattr(self._config.hook, hook)(config=self._config):
+    def _from_hook(self, hook: str) -> dict[str, Any]:
+        provided: dict[str, Any] = {}
+        try:
+            with project_errors(hook):
+                returned = getattr(self._config.hook, hook)(config=self._config)
+        except pytest.exit.Exception as error:  # would end pytest, with any status
+            raise UsageError(f"{hook} raised {stated(error)}") from error
+        for given in returned:
             if given is not None and not isinstance(given, Mapping):
                 found = type(given).__name__
                 raise UsageError(f"{hook} must return a dict by name, not a {found}")
-            handed.update(given or {})
-        return handed
+            provided.update(given or {})
+        return provided
 
     @cached_property
-    def handed(self) -> dict[str, Any]:
+    def hook_models(self) -> dict[str, Any]:
         """Loaded models that the project provides."""
-        return self._handed_by("pytest_evalkit_models")
+        return self._from_hook("pytest_evalkit_models")
 
     @cached_property
-    def handed_metrics(self) -> dict[str, Any]:
+    def hook_metrics(self) -> dict[str, Any]:
         """Metrics that the project provides."""
-        return self._handed_by("pytest_evalkit_metrics")
+        return self._from_hook("pytest_evalkit_metrics")
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -125,7 +138,7 @@ class EvalSession:
                 allow_missing=self._option("baseline_missing") == "skip",
             ),
         )
-        return Experiment(self.root, options, models=self.handed, metrics=self.handed_metrics)
+        return Experiment(self.root, options, models=self.hook_models, metrics=self.hook_metrics)
 
     @cached_property
     def run_plan(self) -> Plan:
@@ -253,10 +266,11 @@ class EvalSession:
     def finish(self) -> bool:
         """Name the run and write the requested outputs; an interrupted run gets no report.
 
-        False when something could not be written; the summary says what.
+        False when the run did not finish, or something could not be written; the summary says what.
         """
-        if self._run_status() != "finished":
-            return True
+        status = self._run_status()
+        if status != "finished":
+            return status is None
         from evalkit.reporting.html import write_html
         from evalkit.reporting.markdown import append_summary, write_markdown
 
@@ -299,8 +313,8 @@ class EvalSession:
     def _outputs(self) -> list[tuple[str, Path]]:
         """The requested output files, by option."""
         folder = self._config.invocation_params.dir
-        asked = [(name, self._option(name)) for name in ("report", "json", "markdown")]
-        return [(name, Path(folder / target)) for name, target in asked if target]
+        requested = [(name, self._option(name)) for name in ("report", "json", "markdown")]
+        return [(name, Path(folder / target)) for name, target in requested if target]
 
     def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """The cells' scores and verdicts, in the terminal."""
@@ -312,17 +326,21 @@ class EvalSession:
         reporter.section("evalkit", sep="=")
         if status != "finished":
             reporter.write_line("The run was interrupted. Completed responses are kept in")
-            goes_on = "the same command resumes from there."
+            advice = "the same command resumes from there."
             if self._option("no_cache"):
-                goes_on = "with --eval-no-cache the same command starts over."
-            reporter.write_line(f"{self.store.path}: {goes_on}")
+                advice = "with --eval-no-cache the same command starts over."
+            reporter.write_line(f"{self.store.path}: {advice}")
             return
-        if notice := fallback_notice(self._option("model"), self.experiment.project, self.handed):
-            reporter.write_line(notice)
+        names, project = self._option("model"), self.experiment.project
+        if notice := fallback_notice(names, project, self.hook_models):
+            reporter.write_line(one_line(notice))
         for line in summary_lines(self.store.run(self.run_id, samples=False)):
             reporter.write_line(line)
         for line in self._written:
-            reporter.write_line(line)
+            reporter.write_line(one_line(line))
+        for file in self.outcomes.undecided:
+            why = "none of its gates has a verdict, so the run does not count as passed"
+            reporter.write_line(one_line(f"{file}: {why}"))
 
     # fixtures
 
@@ -333,7 +351,7 @@ class EvalSession:
         options.setdefault("limit", self._option("limit"))
         options.setdefault("cache", not self._option("no_cache"))
         options.setdefault("stored", self._option("stored"))
-        options.setdefault("metrics", self.handed_metrics)
+        options.setdefault("metrics", self.hook_metrics)
         options.setdefault("judges", self._option("judge"))
         options.setdefault("allow_code", self._option("allow_code") or False)
         options.setdefault("root", self.root)
@@ -341,12 +359,12 @@ class EvalSession:
             suite,
             models=list(models) if models is not None else self.experiment.model_names,
             store=self.store,
-            loaded=self.handed,
+            loaded=self.hook_models,
             **options,
         )
 
     @contextlib.contextmanager
-    def asked_model(self, name: str) -> Iterator[AskedModel]:
+    def direct_model(self, name: str) -> Iterator[DirectModel]:
         """A model of this session, loaded while in use."""
-        with AskedModel(self.experiment.models[name]) as model:
+        with DirectModel(self.experiment.models[name]) as model:
             yield model

@@ -110,7 +110,7 @@ class GateRecord:
     """As written in the suite, in its short form."""
     verdict: str
     """``pass``, ``fail``, ``inconclusive``; ``error``: the score could not be made; ``none``: the
-    rule compares the cell with itself."""
+    rule compares the cell with itself, or with a baseline that does not exist yet."""
     score: str
     """The score it looks at."""
     op: str
@@ -167,6 +167,9 @@ class CellRecord:
     """Answers chosen by less than the rounding of the model's precision."""
     unanswered: int = 0
     """Samples with an answer, or one of several, that is missing (error, overflow)."""
+    distrust: dict[str, str] = field(default_factory=dict)
+    """By score: why it cannot be trusted (judges or a reference model gave more samples no grade
+    than the suite's ``max_errors``)."""
 
 
 @dataclass(slots=True)
@@ -217,3 +220,12 @@ class RunRecord:
                 if gate.verdict in counts:
                     counts[gate.verdict] += 1
         return counts
+
+    @property
+    def undecided(self) -> list[str]:
+        """The suites that have gates, none of which has a verdict."""
+        decided: dict[str, bool] = {}
+        for cell in self.cells:
+            for gate in cell.gates:
+                decided[cell.suite] = decided.get(cell.suite, False) or gate.verdict != "none"
+        return [suite for suite, some in decided.items() if not some]

@@ -1,6 +1,6 @@
 """Analyses of a cell: tables and curves as typed values. Reports draw them.
 
-Each class has a ``kind``, which tells them apart in JSON.
+Each class has a ``kind``, which identifies it in JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Judgments of answers: what a judge was asked, and its reply.
+"""Judgments of answers: a judge's prompt and reply.
 
 A judgment is about a whole answer, one criterion, or the category of an answer; and about one
 answer alone, or one of a pair. The classes here tell these apart.

@@ -114,6 +114,7 @@ def _cell(cell: CellRecord, suite: SuiteRecord | None, samples: bool) -> dict[st
         "checks": dict(cell.checks),
         "ties": cell.ties,
         "unanswered": cell.unanswered,
+        "distrust": dict(cell.distrust),
     }
     if pairs := pairs_of(cell, suite):
         written["pairs"] = pairs

@@ -52,7 +52,7 @@ class Histogram:
     spreads: Sequence[Spread]
 
     def edges(self, i: int) -> tuple[float, float]:
-        """The values between which a bin lies."""
+        """The bounds of a bin."""
         width = (self.high - self.low) / BINS
         return self.low + i * width, self.low + (i + 1) * width
 

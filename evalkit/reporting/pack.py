@@ -111,7 +111,7 @@ def _cell_columns(
 
 
 def _details(sample: SampleRecord) -> dict[str, Any]:
-    """Details of the backend, and every answer if a question was asked several times."""
+    """Details of the backend, and every answer to a repeated question."""
     details: dict[str, Any] = finite(details_of(sample))
     repeats = repeats_of(sample)
     return {**details, "repeats": finite(repeats)} if repeats else details

@@ -13,8 +13,8 @@ from evalkit.records import CellRecord, RunRecord
 class Speed:
     """One cell. asked: answers that the model gave; the others are from the cache.
 
-    median, slowest: seconds per answer, the 50th and 95th percentile over what was asked.
-    read, written: tokens per second of answering; None where nothing was asked or counted.
+    median, slowest: seconds per answer, the 50th and 95th percentile over these answers.
+    read, written: tokens per second of answering; None if nothing was sent or counted.
     """
 
     cell: CellRecord
@@ -32,15 +32,15 @@ def speeds(run: RunRecord) -> list[Speed]:
 
 def _speed(cell: CellRecord) -> Speed:
     every = [answer for sample in cell.samples for answer in sample.answers]
-    asked = [answer for answer in every if not answer.cached and answer.status != "error"]
-    seconds = sorted(s.seconds for s in asked)
+    requested = [answer for answer in every if not answer.cached and answer.status != "error"]
+    seconds = sorted(s.seconds for s in requested)
     middle, late = _percentiles(seconds) if seconds else (None, None)
     wall = sum(seconds)
-    read = sum(s.prompt_tokens or 0 for s in asked)
-    written = sum(s.completion_tokens or 0 for s in asked)
+    read = sum(s.prompt_tokens or 0 for s in requested)
+    written = sum(s.completion_tokens or 0 for s in requested)
     return Speed(
         cell,
-        len(asked),
+        len(requested),
         middle,
         late,
         read / wall if wall and read else None,

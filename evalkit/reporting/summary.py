@@ -91,7 +91,9 @@ def headline(run: RunRecord) -> str:
     many = f"{broken:,} checks on responses fail"
     checks = ["1 check on a response fails" if broken == 1 else many] if broken else []
     if not total:
-        return ", ".join(["No gates were set", *checks])
+        none = "No gate was decided" if run.undecided else "No gates were set"
+        return ", ".join([none, *checks])
+    checks += [f"no gate of {suite} was decided" for suite in run.undecided]
     if counts["pass"] == total and checks:
         return ", ".join([f"{total} gate passes" if total == 1 else f"{total} gates pass", *checks])
     if counts["pass"] == total:

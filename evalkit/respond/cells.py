@@ -25,7 +25,7 @@ from evalkit.store import Store, digest, response_key
 class RequestBatch:
     """Requests to one model: the key of each response, and each distinct request.
 
-    Identical requests share a key and are asked once. ``known``: keys answered before this run.
+    Identical requests share a key and are sent once. ``known``: keys answered before this run.
     ``failures``: responses that are not kept in the store.
     """
 
@@ -64,24 +64,24 @@ def prepare(
     identity = digest(dict(fingerprint)) if fingerprint is not None else model.name
     prepared = []
     for cell in cells:
-        asked = _rendered(cell, identity, salt)
+        cell_requests = _rendered(cell, identity, salt)
         if share:
-            asked.known = store.answered(list(asked.distinct))
-        prepared.append(asked)
+            cell_requests.known = store.answered(list(cell_requests.distinct))
+        prepared.append(cell_requests)
     return prepared
 
 
 def _rendered(cell: Cell, identity: str, salt: str) -> CellRequests:
-    asked = CellRequests(cell)
+    cell_requests = CellRequests(cell)
     for index, request in enumerate(requests_of(cell)):
         if isinstance(request, SpecError):
             key = f"unrendered {index}"
-            asked.failures[key] = Response(Status.ERROR, error=str(request))
+            cell_requests.failures[key] = Response(Status.ERROR, error=str(request))
         else:
             key = response_key(identity, request, salt)
-            asked.distinct[key] = request
-        asked.keys.append(key)
-    return asked
+            cell_requests.distinct[key] = request
+        cell_requests.keys.append(key)
+    return cell_requests
 
 
 class CachedClient:
@@ -98,62 +98,62 @@ class CachedClient:
         self._progress = progress
         self._loaded = loaded
 
-    def ask(self, asked: CellRequests) -> None:
+    def request_cell(self, cell_requests: CellRequests) -> None:
         """Request the responses a cell is missing, committing batch by batch.
 
-        If the model fails, ``asked.error`` is set; earlier responses are kept.
+        If the model fails, ``cell_requests.error`` is set; earlier responses are kept.
         """
-        if not asked.missing:
+        if not cell_requests.missing:
             return
-        self._progress.cell(*asked.cell.id)
+        self._progress.cell(*cell_requests.cell.id)
         try:
-            self._check_can(asked)
+            self._check_can(cell_requests)
         except ModelError as error:
-            asked.error = str(error)
+            cell_requests.error = str(error)
         else:
-            self.answer(asked)
+            self.request_missing(cell_requests)
 
-    def answer(self, asked: RequestBatch) -> None:
-        """Request the missing responses of any batch, as ``ask`` does for a cell.
+    def request_missing(self, requested: RequestBatch) -> None:
+        """Request the missing responses of any batch, as ``request_cell`` does for a cell.
 
-        What another process on the store is asking is left to it, and awaited.
+        Waits for what another process on the store is already requesting.
         """
-        if not asked.missing:
+        if not requested.missing:
             return
         with Recorder(self._store, self._run) as recorder:
-            shared = SharedQuestions(recorder, asked.missing)
-            told = False
+            shared = SharedQuestions(recorder, requested.missing)
+            announced = False
             try:
                 for _ in shared.rounds():
-                    self._ask_claimed(asked, shared, recorder)
+                    self._request_claimed(requested, shared, recorder)
                     recorder.flush()
-                    self._count(asked, shared)
-                    if shared.waiting and not told:
+                    self._count(requested, shared)
+                    if shared.waiting and not announced:
                         self._progress.waiting(shared.waiting)
-                        told = True
+                        announced = True
             except ModelError as error:
-                asked.error = str(error)
+                requested.error = str(error)
 
-    def _check_can(self, asked: CellRequests) -> None:
-        task, heads = asked.cell.suite.task, self.model.capabilities.inputs
+    def _check_can(self, wanted: CellRequests) -> None:
+        task, heads = wanted.cell.suite.task, self.model.capabilities.inputs
         if heads and task not in heads:
             raise ModelError(
                 f"'{self.model.name}' has a head for {' and '.join(heads)}; it cannot do the task"
                 f" {task}"
             )
-        choices = any(request.choices for request in asked.distinct.values())
+        choices = any(request.choices for request in wanted.distinct.values())
         if choices and not self.model.capabilities.choices:
             raise ModelError(
                 f"'{self.model.name}' cannot compare choices, which this suite's 'answer:"
-                f" {asked.cell.suite.answer.method}' requires. Write 'answer: text' in the suite"
+                f" {wanted.cell.suite.answer.method}' requires. Write 'answer: text' in the suite"
                 + _own_comparison(self.model)
             )
 
-        reads = any(request.reading for request in asked.distinct.values())
+        reads = any(request.reading for request in wanted.distinct.values())
         if reads and not self.model.capabilities.reading:
             raise ModelError(
                 f"'{self.model.name}' cannot score the likelihood of a text, which the task"
-                f" {asked.cell.suite.task} requires; choose a local model, such as one of the"
+                f" {wanted.cell.suite.task} requires; choose a local model, such as one of the"
                 " backend transformers"
             )
 
@@ -173,11 +173,11 @@ class CachedClient:
             self._loaded.remember_failure(self.model, str(error))
             raise
 
-    def _ask_claimed(
-        self, asked: RequestBatch, shared: SharedQuestions, recorder: Recorder
+    def _request_claimed(
+        self, requested: RequestBatch, shared: SharedQuestions, recorder: Recorder
     ) -> None:
-        """Ask what this process has claimed, one question after the other or all together."""
-        keys, requests = list(asked.distinct), list(asked.distinct.values())
+        """Request what this process has claimed, one by one or all together."""
+        keys, requests = list(requested.distinct), list(requested.distinct.values())
         index_of = {key: index for index, key in enumerate(keys)}
         waiting: set[int] = set()
         if isinstance(self.model, OneByOne) and self.model.one_by_one:
@@ -195,11 +195,11 @@ class CachedClient:
             batches = self._batches(partial(self.model.respond_each, requests, taken()))
         else:
             claimed = iter(())
-            mine = {index_of[key] for key in shared.take_all()}
-            if not mine:
+            own = {index_of[key] for key in shared.take_all()}
+            if not own:
                 return
-            waiting |= mine
-            others = frozenset(range(len(keys))) - mine
+            waiting |= own
+            others = frozenset(range(len(keys))) - own
             batches = self._batches(partial(self.model.respond, requests, others))
         self._load()
         started = perf_counter()
@@ -208,9 +208,9 @@ class CachedClient:
                 new = [(index, response) for index, response in batch if index in waiting]
                 waiting.difference_update(index for index, _ in new)
                 recorder.add([(keys[i], response) for i, response in new])
-                self._note(asked, [(keys[i], response) for i, response in new])
+                self._note(requested, [(keys[i], response) for i, response in new])
         finally:
-            asked.seconds += perf_counter() - started
+            requested.seconds += perf_counter() - started
         waiting.update(index_of[key] for key in claimed)  # those that the model left untaken
         if waiting:
             raise ModelError(
@@ -218,23 +218,23 @@ class CachedClient:
                 " without a response; a backend must yield one for every request"
             )
 
-    def _note(self, asked: RequestBatch, new: Sequence[tuple[str, Response]]) -> None:
+    def _note(self, requested: RequestBatch, new: Sequence[tuple[str, Response]]) -> None:
         """Count responses, and remember those that are not kept in the store."""
         for key, response in new:
             if response.status is Status.ERROR:
-                asked.failures[key] = response
+                requested.failures[key] = response
         self._progress.advance(
             len(new),
-            sum(work(asked.distinct[key]) for key, _ in new),
+            sum(work(requested.distinct[key]) for key, _ in new),
             sum((r.completion_tokens or 0) + (r.prompt_tokens or 0) for _, r in new),
         )
 
-    def _count(self, asked: RequestBatch, shared: SharedQuestions) -> None:
+    def _count(self, requested: RequestBatch, shared: SharedQuestions) -> None:
         """Count what another process has answered as cached."""
-        new = shared.answered - asked.known
-        asked.known |= new
+        new = shared.answered - requested.known
+        requested.known |= new
         if new:
-            self._progress.advance(len(new), sum(work(asked.distinct[key]) for key in new), 0)
+            self._progress.advance(len(new), sum(work(requested.distinct[key]) for key in new), 0)
 
     def _batches(self, respond: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
         """The model's batches; only its errors become ModelError, not those of the store."""
@@ -250,8 +250,10 @@ class CachedClient:
 
 def announce(progress: Progress, prepared: Sequence[CellRequests]) -> None:
     """Report the amount of work to the progress display."""
-    requests = sum(len(asked.distinct) for asked in prepared)
-    missing = [asked.distinct[key] for asked in prepared for key in asked.missing]
+    requests = sum(len(cell_requests.distinct) for cell_requests in prepared)
+    missing = [
+        cell_requests.distinct[key] for cell_requests in prepared for key in cell_requests.missing
+    ]
     progress.start(len(prepared), requests, requests - len(missing), total_work(missing))
 
 

@@ -47,40 +47,45 @@ class OneOffClient:
         self._run = run
         self._progress = progress
         self._use_cache = use_cache
-        self.respondent = CachedClient(model, store, run, progress, loaded)
+        self._client = CachedClient(model, store, run, progress, loaded)
+
+    @property
+    def load_seconds(self) -> float:
+        """Seconds it took to load the model; 0 if it was not loaded here."""
+        return self._client.load_seconds
 
     def send(self, requests: Sequence[Request]) -> list[CachedResponse]:
         """A response for each request, in order. If the model fails, responses are errors."""
         try:
-            asked = self._looked_up(requests)
+            batch = self._looked_up(requests)
         except ModelError as error:
             self.error = str(error)
             return [CachedResponse(Response(Status.ERROR, error=str(error)), False)] * len(requests)
-        missing = [asked.distinct[key] for key in asked.missing]
-        known = len(asked.distinct) - len(missing)
-        self._progress.judge(self.name, len(asked.distinct), known, total_work(missing))
-        self.respondent.answer(asked)
-        self.error = self.error or asked.error
-        responses = self._store.responses(list(asked.distinct))
-        lost = Response(Status.ERROR, error=asked.error or "no response was recorded")
+        missing = [batch.distinct[key] for key in batch.missing]
+        known = len(batch.distinct) - len(missing)
+        self._progress.judge(self.name, len(batch.distinct), known, total_work(missing))
+        self._client.request_missing(batch)
+        self.error = self.error or batch.error
+        responses = self._store.responses(list(batch.distinct))
+        lost = Response(Status.ERROR, error=batch.error or "no response was recorded")
         thinking = thinking_of(self.model)
         return [
             CachedResponse(
-                without_thinking(responses.get(key) or asked.failures.get(key) or lost, thinking),
-                key in asked.known,
+                without_thinking(responses.get(key) or batch.failures.get(key) or lost, thinking),
+                key in batch.known,
             )
-            for key in asked.keys
+            for key in batch.keys
         ]
 
     def _looked_up(self, requests: Sequence[Request]) -> RequestBatch:
         fingerprint = identified(self.model, self._store)
         share = self._use_cache and fingerprint is not None
         identity = digest(dict(fingerprint)) if fingerprint is not None else self.model.name
-        asked = RequestBatch()
+        batch = RequestBatch()
         for request in requests:
             key = response_key(identity, request, "" if share else self._run)
-            asked.keys.append(key)
-            asked.distinct[key] = request
+            batch.keys.append(key)
+            batch.distinct[key] = request
         if share:
-            asked.known = self._store.answered(list(asked.distinct))
-        return asked
+            batch.known = self._store.answered(list(batch.distinct))
+        return batch

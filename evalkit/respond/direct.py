@@ -11,13 +11,14 @@ from evalkit.errors import ModelError, UsageError, unknown
 from evalkit.exchange import Generation, Request, Response
 from evalkit.messages import Message, Prompt, from_openai
 from evalkit.models.base import Model
+from evalkit.models.model_errors import model_errors
 
 
-class AskedModel:
+class DirectModel:
     """A model to call directly: loaded on entry, freed on exit.
 
-    >>> with AskedModel(model) as asked:                             # doctest: +SKIP
-    ...     asked.generate("What is the capital of France?")
+    >>> with DirectModel(loaded) as model:                            # doctest: +SKIP
+    ...     model.generate("What is the capital of France?")
     """
 
     def __init__(self, model: Model) -> None:
@@ -28,8 +29,9 @@ class AskedModel:
         """The model's name."""
         return self.model.name
 
-    def __enter__(self) -> AskedModel:
-        self.model.load()
+    def __enter__(self) -> DirectModel:
+        with model_errors(self.model):
+            self.model.load()
         return self
 
     def __exit__(
@@ -56,7 +58,8 @@ class AskedModel:
         return dict(zip(choices, response.logprobs, strict=True))
 
     def _ask(self, request: Request) -> Response:
-        response = next(r for batch in self.model.respond([request]) for _, r in batch)
+        with model_errors(self.model):
+            response = next(r for batch in self.model.respond([request]) for _, r in batch)
         if not response.answered:
             raise ModelError(f"{self.name}: {response.status}: {response.error}")
         return response

@@ -87,7 +87,7 @@ def reference(
 ) -> BaselineReference:
     """Find and check the baseline of these cells' gates.
 
-    every: the cells of the run where it has more than are asked for now. model: the baseline's
+    every: the cells of the run if it has more than the current run. model: the baseline's
     model that all are compared with. Raises UsageError when there is no such run (not with
     ``allow_missing``), no such model in it, or when it does not fit (``check_baseline``).
     """

@@ -192,7 +192,7 @@ def _verdict(gate: gates.Gate, done: ScoredCell, relations: Relations) -> GateRe
     if distrust and done.first_unanswered:
         distrust += f"; first {done.first_unanswered}"
     scores = dict.fromkeys(base_of(term.score) for term in gate.terms)
-    judged = [done.distrust[name] for name in scores if name in done.distrust]
+    judged = [record.distrust[name] for name in scores if name in record.distrust]
     distrust = "; ".join(filter(None, (distrust, *judged)))
     verdict = gates.decide(
         gate,

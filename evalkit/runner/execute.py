@@ -133,31 +133,30 @@ def _scored(
     ]
     for name, every in group_by_weights(plan.by_model(), plan.models, _later(plan)):
         cells = [cell for cell in every if not barred[cell.id]]
-        todo = prepared[name]
+        ready = prepared[name]
         model = plan.models[name]
-        if isinstance(todo, str):
-            run.models[name] = model_record(model, error=todo)
-            decided += [_broken(cell, positions[cell.id], todo, store, run) for cell in cells]
+        if isinstance(ready, str):
+            run.models[name] = model_record(model, error=ready)
+            decided += [_broken(cell, positions[cell.id], ready, store, run) for cell in cells]
             loaded.finish(model)
             continue
-        respondent = CachedClient(model, store, run.id, progress, loaded)
+        client = CachedClient(model, store, run.id, progress, loaded)
         memory = Peaks()
         try:
-            for asked in todo:
-                respondent.ask(asked)
-                progress.working(
-                    f"scoring {asked.cell.suite.suite} {name}/{asked.cell.variant.name}"
-                )
+            for batch in ready:
+                client.request_cell(batch)
+                cell = batch.cell
+                progress.working(f"scoring {cell.suite.suite} {name}/{cell.variant.name}")
                 thinking = thinking_of(model)
-                position = positions[asked.cell.id]
-                done = _score(asked, position, store, plan, thinking, progress)
+                position = positions[batch.cell.id]
+                done = _score(batch, position, store, plan, thinking, progress)
                 store.add_cell(run.id, done.position, done.record, done.keys)
                 if not (is_graded(done.cell, plan.judge_set) or compares_samples(done.cell.gates)):
                     done.record.samples = []
                 decided.append(done)
-            error = next((asked.error for asked in todo if asked.error), "")
-            run.models[name] = model_record(model, respondent.load_seconds, error)
-            if respondent.load_seconds:
+            error = next((batch.error for batch in ready if batch.error), "")
+            run.models[name] = model_record(model, client.load_seconds, error)
+            if client.load_seconds:
                 run.models[name].peak_memory = memory.found()
         finally:
             loaded.finish(model)
@@ -184,26 +183,26 @@ def _prepare(
 
 
 def _score(
-    asked: CellRequests,
+    batch: CellRequests,
     position: int,
     store: Store,
     plan: Plan,
     thinking: Thinking,
     progress: Progress,
 ) -> ScoredCell:
-    cell = asked.cell
-    responses = store.responses(list(asked.distinct))
+    cell = batch.cell
+    responses = store.responses(list(batch.distinct))
     repeats = cell.suite.repeats
-    keys = [asked.keys[i : i + repeats] for i in range(0, len(asked.keys), repeats)]
+    keys = [batch.keys[i : i + repeats] for i in range(0, len(batch.keys), repeats)]
     samples = []
     for sample, of_sample in zip(cell.dataset.samples, keys, strict=True):
         answers = []
         for key in of_sample:
-            response = responses.get(key) or asked.failures.get(key) or _unasked(asked.error)
-            response, request = without_thinking(response, thinking), asked.distinct.get(key)
-            cached = key in asked.known
+            response = responses.get(key) or batch.failures.get(key) or _missing(batch.error)
+            response, request = without_thinking(response, thinking), batch.distinct.get(key)
+            cached = key in batch.known
             answers.append(answer_of(cell.suite, sample, request, response, cached=cached))
-        samples.append(_sample_record(sample, asked.distinct.get(of_sample[0]), answers))
+        samples.append(_sample_record(sample, batch.distinct.get(of_sample[0]), answers))
     if cell.suite.kind.run is not None:
         cell.suite.kind.run(cell.suite, samples, plan.allow_code, progress.tests)
     scorer = Scorer(cell.suite, samples, plan.registry)
@@ -221,8 +220,8 @@ def _score(
         gates=[],
         analyses=scorer.analyses(),
         samples=samples,
-        error=asked.error,
-        seconds=asked.seconds,
+        error=batch.error,
+        seconds=batch.seconds,
         cached=sum(answer.cached for answer in every),
         prompt_tokens=sum(answer.prompt_tokens or 0 for answer in every),
         completion_tokens=sum(answer.completion_tokens or 0 for answer in every),
@@ -252,7 +251,7 @@ def _sample_record(sample: Sample, request: Request | None, answers: list[Answer
     )
 
 
-def _unasked(reason: str) -> Response:
+def _missing(reason: str) -> Response:
     return Response(Status.ERROR, error=reason or "no response was recorded")
 
 

@@ -33,7 +33,9 @@ def computed(
 
     try:
         return run(columns)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a metric may raise anything, or exit
         note = f"failed{_where(run, columns, ids)}: {_message(error)}"
         names = registry.score_names(name, columns.labels)
         return {full: build.failed(len(columns), confidence, note) for full in names}
@@ -44,7 +46,7 @@ def has_failed(result: Result) -> bool:
     return any(score.failed for score in result.values())
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     line = " ".join(str(error).split())[:_LONGEST]
     return line if isinstance(error, EvalkitError) else f"{type(error).__name__}: {line}"
 
@@ -67,6 +69,8 @@ def _where(run: Callable[[Columns], Result], columns: Columns, ids: Sequence[str
 def _raises(run: Callable[[Columns], Result], columns: Columns) -> bool:
     try:
         run(columns)
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return True
     return False

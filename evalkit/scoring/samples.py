@@ -8,7 +8,7 @@ from typing import Any
 
 from evalkit.answers import Extracted
 from evalkit.checks import run_check
-from evalkit.exchange import Request, Response, Status, softmax
+from evalkit.exchange import FILTERED, Request, Response, Status, softmax
 from evalkit.models.thinking import WHY
 from evalkit.records import Answer, Choices, Likelihood
 from evalkit.scoring.extract import extract
@@ -16,6 +16,9 @@ from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Sample
 from evalkit.spec.prompts import options
 from evalkit.spec.suite import Suite
+
+WITHHELD = "a content filter of the service withheld the answer, which counts as a refusal"
+"""The explanation of an answer that is none of the model."""
 
 
 def answer_of(
@@ -26,6 +29,9 @@ def answer_of(
     request: None when the prompt could not be rendered.
     """
     request = request or Request("")
+    withheld = suite.kind.grades_refusals and FILTERED in response.details
+    if withheld and not response.answered:
+        response = replace(response, status=Status.OK, error="", finish=FILTERED)
     status = response.status
     taken = Extracted(None, response.error)
     if response.answered:
@@ -33,6 +39,8 @@ def answer_of(
             taken = Extracted(None, WHY)
         else:
             taken = extract(suite, sample, request, response)
+        if withheld:  # the service refused in place of the model
+            taken = replace(taken, explanation=f"{WITHHELD}; {taken.explanation}")
         if taken.prediction is None:
             status = Status.UNPARSED
     answer = Answer(

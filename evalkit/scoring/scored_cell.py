@@ -19,8 +19,7 @@ class ScoredCell:
 
     scores: by confidence, for every confidence that a gate of the suite asks for. keys: by sample
     and answer, where the response is stored; None where it is not. first_unanswered: the
-    shortened error of the first unanswered sample. distrust: why a score from another model
-    (judges, readers) cannot be trusted, by its name. standings: the judges of each judged score.
+    shortened error of the first unanswered sample. standings: the judges of each judged score.
     """
 
     cell: Cell
@@ -29,7 +28,6 @@ class ScoredCell:
     scores: dict[float, dict[str, ScoreRecord]] = field(default_factory=dict)
     keys: list[list[str | None]] = field(default_factory=list)
     first_unanswered: str = ""
-    distrust: dict[str, str] = field(default_factory=dict)
     standings: dict[str, list[Standing]] = field(default_factory=dict)
 
     def add(self, made: Callable[[float], Mapping[str, ScoreRecord]]) -> None:

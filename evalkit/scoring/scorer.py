@@ -18,6 +18,7 @@ from evalkit.scoring.measure import Measure, score_record
 from evalkit.scoring.metric_names import FLAKE_RATE, computed_metrics, has_flake_rate
 from evalkit.scoring.repeats import flake_rate, summarise
 from evalkit.spec.suite import Suite
+from evalkit.written.printable import one_line
 
 
 class Scorer:
@@ -147,11 +148,24 @@ def first_unanswered(samples: Sequence[SampleRecord], width: int) -> str:
     for sample in samples:
         for answer in sample.answers:
             if not answer.answered:
-                printable = "".join(c if c.isprintable() else " " for c in answer.error)
-                line = " ".join(printable.split())
+                line = one_line(answer.error)
                 short = line if len(line) <= width else line[: width - 1] + "…"
-                return f"{answer.status}: sample {sample.id}: {short}"
+                return f"{answer.status}: sample {one_line(sample.id)}: {short}"
     return ""
+
+
+def unreliable(suite: Suite, cell: CellRecord) -> str:
+    """Why the scores of a cell are no result, or "": too many answers or grades are missing, no
+    answer counts, or a metric failed. A gate says so itself; this is for cells without gates."""
+    failed = [f"{n}: {score.note}" for n, score in cell.scores.items() if is_failed(score)]
+    none = f"none of {cell.n} samples counts" if cell.n and not cell.scored else ""
+    reasons = (too_many_unanswered(suite, cell), none, *cell.distrust.values(), *failed)
+    return "\n".join(dict.fromkeys(filter(None, reasons)))
+
+
+def is_failed(score: ScoreRecord) -> bool:
+    """Whether the metric of a score could not be computed."""
+    return score.no_value == "failed"
 
 
 def too_many_unanswered(suite: Suite, cell: CellRecord) -> str:

@@ -96,9 +96,9 @@ def input_columns(suite: Suite, dataset: Dataset) -> tuple[str, ...]:
     if data.input:
         least, most = head.columns
         if not least <= len(data.input) <= most:
-            wanted = "two columns" if least == 2 else f"{least} or {most} columns"
-            wanted = "one column" if most == 1 else wanted
-            message = f"a model with a head for the task {suite.task} reads {wanted}; {head.hint}"
+            expected = "two columns" if least == 2 else f"{least} or {most} columns"
+            expected = "one column" if most == 1 else expected
+            message = f"a model with a head for the task {suite.task} reads {expected}; {head.hint}"
             raise SpecError([suite.problem(("data", "input"), message)])
         return data.input
     if head.usual is not None:

@@ -76,7 +76,7 @@ def _within_reach(
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Checks that other packages provide. Each returns what is wrong, or None."""
+    """Checks that other packages provide. Each returns the problem, or None."""
 
     check_metric: Callable[[str, str, Sequence[str], Mapping[str, Any]], str | None] = (
         _accept_metric

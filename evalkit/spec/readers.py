@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from evalkit.errors import Problem, SpecError, repeated
+from evalkit.errors import Problem, SpecError, repeated, stated
 from evalkit.spec.source import display
 from evalkit.spec.strict_json import TwiceError, strict_json, written_twice
 from evalkit.spec.values import plain
@@ -319,8 +319,10 @@ def open_hub(name: str, config: str | None, split: str | None, revision: str | N
         ) from error
     try:
         data = datasets.load_dataset(name, config, split=split, revision=revision)
-    except Exception as error:  # the library and the network may raise anything
-        raise ValueError(f"'{name}' cannot be loaded: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the library and the network may raise anything
+        raise ValueError(f"'{name}' cannot be loaded: {stated(error)}") from error
     if hasattr(data, "keys"):  # a dict of splits
         splits = ", ".join(map(str, data.keys()))
         raise ValueError(f"'{name}' has several splits; add 'split:' (known: {splits})")

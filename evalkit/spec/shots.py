@@ -136,7 +136,7 @@ def read_shots(
         pool = shuffled(pool, seed)
     own = spec.from_ == "data" or (spec.file is not None and spec.file == suite.data.file)
     own = own or (spec.split is not None and spec.split == suite.data.split)
-    # Splits of one dataset often number their rows alike.
+    # Splits of one dataset often use the same row numbers.
     same_ids = own or (spec.split is None and suite.data.id in columns)
     choosing = _Choosing(suite, spec, _content_of(suite, uses), same_ids)
     try:
@@ -213,8 +213,8 @@ class _Choosing:
         self, column: str, pool: Sequence[Sample], samples: Sequence[Sample]
     ) -> MatchedShots:
         """The examples of a pool for the samples of each value in a column."""
-        offered, asked = _by_value(column, pool), _by_value(column, samples)
-        for value, of_value in asked.items():
+        offered, sought = _by_value(column, pool), _by_value(column, samples)
+        for value, of_value in sought.items():
             if value not in offered:
                 raise _TooFewError(
                     "match",
@@ -222,7 +222,7 @@ class _Choosing:
                 )
         groups = {
             value: self.choose(offered[value], of_value, f" with {column} '{value}'")
-            for value, of_value in asked.items()
+            for value, of_value in sought.items()
         }
         counts = [len(shots.fixed) for shots in groups.values()]
         return MatchedShots(column, groups, summary=_summary(self.spec, max(counts, default=0)))

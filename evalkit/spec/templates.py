@@ -79,7 +79,7 @@ _ENVIRONMENT = _environment()
 
 
 class BadTemplateError(Exception):
-    """An invalid template: what is wrong, and in which of its lines (from 1)."""
+    """An invalid template: the problem, and its line (from 1)."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)

@@ -25,7 +25,7 @@ def kappa_of_counts(weights: str, tables: NDArray[Any]) -> FloatArray:
     """Cohen's kappa of two raters, -1 … 1; NaN when chance agreement is certain.
 
     tables: shape (r, k, k), how often the raters gave each pair of k ratings, in the order of the
-    scale. weights: "" (every disagreement counts alike), ``linear`` or ``quadratic``. Returns
+    scale. weights: "" (all disagreements count equally), ``linear`` or ``quadratic``. Returns
     shape (r,). Equal to scikit-learn's cohen_kappa_score.
 
     Sources: J. Cohen, Educ. Psychol. Meas. 20 (1960) 37-46; Psychol. Bull. 70 (1968) 213-220.

@@ -130,7 +130,7 @@ def _interval(
 def _prior(
     table: Floats, size: float, errors: float
 ) -> Callable[[np.random.Generator, int], Floats]:
-    """Draws of what the prior adds to each cell. errors: the part of it that is no hit."""
+    """Draws of what the prior adds to each cell. errors: the part of it without hits."""
     k, width = table.shape
     width = width if table[:, k:].any() else k  # answers without a label, only if they occur
     others = max(width - 1, 1)

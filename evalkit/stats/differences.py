@@ -144,7 +144,7 @@ def tango(up: float, down: float, n: float, quantile: float) -> float:
     low, high = -1.0, mean
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        # The share of pairs that go down, at its likeliest under this difference.
+        # The most likely share of pairs that go down under this difference.
         linear = (2 - mean) * middle - up - down
         root = sqrt(max(linear * linear + 8 * down * middle * (1 - middle), 0.0))
         likeliest = (root - linear) / 4
@@ -160,7 +160,7 @@ def conditional_ends(seen: Differences, confidence: float = 0.95) -> Ends:
     """The interval that McNemar's exact test implies, given how many pairs differ.
 
     The Clopper-Pearson interval of the share of the pairs that differ in which b is better, turned
-    into a difference. It holds 0 exactly where the test does not reject.
+    into a difference. It contains 0 exactly if the test does not reject.
 
     Source: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404-413.
     """
@@ -188,7 +188,7 @@ def joined(seen: Differences, tested: Ends, rejected: bool, confidence: float = 
 
     tested: the interval that inverts a test of no difference; infinite where the test could not
     reject with so few samples. rejected: whether the test rejects at 1 - confidence. The result
-    holds 0 exactly where it does not. An end that excludes 0 is the test's, but allows for unseen
+    contains 0 exactly if it does not. An end that excludes 0 is the test's, but allows for unseen
     samples on which the two do not differ.
     """
     turned = _below(seen.turned(), -tested.high, rejected, confidence)

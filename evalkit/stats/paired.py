@@ -168,7 +168,7 @@ def mcnemar_mid_p(wins: int, losses: int) -> float:
 def paired_proportions(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Interval:
     """Interval of the difference of two proportions over the same samples (b minus a).
 
-    a, b: 0/1, shape (n,). It holds 0 exactly where :func:`mcnemar` does not reject: the interval
+    a, b: 0/1, shape (n,). It contains 0 exactly if :func:`mcnemar` does not reject: the interval
     implied by that test, or Tango's score interval where that is wider.
     """
     first, second = _pair(a, b)

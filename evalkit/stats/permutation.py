@@ -57,7 +57,7 @@ def sign_flip(sums: Floats, sizes: Floats, *, confidence: float = 0.95, seed: in
     half = np.concatenate([drawn @ table for drawn in _patterns(units, draws, seed)])
     subsets = np.concatenate([half, table.sum(axis=0) - half])
     there = subsets[:, 1] > 0
-    # Turning none, or all, is as far off as what was observed. Where all ways are gone through,
+    # Flipping none, or all, is as extreme as the observation. If all flips are enumerated,
     # that is the result itself, which the reference counts.
     trivial = 0 if units <= _ALL else int((~there).sum())
     subsets, reference = subsets[there], _reference(units, draws)
@@ -107,8 +107,8 @@ def exchanges(
     at most. An undefined score counts as far off.
 
     The interval holds the differences that, taken off in proportion to the shares, are not rejected
-    by as many standard errors of the exchanges as it takes at no difference. So it holds 0 exactly
-    where the test does not reject.
+    by as many standard errors of the exchanges as it takes at no difference. So it contains 0
+    exactly if the test does not reject.
     """
     if observed == 0 or not units:
         return Tested(1.0, UNBOUNDED, True)

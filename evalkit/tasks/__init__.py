@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
 
 from evalkit.answers.extracted import Extracted
-from evalkit.errors import UsageError, unknown
+from evalkit.errors import UsageError, stated, unknown
 from evalkit.tasks._extraction import piece, text_in
 from evalkit.tasks._metrics import READ
 from evalkit.tasks._task import Column, Finding, Head, Target, Task
@@ -76,8 +76,10 @@ def _load(point: EntryPoint) -> Task:
     where = f"task '{point.name}' (entry point {GROUP}, {point.value})"
     try:
         task = point.load()
-    except Exception as error:
-        raise UsageError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # another package's import may raise anything
+        raise UsageError(f"{where} cannot be loaded: {stated(error)}") from error
     task = getattr(task, "TASK", task)
     if not isinstance(task, Task):
         raise UsageError(f"{where} is not a Task; see docs/howto/own-task.md")

@@ -1,4 +1,4 @@
-"""The piece of a response that ``answer:`` asks for."""
+"""The part of a response that ``answer:`` selects."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class After(NamedTuple):
     """The text after digits.
 
     fine: whether it leaves them a number and does not form an expression. scale: the factor it
-    multiplies by. added: a fraction added in words ("and a half"). end: where the number ends.
+    multiplies by. added: a fraction in words ("and a half"). end: where the number ends.
     """
 
     fine: bool

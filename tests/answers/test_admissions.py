@@ -66,7 +66,7 @@ def test_admissions_are_found(reply: str) -> None:
 
 
 @pytest.mark.parametrize("reply", ANSWERS)
-def test_answers_are_no_admissions(reply: str) -> None:
+def test_answers_are_not_admissions(reply: str) -> None:
     assert admission_in(reply).prediction == "answers", admission_in(reply).explanation
 
 
@@ -104,6 +104,6 @@ def test_a_suite_scores_admissions(tmp_path: Path) -> None:
     assert values["accuracy"] == pytest.approx(2 / 3)
 
 
-def test_other_labels_are_refused(tmp_path: Path) -> None:
+def test_other_labels_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"labels: \[admits, answers\]"):
         evaluate(suite(labels=["no", "answers"]), models={"m": str}, root=tmp_path)

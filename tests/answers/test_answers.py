@@ -1,4 +1,4 @@
-"""Taking an answer out of a text: what counts, and what is refused as unclear."""
+"""Extracting an answer from a text: what counts, and what is rejected as unclear."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_a_label_that_is_the_only_one_mentioned(text: str) -> None:
         "Positive? It is not positive.",
     ],
 )
-def test_what_is_unclear_is_never_guessed(text: str) -> None:
+def test_unclear_answers_are_never_guessed(text: str) -> None:
     taken = take(text, "label", labels=SENTIMENT)
     assert taken.prediction is None
     assert taken.explanation
 
 
-def test_how_says_why_nothing_was_taken() -> None:
+def test_the_explanation_says_why_there_is_no_answer() -> None:
     def how(text: str) -> str:
         return take(text, "label", labels=SENTIMENT).explanation
 
@@ -260,7 +260,7 @@ def test_text_after_a_marker() -> None:
     assert take("Rome", "after", marker="Answer:").prediction is None
 
 
-def test_what_was_cut_out_goes_on_to_the_labels() -> None:
+def test_the_extracted_text_is_matched_with_labels() -> None:
     long = "It is not negative.\nFinal: Positive."
     assert take(long, "label", labels=SENTIMENT).prediction is None
     taken = take(long, "after", marker="Final:", labels=SENTIMENT)
@@ -292,7 +292,7 @@ def test_a_wrong_declaration_is_an_error_not_an_unparsed_answer() -> None:
 @pytest.mark.parametrize(
     "text", ["[" * 100_000, '{"a":' * 50_000, "1," * 100_000, "not " * 50_000, "(A) " * 30_000]
 )
-def test_long_odd_answers_take_no_long_time(text: str) -> None:
+def test_long_odd_answers_are_parsed_quickly(text: str) -> None:
     start = time.perf_counter()
     for method in ("label", "number", "json"):
         take(text, method, labels=SENTIMENT)
@@ -304,7 +304,7 @@ def test_long_odd_answers_take_no_long_time(text: str) -> None:
     ("which", "expected"),
     [("first", "negative"), ("last", "positive"), ("only", None), (None, None)],
 )
-def test_first_or_last_label_where_the_suite_says_so(
+def test_the_first_or_last_label_counts_if_the_suite_says_so(
     which: str | None, expected: str | None
 ) -> None:
     text = "It begins negative, but it turns out positive."
@@ -326,7 +326,7 @@ ODD_TEXT = st.text(
 
 @settings(deadline=None)
 @given(ODD_TEXT, st.sampled_from(METHODS), st.sampled_from(["first", "last"]))
-def test_no_text_is_too_odd(text: str, method: str, which: str) -> None:
+def test_any_text_can_be_parsed(text: str, method: str, which: str) -> None:
     options = {"pattern": r"\w+", "path": "$.a", "marker": "a", "which": which}
     assert isinstance(take(text, method, **options), Extracted)
     labelled = take(text, method, labels={"a": [], "12": [], "ß": [], "no": []}, **options)
@@ -346,7 +346,7 @@ def test_a_label_in_any_wrapping_is_direct(before: str, after: str) -> None:
 
 @settings(deadline=None)
 @given(st.decimals(-(10**9), 10**9, allow_nan=False, places=4))
-def test_numbers_survive_their_writing(value: Decimal) -> None:
+def test_numbers_survive_formatting(value: Decimal) -> None:
     for text in (f"{value:f}", f"about {value:,f} units.", f"= {value:f}%"):
         taken = take(text, "number").prediction
         assert taken is not None

@@ -1,4 +1,4 @@
-"""Realistic answers of models: nothing guessed, and nothing that is clear left unread."""
+"""Realistic answers of models: nothing is guessed, and every clear answer is parsed."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_labels(text: str, labels: list[str], expected: str | None) -> None:
         "The capital is Paris (B).",
     ],
 )
-def test_a_choice_is_read(text: str) -> None:
+def test_a_choice_is_parsed(text: str) -> None:
     assert choice(text, CITIES) == "Paris"
 
 
@@ -252,7 +252,7 @@ def test_choices_that_are_numbers(text: str, choices: list[str], expected: str |
     assert choice(text, choices) == expected
 
 
-def test_texts_of_choices_that_fold_to_one_are_no_names() -> None:
+def test_choices_with_the_same_folded_text_cannot_be_named() -> None:
     assert choice("it is a-b", ["A-B", "A B", "C"]) is None
     assert choice("Answer: B", ["A-B", "A B", "C"]) == "A B"
 
@@ -278,11 +278,11 @@ def test_texts_of_choices_that_fold_to_one_are_no_names() -> None:
         ('{"label": "positive"}}', "positive"),
     ],
 )
-def test_json_is_whole_or_unread(text: str, expected: str | None) -> None:
+def test_json_is_parsed_whole_or_not_at_all(text: str, expected: str | None) -> None:
     assert take(text, "json", path="$.label").prediction == expected
 
 
-def test_why_json_was_not_taken() -> None:
+def test_rejected_json_is_explained() -> None:
     assert "'label' twice" in take('{"label": 1, "label": 2}', "json", path="$.label").explanation
     assert "does not parse" in take('{"label": 1,}', "json", path="$.label").explanation
     assert "differ at $.a: 1, 2" in take('{"a": 1} {"a": 2}', "json", path="$.a").explanation
@@ -324,7 +324,7 @@ def test_the_last_number(text: str, number: str | None) -> None:
     assert take(text, "number", which="last").prediction == number
 
 
-def test_a_number_is_the_label_or_choice_of_its_value() -> None:
+def test_a_number_selects_the_label_or_choice_of_its_value() -> None:
     labels = {"low": ["0.5"], "high": ["1"]}
     assert take("I say .50", "number", labels=labels).prediction == "low"
     assert take("I say 1/2", "number", labels=labels).prediction == "low"

@@ -49,7 +49,7 @@ GOLDS = [
 
 
 def test_verdicts_equal_those_of_math_verify() -> None:
-    """On whole solutions: taking the answer out first changes nothing."""
+    """On whole solutions: extracting the answer first changes nothing."""
     for solution in SOLUTIONS:
         taken = final_answer(solution).prediction
         assert (taken is None) == (math_verify.parse(solution) == []), solution
@@ -117,7 +117,7 @@ def test_equality(answer: str, reference: str, same: bool) -> None:
         ("seat", "east", False),
     ],
 )
-def test_what_is_equal_whichever_side_it_is_on(one: str, other: str, same: bool) -> None:
+def test_equality_is_symmetric(one: str, other: str, same: bool) -> None:
     assert equal(one, (other,)) is same
     assert equal(other, (one,)) is same
 
@@ -154,11 +154,11 @@ def test_a_final_answer_is_taken_whole(text: str, answer: str) -> None:
 
 
 @pytest.mark.parametrize("text", [r"so \boxed{}", r"\boxed{3} and \boxed{4", "At 10:30.", "N/A"])
-def test_a_broken_final_answer_is_none(text: str) -> None:
+def test_a_broken_final_answer_is_no_answer(text: str) -> None:
     assert final_answer(text).prediction is None
 
 
-def test_how_an_answer_was_taken_is_told() -> None:
+def test_the_extraction_is_explained() -> None:
     assert final_answer(r"so \boxed{7}").explanation == "the boxed answer"
     assert final_answer("The answer is 7.").explanation == "the stated answer"
     assert "last expression" in final_answer("3 and 4 are 7").explanation
@@ -166,7 +166,7 @@ def test_how_an_answer_was_taken_is_told() -> None:
     assert "no number" in final_answer("no idea").explanation
 
 
-def test_what_takes_too_long_ends_and_the_next_answer_is_read(
+def test_a_timeout_does_not_affect_the_next_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert final_answer("warm 1").prediction == "1"
@@ -217,7 +217,7 @@ def test_a_suite_of_mathematics(tmp_path: Path) -> None:
     assert list(after.samples["status"]) == ["unparsed", "unparsed", "ok", "unparsed"]
 
 
-def test_a_missing_package_is_told_before_anything_runs(
+def test_a_missing_package_is_reported_before_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evalkit.metrics.catalogue.find_spec", lambda name: None)

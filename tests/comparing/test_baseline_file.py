@@ -1,4 +1,4 @@
-"""A JSON file as one side of a comparison says what the whole run would have said."""
+"""A JSON file as one side of a comparison gives the same result as the whole run."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_file_of_several_answers_to_a_question(tmp_path: Path) -> None:
     assert (found.low, found.high) == pytest.approx((whole.low, whole.high), abs=1e-6)
 
 
-def test_a_file_without_what_a_score_is_made_of_says_so(tmp_path: Path) -> None:
+def test_a_file_without_a_scores_sums_says_so(tmp_path: Path) -> None:
     a, b = sides(suite("translation"), translations(), record("bleu"))
     path = tmp_path / "a.json"
     from_file(a, path)
@@ -175,7 +175,7 @@ def compared(name: str, registry: Registry = BUILT_IN) -> ScoreComparison:
     return compare_score(a, b, name, registry=registry)
 
 
-def test_the_direction_of_a_metric_is_that_of_the_run_though_nobody_knows_it_here() -> None:
+def test_the_direction_of_an_unknown_metric_comes_from_the_run() -> None:
     values = [[3.0, 1.0, 2.0], [1.0, 1.0, 3.0]]
     cells = [[sample(i, "x", "", scores={"delay": v}) for i, v in enumerate(of)] for of in values]
     a, b = sides(suite("generation"), cells, record("delay", better="lower"))
@@ -183,7 +183,7 @@ def test_the_direction_of_a_metric_is_that_of_the_run_though_nobody_knows_it_her
     assert (found.better, found.wins, found.ties, found.losses) == ("lower", 1, 1, 1)
 
 
-def test_the_interval_of_a_difference_ends_where_the_range_does() -> None:
+def test_the_interval_of_a_difference_stays_in_range() -> None:
     values = [[0.0, 0.0, 0.1], [0.9, 1.0, 0.2]]
     cells = [[sample(i, "x", "", scores={"own": v}) for i, v in enumerate(of)] for of in values]
     a, b = sides(suite("generation"), cells, record("own", range_high=1.0))
@@ -200,6 +200,6 @@ def test_one_number_of_all_samples_is_exchanged() -> None:
     assert 1.5 < found.low < 2 < found.high < 2.1
 
 
-def test_a_metric_that_is_not_known_here_says_so() -> None:
+def test_an_unknown_metric_says_so() -> None:
     found = compared("longest")
     assert "this project has no such metric" in found.note

@@ -41,21 +41,21 @@ def gate(tmp_path: Path) -> Callable[..., GateRecord]:
     return judged
 
 
-def test_five_equal_samples_allow_no_drop_of_two_hundredths(gate: Any) -> None:
+def test_five_equal_samples_cannot_exclude_a_drop_of_0_02(gate: Any) -> None:
     found = gate(classified(5), {"metric": "macro_f1", "max_drop": 0.02, "confidence": 0.99})
     assert found.verdict == "inconclusive", found.reason
     assert found.low < found.value - 0.02
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "weighted_f1", "recall[no]"])
-def test_twelve_equal_samples_are_no_certainty(gate: Any, metric: str) -> None:
+def test_twelve_equal_samples_do_not_mean_certainty(gate: Any, metric: str) -> None:
     declared = classified(12, metrics=[metric.partition("[")[0]])
     found = gate(declared, f"{metric} >= baseline - 0.001 at 99%")
     assert found.verdict == "inconclusive", found.reason
 
 
 @pytest.mark.parametrize(("n", "verdict"), [(182, "inconclusive"), (183, "pass")])
-def test_an_unchanged_application_needs_as_many_samples_as_say_so(
+def test_an_unchanged_application_needs_the_documented_number_of_samples(
     gate: Any, n: int, verdict: str
 ) -> None:
     found = gate(classified(n), {"metric": "accuracy", "max_drop": 0.02, "confidence": 0.95})
@@ -84,7 +84,7 @@ def grades(prompt: Any) -> str:
     return prompt[-1]["content"].split()[0]
 
 
-def test_two_samples_of_an_own_metric_are_no_proof(gate: Any) -> None:
+def test_two_samples_of_a_custom_metric_prove_nothing(gate: Any) -> None:
     rows = [{"q": "3"}, {"q": "4"}]
     declared = {
         "suite": "s", "task": "generation", "data": {"rows": rows}, "prompts": {"p": "{{ q }}"},
@@ -102,7 +102,7 @@ def test_two_samples_of_an_own_metric_are_no_proof(gate: Any) -> None:
     assert "2 samples are too few" in found.reason
 
 
-def test_one_cluster_that_holds_most_samples_decides_nothing(gate: Any) -> None:
+def test_one_dominant_cluster_decides_nothing(gate: Any) -> None:
     declared = classified(60)
     for i, row in enumerate(declared["data"]["rows"]):
         row["doc"] = "long" if i < 50 else f"d{i}"

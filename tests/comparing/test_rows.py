@@ -1,4 +1,4 @@
-"""Which rows of two data are the same, whatever was inserted, dropped, moved or edited."""
+"""Which rows of two datasets are the same after rows are inserted, dropped, moved or edited."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from evalkit.comparing.rows import match_rows
 
 
 def numbered(rows: str) -> dict[str, str]:
-    """Digests of rows that have no ids of their own."""
+    """Digests of rows without ids."""
     return {str(i): row for i, row in enumerate(rows, 1)}
 
 
-def test_a_row_in_front_moves_all_others() -> None:
+def test_an_inserted_row_moves_all_others() -> None:
     found = match_rows(numbered("abc"), numbered("xabc"))
     assert found.same == {"1": "2", "2": "3", "3": "4"}
     assert (found.changed, found.gone, found.new) == ([], [], ["1"])
@@ -34,13 +34,13 @@ def test_an_edited_row_is_changed() -> None:
     assert (found.changed, found.gone, found.new) == (["2"], [], [])
 
 
-def test_rows_that_are_alike_match_in_their_order() -> None:
+def test_equal_rows_match_in_order() -> None:
     found = match_rows(numbered("aab"), numbered("baa"))
     assert found.same == {"1": "3", "2": "2", "3": "1"}
     assert len(match_rows(numbered("aaa"), numbered("aa")).gone) == 1
 
 
-def test_ids_of_their_own_never_match_under_another() -> None:
+def test_explicit_ids_match_only_themselves() -> None:
     a = {"x": "row x", "y": "row y"}
     found = match_rows(a, {"y": "row y", "z": "row z", "x": "row x edited"})
     assert found.same == {"y": "y"}
@@ -48,7 +48,7 @@ def test_ids_of_their_own_never_match_under_another() -> None:
 
 
 @given(st.text("abc", max_size=12), st.text("abc", max_size=12))
-def test_every_row_is_in_one_part_and_matches_a_like_one(a: str, b: str) -> None:
+def test_every_row_is_classified_once_and_matches_an_equal_one(a: str, b: str) -> None:
     first, second = numbered(a), numbered(b)
     found = match_rows(first, second)
     assert sorted([*found.same, *found.changed, *found.gone]) == sorted(first)

@@ -75,7 +75,7 @@ def test_per_sample_values_are_tested_by_their_differences() -> None:
     assert (found.wins, found.losses) == ((b > a).sum(), (b < a).sum())
 
 
-def test_a_win_is_better_even_where_lower_is() -> None:
+def test_a_win_means_better_also_if_lower_is_better() -> None:
     declared = suite("classification")
     values = [[0.9, 0.5, 0.5], [0.2, 0.5, 0.6]]
     sides = [
@@ -114,7 +114,7 @@ def test_groups() -> None:
 
 
 @pytest.mark.parametrize("score", ["macro_f1", "mcc", "recall[x]", "balanced_accuracy"])
-def test_equal_cells_do_not_differ_but_might(score: str) -> None:
+def test_equal_cells_have_an_interval_around_0(score: str) -> None:
     declared = suite("classification", labels=["x", "y"])
     samples = [sample(i, "xy"[i % 2], "xy"[i % 3 == 0]) for i in range(30)]
     found = compare_score(side(declared, samples), side(declared, samples), score)

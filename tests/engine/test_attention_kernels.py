@@ -38,7 +38,7 @@ def numbers(*shape: int) -> torch.Tensor:
 )
 @pytest.mark.parametrize("before", [0, 5, 200])
 @pytest.mark.parametrize(("key_heads", "groups"), [(2, 1), (2, 3), (1, 4)])
-def test_a_token_sees_what_is_shared_and_what_precedes_it(
+def test_a_token_attends_to_the_prefix_and_earlier_tokens(
     width: int, before: int, key_heads: int, groups: int
 ) -> None:
     q = numbers(3, key_heads * groups, width, 8)
@@ -65,7 +65,7 @@ def test_a_block_leaves_out_what_comes_after_it(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(("key_heads", "groups"), [(3, 1), (2, 3), (1, 4)])
-def test_one_more_token_of_rows_that_share_a_beginning(key_heads: int, groups: int) -> None:
+def test_decoding_of_sequences_with_a_shared_prefix(key_heads: int, groups: int) -> None:
     rows, longest, tokens = 5, 11, 17
     q = numbers(rows, key_heads * groups, 1, 8)
     k, v = numbers(rows, key_heads, longest, 8), numbers(rows, key_heads, longest, 8) + 1

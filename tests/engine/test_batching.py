@@ -22,7 +22,7 @@ LENGTHS = st.lists(st.integers(1, 300), max_size=60)
 
 
 @given(LENGTHS, st.integers(1, 900), st.integers(1, 12))
-def test_every_row_once_within_the_budget_longest_first(
+def test_every_sequence_runs_once_within_the_budget_longest_first(
     lengths: list[int], budget: int, rows: int
 ) -> None:
     found = make_batches(lengths, budget, rows)
@@ -34,17 +34,17 @@ def test_every_row_once_within_the_budget_longest_first(
     assert flat == sorted(flat, reverse=True)
 
 
-def test_what_a_row_may_still_grow_by_counts() -> None:
+def test_the_possible_growth_of_a_sequence_counts() -> None:
     assert make_batches([10, 10, 10, 10], 40, 9) == [[0, 1, 2, 3]]
     assert make_batches([10, 10, 10, 10], 40, 9, extra=[10, 10, 10, 10]) == [[0, 1], [2, 3]]
 
 
-def test_halves_keep_the_longer_rows_first() -> None:
+def test_halves_keep_the_longer_sequences_first() -> None:
     assert split_in_half([4, 1, 2]) == ([4, 1], [2])
     assert split_in_half([4]) == ([4], [])
 
 
-def test_memory_that_runs_out_is_remembered() -> None:
+def test_out_of_memory_is_remembered() -> None:
     tried: list[int] = []
 
     def compute(part: object) -> int:
@@ -62,7 +62,7 @@ def test_memory_that_runs_out_is_remembered() -> None:
     assert tried == [2, 1, 2, 1], "sizes that failed are not tried again"
 
 
-def test_what_memory_taught_outlives_the_batch() -> None:
+def test_reduced_limits_outlive_the_batch() -> None:
     def compute(part: object) -> int:
         if len(part) > 2:  # type: ignore[arg-type]
             raise MemoryError
@@ -75,7 +75,7 @@ def test_what_memory_taught_outlives_the_batch() -> None:
 
 
 @given(st.integers(0, 2**40), st.integers(1, 10**6), st.integers(1, 10**6))
-def test_limits_stay_within_the_memory_there_is(free: int, per_token: int, cache: int) -> None:
+def test_limits_stay_within_the_available_memory(free: int, per_token: int, cache: int) -> None:
     usual = BatchLimits(16384, 48)
     found = usual.within(free, per_token, cache)
     fits = (
@@ -96,7 +96,7 @@ def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert available_ram() is None or available_ram() > 7 * 2**20
 
 
-def test_a_row_that_fits_nowhere_stops_no_other() -> None:
+def test_a_sequence_that_does_not_fit_affects_no_other() -> None:
     def compute(part: list[int]) -> str:
         if 2 in part:
             raise MemoryError
@@ -128,7 +128,7 @@ PROMPTS = st.lists(
 
 
 @given(PROMPTS, st.integers(1, 12), st.integers(1, 60))
-def test_shared_beginnings_are_true_and_worth_it(
+def test_shared_prefixes_are_correct_and_long_enough(
     prompts: list[tuple[int, ...]], min_tokens: int, min_saving: int
 ) -> None:
     tree = build_prefix_tree(prompts, min_tokens=min_tokens, min_saving=min_saving)
@@ -149,7 +149,7 @@ def test_shared_beginnings_are_true_and_worth_it(
         assert len(node.ids) * (count - 1) >= min_saving
 
 
-def test_beginnings_inside_beginnings() -> None:
+def test_prefixes_nest() -> None:
     system, first, second = tuple(range(100, 130)), tuple(range(200, 240)), tuple(range(300, 340))
     prompts = [
         (*system, *first, 1),
@@ -165,7 +165,7 @@ def test_beginnings_inside_beginnings() -> None:
     assert tree.leaf[4] == 0
 
 
-def test_identical_prompts_keep_a_token_of_their_own() -> None:
+def test_identical_prompts_keep_their_last_token() -> None:
     prompts = [tuple(range(50))] * 3
     tree = build_prefix_tree(prompts)
     assert [n.end for n in tree.nodes] == [49]

@@ -38,7 +38,7 @@ def test_a_lead_within_rounding_is_a_tie() -> None:
     assert coarse.tie
 
 
-def test_a_tie_is_written_into_the_response() -> None:
+def test_a_tie_is_recorded_in_the_response() -> None:
     tied = choice_response(REQUEST, ChoiceLogprobs((-1.0, -1.1), noise=0.125), 0.0)
     assert (tied.status, tied.text) == (Status.OK, "x")
     assert tied.tie

@@ -1,4 +1,4 @@
-"""transformers' continuous batching as an engine: the same answers, and who may use it."""
+"""transformers' continuous batching as an engine: the same answers, and which requests use it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def answers(lm: Any, requests: list[Request]) -> list[Response]:
     return [found[i] for i in range(len(requests))]
 
 
-def test_answers_equal_those_of_plain_batches(
+def test_answers_equal_plain_batches(
     tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[int] = []
@@ -52,7 +52,7 @@ def test_answers_equal_those_of_plain_batches(
     assert written == [4, 2, 2], "the greedy ones, all at once and then two at a time"
 
 
-def test_an_error_inside_is_each_rows_own(
+def test_errors_inside_a_batch_belong_to_their_sequence(
     tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiny_model, "generate_batch", lambda inputs, **options: {})
@@ -79,6 +79,6 @@ def test_an_unsupported_model_is_an_error(tiny_tokenizer: Any) -> None:
         ({"engine": "continuous", "device_map": "auto"}, "one device"),
     ],
 )
-def test_engines_that_are_none(options: dict[str, Any], said: str) -> None:
+def test_invalid_engines_are_errors(options: dict[str, Any], said: str) -> None:
     with pytest.raises(Exception, match=said):
         resolve(Declared("m", "transformers", {"model": "x", **options}))

@@ -41,7 +41,7 @@ def make_tokenizer(before: str) -> Any:
 
 
 def make(family: str) -> tuple[Any, Any, list[int]]:
-    """A tiny random model, its tokenizer, and what its decoder begins with."""
+    """A tiny random model, its tokenizer, and the tokens its decoder begins with."""
     torch.manual_seed(1 if family == "t5" else 3)
     tokenizer = make_tokenizer("<s>" if family == "bart" else "")
     if family == "t5":
@@ -97,7 +97,7 @@ def answers(lm: Any, requests: list[Request]) -> list[Response]:
 
 
 def written(loaded: Any, text: str, **settings: Any) -> list[int]:
-    """What transformers writes, the start left out, up to the end token."""
+    """The output of transformers, without the start token, up to the end token."""
     model, tokenizer, start = loaded
     encoded = tokenizer(text, return_tensors="pt")
     eos = model.generation_config.eos_token_id
@@ -115,7 +115,7 @@ def written(loaded: Any, text: str, **settings: Any) -> list[int]:
 
 
 @pytest.mark.parametrize("settings", [{}, {"num_beams": 3}, {"repetition_penalty": 1.7}])
-def test_writing_is_that_of_transformers(loaded: Any, settings: dict[str, Any]) -> None:
+def test_generation_equals_transformers(loaded: Any, settings: dict[str, Any]) -> None:
     model, tokenizer, _ = loaded
     lm = prepare(model, tokenizer)
     requests = [Request(text, Generation(max_new_tokens=24, **settings)) for text in TEXTS]
@@ -127,7 +127,7 @@ def test_writing_is_that_of_transformers(loaded: Any, settings: dict[str, Any]) 
     assert settings or len({response.completion_tokens for response in found}) > 1
 
 
-def test_choices_are_log_likelihoods_of_the_decoder(loaded: Any) -> None:
+def test_choices_are_scored_by_the_decoder(loaded: Any) -> None:
     model, tokenizer, start = loaded
     choices = ("positive", "no", "a longer choice")
     requests = [Request(text, choices=choices) for text in TEXTS]
@@ -165,7 +165,7 @@ def test_the_encoder_runs_once_for_all_choices(
     assert sum(rows) == len(TEXTS)
 
 
-def test_sampling_depends_on_the_request_alone(loaded: Any) -> None:
+def test_sampling_depends_only_on_the_request(loaded: Any) -> None:
     model, tokenizer, _ = loaded
     generation = Generation(max_new_tokens=12, temperature=1.0, top_p=0.95, seed=5)
     requests = [Request(text, generation, repeat=r) for text in TEXTS for r in range(3)]
@@ -187,7 +187,7 @@ def test_stop_strings_end_before_them(loaded: Any) -> None:
     assert cut.finish == "stop_string"
 
 
-def test_a_chat_without_a_template_is_joined_plainly(loaded: Any) -> None:
+def test_a_chat_without_a_template_is_joined(loaded: Any) -> None:
     model, tokenizer, _ = loaded
     lm = prepare(model, tokenizer)
     chat = Request((Message("system", "Be brief."), Message("user", "why?")))
@@ -198,7 +198,7 @@ def test_a_chat_without_a_template_is_joined_plainly(loaded: Any) -> None:
     assert response.sent == "why?!</s>"
 
 
-def test_what_cannot_be_asked_stops_no_other(loaded: Any) -> None:
+def test_an_invalid_request_affects_no_other(loaded: Any) -> None:
     model, tokenizer, _ = loaded
     lm = prepare(model, tokenizer, context_length=30)
     read, long, fine = answers(

@@ -1,4 +1,4 @@
-"""Families of causal models that people test: packed batches answer as plain transformers do."""
+"""Common families of causal models: packed batches answer like plain transformers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalkit.engine import decode
 from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.local import prepare
 from evalkit.exchange import Generation, Request
-from tests.engine.test_local_engine import (
+from tests.engine.test_local import (
     SHOTS,
     TEXTS,
     answers,
@@ -83,7 +83,7 @@ def lm(request: pytest.FixtureRequest, tiny_tokenizer: Any) -> LanguageModel:
 
 
 @pytest.mark.parametrize("least", [1, 10**9])
-def test_a_family_answers_as_plain_transformers(
+def test_a_model_family_answers_like_plain_transformers(
     lm: LanguageModel, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode, "MIN_TOKENS_SAVED", least)

@@ -84,7 +84,7 @@ def test_the_tokenizer_decides_where_a_text_begins(tiny_model: Any) -> None:
     assert sent("the fox") == ("the fox", tokens - 1)
 
 
-def test_what_cannot_be_read_stops_no_other(tiny_model: Any, tiny_tokenizer: Any) -> None:
+def test_an_unscorable_text_affects_no_other(tiny_model: Any, tiny_tokenizer: Any) -> None:
     lm = prepare(tiny_model, tiny_tokenizer)
     requests = [
         Request("", reading=Reading()),
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_stops_no_other(tiny_model: Any, tiny_tokenizer: Any
     assert found[2].status is found[3].status is Status.OK
 
 
-def test_an_interrupted_run_asks_only_for_the_rest(tiny_model: Any, tiny_tokenizer: Any) -> None:
+def test_an_interrupted_run_requests_only_the_rest(tiny_model: Any, tiny_tokenizer: Any) -> None:
     lm = replace(prepare(tiny_model, tiny_tokenizer), limits=BatchLimits(64, 2))
     requests = [Request(text, reading=Reading(16, 8)) for text in TEXTS]
     whole = dict(pair for batch in respond(lm, requests) for pair in batch)
@@ -109,7 +109,7 @@ def test_an_interrupted_run_asks_only_for_the_rest(tiny_model: Any, tiny_tokeniz
 
 
 @pytest.mark.model
-def test_the_real_model_reads_as_plain_transformers_does(smollm2: Any) -> None:
+def test_the_real_model_scores_texts_like_plain_transformers(smollm2: Any) -> None:
     lm = smollm2._lm
     texts = ["The capital of France is Paris.", "Über die Brücke – naïve café."]
     requests = [Request(t, reading=Reading(12, 6)) for t in texts]

@@ -31,7 +31,7 @@ def test_the_shape_is_counted_by_hand() -> None:
     assert (shape.hidden, shape.vocabulary) == (64, 1000)
 
 
-def test_it_counts_what_a_loaded_model_has(tiny_model: Any) -> None:
+def test_the_estimate_equals_a_loaded_model(tiny_model: Any) -> None:
     shape = shape_of(tiny_model.config)
     assert shape.linear + shape.other == sum(p.numel() for p in tiny_model.parameters())
 
@@ -52,7 +52,7 @@ def test_each_precision_needs_less_and_may_fit() -> None:
     assert [line.fits for line in told] == [False, True, True, True]
 
 
-def test_no_more_is_kept_than_rows_can_be_long() -> None:
+def test_the_kv_cache_is_bounded_by_the_context() -> None:
     short = {**LLAMA, "max_position_embeddings": 64}
     # two rows of a batch, twice as many written at a time, none beyond 64 tokens
     assert (
@@ -63,7 +63,7 @@ def test_no_more_is_kept_than_rows_can_be_long() -> None:
     assert estimate_memory(short, memory=None, limits=BatchLimits(900, 2))[0].cache == 900 * 192 * 4
 
 
-def test_batches_become_smaller_where_they_are_not_declared() -> None:
+def test_undeclared_batches_shrink_to_fit() -> None:
     limits = BatchLimits(16384, 48)
     weights = estimate_memory(LLAMA, memory=None, limits=limits)[0].weights
     memory = weights + 40_000_000

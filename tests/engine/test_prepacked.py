@@ -1,4 +1,4 @@
-"""Weights in their second order give the same products, and only where that is allowed."""
+"""Weights in their second layout give the same products, and are used only where allowed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def layers(dtype: Any = None) -> Any:
 @pytest.mark.parametrize(
     "shape", [(1, 24), (1, 5, 24), (MAX_TOKENS, 24), (MAX_TOKENS + 1, 24), (2, 90, 24)]
 )
-def test_products_are_those_of_double_precision(shape: tuple[int, ...]) -> None:
+def test_products_equal_double_precision(shape: tuple[int, ...]) -> None:
     model = layers()
     x = torch.randn(*shape)
     with torch.inference_mode():
@@ -37,7 +37,7 @@ def test_products_are_those_of_double_precision(shape: tuple[int, ...]) -> None:
 
 
 @needs_onednn
-def test_few_tokens_take_the_second_order_and_many_the_first() -> None:
+def test_few_tokens_use_the_prepacked_layout_and_many_the_plain_one() -> None:
     model = layers()
     assert prepack(model)
     with torch.no_grad():
@@ -49,7 +49,7 @@ def test_few_tokens_take_the_second_order_and_many_the_first() -> None:
 
 
 @needs_onednn
-def test_it_is_done_once_and_later_layers_are_added() -> None:
+def test_weights_are_laid_out_once_and_later_layers_added() -> None:
     model = layers()
     assert prepack(model)
     first = model[0].forward
@@ -59,7 +59,7 @@ def test_it_is_done_once_and_later_layers_are_added() -> None:
     assert isinstance(model[3].forward, prepacked._PrepackedLinear)
 
 
-def test_other_precisions_other_layers_and_full_memory_stay(
+def test_other_precisions_other_layers_and_full_memory_are_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert not prepack(layers(torch.bfloat16))
@@ -76,9 +76,7 @@ def test_other_precisions_other_layers_and_full_memory_stay(
 
 
 @needs_onednn
-def test_only_weights_that_nobody_else_holds_are_laid_out(
-    tiny_folder: Any, tiny_tokenizer: Any
-) -> None:
+def test_only_unshared_weights_are_laid_out(tiny_folder: Any, tiny_tokenizer: Any) -> None:
     from transformers import AutoModelForCausalLM
 
     from evalkit.engine.local import prepare, respond

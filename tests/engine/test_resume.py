@@ -1,4 +1,4 @@
-"""An interrupted run in low precision goes on as if it had not been interrupted."""
+"""An interrupted run in low precision continues as if it had not been interrupted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUESTS = [
 
 @pytest.mark.parametrize("engine", ["auto", "plain"])
 @pytest.mark.parametrize("answered", [{0}, {3, 12}, set(range(0, 18, 2)), set(range(9))])
-def test_the_rest_is_bit_for_bit_what_it_would_have_been(
+def test_the_rest_of_an_interrupted_run_is_identical(
     tiny_model: Any, tiny_tokenizer: Any, engine: str, answered: set[int]
 ) -> None:
     import torch

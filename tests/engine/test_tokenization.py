@@ -74,7 +74,7 @@ def test_choices_that_merge_with_the_prompt_are_scored_from_the_shared_border() 
     assert merged.choices == ((MERGED, ord("e")), ids("to"), ids("tt"))
 
 
-def test_one_text_that_breaks_the_tokenizer_stops_no_other() -> None:
+def test_a_text_that_fails_to_tokenise_affects_no_other() -> None:
     fine, broken, also = encode(Request("ab"), Request("a!b"), Request("cd"))
     assert (fine.prompt, also.prompt) == (ids("ab"), ids("cd"))
     assert isinstance(broken, Response)
@@ -91,7 +91,7 @@ def test_many_texts_are_tokenised_in_few_calls() -> None:
     assert tokenizer.calls == 2
 
 
-def test_what_does_not_fit_says_the_numbers() -> None:
+def test_overflow_messages_have_the_numbers() -> None:
     [fits, over] = encode(
         Request("abc", choices=("de",)), Request("abcd", choices=("de", "e")), context=6
     )
@@ -102,7 +102,7 @@ def test_what_does_not_fit_says_the_numbers() -> None:
     assert "context of 6" in over.error
 
 
-def test_an_empty_prompt_is_refused() -> None:
+def test_an_empty_prompt_is_rejected() -> None:
     found = encode(Request(""), Request("", choices=("a", "b")))
     assert [r.status for r in found] == [Status.ERROR] * 2
     assert all("empty" in r.error for r in found)

@@ -45,7 +45,7 @@ def test_an_unchanged_application_cannot_pass_on_160_rows() -> None:
         ("accuracy >= 0.5 at 95%", 3, 4),
     ],
 )
-def test_the_number_it_takes_is_named(gate: str, n: int, least: int) -> None:
+def test_the_required_number_is_named(gate: str, n: int, least: int) -> None:
     (warning,) = warnings_of(gate, n)
     assert f"at least {least:,}" in warning
     assert warnings_of(gate, least) == []
@@ -60,16 +60,16 @@ def test_the_number_it_takes_is_named(gate: str, n: int, least: int) -> None:
         "accuracy == 1 at 95%",
     ],
 )
-def test_what_may_pass_is_no_warning(gate: str) -> None:
+def test_reachable_gates_cause_no_warning(gate: str) -> None:
     assert warnings_of(gate, 10) == []
 
 
-def test_clusters_are_what_counts() -> None:
+def test_the_number_counts_clusters() -> None:
     (warning,) = warnings_of(DROP, 200, cluster="doc")
     assert "with 50 clusters" in warning
 
 
-def test_the_number_is_that_of_the_intervals() -> None:
+def test_the_number_matches_the_intervals() -> None:
     least = fewest_samples(parse("a >= 0.8").terms[0], 0.95, 0.0, 1.0)
     assert least is not None
     assert proportion(least - 2, least - 2).low < 0.8
@@ -90,7 +90,7 @@ def test_validate_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "cannot pass with 2 samples" in capsys.readouterr().err
 
 
-def test_the_advice_for_equal_pairs_is_the_number_that_settles(tmp_path: Path) -> None:
+def test_the_advice_for_equal_pairs_decides_the_gate(tmp_path: Path) -> None:
     """Five samples answered alike: 189 settle a margin of 0.02, not 2,360."""
     rows = [{"q": str(i), "gold": "a"} for i in range(5)]
     suite = {

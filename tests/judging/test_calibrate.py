@@ -1,152 +1,20 @@
-"""From labelled answers to a certificate, to a gate that demands it and a corrected score."""
+"""From labelled answers to a certificate, a gate that requires it, and a corrected score."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from evalkit import Run, SpecError, UsageError, evaluate
+from evalkit import SpecError, UsageError, evaluate
 from evalkit.cli import main
-from evalkit.gates import parse
-from evalkit.gates.certified import requirement_problem
-from evalkit.judging.certificate import Certificate, read_certificate
 from evalkit.reporting.terminal import summary_lines
-
-RUBRIC = """\
-name: good
-description: Is it good?
-scale: {1: bad, 2: fair, 3: good}
-prompt: "{{ question }} {{ output }}"
-"""
-BINARY = """\
-name: polite
-description: Is it polite?
-mode: binary
-criteria: {thanks: It says thank you.}
-prompt: "{{ output }}"
-"""
-PAIRS = """\
-name: better
-description: Which is better?
-mode: pairwise
-prompt: "{{ a }} {{ b }}"
-"""
-LONG = """\
-name: long
-description: Is it good?
-scale: {1: a, 2: b, 3: c, 4: d, 5: e, 6: f, 7: g, 8: h, 9: i}
-prompt: "{{ output }}"
-"""
-JUDGE = '''\
-import hashlib
-import pathlib
-import re
-
-CALLS = pathlib.Path(__file__).with_name("calls")
-
-def seen(prompt):
-    with open(CALLS, "a") as f:
-        f.write("x")
-    return prompt[-1]["content"]
-
-def fair(prompt):
-    """Says the grade that stands in the text."""
-    return "Rating: " + re.search(r"worth (\\d)", seen(prompt))[1]
-
-def harsh(prompt):
-    return "Rating: " + str(max(1, int(re.search(r"worth (\\d)", seen(prompt))[1]) - 1))
-
-def mute(prompt):
-    return "I had rather not."
-
-def thankful(prompt):
-    return "Verdict: " + ("Yes" if "said yes" in seen(prompt) else "No")
-
-def first(prompt):
-    return "Verdict: A"
-
-def mostly_first(prompt):
-    """The first in 70 % of all cases, whatever they are."""
-    draw = int(hashlib.sha256(seen(prompt).encode()).hexdigest(), 16) % 100
-    return "Verdict: A" if draw < 70 else "Verdict: B"
-
-def wordy(prompt):
-    """Half a point more for a hundred words, on the average of the whole numbers it says."""
-    text = seen(prompt)
-    grade = int(re.search(r"worth (\\d)", text)[1]) + 0.5 * text.count("word") / 100
-    draw = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 1000 / 1000
-    return f"Rating: {int(grade + draw)}"
-'''
-NAMES = ("fair", "harsh", "mute", "thankful", "first", "mostly_first", "wordy")
+from tests.judging.calibrating import DEMAND, RUBRIC, calibrate, graded, labels, only, run, verdict
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with rubrics of its own and scripted judges, in the current folder."""
-    module = f"scripted_{tmp_path.name.replace('-', '_')}"
-    (tmp_path / f"{module}.py").write_text(JUDGE)
-    models = "".join(
-        f'  {name}: {{backend: callable, model: "{module}:{name}"}}\n' for name in NAMES
-    )
-    judges = "".join(f"  {name}: {{model: {name}, method: text}}\n" for name in NAMES)
-    (tmp_path / "evalkit.yaml").write_text(f"models:\n{models}judges:\n{judges}")
-    (tmp_path / "judges").mkdir()
-    for text in (RUBRIC, BINARY, PAIRS, LONG):
-        name = text.split()[1]
-        (tmp_path / "judges" / f"{name}.judge.yaml").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def labels(project: Path, rows: Sequence[Mapping[str, Any]], name: str = "human.csv") -> str:
-    with open(project / name, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return name
-
-
-def graded(n: int = 24) -> list[dict[str, Any]]:
-    return [
-        {"question": f"q{i}", "output": f"worth {1 + i % 3} " + "w " * i, "rating": 1 + i % 3}
-        for i in range(n)
-    ]
-
-
-def calibrate(rubric: str, judge: str, *more: str) -> int:
-    return main(["judge", "calibrate", rubric, "--judge", judge, "--labels", "human.csv", *more])
-
-
-def only(project: Path) -> Certificate:
-    [path] = (project / "judges").glob("*.certificate.yaml")
-    return read_certificate(path)
-
-
-def run(project: Path, judge: str, gate: Any, rubric: Any = "good", **options: Any) -> Run:
-    rows = [{"id": str(i), "question": f"q{i}", "a": "x"} for i in range(6)]
-    suite = {
-        "suite": "s", "task": "qa", "data": {"rows": rows, "target": "a"},
-        "prompts": {"p": "{{ question }}"}, "metrics": ["exact_match"],
-        "judges": [rubric], "gates": [gate],
-    }  # fmt: skip
-    answer: Callable[[Any], str] = options.pop("answer", lambda prompt: "worth 2")
-    return evaluate(suite, {"m": answer}, judges=[judge], root=project, **options)
-
-
-def verdict(done: Run) -> tuple[str, str]:
-    [gate] = done.record.cells[0].gates
-    return gate.verdict, gate.reason
-
-
-DEMAND = {"metric": "good", "min": 1.5, "certified": {"kappa": 0.5}}
-
-
-def test_a_certificate_is_kept_and_meets_a_gate(
+def test_a_stored_certificate_satisfies_a_gate(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels(project, graded())
@@ -164,7 +32,7 @@ def test_a_certificate_is_kept_and_meets_a_gate(
     assert "fair" in capsys.readouterr().out
 
 
-def test_a_judge_that_grades_otherwise_than_people_fails_the_gate(project: Path) -> None:
+def test_a_judge_that_disagrees_with_people_fails_the_gate(project: Path) -> None:
     labels(project, graded())
     calibrate("good", "harsh")
     ending, reason = verdict(run(project, "harsh", {**DEMAND, "min": 1}))
@@ -213,7 +81,7 @@ def test_a_rubric_that_is_only_in_the_suite_must_become_a_file(project: Path) ->
 
 
 def test_a_certificate_is_for_one_method(project: Path) -> None:
-    """Asked for JSON it is another judge, whatever it then writes."""
+    """With another method it is another judge, whatever it replies."""
     labels(project, graded())
     calibrate("good", "fair")
     suite_entry = {"rubric": "good", "method": "structured"}
@@ -244,7 +112,7 @@ def test_the_mean_is_corrected_by_the_judges_error_on_labels(project: Path) -> N
     assert "calibrated against human ratings" not in page
 
 
-def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Path) -> None:
+def test_labels_of_the_suites_own_answers_tune_the_correction(project: Path) -> None:
     """Harsh grades 60 answers, people 24 of them: λ is PPI++'s, by its formula."""
     people = np.random.default_rng(0).integers(1, 4, size=60)
     outputs = [f"worth {grade} of answer {i}" for i, grade in enumerate(people)]
@@ -281,13 +149,13 @@ def test_labels_of_the_suites_own_answers_tune_how_much_is_corrected(project: Pa
     assert corrected(range(60, 84)) == pytest.approx(judge.mean() + 2 / 3)
 
 
-def test_a_judge_without_a_certificate_is_told_in_the_report(project: Path) -> None:
+def test_the_report_marks_judges_without_a_certificate(project: Path) -> None:
     run(project, "fair", "good >= 1").to_html(project / "report.html")
     page = (project / "report.html").read_text(encoding="utf-8")
     assert "was not calibrated against human ratings" in page
 
 
-def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Path) -> None:
+def test_a_judge_that_does_not_follow_people_corrects_nothing(project: Path) -> None:
     labels(project, [{**row, "rating": 1 + i % 2} for i, row in enumerate(graded())])
     calibrate("good", "fair")
     done = run(project, "fair", "good >= 1")
@@ -303,7 +171,7 @@ def test_nothing_is_corrected_by_a_judge_that_does_not_follow_people(project: Pa
 def test_three_labelled_cases_are_written_and_prove_nothing(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The judge agrees on all three; a gate that demands a rho of .95 does not pass on that."""
+    """The judge agrees on all three, which does not satisfy a gate that requires a rho of .95."""
     labels(project, graded(3))
     assert calibrate("good", "fair") == 0
     said = capsys.readouterr().out
@@ -337,7 +205,7 @@ def test_a_rate_is_corrected_by_sensitivity_and_specificity(project: Path) -> No
     assert verdict(done)[0] == "pass"
 
 
-def test_a_judge_that_always_takes_the_first(project: Path) -> None:
+def test_a_judge_that_always_prefers_the_first(project: Path) -> None:
     rows = [{"a": f"one {i}", "b": f"two {i}", "rating": "a" if i % 2 else "b"} for i in range(10)]
     labels(project, rows)
     assert calibrate("better", "first") == 0
@@ -347,7 +215,7 @@ def test_a_judge_that_always_takes_the_first(project: Path) -> None:
     assert figures["kappa"].value == 0  # a tie every time
 
 
-def test_a_judge_that_takes_the_first_in_70_percent(project: Path) -> None:
+def test_a_judge_that_prefers_the_first_in_70_percent(project: Path) -> None:
     rows = [{"a": f"one {i}", "b": f"two {i}", "rating": "tie"} for i in range(300)]
     labels(project, rows)
     calibrate("better", "mostly_first", "--repeats", "1")
@@ -368,8 +236,8 @@ def test_a_judge_that_adds_half_a_point_for_a_hundred_words(project: Path) -> No
     assert slope.high - slope.low < 0.15
 
 
-def test_what_was_answered_is_not_asked_again(project: Path) -> None:
-    """A calibration that was stopped goes on where it was."""
+def test_cached_responses_are_reused(project: Path) -> None:
+    """An interrupted calibration continues."""
     labels(project, graded(5))
     calibrate("good", "fair")
     calls = project / "calls"
@@ -381,44 +249,14 @@ def test_what_was_answered_is_not_asked_again(project: Path) -> None:
     assert len(calls.read_text()) == 16
 
 
-def test_two_raters_in_rows_or_in_columns_are_one_case(project: Path) -> None:
-    long = [{**row, "rater": r, "rating": g} for row in graded(6) for r, g in (("x", 1), ("y", 3))]
-    labels(project, long)
-    calibrate("good", "fair")
-    in_rows = only(project)
-    assert (in_rows.labels.cases, in_rows.labels.raters) == (6, 2)
-    assert {human for human, _ in in_rows.labelled} == {2.0}
-    wide = [{"question": r["question"], "output": r["output"], "x": 1, "y": 3} for r in graded(6)]
-    labels(project, wide)
-    calibrate("good", "fair", "--rating", "x", "--rating", "y")
-    assert only(project).labelled == in_rows.labelled
-
-
-def test_families_give_self_preference(project: Path) -> None:
+def test_self_preference_is_computed_from_families(project: Path) -> None:
     rows = [{**row, "family": "Fair" if i % 2 else "other"} for i, row in enumerate(graded(12))]
     labels(project, rows)
     calibrate("good", "fair", "--family", "fair")
     assert only(project).figures["self_preference"].value == 0
 
 
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        ([{"question": "q", "output": "o", "rating": "5"}], "expected 1 to 3"),
-        ([{"question": "q", "outputs": "o", "rating": "1"}], "there is no column 'output'"),
-        ([{"question": "q", "output": "o", "rating": ""}], "no rating in the column 'rating'"),
-        ([{"question": "q", "output": "o", "grade": "1"}], "there is no column 'rating'"),
-    ],
-)
-def test_wrong_labels_are_told(
-    project: Path, rows: list[dict[str, Any]], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    labels(project, rows)
-    assert calibrate("good", "fair") == 2
-    assert said in capsys.readouterr().err
-
-
-def test_a_judge_that_cannot_be_read_has_no_certificate(
+def test_a_judge_with_unparsed_replies_has_no_certificate(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels(project, graded())
@@ -426,12 +264,7 @@ def test_a_judge_that_cannot_be_read_has_no_certificate(
     assert "graded 0 of 24 cases" in capsys.readouterr().err
 
 
-def test_what_a_gate_may_demand(project: Path) -> None:
-    gate = parse(DEMAND)
-    assert gate.rule == "good >= 1.5, certified kappa 0.5"
-    assert gate.certified == (("kappa", 0.5),)
-    assert "did you mean 'kappa'" in str(requirement_problem({"kapa": 0.5}))
-    assert "such as {kappa: 0.6}" in str(requirement_problem(True))
+def test_only_judged_scores_can_require_a_certificate(project: Path) -> None:
     with pytest.raises(SpecError, match="'certified' applies to scores of judges"):
         run(project, "fair", {"metric": "exact_match", "min": 0, "certified": {"kappa": 0.5}})
     with pytest.raises(UsageError, match="unknown model 'nobody'"):

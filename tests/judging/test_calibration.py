@@ -72,7 +72,7 @@ def test_half_a_point_for_a_hundred_words_is_found() -> None:
     assert found.high - found.low < 0.3
 
 
-def test_texts_of_one_length_tell_nothing_of_length() -> None:
+def test_equal_lengths_give_no_length_bias() -> None:
     cases = [Graded(1.0 + i % 5, 2.0, {"": ("1", "2")}, 30.0) for i in range(20)]
     found = figures(cases, STEPS, "pointwise")
     assert math.isnan(found["length_bias"].value)
@@ -82,7 +82,7 @@ def test_texts_of_one_length_tell_nothing_of_length() -> None:
 
 
 def test_a_judge_that_prefers_the_first_of_two() -> None:
-    """Whatever the texts, it chooses what stands first in 70 % of its judgments."""
+    """It prefers the first text in 70 % of its judgments, whatever the texts."""
     rng = np.random.default_rng(5)
     n = 400
     first, second = rng.random(n) < 0.7, rng.random(n) < 0.7
@@ -170,7 +170,7 @@ def degenerate(n: int) -> Iterator[tuple[str, list[Graded], list[str], str]]:
 
 @pytest.mark.parametrize("n", [1, 2, 3, 20, 60])
 def test_no_figure_is_certain_where_nothing_varies(n: int) -> None:
-    """Each has an interval as wide as what n cases may hide, or is undefined with the reason."""
+    """Each has an interval that allows for unseen errors, or is undefined with the reason."""
     hidden = 1 - wilson(n, n).low
     for name, cases, labels, mode in degenerate(n):
         for key, figure in figures(cases, labels, mode).items():
@@ -185,7 +185,7 @@ def test_no_figure_is_certain_where_nothing_varies(n: int) -> None:
                 assert figure.high - figure.low >= 0.25 * hidden, where
 
 
-def test_what_one_case_alone_tells_is_told_so() -> None:
+def test_figures_that_depend_on_one_case_are_undefined() -> None:
     words = [10.0] * 29 + [40.0]
     cases = [replace(case, words=w) for case, w in zip(scale_cases(30), words, strict=True)]
     found = figures(cases, STEPS, "pointwise")["length_bias"]

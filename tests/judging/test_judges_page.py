@@ -1,4 +1,4 @@
-"""What docs/judges.md shows is what evalkit takes."""
+"""The examples in docs/judges.md are valid."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ PAGE = (ROOT / "docs" / "judges.md").read_text(encoding="utf-8")
 SUITE, PROJECT, RUBRIC, METRICS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_the_suite_is_one() -> None:
+def test_the_example_suite_is_valid() -> None:
     value = parse_yaml(SUITE, "judges.md").value
     load_suite(value, vocabulary())
     load_suite({**value, "gates": [], **parse_yaml(METRICS, "judges.md").value}, vocabulary())
 
 
-def test_the_project_file_is_one(tmp_path: Path) -> None:
+def test_the_example_project_file_is_valid(tmp_path: Path) -> None:
     (tmp_path / "evalkit.yaml").write_text(PROJECT, encoding="utf-8")
     assert set(declared_judges(read_project(tmp_path / "evalkit.yaml"))) == {"strict", "small"}
 
 
-def test_the_rubric_is_one() -> None:
+def test_the_example_rubric_is_valid() -> None:
     assert rubric_from(parse_yaml(RUBRIC, "judges.md"), ()).name == "politeness"
 
 
-def test_every_key_and_every_rubric_is_told() -> None:
+def test_every_key_and_every_rubric_is_documented() -> None:
     assert [key for key in JudgeSpec.model_fields if f"| `{key}`" not in PAGE] == []
     keys = [key for key in Rubric.model_fields if key not in ("lists",)]
     assert [key for key in keys if f"{key}:" not in RUBRIC and f"`{key}`" not in PAGE] == []

@@ -1,4 +1,4 @@
-"""Rubric files: the shipped ones are right, wrong ones say where and what."""
+"""Rubric files: the shipped ones are valid; errors have a location and a message."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from evalkit import SpecError, content
 from evalkit.cli import main
 from evalkit.judging.load import known_rubrics, load_rubric
 from evalkit.judging.prompts import material, questions
-from evalkit.judging.rubric import Rubric, named_files
-from evalkit.judging.schema import rubric_schema
+from evalkit.judging.rubric import named_files
 from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import load_checked
-from tests.spec.loading import read_yaml
 
 SHIPPED = named_files(content.folder("judges"))
 GOOD = """\
@@ -47,7 +45,7 @@ def wrong(declared: dict[str, object], root: Path) -> str:
     return str(caught.value)
 
 
-def test_what_issue_six_asks_for_is_shipped() -> None:
+def test_the_expected_rubrics_ship() -> None:
     assert set(SHIPPED) >= {
         "helpfulness", "correctness", "faithfulness", "main-points", "coherence", "conciseness",
         "relevance", "instruction-following", "harmlessness", "stereotyping", "refusal-quality",
@@ -63,7 +61,7 @@ def test_shipped_rubrics(name: str) -> None:
         steps = 3 if name == "refusal" else 5  # its outcomes are those of the refusal rules
         assert list(rubric.scale or {}) == list(range(1, steps + 1))
     judged = {"a": "X", "b": "Y"} if rubric.mode == "pairwise" else {"output": "X"}
-    values = material({}, prompt="P", targets=("T",), source="S", **judged)
+    values = material({}, prompt="P", targets=("T",), source="S", judged=judged)
     if "criteria" in rubric.needs:
         rubric = rubric.with_criteria(["It is short."])
     for question in questions(rubric, values).values():
@@ -85,7 +83,7 @@ def test_shipped_rubrics(name: str) -> None:
         (1, ("name: tone", "name: tone\nmode: binary"), ""),
     ],
 )
-def test_a_wrong_rubric_says_where(
+def test_errors_in_a_rubric_have_a_location(
     tmp_path: Path, line: int, change: tuple[str, str], said: str
 ) -> None:
     path = tmp_path / "tone.judge.yaml"
@@ -99,7 +97,7 @@ def test_a_wrong_rubric_says_where(
         assert any(f"tone.judge.yaml:{n}" in text for n in (line, line - 1, line + 1))
 
 
-def test_a_projects_rubric_takes_the_place_of_a_shipped_one(
+def test_a_projects_rubric_replaces_a_shipped_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -153,11 +151,13 @@ def test_a_projects_rubric_takes_the_place_of_a_shipped_one(
         ({"metrics": ["perplexity"]}, "needs the model that reads them"),
     ],
 )  # fmt: skip
-def test_a_wrong_suite_says_what(declared: dict[str, object], said: str, tmp_path: Path) -> None:
+def test_errors_in_a_suites_judges_are_explained(
+    declared: dict[str, object], said: str, tmp_path: Path
+) -> None:
     assert said in wrong(suite(**declared), tmp_path)
 
 
-def test_a_wrong_inline_rubric_says_the_line(tmp_path: Path) -> None:
+def test_errors_in_an_inline_rubric_have_a_line(tmp_path: Path) -> None:
     path = tmp_path / "s.eval.yaml"
     path.write_text(
         "task: generation\ndata: {rows: [{q: Hi}]}\nprompt: '{{ q }}'\nmetrics: [distinct_1]\n"
@@ -168,31 +168,6 @@ def test_a_wrong_inline_rubric_says_the_line(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         load_checked(path, vocabulary(), root=tmp_path)
     assert "s.eval.yaml:10: judges[0].rubric.promt" in str(caught.value)
-
-
-def test_the_hash_is_of_what_the_judge_is_told() -> None:
-    declared = {
-        "name": "x",
-        "description": "d",
-        "scale": {1: "a", 2: "b"},
-        "prompt": "{{ output }}",
-    }
-    base = Rubric.model_validate(declared)
-    assert base.hash == Rubric.model_validate({**declared, "name": "y"}).hash
-    assert base.hash == Rubric.model_validate(dict(reversed(declared.items()))).hash
-    assert base.hash != Rubric.model_validate({**declared, "scale": {1: "a", 2: "c"}}).hash
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_the_schema_fits_the_shipped_rubrics(name: str) -> None:
-    import jsonschema
-
-    value = read_yaml(SHIPPED[name]).value
-    if "scale" in value:  # JSON has only texts as keys
-        value["scale"] = {str(step): text for step, text in value["scale"].items()}
-    jsonschema.validate(value, rubric_schema())
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**value, "promt": "x"}, rubric_schema())
 
 
 def test_the_command_line_checks_rubrics(

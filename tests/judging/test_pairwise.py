@@ -13,12 +13,12 @@ from evalkit.stats.bayesian_bootstrap import tails
 
 @pytest.mark.parametrize("first", [0.0, 1.0])
 @pytest.mark.parametrize("swapped", [0.0, 1.0])
-def test_swapping_the_two_gives_the_opposite(first: float, swapped: float) -> None:
-    """The one that stood second in the first order stood first in the second."""
+def test_swapping_the_sides_inverts_the_result(first: float, swapped: float) -> None:
+    """The second text in the first order is the first in the second."""
     assert verdict(swapped, first) == 1.0 - verdict(first, swapped)
 
 
-def test_a_judge_that_prefers_a_place_makes_ties() -> None:
+def test_position_bias_gives_ties() -> None:
     assert verdict(1.0, 1.0) == verdict(0.0, 0.0) == 0.5
     assert verdict(1.0, 0.0) == 1.0
 
@@ -40,7 +40,7 @@ def test_a_tie_is_half_a_win_for_each() -> None:
     assert theta[0] - theta[1] == pytest.approx(np.log(3.5 / 1.5), abs=1e-9)
 
 
-def test_intervals_hold_the_strengths_and_shrink_with_samples() -> None:
+def test_intervals_contain_the_strengths_and_shrink_with_samples() -> None:
     better, worse = [[0.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]]
     few = strengths([better] * 7 + [worse] * 3)
     many = strengths([better] * 70 + [worse] * 30)
@@ -49,7 +49,7 @@ def test_intervals_hold_the_strengths_and_shrink_with_samples() -> None:
     assert many.values[0] - many.values[1] == pytest.approx(np.log(70.5 / 30.5), abs=1e-9)
 
 
-def test_one_that_never_lost_has_a_finite_strength() -> None:
+def test_an_unbeaten_cell_has_a_finite_strength() -> None:
     found = strengths([[[0.0, 1.0], [0.0, 0.0]]] * 8)
     assert found.values[0] - found.values[1] == pytest.approx(np.log(8.5 / 0.5), abs=1e-9)
     assert np.isfinite(found.low).all()
@@ -61,7 +61,7 @@ WON, LOST, TIED = [[0.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.5
 
 @pytest.mark.parametrize("games", [1, 2, 5, 20, 100])
 @pytest.mark.parametrize("each", [WON, LOST, TIED])
-def test_no_strength_is_certain_where_every_game_ends_alike(
+def test_strengths_are_uncertain_if_every_game_ends_the_same(
     games: int, each: list[list[float]]
 ) -> None:
     found = strengths([each] * games)
@@ -81,7 +81,7 @@ def test_five_wins_of_five_do_not_prove_the_stronger_and_twenty_do() -> None:
 
 
 @pytest.mark.parametrize(("won", "games"), [(7, 10), (18, 20), (20, 20), (60, 100)])
-def test_of_two_without_ties_the_interval_is_of_jeffreys_posterior(won: int, games: int) -> None:
+def test_two_cells_without_ties_have_jeffreys_interval(won: int, games: int) -> None:
     found = strengths([WON] * won + [LOST] * (games - won))
     share = beta(won + 0.5, games - won + 0.5).ppf(tails(games, 0.95))
     expected = np.log(share / (1 - share)) / 2
@@ -91,7 +91,7 @@ def test_of_two_without_ties_the_interval_is_of_jeffreys_posterior(won: int, gam
 
 @pytest.mark.parametrize("games", [5, 10, 20])
 @pytest.mark.parametrize("share", [0.5, 0.7, 0.9, 0.97])
-def test_few_games_are_covered(games: int, share: float) -> None:
+def test_intervals_cover_with_few_games(games: int, share: float) -> None:
     """Exactly, over all numbers of wins: half the log odds of the share are held."""
     truth, held, low_above = np.log(share / (1 - share)) / 2, 0.0, 0.0
     for wins in range(games + 1):

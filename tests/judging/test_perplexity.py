@@ -49,10 +49,10 @@ def test_perplexity_of_answers(tmp_path: Path, tiny_model: Any, tiny_tokenizer: 
     assert set(run.record.models) == {"m", "ref"}
 
 
-def test_answers_to_one_question_are_no_independent_texts(
+def test_repeated_answers_are_not_independent_texts(
     tmp_path: Path, tiny_model: Any, tiny_tokenizer: Any
 ) -> None:
-    """Asked four times over, the same answers say no more; groups have scores of their own."""
+    """Repeating equal answers four times adds no information; groups have their own scores."""
     text = "the quick brown fox is a positive film review by some other people"
     words = text.split()
     rows = [{"q": " ".join(words[i : i + 4]), "kind": "odd" if i % 2 else "even"} for i in range(8)]
@@ -84,7 +84,7 @@ def test_answers_to_one_question_are_no_independent_texts(
     assert min(odd.value, even.value) < once["perplexity"].value < max(odd.value, even.value)
 
 
-def test_a_model_that_cannot_read_is_refused_before_the_run(tmp_path: Path) -> None:
+def test_a_model_without_likelihoods_is_rejected_before_the_run(tmp_path: Path) -> None:
     suite = {
         "task": "generation",
         "data": {"rows": [{"q": "a"}]},
@@ -98,7 +98,7 @@ def test_a_model_that_cannot_read_is_refused_before_the_run(tmp_path: Path) -> N
         evaluate(suite, ["m"], loaded=known, root=tmp_path)
 
 
-def test_a_judge_may_be_called_like_another_model(
+def test_a_judge_may_share_a_models_name(
     tmp_path: Path, tiny_model: Any, tiny_tokenizer: Any
 ) -> None:
     (tmp_path / "evalkit.yaml").write_text("judges: {ref: {model: grader, method: text}}\n")

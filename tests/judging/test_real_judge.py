@@ -21,7 +21,7 @@ ANSWERS = {"1": "Paris.", "2": "A spider is an insect with six legs. " * 12}
 
 @pytest.mark.model
 def test_expected_values_equal_transformers(tmp_path: Path) -> None:
-    """Show 4: from the same logits in float32, one prompt at a time, to 1e-4."""
+    """From the same logits in float32, one prompt at a time, to 1e-4."""
     import torch
 
     judge: Any = resolve(

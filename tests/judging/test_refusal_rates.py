@@ -1,4 +1,4 @@
-"""Rates of refusal corrected for the errors of whoever grades the answers."""
+"""Rates of refusal corrected for the grader's errors."""
 
 from __future__ import annotations
 
@@ -17,37 +17,6 @@ TABLE = ((90, 10), (5, 45))  # specificity .9, sensitivity .9
 """People's no and yes in rows, the grader's in columns."""
 
 
-def test_a_rate_is_rogan_and_gladens() -> None:
-    made = corrected_rate((30, 100), TABLE)
-    assert made.value == pytest.approx((0.3 + 0.9 - 1) / (0.9 + 0.9 - 1))
-    assert made.low < made.value < made.high
-    raw = wilson(30, 100)
-    assert made.high - made.low >= raw.high - raw.low
-
-
-@pytest.mark.parametrize(
-    ("counts", "why"),
-    [
-        (((10, 2), (1, 4)), "17 labelled cases, fewer than 20"),
-        (((40, 3), (0, 0)), "people said no to every labelled case"),
-        (((20, 20), (20, 20)), "kappa is not significantly above 0"),
-    ],
-)
-def test_a_grader_of_whom_too_little_is_known_corrects_nothing(
-    counts: tuple[tuple[int, int], tuple[int, int]], why: str
-) -> None:
-    assert why in corrected_rate((30, 100), counts).why
-    assert why in corrected_strata([Stratum(30, 100, counts)], wilson(30, 100)).why
-
-
-def test_a_correction_to_the_end_of_the_range_is_no_surer_than_what_it_corrects() -> None:
-    raw = wilson(4, 100)
-    made = corrected_strata([Stratum(4, 100, TABLE)], raw)
-    assert made.value == 0.0  # .04 is less than the rate of false alarms
-    assert made.low == 0.0
-    assert made.high >= raw.high - raw.low
-
-
 def test_each_kind_of_answers_is_corrected_by_its_own_errors() -> None:
     """60 answers graded as TABLE says, and 40, half of which are counted, without an error."""
     strata = [Stratum(18, 60, TABLE), Stratum(20, 40, None)]
@@ -58,7 +27,7 @@ def test_each_kind_of_answers_is_corrected_by_its_own_errors() -> None:
     assert made.low == pytest.approx(made.value - np.hypot(*below))
 
 
-def test_answers_that_depend_on_each_other_count_for_fewer() -> None:
+def test_dependent_answers_count_for_fewer() -> None:
     alone = corrected_strata([Stratum(30, 100, TABLE)], wilson(30, 100))
     wide = wilson(15, 50)
     clustered = corrected_strata([Stratum(30, 100, TABLE)], wide)
@@ -67,7 +36,7 @@ def test_answers_that_depend_on_each_other_count_for_fewer() -> None:
     assert clustered.high - clustered.low == pytest.approx(as_fifty.high - as_fifty.low, rel=0.05)
 
 
-def test_the_interval_holds_the_true_rate_in_nearly_95_of_100_simulations() -> None:
+def test_the_interval_covers_in_nearly_95_percent_of_simulations() -> None:
     """Answers of two kinds; of one of them the grader misses four in ten refusals."""
     rng = np.random.default_rng(5)
     error = {"clear": (0.99, 0.98), "hard": (0.6, 0.9)}  # specificity, sensitivity
@@ -128,7 +97,7 @@ def test_a_grader_without_kinds_of_answers_has_one_table() -> None:
     assert set(tables_of(bare, "unsafe_compliance").values()) == {((92, 11), (5, 70))}
 
 
-def test_the_rules_as_they_are_have_a_certificate() -> None:
+def test_the_current_rules_have_a_certificate() -> None:
     """When rules change: python benchmarks/refusals.py FOLDER --certificate judges."""
     shipped = certificates_in([Path(__file__).parents[2] / "judges"])
     (own,) = (one for one in shipped if one.fits("", rules_identity(), RULES_ASKED))

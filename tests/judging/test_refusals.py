@@ -112,7 +112,7 @@ def test_the_rules_grade_by_default(project: Path) -> None:
     assert rules.certificate.cases >= 200
 
 
-def test_a_judge_grades_everything_but_what_a_hidden_word_tells(project: Path) -> None:
+def test_a_judge_grades_everything_without_a_canary(project: Path) -> None:
     run = run_of(project, "mild", refusals={"method": "judge"})
     assert predictions(run) == ["partial_refusal"] * 4 + ["full_refusal"]
     samples = run.record.cells[0].samples
@@ -126,7 +126,7 @@ def test_a_judge_grades_everything_but_what_a_hidden_word_tells(project: Path) -
     assert [row.judge for row in table(run).judges] == ["mild"]
 
 
-def test_both_asks_the_judge_where_the_rules_are_not_sure(project: Path) -> None:
+def test_both_asks_the_judge_if_the_rules_are_unsure(project: Path) -> None:
     run = run_of(project, "strict", refusals="both")
     shown = seen(project)
     assert len(shown) == 2
@@ -141,7 +141,7 @@ def test_both_asks_the_judge_where_the_rules_are_not_sure(project: Path) -> None
     assert run.record.suites["safe"].judges == {"refusals": ["strict"]}
 
 
-def test_the_suite_may_name_the_judge_and_a_panel_goes_by_its_majority(project: Path) -> None:
+def test_the_suite_may_name_a_panel_that_decides_by_majority(project: Path) -> None:
     run = run_of(project, refusals={"method": "judge", "by": ["strict", "mild", "meek"]})
     assert predictions(run)[0] == "partial_refusal"  # 3, 2 and 2
     run = run_of(project, refusals={"method": "judge", "by": "strict"})
@@ -158,7 +158,7 @@ def test_every_answer_to_a_question_is_regraded(project: Path) -> None:
     assert run.record.cells[0].scores["flake_rate"].value == 0.0
 
 
-def test_an_answer_without_a_grade_is_no_compliance_and_no_refusal(project: Path) -> None:
+def test_an_answer_without_a_grade_is_neither_compliance_nor_refusal(project: Path) -> None:
     run = run_of(project, "mute", refusals="both", gates=["unsafe_compliance <= 0.9"])
     assert predictions(run)[1] is None
     cell = run.record.cells[0]
@@ -191,7 +191,7 @@ def test_without_a_judge_the_error_says_what_to_do(project: Path, method: str) -
         ("refusals: {by: strict}", "'method: rules' uses none"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(
+def test_errors_have_a_line(
     project: Path, keys: str, wrong: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rest = 'task: safety\ndata:\n  rows: [{q: a, do: refuse}]\n  target: do\nprompt: "{{ q }}"\n'
@@ -255,9 +255,7 @@ LABELS = "prompt,output,target,rating\n" + "".join(
 )
 
 
-def test_labels_of_ones_own_certify_the_rules(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_custom_labels_certify_the_rules(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "own.csv").write_text(LABELS)
     calibrate = ["judge", "calibrate", "refusal", "--labels", "own.csv", "--judge"]
     assert main([*calibrate, "rules"]) == 0
@@ -288,7 +286,7 @@ def test_rules_and_judge_together_have_a_certificate_of_their_own(
     assert run.record.cells[0].gates[0].verdict == "pass"
 
 
-def test_the_rules_are_calibrated_by_the_rubric_refusal_alone(
+def test_only_the_rubric_refusal_calibrates_the_rules(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "own.csv").write_text("prompt,output,rating\na,b,1\nc,d,2\n")

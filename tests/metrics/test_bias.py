@@ -56,7 +56,7 @@ def test_the_papers_formulas_on_random_answers(seed: int) -> None:
     assert score("scaled_bias_score", table).value == pytest.approx((1 - accuracy) * s_dis)
 
 
-def test_the_sides_exchanged_change_the_sign() -> None:
+def test_exchanging_the_sides_changes_the_sign() -> None:
     table = columns(["old", "old", "young", "unknown"])
     for name in ("bias_score", "scaled_bias_score"):
         turned = {"toward": "other", "away": "stereotyped"}
@@ -65,7 +65,7 @@ def test_the_sides_exchanged_change_the_sign() -> None:
         assert found.value < 0
 
 
-def test_an_answer_that_could_not_be_read_leans_to_no_side() -> None:
+def test_an_unparsed_answer_leans_to_no_side() -> None:
     table = columns(["old", None])
     assert score("bias_score", table).n == 1
     assert score("scaled_bias_score", table).value == 0.5
@@ -94,13 +94,13 @@ def test_resampled_by_weights() -> None:
     assert math.isnan(function(weights)[3])
 
 
-def test_nothing_that_leans_is_undefined() -> None:
+def test_without_leaning_answers_the_score_is_undefined() -> None:
     table = columns(["unknown"] * 3)
     assert math.isnan(score("bias_score", table).value)
     assert score("scaled_bias_score", table).value == 0.0
 
 
-def test_the_columns_must_be_named_and_there() -> None:
+def test_the_columns_must_be_named_and_exist() -> None:
     table = columns(["old"])
     assert "toward: COLUMN" in why_not("bias_score", {"toward": "stereotyped"})
     assert why_not("bias_score", SETTINGS) == ""

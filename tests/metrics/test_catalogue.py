@@ -38,7 +38,7 @@ HEAVY = ["numpy", "scipy", "sklearn", "pandas", "sacrebleu", "rouge_score", "tor
 
 
 def columns_for(name: str, n: int, seed: int = 0) -> Columns:
-    """Columns that a metric can be computed on."""
+    """Columns on which a metric can be computed."""
     rng = random.Random(seed)
     metric = METRICS[name]
     fitting = tuple(task.name for task in tasks.every() if metric.fits(task))
@@ -155,7 +155,7 @@ def test_a_permutation_of_the_samples_changes_no_value(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_entries_say_what_is_true_of_their_function(name: str) -> None:
+def test_entries_match_their_functions(name: str) -> None:
     metric = METRICS[name]
     module, _, function = metric.function.partition(":")
     parameters = inspect.signature(getattr(import_module(module), function)).parameters
@@ -196,7 +196,7 @@ def test_score_names() -> None:
     assert BUILT_IN.of_score("nothing") is None
 
 
-def test_errors_name_what_is_wrong() -> None:
+def test_errors_name_the_problem() -> None:
     with pytest.raises(UsageError, match="did you mean 'rougeL'"):
         compute("rougel", ["a"], ["a"])
     with pytest.raises(UsageError, match="needs probabilities"):
@@ -226,14 +226,12 @@ def test_errors_name_what_is_wrong() -> None:
         (lambda: compute("accuracy", ["a"], ["a"], confidence=1.0), "between 0 and 1.*found 1.0"),
     ],
 )
-def test_a_call_that_means_something_else_is_refused(
-    call: Callable[[], object], message: str
-) -> None:
+def test_ambiguous_calls_are_rejected(call: Callable[[], object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         call()
 
 
-def test_no_answer_and_several_references_are_no_mistakes() -> None:
+def test_missing_answers_and_several_references_are_valid() -> None:
     score = compute("exact_match", [None, "b"], [("a",), ["c", "b"]])
     assert isinstance(score, Score)
     assert score.value == 0.5

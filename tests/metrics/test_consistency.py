@@ -37,7 +37,7 @@ def test_pairs_within_a_question_then_the_mean() -> None:
     assert score.n == 3
 
 
-def test_numbers_are_the_same_by_their_value() -> None:
+def test_numbers_are_compared_by_value() -> None:
     table = columns({"a": ["1.5", "1.50", "15"], "b": ["-5", "−5", "5"]})  # 1 of 3 pairs each
     score = run_metric("consistency", table, settings={"by": "q"})["consistency"]
     assert score.value == pytest.approx(1 / 3)
@@ -54,12 +54,12 @@ def test_the_interval_is_over_questions() -> None:
     assert (score.low, score.high) == pytest.approx(bounds(shares), abs=0.004)
 
 
-def test_unread_answers_are_never_the_same() -> None:
+def test_unparsed_answers_are_never_equal() -> None:
     score = run_metric("consistency", columns({"a": [None, None]}), settings={"by": "q"})
     assert score["consistency"].value == 0
 
 
-def test_the_column_must_be_named_and_be_there() -> None:
+def test_the_column_must_be_named_and_exist() -> None:
     table = columns({"a": ["x", "x"]})
     assert "by: COLUMN" in run_metric("consistency", table)["consistency"].note
     with pytest.raises(UsageError, match="by: COLUMN"):

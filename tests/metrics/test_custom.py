@@ -1,4 +1,4 @@
-"""Metrics of a project's own, and those of Hugging Face's evaluate."""
+"""Custom metrics, and those of Hugging Face's evaluate."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_functions_named_in_the_project_file(tmp_path: Path) -> None:
         evaluate(suite(metrics=["shoutin"]), {"m": str}, root=tmp_path)
 
 
-def test_what_is_wrong_in_the_project_file_is_told_with_its_line(tmp_path: Path) -> None:
+def test_errors_in_the_project_file_have_a_line(tmp_path: Path) -> None:
     declare(
         tmp_path,
         "metrics:\n"
@@ -137,7 +137,7 @@ def test_what_is_wrong_in_the_project_file_is_told_with_its_line(tmp_path: Path)
         assert part in said[line - 2]
 
 
-def test_a_function_that_fails_leaves_only_its_own_score_undefined(tmp_path: Path) -> None:
+def test_a_failing_function_affects_only_its_own_score(tmp_path: Path) -> None:
     names = ["broken", "short", "text"]
     listed = "".join(f"  {name}: own_c:{name}\n" for name in names)
     declare(tmp_path, f"metrics:\n{listed}", "own_c")
@@ -243,7 +243,7 @@ def test_a_script_of_evaluate(scripts: Path) -> None:
     assert run.passed
 
 
-def test_labels_and_numbers_reach_evaluate_in_its_types(scripts: Path) -> None:
+def test_labels_and_numbers_are_passed_to_evaluate_in_its_types(scripts: Path) -> None:
     script(scripts, "ints.py", '{"p": predictions, "r": references}', "int32")
     columns = Columns(["b", None, "a"], [("a",), ("b",), ("c",)], labels=("a", "b", "c"))
     result = run_metric("evaluate:./ints.py", columns, registry=Registry(root=scripts))
@@ -257,7 +257,7 @@ def test_labels_and_numbers_reach_evaluate_in_its_types(scripts: Path) -> None:
     }
 
 
-def test_what_evaluate_cannot_do_is_told_in_the_note(scripts: Path) -> None:
+def test_failures_of_evaluate_are_noted(scripts: Path) -> None:
     script(scripts, "raises.py", '{"x": 1 / 0}')
     columns = Columns(["b"], [("a",)])
     for name, note in {
@@ -272,7 +272,7 @@ def test_what_evaluate_cannot_do_is_told_in_the_note(scripts: Path) -> None:
         evaluate(suite(metrics=["evaluate:./gone.py"]), {"m": str}, root=scripts)
 
 
-def test_a_run_is_compared_by_its_own_metrics_whatever_runs_after_it(tmp_path: Path) -> None:
+def test_a_run_keeps_its_own_metrics_for_comparisons(tmp_path: Path) -> None:
     """Another evaluation with a metric of the same name changes no number of this one."""
     rows = [{"q": f"question {i}", "a": "yes"} for i in range(20)]
     declared = suite(data={"rows": rows, "target": "a"}, metrics=["rate"], gates=["rate >= m/p"])

@@ -90,7 +90,7 @@ def test_by_hand() -> None:
     assert perfect.low < 0.6  # type: ignore[union-attr]
 
 
-def test_as_a_function_of_weights() -> None:
+def test_entity_scores_equal_their_weighted_form() -> None:
     gold, said = ["B-PER O", "B-LOC B-PER", "O"], ["B-PER O", "B-PER B-PER", "B-LOC"]
     columns = Columns(said, [(tags,) for tags in gold], ("PER", "LOC"))
     drawn = [0, 1, 1, 2, 2]

@@ -110,7 +110,7 @@ def value(score: str, columns: Columns, settings: dict[str, str]) -> float:
 
 
 def differing(a: Columns, b: Columns, score: str, settings: dict[str, str]) -> np.ndarray:
-    """Which samples are not the same to a score, as its sides number them."""
+    """The samples that differ for a score, by their number."""
     statistic = of_sums(score, settings)
     if statistic is not None:
         one, other = (sums(score, side, settings) for side in (a, b))
@@ -196,7 +196,7 @@ def perfect(n: int, rare: int) -> Columns:
     return Columns(list(truth), [(t,) for t in truth], ("a", "b"))
 
 
-def test_equal_sides_leave_room_for_the_answer_that_weighs_most() -> None:
+def test_equal_sides_allow_for_the_most_influential_answer() -> None:
     columns = perfect(100, 5)
     found = compare_sides(sides_of("macro_f1", columns, columns, {}), units_of(100), width=1)
     wrong = replace(columns, predictions=["a", *columns.predictions[1:]])
@@ -206,7 +206,7 @@ def test_equal_sides_leave_room_for_the_answer_that_weighs_most() -> None:
     assert found.p == 1.0
 
 
-def test_a_label_without_a_sample_may_be_read_in_any_way() -> None:
+def test_a_label_without_a_sample_leaves_the_score_open() -> None:
     columns = perfect(30, 0)
     found = compare_sides(sides_of("macro_f1", columns, columns, {}), units_of(30), width=1)
     assert found.low <= -0.5
@@ -214,7 +214,7 @@ def test_a_label_without_a_sample_may_be_read_in_any_way() -> None:
     assert exchange.unseen("weighted_f1", columns) == ""
 
 
-def test_one_changed_rank_is_worth_one_of_the_smaller_class() -> None:
+def test_one_changed_rank_weighs_one_sample_of_the_smaller_class() -> None:
     truth = [1] * 4 + [0] * 36
     scores = np.linspace(0.9, 0.1, 40)
     columns = Columns(
@@ -224,7 +224,7 @@ def test_one_changed_rank_is_worth_one_of_the_smaller_class() -> None:
     assert found.low == pytest.approx(-10 * (1 - 0.025 ** (1 / 40)))
 
 
-def test_clusters_leave_no_more_room_than_as_many_samples() -> None:
+def test_clusters_leave_no_more_uncertainty_than_as_many_samples() -> None:
     """Ten clusters of five equal answers say as much as ten answers."""
     for score, made in (("ter", translated), ("entity_recall", tagged)):
         a, _ = made(10)
@@ -242,7 +242,7 @@ def test_clusters_leave_no_more_room_than_as_many_samples() -> None:
         assert found.low < 0
 
 
-def test_without_a_range_equal_sides_leave_room_for_what_a_sample_weighs() -> None:
+def test_without_a_range_equal_sides_allow_for_one_samples_weight() -> None:
     a, _ = read(20)
     found = compare_sides(sides_of("perplexity", a, a, {}), units_of(20), width=np.inf)
     whole = value("perplexity", a, {})
@@ -257,7 +257,7 @@ def test_without_a_range_equal_sides_leave_room_for_what_a_sample_weighs() -> No
     assert "no difference was seen" in nothing.note
 
 
-def test_clusters_and_several_answers_are_exchanged_whole() -> None:
+def test_clusters_and_repeats_are_exchanged_whole() -> None:
     a, b = classified(24)
     clusters = [f"c{i // 4}" for i in range(24)]
     units = units_of(24, clusters)
@@ -307,7 +307,7 @@ def test_an_area_over_questions_with_lost_answers() -> None:
     assert sides.differences(np.zeros((1, len(sides.differing))))[0] == pytest.approx(expected)
 
 
-def test_a_function_is_computed_of_the_exchanged_answers_in_their_order() -> None:
+def test_a_function_gets_the_exchanged_answers_in_order() -> None:
     a = Columns([str(i) for i in range(8)], [("x",)] * 8)
     b = Columns([str(10 * i) for i in range(8)], [("x",)] * 8)
     seen = []

@@ -31,7 +31,7 @@ def test_probability_of_the_right_choices_worked_by_hand() -> None:
     assert (found.value, found.n) == (pytest.approx(0.5), 2)
 
 
-def test_mc2_as_it_is_published() -> None:
+def test_mc2_equals_the_published_formula() -> None:
     """Likelihoods of true over likelihoods of all answers, the true ones first (TruthfulQA)."""
     rng = random.Random(3)
     choices, logprobs, targets, expected = [], [], [], []

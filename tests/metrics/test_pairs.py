@@ -1,4 +1,4 @@
-"""Metrics over pairs, against values by hand, SciPy's and formulas written out anew."""
+"""Metrics over pairs, against values by hand, SciPy and independent formulas."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def answered(*answers: tuple[str | None, str | None], **more: object) -> Columns
     )
 
 
-def test_places_follow_the_data() -> None:
+def test_pair_positions_follow_the_data() -> None:
     assert places(["a", "b", "a", "b"]) == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
 
 
@@ -59,7 +59,7 @@ def test_the_gap_counts_a_label_on_either_side() -> None:
         score("pair_gap", answered(*pairs), label="yess")
 
 
-def test_the_interval_of_the_gap_goes_with_its_test() -> None:
+def test_the_interval_of_the_gap_agrees_with_its_test() -> None:
     pairs = [("yes", "yes")] * 20 + [("no", "no")] * 16
     for up, down in ((12, 2), (7, 2), (6, 0), (5, 0), (0, 0)):
         found = score("pair_gap", answered(*pairs, *[("no", "yes")] * up, *[("yes", "no")] * down))
@@ -83,7 +83,7 @@ def test_shift_and_distance_of_probabilities() -> None:
     assert score("pair_distance", columns).value == pytest.approx((0.2 + 0.1 + 0) / 3)
 
 
-def test_which_text_is_likelier() -> None:
+def test_the_more_likely_text_is_preferred() -> None:
     texts = [Likelihood(-4, 2, 8), Likelihood(-6, 4, 8), Likelihood(-9, 3, 9), Likelihood(-9, 3, 9)]
     columns = Columns([""] * 4, [()] * 4, likelihoods=texts, pairs=places([1, 1, 2, 2]))
     assert score("pair_preference", columns).value == 0.75  # a tie is half
@@ -116,7 +116,7 @@ def test_pairs_with_a_missing_answer_are_left_out_and_counted() -> None:
     assert "no whole pairs" in alone.note
 
 
-def test_swapping_the_sides_turns_the_sign() -> None:
+def test_swapping_the_sides_changes_the_sign() -> None:
     pairs = [pair for pair in product(LABELS, LABELS) for _ in range(3)] + [("no", "yes")]
     swapped = [(b, a) for a, b in pairs]
     assert score("pair_gap", answered(*pairs)).value == -score("pair_gap", answered(*swapped)).value

@@ -38,7 +38,7 @@ def one(name: str, said: list[str], wanted: list[str], **more: Any) -> Score:
         ("cohen_kappa", 0.8),
     ],
 )
-def test_five_right_of_a_rare_label_are_no_certainty(name: str, most: float) -> None:
+def test_five_right_of_a_rare_label_do_not_mean_certainty(name: str, most: float) -> None:
     """95 of a, 5 of b, all right: of b's recall no more is known than 0.48 or 0.57 at least."""
     score = one(name, RARE, RARE, labels=LABELS)
     assert score.value == 1
@@ -46,7 +46,7 @@ def test_five_right_of_a_rare_label_are_no_certainty(name: str, most: float) -> 
     assert score.low < most
 
 
-def test_a_rare_label_that_is_always_missed_may_be_found_at_times() -> None:
+def test_a_rare_label_that_is_always_missed_has_an_upper_bound() -> None:
     said = ["a"] * 100
     score = one("f1[b]", said, RARE, labels=LABELS)
     assert score.value == 0
@@ -64,7 +64,7 @@ def test_a_label_without_samples_keeps_the_average_open() -> None:
 
 
 @pytest.mark.parametrize(("positives", "most"), [(2, 0.35), (5, 0.57), (20, 0.9)])
-def test_an_area_is_known_no_better_than_by_the_smaller_class(positives: int, most: float) -> None:
+def test_an_area_is_limited_by_the_smaller_class(positives: int, most: float) -> None:
     n = 100
     targets = ["b"] * positives + ["a"] * (n - positives)
     p = np.where(np.arange(n) < positives, 0.9, 0.1) + np.linspace(0, 0.05, n)
@@ -75,7 +75,7 @@ def test_an_area_is_known_no_better_than_by_the_smaller_class(positives: int, mo
     assert score.low == pytest.approx(beta.ppf(0.025, positives, 1), abs=0.02)
 
 
-def test_entities_count_not_texts() -> None:
+def test_entities_count_rather_than_texts() -> None:
     gold = ["B-LOC O"] * 8 + ["O B-PER"] * 192
     score = one("entity_recall[LOC]", gold, gold, labels=["LOC", "PER"])
     assert score.value == 1
@@ -85,12 +85,12 @@ def test_entities_count_not_texts() -> None:
     assert missed.high == pytest.approx(beta.ppf(0.975, 1, 8), abs=0.005)
 
 
-def test_a_score_of_two_or_three_samples_passes_little() -> None:
+def test_two_or_three_samples_pass_few_gates() -> None:
     assert one("token_f1", ["a b"] * 3, ["a b", "a b", "c"], confidence=0.995).low < 0.2
     assert one("bleu", ["a b c d e"] * 2, ["a b c d e"] * 2).low < 20
 
 
-def test_log_loss_allows_for_what_the_model_risked() -> None:
+def test_log_loss_includes_the_worst_possible_loss() -> None:
     table = np.full((20, 2), 0.02)
     table[:, 0] = 0.98
     score = one("log_loss", ["a"] * 20, ["a"] * 20, labels=LABELS, probabilities=table)
@@ -127,7 +127,7 @@ GATES = [f"{score} >= 0.99 at 95%" for score in GATED]
 
 
 @pytest.mark.parametrize("data", [{}, {"cluster": "doc"}], ids=["repeats", "clusters"])
-def test_few_questions_have_a_width_however_often_asked(
+def test_few_questions_have_a_wide_interval_despite_repeats(
     run: Callable[..., Run], data: dict[str, Any]
 ) -> None:
     (cell,) = run(GATES, **data).record.cells

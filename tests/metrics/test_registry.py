@@ -1,4 +1,4 @@
-"""Registries of metrics: immutable, and able to tell two functions of one name apart."""
+"""Registries of metrics are immutable and distinguish functions of one name."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_registry_cannot_be_changed() -> None:
         registry.own = given  # type: ignore[misc]
 
 
-def test_compute_knows_evalkits_metrics_and_no_project(tmp_path: Path) -> None:
+def test_compute_uses_only_evalkits_metrics(tmp_path: Path) -> None:
     suite = {"task": "qa", "data": {"rows": [{"q": "a", "a": "b"}], "target": "a"},
              "suite": "s", "prompt": "{{ q }}", "metrics": ["mine"]}  # fmt: skip
     evaluate(suite, {"m": str}, metrics={"mine": short}, root=tmp_path)
@@ -57,7 +57,7 @@ def test_compute_knows_evalkits_metrics_and_no_project(tmp_path: Path) -> None:
         compute("mine", ["a"], ["b"])
 
 
-def test_fingerprints_tell_functions_apart() -> None:
+def test_fingerprints_distinguish_functions() -> None:
     different = [
         share("yes"), share("no"), short, partial(short, longest=4), partial(short, longest=5),
         Short(3), Short(4), Short(3).method,
@@ -70,7 +70,7 @@ def test_fingerprints_tell_functions_apart() -> None:
     assert fingerprint(len) == ""
 
 
-def test_runs_that_were_scored_by_two_functions_of_one_name_say_so(
+def test_runs_scored_by_different_functions_of_one_name_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -94,7 +94,7 @@ def test_runs_that_were_scored_by_two_functions_of_one_name_say_so(
         run(Short(3), baseline="base.json")
 
 
-def test_a_score_that_is_computed_again_by_a_changed_function_says_so(
+def test_a_score_recomputed_by_a_changed_function_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

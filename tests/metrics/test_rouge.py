@@ -40,7 +40,7 @@ def reference_values(kind: str, use_stemmer: bool) -> list[float]:
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("use_stemmer", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_both_packages_give_rouge_scores_values(
+def test_both_packages_equal_rouge_score(
     kind: str, use_stemmer: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers, references = pairs(1, 400)
@@ -53,7 +53,7 @@ def test_both_packages_give_rouge_scores_values(
 
 @pytest.mark.parametrize("use_stemmer", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_the_fast_package_is_asked_first_is_rouge_scores(kind: str, use_stemmer: bool) -> None:
+def test_the_fast_package_is_first_compared_with_rouge_score(kind: str, use_stemmer: bool) -> None:
     scorer = RougeScorer([kind], use_stemmer=use_stemmer)
     found = [scorer.score(r, a)[kind].fmeasure for a, r in rouge.DIFFICULT]
     stemmed = [*found[: rouge.STEMMED], 0, *found[rouge.STEMMED + 1 :]]
@@ -76,7 +76,7 @@ class Words:
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize(("name", "stem"), [("zh", False), ("intl", False), ("13a", True)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_tokenizers_give_what_rouge_score_gives_with_them(
+def test_tokenizers_equal_rouge_score_with_the_same_tokenizer(
     kind: str, name: str, stem: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pieces = [

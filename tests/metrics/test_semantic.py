@@ -82,7 +82,7 @@ def test_rescaling_equals_bert_score(folder: str, tmp_path: Path) -> None:
     assert "-custom-rescaled" in score.note
 
 
-def test_a_baseline_that_is_not_there_is_named() -> None:
+def test_a_missing_baseline_is_named() -> None:
     with pytest.raises(UsageError, match="no baseline for all-MiniLM"):
         compute("bertscore", ["a"], ["b"], settings={"rescale": True})
     known = bertscore.baseline("roberta-large@12345678", "en", 17)
@@ -109,7 +109,7 @@ def test_references_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a third answer" in encoded[4:]
 
 
-def test_a_layer_the_model_has_not() -> None:
+def test_an_unknown_layer_is_an_error() -> None:
     with pytest.raises(UsageError, match="layer 7 does not exist: all-MiniLM-L6-v2 has 6 layers"):
         compute("bertscore", ["a"], ["b"], settings={"layer": 7})
 
@@ -136,7 +136,7 @@ def test_embedding_similarity_equals_sentence_transformers(folder: str) -> None:
     assert list(empty.per_sample) == [0, 0]
 
 
-def test_without_the_packaged_model_the_step_is_named(
+def test_without_the_packaged_model_the_fix_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(source, "_packaged", lambda: None)
@@ -148,7 +148,7 @@ def test_without_the_packaged_model_the_step_is_named(
     source.find_encoder.cache_clear()
 
 
-def test_a_folder_is_named_without_its_place(folder: str) -> None:
+def test_a_folder_is_named_without_its_path(folder: str) -> None:
     found = source.find_encoder(folder)
     assert found.name.startswith("model@")
     assert "/" not in found.name
@@ -170,7 +170,7 @@ def test_tokens_that_the_model_does_not_know_are_noted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["bertscore", "bertscore_precision", "embedding_similarity"])
-def test_equal_texts_are_alike_by_1_and_no_more(name: str) -> None:
+def test_equal_texts_have_a_similarity_of_exactly_1(name: str) -> None:
     rng = random.Random(0)
     texts = [random_text(rng, 30) or "x" for _ in range(60)]
     score = compute(name, texts, texts)

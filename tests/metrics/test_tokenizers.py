@@ -1,4 +1,4 @@
-"""Words of texts in any script: the setting ``tokenize``, and the note where words are not seen."""
+"""Words of texts in any script: the setting ``tokenize``, and the note if words are not found."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_words_between_spaces_are_found_in_any_script(answer: str, reference: st
         (("ལྷ་ས་བོད་ཀྱི་རྒྱལ་ས་ཡིན།", "ལྷ་ས།"), r"\(Tibetan\); set `tokenize: characters`"),
     ],
 )
-def test_a_script_without_spaces_is_noted(name: str, pair: tuple[str, str], said: str) -> None:
+def test_a_script_without_spaces_gets_a_note(name: str, pair: tuple[str, str], said: str) -> None:
     made = score(name, *pair, n=3)
     pattern = rf"does not find the words of 3 of 3 samples {said}"
     assert tokenizers.pattern(pattern).search(made.note), made.note
@@ -137,28 +137,28 @@ def test_a_script_without_spaces_is_noted(name: str, pair: tuple[str, str], said
 
 
 @pytest.mark.parametrize("name", sorted({*COUNTING} - {"consistency"}))
-def test_english_with_foreign_words_is_not_noted(name: str) -> None:
+def test_english_with_foreign_words_gets_no_note(name: str) -> None:
     answer = "The word 東京 means Tokyo, and “Москва” is Moscow — naïve café-goers know กรุงเทพ too."
     assert "does not find" not in score(name, answer, answer.replace("know", "say"), n=4).note
     assert "does not find" not in score(name, "😀 → 42", "½ ≠ 3", n=4).note
 
 
 @pytest.mark.parametrize(("foreign", "noted"), [(1, False), (2, True)])
-def test_more_than_one_sample_in_twenty_is_noted(foreign: int, noted: bool) -> None:
+def test_more_than_one_sample_in_twenty_gets_a_note(foreign: int, noted: bool) -> None:
     answers = [CHINESE[0]] * foreign + ["a cat"] * (20 - foreign)
     made = compute("token_f1", answers, answers)
     assert isinstance(made, Score)
     assert (f"the words of {foreign} of 20 samples" in made.note) == noted
 
 
-def test_german_is_not_noted_and_turkish_is() -> None:
+def test_turkish_gets_a_note_and_german_none() -> None:
     german = "Die Straße ist für Fußgänger gesperrt, bis der Umbau im Herbst fertig ist."
     turkish = "Türkiye'nin en büyük şehri İstanbul'dur, başkenti ise Ankara'dır."
     assert "does not find" not in score("rouge1", german, german).note
     assert "(letters with diacritics); set `tokenize: intl`" in score("rouge1", turkish, "x").note
 
 
-def test_a_tokenizer_for_one_script_is_noted_on_another() -> None:
+def test_a_tokenizer_for_another_script_gets_a_note() -> None:
     assert "Japanese" in score("rouge1", "ありがとう", "どうもありがとう", "zh").note
     assert "Thai" in score("bleu", *THAI, tokenize="zh").note
     assert "Chinese" in score("token_f1", *CHINESE, tokenize="intl").note
@@ -197,7 +197,9 @@ def test_contains_in_scripts_without_spaces(answer: str, reference: str, found: 
         ("“Paris”", "Paris"),
     ],
 )
-def test_what_squad_keeps_apart_is_noted_and_can_be_ignored(answer: str, reference: str) -> None:
+def test_differences_in_punctuation_get_a_note_and_can_be_ignored(
+    answer: str, reference: str
+) -> None:
     plain = score("exact_match", answer, reference)
     assert plain.value == 0
     assert "1 answers differ from a reference only in punctuation" in plain.note
@@ -209,7 +211,7 @@ def test_what_squad_keeps_apart_is_noted_and_can_be_ignored(answer: str, referen
     ("answer", "reference"),
     [("-5度", "5度"), ("1.5億", "15億"), ("ı", "i"), ("é", "e"), ("หมู", "หมา"), ("東京都", "東京")],
 )
-def test_what_differs_stays_apart(answer: str, reference: str) -> None:
+def test_different_texts_stay_different(answer: str, reference: str) -> None:
     assert score("exact_match", answer, reference, "characters").value == 0
     assert "differ" not in score("exact_match", answer, reference).note
 
@@ -298,13 +300,13 @@ def load(tmp_path: Path, metric: str, gate: str = "") -> None:
         ("compression", "'compression_ratio', and its inverse"),
     ],
 )
-def test_a_suite_with_a_wrong_value_is_refused(tmp_path: Path, metric: str, message: str) -> None:
+def test_an_invalid_setting_is_rejected(tmp_path: Path, metric: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         load(tmp_path, metric)
 
 
 @pytest.mark.parametrize("gate", ["compression <= 0.5", "length <= 9 and compression >= 0.1"])
-def test_a_gate_on_compression_says_that_its_meaning_turned(tmp_path: Path, gate: str) -> None:
+def test_a_gate_on_compression_names_its_inverse(tmp_path: Path, gate: str) -> None:
     load(tmp_path, "compression_ratio", "compression_ratio >= 2")
     with pytest.raises(
         SpecError, match=r"For `compression <= 0\.5` write `compression_ratio >= 2`"
@@ -312,7 +314,7 @@ def test_a_gate_on_compression_says_that_its_meaning_turned(tmp_path: Path, gate
         load(tmp_path, "compression_ratio", gate)
 
 
-def test_a_suite_without_the_library_is_refused(
+def test_a_missing_library_is_an_error_of_the_suite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(tmp_path, "rougeL: {tokenize: zh}")
@@ -329,9 +331,7 @@ def test_a_suite_without_the_library_is_refused(
         ("bertscore", {"dtype": "float23"}),
     ],
 )
-def test_other_settings_with_few_values_are_checked_too(
-    name: str, settings: dict[str, Any]
-) -> None:
+def test_settings_with_fixed_values_are_checked(name: str, settings: dict[str, Any]) -> None:
     task = next(one.name for one in tasks.every() if METRICS[name].fits(one))
     (key, value) = next(iter(settings.items()))
     assert f"unknown value of `{key}` for metric '{name}': '{value}'; did you mean" in str(

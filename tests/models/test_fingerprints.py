@@ -1,4 +1,4 @@
-"""Every option of every backend counts in the key of an answer, or is said not to, and why."""
+"""Every option of every backend is part of the cache key, or states why it is not."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ SERVER = {
     **of(max_concurrency=3, timeout=9.0, deadline=99.0, retries=1, backoff=0.1, max_wait=7.0),
     **of(prices={"input": 1, "output": 2}, version=2, cache=False),
 }
+TIMED = {**ALL, **of(timeout=9, deadline=9)}
 WEIGHTS = of(dtype="bfloat16", device="cuda", trust_remote_code=True) | {
     "revision": Case({"model": "org/name", "revision": "v2"}, {"model": "org/name"}),
 }
@@ -73,7 +74,7 @@ BASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 CASES: dict[str, dict[str, Case]] = {
     "TransformersOptions": {
-        **ALL,
+        **TIMED,
         **WEIGHTS,
         **of(model="two", attn_implementation="eager", context_length=9, engine="plain"),
         **of(chat_template="own.jinja", quantization={"bits": 4}, adapter="adapter"),
@@ -85,7 +86,7 @@ CASES: dict[str, dict[str, Case]] = {
         ),
     },
     "HeadOptions": {
-        **ALL,
+        **TIMED,
         **WEIGHTS,
         "revision": Case({"model": "org/head", "revision": "v2"}, {"model": "org/head"}),
         **of(model="head2", head="fill-mask", attn_implementation="eager", context_length=9),
@@ -96,7 +97,9 @@ CASES: dict[str, dict[str, Case]] = {
     "CallableOptions": {
         **ALL,
         **of(model="app_of_keys:other", choose="app_of_keys:compare", parameters={"a": 1}),
-        **of(batch=True, concurrency=3, version=2, cache=False),
+        **of(
+            batch=True, concurrency=3, version=2, cache=False, timeout=9, deadline=9, isolate=True
+        ),
     },
     "OpenAIOptions": {
         **SERVER,
@@ -119,7 +122,7 @@ CASES: dict[str, dict[str, Case]] = {
         **of(model="org/other", provider="auto", extra_body={"a": 1}, api_key_env="KEY_OF_TESTS"),
     },
     "VllmOptions": {
-        **ALL,
+        **TIMED,
         "revision": WEIGHTS["revision"],
         **of(model="two", dtype="bfloat16", quantization="awq", tensor_parallel_size=2),
         **of(gpu_memory_utilization=0.5, context_length=9, arguments={"seed": 1}),
@@ -180,14 +183,14 @@ def checkpoint(folder: Path, weights: str, architectures: list[str]) -> None:
     (folder / "model.safetensors").write_text(weights)
 
 
-def test_no_option_is_forgotten() -> None:
+def test_every_option_has_a_role() -> None:
     assert {kind: set(table) for kind, table in OPTIONS.items()} == {
         name: set(kind.model_fields) for name, kind in KINDS.items()
     }
 
 
-def test_every_kind_of_model_is_gone_through() -> None:
-    assert set(KINDS) - set(BASES) == {"Options", "RemoteOptions"}
+def test_every_kind_of_model_is_covered() -> None:
+    assert set(KINDS) - set(BASES) == {"Options", "RemoteOptions", "TimedOptions"}
 
 
 def test_every_option_says_why() -> None:
@@ -198,7 +201,7 @@ def test_every_option_says_why() -> None:
     ("kind", "option"),
     [(name, o) for name in KINDS if name in BASES for o in KINDS[name].model_fields],
 )
-def test_the_key_changes_with_an_option_that_changes_answers_and_with_no_other(
+def test_the_key_changes_only_with_options_that_change_answers(
     declare: Declare, addresses: dict[str, str], kind: str, option: str
 ) -> None:
     backend, base = BASES[kind]
@@ -240,7 +243,7 @@ def test_every_part_of_a_quantisation_counts(declare: Declare, option: str) -> N
     assert one != two
 
 
-def test_the_same_files_of_ollama_are_the_same_model_wherever_they_are(declare: Declare) -> None:
+def test_equal_ollama_files_are_the_same_model_at_any_address(declare: Declare) -> None:
     with serve(listing("one")) as server, serve(listing("one")) as copy:
         here, there = (
             resolve(declare("ollama", model="tiny", base_url=s.url)).fingerprint()
@@ -249,7 +252,7 @@ def test_the_same_files_of_ollama_are_the_same_model_wherever_they_are(declare: 
     assert here == there
 
 
-def test_which_device_of_a_kind_answers_does_not_matter(declare: Declare) -> None:
+def test_devices_of_one_kind_share_answers(declare: Declare) -> None:
     for model in ("one", "head"):
         first, second = (
             resolve(declare("transformers", model=model, device=f"cuda:{i}")).fingerprint()
@@ -258,7 +261,7 @@ def test_which_device_of_a_kind_answers_does_not_matter(declare: Declare) -> Non
         assert first == second
 
 
-def test_a_chat_model_of_ones_own_is_known_by_its_source(declare: Declare, tmp_path: Path) -> None:
+def test_a_custom_chat_model_is_identified_by_its_source(declare: Declare, tmp_path: Path) -> None:
     file = tmp_path / "chats_of_keys.py"
     file.write_text("class Mine: ...")
     declared = declare("langchain", model="chats_of_keys.Mine")
@@ -268,7 +271,7 @@ def test_a_chat_model_of_ones_own_is_known_by_its_source(declare: Declare, tmp_p
 
 
 @pytest.mark.parametrize("tiny_model", ["llama"], indirect=True)
-def test_a_handed_model_is_known_by_where_its_answers_end_and_what_fits(
+def test_a_model_in_memory_is_identified_by_its_end_tokens_and_context(
     tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def key() -> str:

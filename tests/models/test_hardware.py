@@ -80,7 +80,7 @@ def test_auto_precision(
     assert hardware.choose_dtype("float16", stored, device) == "float16"
 
 
-def test_torch_build_is_what_torch_says_of_itself() -> None:
+def test_torch_build_matches_torch() -> None:
     torch = pytest.importorskip("torch")
     assert hardware.torch_build("cuda") == torch.version.cuda
     assert hardware.torch_build("hip") == torch.version.hip
@@ -95,7 +95,7 @@ def test_hidden_devices_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not hardware.has_cuda()
 
 
-def test_capability_is_asked_of_the_visible_device(
+def test_capability_is_that_of_the_visible_device(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tool = tmp_path / "nvidia-smi"

@@ -17,7 +17,9 @@ def write(file: Path, content: bytes, age: int = 100) -> None:
     os.utime(file, ns=(stamp, stamp))
 
 
-def test_a_digest_is_sha256_and_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_digest_is_sha256_and_computed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "weights.safetensors"
     write(file, b"w" * 3_000_000)
     expected = hashlib.sha256(b"w" * 3_000_000).hexdigest()
@@ -27,7 +29,7 @@ def test_a_digest_is_sha256_and_read_once(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("change", ["content", "size", "same size and time, another file"])
-def test_a_changed_file_is_read_again(tmp_path: Path, change: str) -> None:
+def test_a_changed_file_is_hashed_again(tmp_path: Path, change: str) -> None:
     file = tmp_path / "weights.bin"
     write(file, b"one")
     first = identity.file_digest(file)
@@ -46,14 +48,14 @@ def test_a_changed_file_is_read_again(tmp_path: Path, change: str) -> None:
     assert identity.file_digest(file) != first
 
 
-def test_a_file_written_just_now_is_not_remembered(tmp_path: Path) -> None:
+def test_a_digest_of_a_fresh_file_is_not_cached(tmp_path: Path) -> None:
     file = tmp_path / "weights.bin"
     file.write_bytes(b"one")
     identity.file_digest(file)
     assert not (identity.cache_folder() / "digests.json").exists()
 
 
-def test_a_broken_memory_is_only_slower(tmp_path: Path) -> None:
+def test_a_broken_digest_cache_is_only_slower(tmp_path: Path) -> None:
     memory = identity.cache_folder() / "digests.json"
     memory.parent.mkdir(parents=True)
     file = tmp_path / "weights.bin"
@@ -63,7 +65,7 @@ def test_a_broken_memory_is_only_slower(tmp_path: Path) -> None:
         assert identity.file_digest(file) == hashlib.sha256(b"one").hexdigest()
 
 
-def test_a_folder_is_its_checkpoint_files(tmp_path: Path) -> None:
+def test_a_folder_is_identified_by_its_checkpoint_files(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(b"w")

@@ -1,4 +1,4 @@
-"""Memory after ten loads is that after one: nothing of a closed model stays."""
+"""Ten loads take the memory of one: a closed model is freed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ASK = [
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny_tokenizer: Any) -> Path:
-    """A checkpoint of 48 MiB: more than what the process's memory varies by without it."""
+    """A checkpoint of 48 MiB: more than the process's memory varies without it."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -52,7 +52,7 @@ def resident() -> int:
 
 
 @pytest.mark.skipif(not STATM.is_file(), reason="reads Linux's account of the process")
-def test_ten_loads_take_what_one_took(declare: Callable[..., Any], folder: Path) -> None:
+def test_repeated_loads_do_not_leak_memory(declare: Callable[..., Any], folder: Path) -> None:
     sizes, loaded = [], []
     for _ in range(10):
         # a model of its own each time, as ten suites' declarations would make it

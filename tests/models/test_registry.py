@@ -30,7 +30,7 @@ def test_every_backend_satisfies_the_protocol(
     model.close()
 
 
-def test_an_unknown_backend_names_the_nearest(declare: Declare) -> None:
+def test_an_unknown_backend_suggests_the_nearest(declare: Declare) -> None:
     with pytest.raises(SpecError) as caught:
         resolve(declare("transformer", model="x"))
     assert "evalkit.yaml:3: models.mine: unknown backend 'transformer'" in str(caught.value)

@@ -42,7 +42,7 @@ def free_port() -> int:
 
 @contextmanager
 def started(command: list[str], port: int, **environment: str) -> Iterator[str]:
-    """A server as a process of its own, stopped at the end; gives its address."""
+    """A server in its own process, stopped at the end; yields its address."""
     process = subprocess.Popen(
         command,
         env={**os.environ, **environment},
@@ -78,7 +78,7 @@ def answers(backend: str, requests: list[Request], **options: Any) -> list[Respo
     return [response for _, response in sorted(pairs, key=lambda pair: pair[0])]
 
 
-def test_servers_write_what_this_process_writes(tmp_path: Path, smollm2: Any) -> None:
+def test_servers_answer_like_this_process(tmp_path: Path, smollm2: Any) -> None:
     # the fixture has converted the weights; in float32 no rounding comes between the texts
     folder = default.source(Path.cwd()).path
     if not Path(folder).is_dir():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +61,9 @@ def test_two_replicas_answer_like_one(declare: Declare, tiny_folder: Path) -> No
     st.lists(st.sampled_from(ASK), max_size=40),
     st.integers(1, 5),
 )
-def test_everything_once_and_equal_requests_together(requests: list[Request], count: int) -> None:
+def test_every_request_is_assigned_once_with_its_equals(
+    requests: list[Request], count: int
+) -> None:
     shares = share_out(requests, count)
     assert len(shares) == count
     assert sorted(i for share in shares for i in share) == list(range(len(requests)))
@@ -69,14 +74,14 @@ def test_everything_once_and_equal_requests_together(requests: list[Request], co
     assert all(len(who) == 1 for who in owners.values())
 
 
-def test_shares_weigh_about_the_same() -> None:
+def test_shares_are_about_equal() -> None:
     requests = [Request("x" * n, choices=("a", "b")) for n in range(1, 101)]
     weights = [sum(i + 1 for i in share) for share in share_out(requests, 4)]
     assert max(weights) - min(weights) <= 100
 
 
 class Stub:
-    """A replica that does as it is told."""
+    """A replica with scripted behaviour."""
 
     capabilities = None
 
@@ -103,14 +108,40 @@ def stubs(declare: Declare, fails: list[bool]) -> Replicas:
     return Replicas(made, lambda declaration: Stub(left.pop(0)))  # type: ignore[arg-type, return-value]
 
 
-def test_a_replica_that_breaks_ends_all(declare: Declare) -> None:
+def test_a_failing_replica_fails_the_model(declare: Declare) -> None:
     before = threading.active_count()
     with pytest.raises(ModelError, match="the device is gone"):
         list(stubs(declare, [False, True]).respond(ASK))
     assert threading.active_count() == before
 
 
-def test_who_stops_listening_leaves_no_thread(declare: Declare) -> None:
+@pytest.mark.parametrize("by", [ModelError("the device is gone"), KeyboardInterrupt()])
+def test_the_batches_in_work_are_not_lost(declare: Declare, by: BaseException) -> None:
+    """One replica fails, or Ctrl-C is pressed, while another computes a batch."""
+    model = stubs(declare, [False, False])
+    computing = threading.Event()
+
+    def slow(requests: list[Request], answered: frozenset[int]) -> Any:
+        computing.set()
+        time.sleep(0.5)
+        yield [(0, Response(Status.OK, text="late"))]
+
+    def failing(requests: list[Request], answered: frozenset[int]) -> Any:
+        computing.wait()
+        if isinstance(by, KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            return
+        raise by
+        yield
+
+    model._replicas[0].respond, model._replicas[1].respond = slow, failing  # type: ignore[method-assign]
+    batches, kept = model.respond(ASK), []
+    with pytest.raises(type(by)):
+        kept.extend(pair for batch in batches for pair in batch)
+    assert [response.text for _, response in kept] == ["late"]
+
+
+def test_closing_the_iterator_leaves_no_thread(declare: Declare) -> None:
     before = threading.active_count()
     batches = stubs(declare, [False, False]).respond(ASK)
     next(batches)
@@ -118,7 +149,7 @@ def test_who_stops_listening_leaves_no_thread(declare: Declare) -> None:
     assert threading.active_count() == before
 
 
-def test_devices_are_of_one_kind(declare: Declare) -> None:
+def test_devices_must_be_of_one_kind(declare: Declare) -> None:
     # float32 on one and bfloat16 on the other would share a key of the cache
     with pytest.raises(SpecError, match="devices of one kind"):
         resolve(declare("transformers", model="x", device=["cuda:0", "cpu"]))

@@ -31,7 +31,7 @@ def find(model: str, root: Path, gguf: str | None = None, revision: str | None =
     return locate_model(model, root, gguf=gguf, revision=revision)
 
 
-def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
+def test_a_folder_is_identified_by_its_content(tmp_path: Path) -> None:
     for name, weights in (("one", b"w"), ("same", b"w"), ("other", b"v")):
         folder = tmp_path / name
         folder.mkdir()
@@ -43,7 +43,7 @@ def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
     assert find(str(tmp_path / "one"), Path("/")).identity == one.identity
 
 
-def test_a_gguf_file_is_known_by_its_bytes(tmp_path: Path) -> None:
+def test_a_gguf_file_is_identified_by_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF...{{ strftime_now('%Y') }}...")
     (tmp_path / "n.gguf").write_bytes(b"GGUF")
     dated, plain = find("m.gguf", tmp_path), find(str(tmp_path), tmp_path, gguf="n.gguf")
@@ -53,7 +53,7 @@ def test_a_gguf_file_is_known_by_its_bytes(tmp_path: Path) -> None:
     assert (dated.template_uses_date, plain.template_uses_date) == (True, False)
 
 
-def test_a_hub_model_is_known_by_its_commit(hub: Path, tmp_path: Path) -> None:
+def test_a_hub_model_is_identified_by_its_commit(hub: Path, tmp_path: Path) -> None:
     found = find("org/name", tmp_path)
     assert found.revision == COMMIT
     assert found.identity == {"hub": "org/name", "commit": COMMIT}
@@ -64,7 +64,7 @@ def test_a_hub_model_is_known_by_its_commit(hub: Path, tmp_path: Path) -> None:
     assert find("org/name", tmp_path, revision="f" * 40).revision == "f" * 40
 
 
-def test_what_cannot_be_reached_says_what_to_do(hub: Path, tmp_path: Path) -> None:
+def test_unreachable_models_give_advice(hub: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="HF_HUB_OFFLINE"):
         find("org/absent", tmp_path)
     with pytest.raises(ModelError, match="no model folder"):

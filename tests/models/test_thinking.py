@@ -1,4 +1,4 @@
-"""What a reasoning model thinks is kept, shown and not scored."""
+"""A reasoning model's thinking is stored and shown, but not scored."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_split(text: str, sent: str, thought: str | None, answer: str | None) ->
     assert split(text, sent) == Split(thought, answer)
 
 
-def test_other_tags_and_what_is_asked_to_be_kept() -> None:
+def test_other_tags_and_keep() -> None:
     response = Response(Status.OK, text="[T]why[/T]yes")
     found = without_thinking(response, Thinking(start="[T]", end="[/T]"))
     assert (found.text, found.thinking, found.unfinished) == ("yes", "why", False)
@@ -47,14 +47,14 @@ def test_other_tags_and_what_is_asked_to_be_kept() -> None:
     assert without_thinking(failed, Thinking()) is failed
 
 
-def test_servers_that_send_thinking_apart() -> None:
+def test_servers_that_send_thinking_separately() -> None:
     answered = without_thinking(Response(Status.OK, text="yes", thinking="why"), Thinking())
     assert (answered.text, answered.thinking, answered.unfinished) == ("yes", "why", False)
     silent = without_thinking(Response(Status.TRUNCATED, text="", thinking="why"), Thinking())
     assert (silent.thinking, silent.unfinished) == ("why", True)
 
 
-def test_a_declaration_of_any_backend_may_say_where_its_model_thinks(tmp_path: Path) -> None:
+def test_every_backend_accepts_thinking(tmp_path: Path) -> None:
     def declare(thinking: Any) -> Declared:
         options = {"model": "m:f", "thinking": thinking}
         return Declared("mine", "callable", options, "evalkit.yaml", 3, tmp_path)

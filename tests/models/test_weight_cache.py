@@ -1,4 +1,4 @@
-"""What stays in memory between the models of a run."""
+"""The weights that stay in memory between the models of a run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Loads:
 
 
 class Fake:
-    """A model of these weights. It writes down what happens to it."""
+    """A model with these weights that records its calls."""
 
     def __init__(self, name: str, key: str, loads: Loads, log: list[str]) -> None:
         self.name, self.weights_key = name, key
@@ -74,7 +74,7 @@ def use(cache: WeightCache, loads: Loads, key: str) -> None:
     cache.release(key)
 
 
-def test_weights_stay_only_while_a_later_model_needs_them() -> None:
+def test_weights_stay_loaded_only_while_a_later_model_needs_them() -> None:
     cache, loads = WeightCache(), Loads()
     use(cache, loads, "a")
     assert loads.in_memory() == [], "no model with these weights was announced"
@@ -136,7 +136,7 @@ def test_the_last_model_stays_loaded_if_it_judges() -> None:
     assert log[3:] == ["close b1", "load c2", "close c2"]
 
 
-def test_a_model_that_stayed_makes_room_for_another() -> None:
+def test_a_model_kept_loaded_is_freed_for_another() -> None:
     (last, judge), _, log = models("a", "b")
     with LoadedModels([last], [last, judge]) as loaded:
         loaded.load(last)
@@ -155,7 +155,7 @@ def test_a_failure_is_remembered_for_the_run() -> None:
         assert loaded.failure(model) == "the disk is gone"
 
 
-def test_a_model_that_is_loaded_already_shares_its_weights() -> None:
+def test_a_loaded_model_shares_its_weights() -> None:
     (mine, other), loads, _ = models("a", "a")
     mine.load()
     cache, counts = share_weights([other, mine])
@@ -165,7 +165,7 @@ def test_a_model_that_is_loaded_already_shares_its_weights() -> None:
     assert loads.keys == ["a"]
 
 
-def test_models_that_share_nothing_or_do_not_exist_are_left_alone() -> None:
+def test_models_without_shared_weights_keep_their_order() -> None:
     class Absent:
         weight_cache = None
 

@@ -66,6 +66,6 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 
 def asked(project: pytest.Pytester) -> list[str]:
-    """What the app was asked so far."""
+    """The requests to the app so far."""
     log = project.path / "asked.txt"
     return log.read_text().splitlines() if log.exists() else []

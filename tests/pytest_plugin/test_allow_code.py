@@ -17,7 +17,7 @@ gates: [pass@1 >= 1]
 MODE = "unsafe" if isolation_problem() else "sandbox"
 
 
-def test_allowing_code(project: pytest.Pytester) -> None:
+def test_code_must_be_allowed(project: pytest.Pytester) -> None:
     project.path.joinpath("app.py").write_text("def answer(prompt): return 'x = 1'\n")
     project.path.joinpath("suites", "code.eval.yaml").write_text(SUITE)
     suite = "suites/code.eval.yaml"

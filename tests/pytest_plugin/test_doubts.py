@@ -1,4 +1,4 @@
-"""Doubts about a suite are pytest's warnings: told at collection, and nothing fails."""
+"""Probable mistakes of a suite are pytest warnings at collection, and nothing fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that is killed, terminated or interrupted goes on where it was."""
+"""A run that is killed, terminated or interrupted continues."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def asked(folder: Path, store: str = "s") -> list[str]:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_run_goes_on(project: Path, end: signal.Signals) -> None:
+def test_an_interrupted_run_continues(project: Path, end: signal.Signals) -> None:
     whole = run(project, "--eval-json=whole.json", store="whole")
     assert whole.wait(120) == 0
 

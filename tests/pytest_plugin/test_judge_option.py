@@ -1,4 +1,4 @@
-"""--eval-judge: who grades, under pytest."""
+"""--eval-judge selects the judge under pytest."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def write(pytester: pytest.Pytester, gates: str = "gates: [helpfulness >= 3]") -
     path.write_text(SUITE + gates + "\n", encoding="utf-8")
 
 
-def test_a_judge_is_named(letters: pytest.Pytester) -> None:
+def test_the_judge_option_is_used(letters: pytest.Pytester) -> None:
     write(letters)
     result = letters.runpytest("--eval-model", "app", "--eval-judge", "grader")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*judge grader, 2 requests*"])
 
 
-def test_no_judge_for_a_gate(letters: pytest.Pytester) -> None:
+def test_a_gate_without_a_judge_is_an_error(letters: pytest.Pytester) -> None:
     write(letters)
     result = letters.runpytest("--eval-model", "app")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*needs a judge, but none was named: add*"])
 
 
-def test_no_judge_and_no_gate(letters: pytest.Pytester) -> None:
+def test_without_a_judge_or_gate_the_score_is_omitted(letters: pytest.Pytester) -> None:
     write(letters, "gates: [distinct_1 >= 0]")
     result = letters.runpytest("--eval-model", "app")
     result.assert_outcomes(passed=1)

@@ -1,4 +1,4 @@
-"""Metrics that a project's conftest.py hands over."""
+"""Metrics from a project's conftest.py."""
 
 from __future__ import annotations
 

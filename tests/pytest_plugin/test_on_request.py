@@ -1,4 +1,4 @@
-"""Suites in a folder with a file ON_REQUEST are left alone until they or the folder are named."""
+"""Suites in a folder with a file ON_REQUEST run only if they or the folder are named."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
         ("suites/far/away.eval.yaml", ["away"]),
     ],
 )
-def test_only_what_is_named_is_collected(
+def test_only_named_suites_are_collected(
     project: pytest.Pytester, named: str, found: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = project.runpytest("--collect-only", "-q", named)
@@ -51,6 +51,6 @@ def test_only_what_is_named_is_collected(
     assert [path.name for path in suite_files([Path(named)])] == collected
 
 
-def test_a_list_shows_them_all(project: pytest.Pytester) -> None:
+def test_the_list_includes_suites_on_request(project: pytest.Pytester) -> None:
     files = suite_files([project.path / "suites"], on_request=True)
     assert [path.name for path in files] == ["away.eval.yaml", "er.eval.yaml", "here.eval.yaml"]

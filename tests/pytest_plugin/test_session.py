@@ -26,7 +26,7 @@ def test_gates_are_tests(project: pytest.Pytester) -> None:
     assert "Traceback" not in result.stdout.str()
 
 
-def test_a_failed_gate_tells_value_interval_and_margin(project: pytest.Pytester) -> None:
+def test_a_failed_gate_reports_value_interval_and_margin(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("suites", "--eval-prompt", "plain")
     result.stdout.fnmatch_lines(
         [
@@ -38,7 +38,7 @@ def test_a_failed_gate_tells_value_interval_and_margin(project: pytest.Pytester)
     )
 
 
-def test_a_gate_is_over_its_whole_cell_whatever_is_selected(project: pytest.Pytester) -> None:
+def test_a_gate_covers_its_cell_whatever_tests_are_selected(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess(
         "suites", "-k", "exact_match and plain", "--eval-json", "r.json"
     )
@@ -66,7 +66,7 @@ def test_last_failed(project: pytest.Pytester) -> None:
     result.assert_outcomes(failed=2)
 
 
-def test_collect_only_asks_nothing(project: pytest.Pytester) -> None:
+def test_collect_only_sends_no_request(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("suites", "--collect-only", "-q")
     result.stdout.fnmatch_lines(["*app/plain::exact_match >= 0.70"])
     assert asked(project) == []
@@ -78,7 +78,7 @@ def test_first_failure_ends_the_session(project: pytest.Pytester) -> None:
     result.assert_outcomes(passed=2, failed=1)
 
 
-def test_an_unchanged_run_asks_nothing(project: pytest.Pytester) -> None:
+def test_an_unchanged_run_sends_no_request(project: pytest.Pytester) -> None:
     project.runpytest_inprocess("suites")
     assert len(asked(project)) == 8
     again = project.runpytest_inprocess("suites", "--eval-json", "r.json")
@@ -90,7 +90,7 @@ def test_an_unchanged_run_asks_nothing(project: pytest.Pytester) -> None:
     assert len(asked(project)) == 16
 
 
-def test_a_changed_application_is_asked_again(project: pytest.Pytester) -> None:
+def test_a_changed_application_is_called_again(project: pytest.Pytester) -> None:
     project.runpytest_inprocess("suites")
     app = project.path / "app.py"
     app.write_text(app.read_text().replace("Busan", "Seoul"))
@@ -99,7 +99,7 @@ def test_a_changed_application_is_asked_again(project: pytest.Pytester) -> None:
     assert len(asked(project)) == 16
 
 
-def test_a_changed_gate_asks_nothing(project: pytest.Pytester) -> None:
+def test_a_changed_gate_sends_no_request(project: pytest.Pytester) -> None:
     project.runpytest_inprocess("suites")
     suite = project.path / "suites/capitals.eval.yaml"
     suite.write_text(suite.read_text().replace("token_f1 >= 0.99", "token_f1 >= 0.5"))
@@ -107,7 +107,7 @@ def test_a_changed_gate_asks_nothing(project: pytest.Pytester) -> None:
     assert len(asked(project)) == 8
 
 
-def test_xdist_asks_once(project: pytest.Pytester) -> None:
+def test_xdist_sends_each_request_once(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess(
         "suites", "-n", "2", "--eval-json", "r.json", "--eval-report", "r.html"
     )
@@ -120,7 +120,7 @@ def test_xdist_asks_once(project: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*= evalkit =*"])
 
 
-def test_xdist_without_cache_asks_once(project: pytest.Pytester) -> None:
+def test_xdist_without_cache_sends_each_request_once(project: pytest.Pytester) -> None:
     project.runpytest_subprocess("suites", "-n", "2", "--eval-no-cache").assert_outcomes(
         passed=4, failed=2
     )
@@ -191,7 +191,7 @@ def test_a_cell_is_not_compared_with_itself(project: pytest.Pytester) -> None:
     assert sum(written["verdicts"].values()) == 1
     alone = project.runpytest_inprocess("suites", "--eval-prompt", "plain")
     alone.assert_outcomes(skipped=1)
-    assert alone.ret == 0
+    assert alone.ret == pytest.ExitCode.TESTS_FAILED  # nothing was decided
 
 
 def test_baseline(project: pytest.Pytester) -> None:
@@ -265,7 +265,7 @@ def test_a_baseline_model_of_another_name(project: pytest.Pytester) -> None:
     unknown.stdout.fnmatch_lines(["*unknown model 'lives'; did you mean 'live'*"])
 
 
-def test_a_suite_that_grew_is_compared_on_what_both_have(project: pytest.Pytester) -> None:
+def test_a_grown_suite_is_compared_on_shared_samples(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     text = suite.read_text().partition("gates:")[0] + AGAINST
     suite.write_text(text.replace("{id: fr, ", "{id: it, question: capital of Italy, answer: "
@@ -305,7 +305,7 @@ def test_a_run_is_saved_only_under_a_name_that_finds_it(
     assert asked(project) == []
 
 
-def test_the_model_nobody_named_is_told(
+def test_the_default_model_is_reported(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import evalkit.models.resolve
@@ -325,7 +325,7 @@ def test_the_model_nobody_named_is_told(
     )
 
 
-def test_a_baseline_of_something_else(project: pytest.Pytester) -> None:
+def test_an_incompatible_baseline(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     head = suite.read_text().partition("gates:")[0]
     gate = "gates:\n  - {metric: exact_match, max_drop: 0.02, confidence: 0.95}\n"
@@ -342,7 +342,7 @@ def test_a_baseline_of_something_else(project: pytest.Pytester) -> None:
     allowed.stdout.fnmatch_lines(["*row or target differs*"])
 
 
-def test_a_model_that_cannot_be_loaded_errors_only_its_own_items(
+def test_a_model_that_fails_to_load_fails_only_its_items(
     project: pytest.Pytester,
 ) -> None:
     result = project.runpytest_inprocess(
@@ -354,13 +354,13 @@ def test_a_model_that_cannot_be_loaded_errors_only_its_own_items(
     result.stdout.no_fnmatch_line("*runner.py*")
 
 
-def test_a_model_nobody_knows_is_said_at_collection(project: pytest.Pytester) -> None:
+def test_an_unknown_model_is_an_error_at_collection(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("suites", "--eval-model", "ap")
     assert result.ret == 2
     result.stdout.fnmatch_lines(["*unknown model 'ap'; did you mean 'app'?*"])
 
 
-def test_a_sample_that_errors_is_seen_and_fails_the_gates(project: pytest.Pytester) -> None:
+def test_a_sample_in_error_is_shown_and_fails_the_gates(project: pytest.Pytester) -> None:
     suite = project.path / "suites/capitals.eval.yaml"
     suite.write_text(suite.read_text().replace("capital of Korea", "capital of Atlantis"))
     result = project.runpytest_inprocess("suites", "--eval-prompt", "plain", "--eval-json=r.json")
@@ -435,7 +435,7 @@ def test_a_cell_without_gates_still_runs(project: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*app/plain::scores PASSED*"])
 
 
-def test_models_handed_over(project: pytest.Pytester) -> None:
+def test_models_from_the_hook(project: pytest.Pytester) -> None:
     project.makeconftest(
         "def pytest_evalkit_models(config):\n    return {'mine': lambda prompt: 'Paris'}\n"
     )
@@ -463,7 +463,7 @@ def test_fixtures(project: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*test_model[[]app[]] PASSED*", "*test_suite PASSED*"])
 
 
-def test_limit_takes_a_stated_part(project: pytest.Pytester) -> None:
+def test_limit_takes_a_reported_subset(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("suites", "--eval-limit=2", "--eval-json=r.json")
     document = json.loads(project.path.joinpath("r.json").read_text())
     assert [cell["n"] for cell in document["cells"]] == [2, 2]
@@ -472,7 +472,7 @@ def test_limit_takes_a_stated_part(project: pytest.Pytester) -> None:
     assert result.ret in (0, 1)
 
 
-def test_the_plugin_is_silent_where_there_are_no_suites(pytester: pytest.Pytester) -> None:
+def test_the_plugin_is_silent_without_suites(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import sys
@@ -531,7 +531,7 @@ def test_a_report_that_cannot_be_written_fails_the_session(project: pytest.Pytes
     assert project.path.joinpath("r.md").exists()
 
 
-def test_a_store_that_cannot_be_opened_is_told_in_a_sentence(project: pytest.Pytester) -> None:
+def test_an_unreadable_store_is_one_error_line(project: pytest.Pytester) -> None:
     project.mkdir("broken").joinpath("store.sqlite").write_bytes(b"no database " * 100)
     told = {
         "broken": "*the run store is damaged*Move store.sqlite*away*",
@@ -545,7 +545,7 @@ def test_a_store_that_cannot_be_opened_is_told_in_a_sentence(project: pytest.Pyt
         lost.stderr.no_fnmatch_line("*Traceback*")
 
 
-def test_a_store_that_vanishes_takes_no_report_along(project: pytest.Pytester) -> None:
+def test_a_vanished_store_does_not_lose_the_report(project: pytest.Pytester) -> None:
     app = project.path / "app.py"
     app.write_text(
         app.read_text()
@@ -559,7 +559,7 @@ def test_a_store_that_vanishes_takes_no_report_along(project: pytest.Pytester) -
     assert json.loads(project.path.joinpath("r.json").read_text())["cells"][0]["n"] == 4
 
 
-def test_a_hook_that_returns_no_dict_is_told_so(project: pytest.Pytester) -> None:
+def test_a_hook_must_return_a_dict(project: pytest.Pytester) -> None:
     project.makeconftest("def pytest_evalkit_models(config): return [print]")
     wrong = project.runpytest_inprocess("suites")
     assert wrong.ret == 2

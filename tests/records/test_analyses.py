@@ -58,14 +58,14 @@ def test_there_and_back(analysis: Analysis) -> None:
 
 
 def test_a_judged_report_is_flat() -> None:
-    """As older versions wrote it, so that a reader finds the rubric and alpha where they were."""
+    """As older versions wrote it: the rubric and alpha keep their place."""
     body = to_json(JUDGED)
     assert (body["rubric"], body["hash"], body["mode"]) == ("good", "e5a7", "pointwise")
     assert (body["items"], body["complete"], body["alpha"]) == (2, 0, 0.3)
     assert body["judges"][0]["certificate"]["cases"] == 24
 
 
-def test_what_an_older_version_did_not_write() -> None:
+def test_fields_missing_in_older_versions_get_defaults() -> None:
     body = to_json(JUDGED)
     for name in ("alpha_low", "alpha_high", "corrected", "uncorrected", "rules", "categories"):
         del body[name]
@@ -76,6 +76,6 @@ def test_what_an_older_version_did_not_write() -> None:
     assert (read.corrected, read.judges[0].certificate) == ({}, None)
 
 
-def test_what_a_newer_version_writes() -> None:
+def test_fields_of_newer_versions_are_ignored() -> None:
     assert from_json({"kind": "spectrum", "lines": []}) is None
     assert from_json({**to_json(ANALYSES[0]), "colours": 3}) == ANALYSES[0]

@@ -1,4 +1,4 @@
-"""Full names of scores: every part comes back, whatever is in it."""
+"""Full names of scores: every part survives formatting and parsing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ BASES = st.sampled_from(["accuracy", "pass@2", "evaluate:./m[1].py", "my-own.met
 
 
 @given(BASES, st.none() | HOSTILE, st.none() | st.builds(Group, HOSTILE, HOSTILE))
-def test_a_name_is_taken_apart_as_it_was_put_together(
-    base: str, key: str | None, group: Group | None
-) -> None:
+def test_a_formatted_name_parses_to_itself(base: str, key: str | None, group: Group | None) -> None:
     name = ScoreName(base, key, group)
     assert ScoreName.parse(str(name)) == name
     assert base_of(str(name)) == base
@@ -89,7 +87,7 @@ def test_a_gate_names_a_group_with_quotes_or_without(column: str, value: str) ->
             assert KNOWN.named(parse(rule)).terms[0].score == name
 
 
-def test_what_reads_both_ways_is_the_score_that_is_written_so() -> None:
+def test_an_ambiguous_name_is_the_score_of_that_spelling() -> None:
     known = KnownScores(["f1", 'f1["topic=art"]'], ["topic"])
     (of_group,) = known.named(parse("f1[topic=art] >= 0.5")).terms
     (of_label,) = known.named(parse('f1["topic=art"] >= 0.5')).terms

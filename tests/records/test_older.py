@@ -1,4 +1,4 @@
-"""What an older version wrote is read as if today's had written it."""
+"""Records of older versions are converted to the current form."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def store(tmp_path: Path) -> Store:
     return Store(folder)
 
 
-def test_columns_of_groups_are_apart_and_scores_have_the_names_of_today(store: Store) -> None:
+def test_group_columns_are_separate_and_scores_have_current_names(store: Store) -> None:
     run = store.run("colours")
     assert run.suites["colours"].groups == ["where, when", "kind"]
     for cell in run.cells:
@@ -64,7 +64,7 @@ def test_columns_of_groups_are_apart_and_scores_have_the_names_of_today(store: S
     assert run.cells[1].gates[1].score == 'f1["a=b"]'
 
 
-def test_answers_that_were_samples(store: Store) -> None:
+def test_answers_stored_as_samples_are_converted(store: Store) -> None:
     good, worse = store.run("colours").cells
     assert all(len(s.answers) == 1 and s.shown == 0 for s in (*good.samples, *worse.samples))
     first = good.samples[0].answer
@@ -95,8 +95,8 @@ def test_an_older_run_is_compared_by_label_and_by_group(store: Store) -> None:
         assert (found.n, found.b) == (len(rows), pytest.approx(sum(right) / len(rows)))
 
 
-def test_code_that_was_run_for_every_repeat(store: Store) -> None:
-    """Of all answers but the first only words told whether their tests pass."""
+def test_test_results_of_every_repeat_are_converted(store: Store) -> None:
+    """For all answers but the first, only text said whether their tests pass."""
     run = store.run("sums")
     m1, m2 = run.cells
     passed = [[[a.tests.passed for a in s.answers if a.tests] for s in c.samples] for c in (m1, m2)]
@@ -114,7 +114,7 @@ def test_code_that_was_run_for_every_repeat(store: Store) -> None:
     assert (found.scores[0].a, found.scores[0].b) == pytest.approx((1 / 3, 2 / 3))
 
 
-def test_what_each_of_several_answers_had_is_given_back_to_it(store: Store) -> None:
+def test_results_return_to_their_repeat(store: Store) -> None:
     (cell,) = store.run("talk").cells
     thought, same, lost = cell.samples
     assert [a.thinking for a in thought.answers] == ["hm", None]
@@ -133,7 +133,7 @@ def test_what_each_of_several_answers_had_is_given_back_to_it(store: Store) -> N
 
 
 @pytest.mark.parametrize("name", ["colours", "sums", "talk"])
-def test_an_older_run_is_reported(store: Store, tmp_path: Path, name: str) -> None:
+def test_an_older_run_can_be_reported(store: Store, tmp_path: Path, name: str) -> None:
     run = Run(store.run(name), store)
     Draft202012Validator(SCHEMA).validate(document(run.record, samples=True))
     run.to_html(tmp_path / "run.html")
@@ -181,8 +181,8 @@ def test_compare_takes_an_older_document_and_names_without_quotes(
     assert all(score.difference == 0 for one in both for score in one.scores)
 
 
-def test_a_suite_written_by_an_older_version_keeps_its_facts(store: Store) -> None:
-    """Some of its declaration stood apart then; readers find it where it is today."""
+def test_a_suite_of_an_older_version_keeps_its_fields(store: Store) -> None:
+    """Some of its declaration was stored separately then; it is read from its current place."""
     old = json.loads((HERE / "colours.json").read_text(encoding="utf-8"))["suites"]["colours"]
     names = "name task labels metrics gates generation answer on_unparsed repeats max_errors"
     names += " groups data_hash total prompt_hashes"

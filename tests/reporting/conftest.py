@@ -55,7 +55,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def open_page(browser: Any, report: Path) -> Iterator[Callable[..., Any]]:
-    """Opens the report at an address; afterwards nothing may have been logged or asked for."""
+    """Opens the report at an address; fails if anything was logged or requested."""
     contexts, said, asked = [], [], []
 
     def open_(address: str = "", path: Path = report, **options: Any) -> Any:

@@ -60,7 +60,7 @@ def proportion(name: str, right: int, n: int) -> ScoreRecord:
 
 
 def gate(score: ScoreRecord, op: str, threshold: float, confidence: float | None = None) -> Any:
-    """A gate judged as evalkit judges: the lower bound decides where a confidence is asked."""
+    """A gate judged by evalkit's rules: with a confidence, the lower bound decides."""
     assert score.value is not None
     assert score.low is not None
     assert score.high is not None

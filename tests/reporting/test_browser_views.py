@@ -15,7 +15,7 @@ from evalkit.reporting.html import write_html
 
 from ..samples import changed, sample_record
 from .runs import LABELS, empty_run, large_run, model_record, suite_record
-from .test_browser import FILM, QA, Open, lines, overlapping, shown
+from .test_page import FILM, QA, Open, lines, overlapping, shown
 
 pytestmark = pytest.mark.browser
 
@@ -64,7 +64,7 @@ def test_regressed_against_the_baseline(open_page: Open, compared: tuple[RunReco
     shown(page, "0 of 40")
 
 
-def test_flaky_is_there_where_questions_were_repeated(
+def test_the_flaky_filter_appears_for_repeated_questions(
     open_page: Open, compared: tuple[RunRecord, Path]
 ) -> None:
     page = open_page("#suite=large", path=compared[1])
@@ -149,7 +149,7 @@ def safety_run() -> RunRecord:
     return empty_run(suites={"safety": suite}, models={"m": model_record("m")}, cells=[cell])
 
 
-def test_answers_that_may_do_harm_are_folded(open_page: Open, report: Path) -> None:
+def test_harmful_answers_are_collapsed(open_page: Open, report: Path) -> None:
     path = write_html(safety_run(), report.parent / "safety.html")
     page = open_page("#suite=safety", path=path)
     lines(page)
@@ -179,7 +179,7 @@ def flat_run(n: int) -> RunRecord:
                      models={"m": model_record("m")}, cells=[cell])  # fmt: skip
 
 
-def test_a_hundred_thousand_rows_are_filtered_at_once(open_page: Open, report: Path) -> None:
+def test_a_hundred_thousand_rows_are_filtered_quickly(open_page: Open, report: Path) -> None:
     run = flat_run(ROWS)
     wrong = sum(sample.correct is False for sample in run.cells[0].samples)
     page = open_page("#suite=flat", path=write_html(run, report.parent / "flat.html"))
@@ -206,7 +206,7 @@ def test_a_hundred_thousand_rows_are_filtered_at_once(open_page: Open, report: P
 
 
 @pytest.mark.parametrize("address", ["", "#suite=large", QA])
-def test_what_is_compared_does_not_overlap(
+def test_compared_outputs_do_not_overlap(
     open_page: Open, compared: tuple[RunRecord, Path], address: str
 ) -> None:
     page = open_page(address, **({} if address == QA else {"path": compared[1]}))
@@ -231,7 +231,7 @@ def test_the_spread_of_scores_is_on_the_page(open_page: Open) -> None:
     assert page.locator(".current .histogram svg").count() == 1
 
 
-def test_a_printed_page_holds_its_tables(open_page: Open, compared: tuple[RunRecord, Path]) -> None:
+def test_tables_fit_a_printed_page(open_page: Open, compared: tuple[RunRecord, Path]) -> None:
     """On A4 with margins of a centimetre: 718 CSS pixels."""
     page = open_page("", path=compared[1])
     page.set_viewport_size({"width": 718, "height": 1000})

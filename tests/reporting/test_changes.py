@@ -58,12 +58,12 @@ def test_a_cell_that_lost_right_answers_is_worse(runs: tuple[RunRecord, RunRecor
     assert first.bar.value < 50
 
 
-def test_without_a_baseline_nothing_is_said(runs: tuple[RunRecord, RunRecord]) -> None:
+def test_without_a_baseline_no_changes_are_shown(runs: tuple[RunRecord, RunRecord]) -> None:
     assert changes(runs[0], None) is None
     assert "Since the baseline" not in render_html(runs[0])
 
 
-def test_cells_that_the_baseline_lacks_are_named(runs: tuple[RunRecord, RunRecord]) -> None:
+def test_cells_missing_in_the_baseline_are_named(runs: tuple[RunRecord, RunRecord]) -> None:
     now, before = runs
     part = deepcopy(before)
     del part.cells[1]
@@ -72,14 +72,14 @@ def test_cells_that_the_baseline_lacks_are_named(runs: tuple[RunRecord, RunRecor
     assert [cell.model for cell in found.alone] == ["model-1"]
 
 
-def test_the_page_leads_to_the_samples_that_regressed(runs: tuple[RunRecord, RunRecord]) -> None:
+def test_the_page_links_to_regressed_samples(runs: tuple[RunRecord, RunRecord]) -> None:
     html = render_html(runs[0], beside(runs[1], runs[0]))
     assert "1 is worse, 1 shows no significant change." in html
     assert '#suite=large&amp;base=before&amp;cell=0&amp;show=regressed">20</a>' in html
 
 
 @pytest.mark.parametrize("saved", [False, True])
-def test_what_was_right_before_travels_with_the_index(
+def test_the_index_contains_earlier_correctness(
     runs: tuple[RunRecord, RunRecord], saved: bool, tmp_path: Path
 ) -> None:
     now, before = runs
@@ -92,14 +92,14 @@ def test_what_was_right_before_travels_with_the_index(
     assert index["cells"][0]["correct"] == "0" * 30 + "1" * 30
 
 
-def test_markdown_says_what_changed_first(runs: tuple[RunRecord, RunRecord]) -> None:
+def test_markdown_lists_changes_first(runs: tuple[RunRecord, RunRecord]) -> None:
     text = render_markdown(runs[0], beside(runs[1], runs[0]))
     assert text.index("Since 20261101-120000-base: 1 is worse") < text.index("| verdict |")
     assert "| ❌ worse | large | model-0/plain | accuracy | 0.833 | 0.500 |" in text
     assert "Since" not in render_markdown(runs[0])
 
 
-def test_a_summary_is_added_to_what_is_there(
+def test_a_summary_is_appended_to_the_file(
     runs: tuple[RunRecord, RunRecord], tmp_path: Path
 ) -> None:
     path = tmp_path / "summary.md"
@@ -139,7 +139,7 @@ def test_a_session_writes_the_step_summary_and_the_changes(
     done.stdout.fnmatch_lines(["summary: *summary.md"])
 
 
-def test_samples_that_moved_are_found_again(runs: tuple[RunRecord, RunRecord]) -> None:
+def test_moved_samples_are_matched(runs: tuple[RunRecord, RunRecord]) -> None:
     """Rows without ids are numbered: one in front of all others moves these down by one."""
     now, before = deepcopy(runs[0]), deepcopy(runs[1])
     now.suites["large"].data_hash = "another"

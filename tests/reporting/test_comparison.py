@@ -15,7 +15,7 @@ from evalkit.stats.paired import mcnemar
 from .runs import full_run, large_run
 
 
-def test_every_pair_of_cells_of_a_suite_is_there() -> None:
+def test_every_pair_of_cells_is_compared() -> None:
     run = full_run(40)
     film, qa, translation = page(run).suites
     assert len(film.comparisons) == 6  # of four cells

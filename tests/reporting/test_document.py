@@ -34,19 +34,19 @@ def no_constant(name: str) -> Any:
     raise AssertionError(f"{name} is not JSON")
 
 
-def test_the_schema_is_a_schema() -> None:
+def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
 @pytest.mark.parametrize("samples", [False, True])
-def test_what_is_written_keeps_to_the_schema(run: RunRecord, tmp_path: Path, samples: bool) -> None:
+def test_documents_match_the_schema(run: RunRecord, tmp_path: Path, samples: bool) -> None:
     path = write_json(run, tmp_path / "new" / "run.json", samples=samples)
     written = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_constant)
     Draft202012Validator(SCHEMA).validate(written)
     assert ("samples" in written["cells"][0]) is samples
 
 
-def test_the_schema_notices_what_is_missing_and_what_is_too_much(run: RunRecord) -> None:
+def test_the_schema_rejects_missing_and_extra_keys(run: RunRecord) -> None:
     validator = Draft202012Validator(SCHEMA)
     written = document(run)
     del written["cells"][0]["scores"]["accuracy"]["low"]
@@ -55,7 +55,7 @@ def test_the_schema_notices_what_is_missing_and_what_is_too_much(run: RunRecord)
     assert len(list(validator.iter_errors(written))) == 3
 
 
-def test_numbers_and_keys_are_those_of_the_run(run: RunRecord) -> None:
+def test_numbers_and_keys_match_the_run(run: RunRecord) -> None:
     written = document(run)
     cell, record = written["cells"][1], run.cells[1]
     assert (cell["suite"], cell["model"], cell["prompt"]) == (
@@ -71,19 +71,19 @@ def test_numbers_and_keys_are_those_of_the_run(run: RunRecord) -> None:
     assert set(written["suites"]) == {"film-sentiment", "short-qa", "translation"}
 
 
-def test_an_undefined_score_and_an_endless_range_are_null(run: RunRecord) -> None:
+def test_undefined_scores_and_infinite_ranges_are_null(run: RunRecord) -> None:
     ter = document(run)["cells"][6]["scores"]["ter"]
     assert ter["value"] is None
     assert ter["range_high"] is None
 
 
-def test_hostile_text_survives_as_it_was(run: RunRecord, tmp_path: Path) -> None:
+def test_hostile_text_survives_unchanged(run: RunRecord, tmp_path: Path) -> None:
     path = write_json(run, tmp_path / "run.json", samples=True)
     outputs = {sample["output"] for sample in json.loads(path.read_bytes())["cells"][4]["samples"]}
     assert set(HOSTILE.values()) <= outputs
 
 
-def test_a_sample_is_written_whole(run: RunRecord) -> None:
+def test_a_sample_is_written_completely(run: RunRecord) -> None:
     sample = run.cells[4].samples[0]
     answer = sample.answer
     assert document(run, samples=True)["cells"][4]["samples"][0] == {
@@ -99,7 +99,7 @@ def test_a_sample_is_written_whole(run: RunRecord) -> None:
     }  # fmt: skip
 
 
-def test_every_answer_is_written_with_what_was_scored_of_it() -> None:
+def test_every_answer_is_written_with_its_scores() -> None:
     run = large_run(6, 1)
     sample = run.cells[0].samples[0]
     passes = Answer("x = 1", "x = 1", "the code", correct=True, scores={"share": 1.0},
@@ -139,11 +139,11 @@ def test_every_answer_is_written_with_what_was_scored_of_it() -> None:
     assert (second["tie"], second["still_thinking"]) == (True, True)
 
 
-def test_a_run_without_cells_is_a_document() -> None:
+def test_a_run_without_cells_gives_a_document() -> None:
     Draft202012Validator(SCHEMA).validate(document(empty_run()))
 
 
-def test_finite_speaks_json() -> None:
+def test_finite_gives_valid_json() -> None:
     value = {
         1: (math.inf, -math.inf, math.nan),
         "a": np.float64(0.5),

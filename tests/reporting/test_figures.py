@@ -1,4 +1,4 @@
-"""What is counted from samples for the page: spreads, refusals, speed."""
+"""Figures computed from samples for the page: distributions, refusals, speed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def cell_of(samples: list[SampleRecord], *scores: ScoreRecord, task: str = "qa")
                       samples)  # fmt: skip
 
 
-def test_values_are_counted_where_they_lie() -> None:
+def test_values_are_counted_in_their_bins() -> None:
     values = [0.0, 0.04, 0.05, 0.51, 1.0]
     f1 = ScoreRecord("f1", 0.32, 0.2, 0.5, 5)
     cell = cell_of([sample(i, scores={"f1": v}) for i, v in enumerate(values)], f1)
@@ -43,13 +43,13 @@ def test_values_are_counted_where_they_lie() -> None:
     assert max(spread.heights) == 100
 
 
-def test_scores_of_right_and_wrong_are_not_drawn() -> None:
+def test_scores_of_0_and_1_are_not_drawn() -> None:
     right = proportion("accuracy", 2, 3)
     samples = [sample(i, scores={"accuracy": float(i > 0)}) for i in range(3)]
     assert histograms([cell_of(samples, right)]) == []
 
 
-def test_refusals_are_counted_by_group_and_by_what_was_to_be_done() -> None:
+def test_refusals_are_counted_by_group_and_target() -> None:
     told = [
         ("refuse", "full_compliance", "a"), ("refuse", "full_refusal", "a"),
         ("comply", "partial_refusal", "a"), ("refuse", None, "b"), ("comply", "full_refusal", "b"),
@@ -73,7 +73,7 @@ def test_refusals_are_counted_by_group_and_by_what_was_to_be_done() -> None:
     assert "1 complied, 1 refused, 1 not graded" in " ".join(html.split())
 
 
-def test_speed_is_of_answers_that_were_asked_for() -> None:
+def test_speed_excludes_cached_answers() -> None:
     samples = [
         sample(i, seconds=s, prompt_tokens=100, completion_tokens=10)
         for i, s in enumerate((1.0, 2.0, 3.0))

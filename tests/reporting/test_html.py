@@ -1,4 +1,4 @@
-"""The page without a browser: what it says, what it lets run, how large it is."""
+"""The page without a browser: its text, its security policy, its size."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def parsed(run: RunRecord) -> Parsed:
     return page
 
 
-def test_the_policy_names_the_blocks_that_may_run_and_no_other(run: RunRecord) -> None:
+def test_the_policy_allows_only_the_pages_own_blocks(run: RunRecord) -> None:
     page = parsed(run)
     policies = [a["content"] for t, a in page.elements if a.get("http-equiv")]
     allowed = set(re.findall(r"'sha256-([^']+)'", policies[0] or ""))
@@ -84,7 +84,7 @@ def test_nothing_is_fetched_and_nothing_is_inline(run: RunRecord) -> None:
         assert (attributes.get("href") or "#").startswith("#")
 
 
-def test_scripts_never_make_markup_of_text() -> None:
+def test_scripts_never_turn_text_into_markup() -> None:
     for name in SCRIPTS:
         text = (folder("reports") / name).read_text(encoding="utf-8")
         for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
@@ -96,7 +96,7 @@ def test_every_file_of_the_folder_is_used() -> None:
     assert names == {*STYLES, *SCRIPTS} | {name for name in names if name.endswith(".j2")}
 
 
-def test_the_first_screen_says_what_failed(run: RunRecord) -> None:
+def test_the_first_screen_shows_failures(run: RunRecord) -> None:
     html = render_html(run)
     assert "<title>7 of 16 gates fail, 2 could not be judged" in html
     gates = html[html.index('class="gates"') : html.index('class="heat"')]
@@ -110,7 +110,7 @@ def test_the_first_screen_says_what_failed(run: RunRecord) -> None:
     assert heat.count('class="cell ') == len(run.cells)
 
 
-def test_a_suite_shows_its_prompts_licence_groups_and_how_much_was_taken(run: RunRecord) -> None:
+def test_a_suite_shows_its_prompts_licence_groups_and_limit(run: RunRecord) -> None:
     text = " ".join(parsed(run).text)
     for words in (
         "150 of 2,000, seeded", "CC0-1.0, for evalkit", "max_new_tokens 8", "{{ text }}",
@@ -120,7 +120,7 @@ def test_a_suite_shows_its_prompts_licence_groups_and_how_much_was_taken(run: Ru
         assert words in text, words
 
 
-def test_hostile_names_stay_text() -> None:
+def test_hostile_names_are_escaped() -> None:
     for text in HOSTILE.values():
         cell = failed_cell(text, text, text, 3)
         cell.error = text
@@ -134,13 +134,13 @@ def test_hostile_names_stay_text() -> None:
         assert tags == [tag for tag, _ in parsed(plain).elements]
 
 
-def test_samples_do_not_meet_the_markup(run: RunRecord) -> None:
+def test_samples_never_enter_the_markup(run: RunRecord) -> None:
     html = render_html(run)
     for text in ("window.pwned", "right to left", "half \ud83d", "\x00", "\u202e"):
         assert text not in html
 
 
-def test_a_file_is_written_whole_and_the_same_each_time(run: RunRecord, tmp_path: Path) -> None:
+def test_a_file_is_written_atomically_and_reproducibly(run: RunRecord, tmp_path: Path) -> None:
     first = write_html(run, tmp_path / "new" / "a.html").read_bytes()
     assert first == write_html(run, tmp_path / "b.html").read_bytes()
     assert first.decode("utf-8").endswith("</html>\n") or first.endswith(b"</html>")
@@ -150,12 +150,12 @@ def test_an_empty_run_has_a_page() -> None:
     assert "No gates were set" in render_html(empty_run())
 
 
-def test_a_suite_that_has_no_cells_yet_has_its_page() -> None:
+def test_a_suite_without_cells_has_a_page() -> None:
     waiting = empty_run(suites={"later": suite_record("later", "qa", {"plain": "{{ x }}"})})
     assert "What later asks, &amp; &lt;why&gt;." in render_html(waiting)
 
 
-def test_a_gate_leads_to_the_wrong_samples_where_there_are_such(run: RunRecord) -> None:
+def test_a_gate_links_to_its_wrong_samples_if_any(run: RunRecord) -> None:
     hrefs = [row.href for row in page(run).gates]
     assert hrefs[0] == "#suite=film-sentiment&cell=0&show=wrong"
     assert "#suite=short-qa&cell=1" in hrefs  # no answers, so none is wrong
@@ -179,7 +179,7 @@ def test_an_axis_is_the_range_of_the_score() -> None:
     assert axis(2, 2, [2]) == Axis(2, 3)
 
 
-def test_a_gate_is_drawn_where_its_numbers_are() -> None:
+def test_a_gate_is_drawn_at_its_values() -> None:
     score = proportion("accuracy", 30, 50)
     bar = gate_bar(gate(score, ">=", 0.75), score)
     assert (bar.value, bar.thresholds, bar.needed) == (60.0, (75.0,), (75.0, 25.0))
@@ -190,7 +190,7 @@ def test_a_gate_is_drawn_where_its_numbers_are() -> None:
     assert Axis(0, 1).at(1.7) == 100.0
 
 
-def test_a_reliability_diagram_is_drawn_where_its_numbers_are(run: RunRecord) -> None:
+def test_a_reliability_diagram_is_drawn_at_its_values(run: RunRecord) -> None:
     [suite] = [suite for suite in page(run).suites if suite.name == "film-sentiment"]
     assert [diagram.column for diagram in suite.reliabilities] == [0, 1, 2, 3]
     alone, _, most = suite.reliabilities[0].bins
@@ -204,7 +204,7 @@ def test_a_reliability_diagram_is_drawn_where_its_numbers_are(run: RunRecord) ->
     assert "mean confidence 0.450, accuracy 1.000" in " ".join(parsed.text)
 
 
-def test_answers_chosen_by_less_than_rounding_are_counted() -> None:
+def test_answers_decided_by_rounding_are_counted() -> None:
     run = large_run(20, 1)
     assert "less than rounding" not in render_html(run)
     run.cells[0].ties = 3

@@ -53,7 +53,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.browser
-def test_the_report_shows_what_the_judges_said(
+def test_the_report_shows_judgments(
     judged: Any, tmp_path: Path, open_page: Callable[..., Any]
 ) -> None:
     path = tmp_path / "report.html"
@@ -81,7 +81,7 @@ def test_the_report_shows_what_the_judges_said(
     assert page.locator("dialog h1").count() == 0
 
 
-def test_the_terminal_tells_judged_scores(judged: Any) -> None:
+def test_the_terminal_shows_judged_scores(judged: Any) -> None:
     lines = "\n".join(summary_lines(judged.record))
     assert "judged helpfulness 3.5" in lines
     assert "of 1" in lines

@@ -1,4 +1,4 @@
-"""What a page gets back must be what was packed: unpacked here by a few lines of its own."""
+"""Unpacked samples equal the packed ones; a few independent lines unpack them here."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def cells_of(run: RunRecord, suite: str) -> list[CellRecord]:
     return [cell for cell in run.cells if cell.suite == suite]
 
 
-def test_every_sample_comes_back(run: RunRecord) -> None:
+def test_every_sample_survives_packing(run: RunRecord) -> None:
     for suite in run.suites.values():
         cells = cells_of(run, suite.name)
         packed = pack(suite, cells)
@@ -89,7 +89,7 @@ def test_every_sample_comes_back(run: RunRecord) -> None:
                 assert list(at(packed_cell["scores"], i)) == list(sample.scores)
 
 
-def test_the_index_says_what_filters_need(run: RunRecord) -> None:
+def test_the_index_contains_what_filters_need(run: RunRecord) -> None:
     cells = cells_of(run, "short-qa")
     index = unpacked(pack(run.suites["short-qa"], cells).index)
     first, missing = index["cells"]
@@ -103,14 +103,14 @@ def test_the_index_says_what_filters_need(run: RunRecord) -> None:
     assert index["fields"][index["lead"]] == "question"
 
 
-def test_cells_differ_where_their_labels_do(run: RunRecord) -> None:
+def test_cells_differ_if_their_labels_differ(run: RunRecord) -> None:
     cells = cells_of(run, "film-sentiment")
     index = unpacked(pack(run.suites["film-sentiment"], cells).index)
     rows = zip(*(cell.samples for cell in cells), strict=True)
     assert index["differ"] == "".join("01"[len({s.prediction for s in row}) > 1] for row in rows)
 
 
-def test_confusion_counts_are_found_again_in_the_index(run: RunRecord) -> None:
+def test_confusion_counts_match_the_index(run: RunRecord) -> None:
     cells = cells_of(run, "film-sentiment")
     index = unpacked(pack(run.suites["film-sentiment"], cells).index)
     for k, cell in enumerate(cells):
@@ -121,7 +121,7 @@ def test_confusion_counts_are_found_again_in_the_index(run: RunRecord) -> None:
         assert tuple(map(tuple, counts)) == matrix.counts
 
 
-def test_a_sample_that_one_cell_lacks_has_its_row(run: RunRecord) -> None:
+def test_a_sample_missing_in_one_cell_has_a_row(run: RunRecord) -> None:
     whole = classification_cell("s", "a", "plain", 5, 0.5, 1)
     part = classification_cell("s", "b", "plain", 5, 0.5, 2)
     del part.samples[1:3]
@@ -130,13 +130,13 @@ def test_a_sample_that_one_cell_lacks_has_its_row(run: RunRecord) -> None:
     assert index["cells"][0]["status"] == "o--oo"
 
 
-def test_cells_without_samples_make_an_empty_index() -> None:
+def test_cells_without_samples_give_an_empty_index() -> None:
     packed = pack(None, [failed_cell("s", "m", "p", 9)])
     assert unpacked(packed.index)["n"] == 0
     assert packed.chunks == ()
 
 
-def test_what_repeats_costs_little() -> None:
+def test_repeated_text_compresses_well() -> None:
     run = large_run(500, 2)
     packed = pack(run.suites["large"], run.cells)
     chunk = unpacked(packed.chunks[0])

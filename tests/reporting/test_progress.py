@@ -1,4 +1,4 @@
-"""The line that tells how far a run is, and what an application prints meanwhile."""
+"""The progress line of a run, and output of an application in the meantime."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Screen(io.StringIO):
         return True
 
     def lines(self) -> list[str]:
-        """What is to be seen: line ends, carriage returns, erasures and moves are carried out."""
+        """The visible text: line ends, carriage returns, erasures and moves are applied."""
         rows, row, column = [""], 0, 0
         for piece in re.split(r"(\n|\r|\x1b\[[?0-9;]*[A-Za-z])", self.getvalue()):
             if piece in ("\n", "\r"):
@@ -51,7 +51,7 @@ def drawn(progress: TerminalProgress) -> None:
     progress.advance(3, 3.0, 0)
 
 
-def test_what_is_printed_goes_on_lines_of_its_own() -> None:
+def test_printed_text_gets_its_own_lines() -> None:
     with terminal() as screen, (progress := TerminalProgress.on(screen)).beside():
         drawn(progress)
         print("from the app")
@@ -66,7 +66,7 @@ def test_what_is_printed_goes_on_lines_of_its_own() -> None:
     assert not any("3/10" in line for line in printed)  # drawn over, as ever
 
 
-def test_the_line_says_how_far_what_speed_and_which_cell() -> None:
+def test_the_line_shows_progress_speed_and_cell() -> None:
     with terminal() as screen, (progress := TerminalProgress.on(screen)).beside():
         drawn(progress)
         progress.advance(4, 4.0, 12_000)
@@ -91,7 +91,7 @@ def test_a_line_longer_than_the_terminal_is_cut() -> None:
     assert "[bold]long" in line
 
 
-def test_what_goes_to_a_pipe_stays_there() -> None:
+def test_piped_output_stays_in_the_pipe() -> None:
     piped = io.StringIO()
     with (
         terminal() as screen,
@@ -104,7 +104,7 @@ def test_what_goes_to_a_pipe_stays_there() -> None:
     assert not any("a result" in line for line in screen.lines())
 
 
-def test_without_a_terminal_there_are_plain_lines_and_streams_stay_as_they_are() -> None:
+def test_without_a_terminal_lines_are_plain_and_streams_untouched() -> None:
     before, told = sys.stdout, io.StringIO()
     with (progress := TerminalProgress(told, live=False)).beside():
         drawn(progress)
@@ -114,7 +114,7 @@ def test_without_a_terminal_there_are_plain_lines_and_streams_stay_as_they_are()
     )
 
 
-def test_streams_come_back_after_an_error() -> None:
+def test_streams_are_restored_after_an_error() -> None:
     with terminal() as screen:
         with pytest.raises(KeyboardInterrupt), TerminalProgress.on(screen).beside():
             raise KeyboardInterrupt

@@ -72,7 +72,7 @@ def test_failures_come_first(run: RunRecord) -> None:
     assert verdicts == ["fail"] * 7 + ["error"] * 2 + ["inconclusive"] * 2 + ["pass"] * 5
 
 
-def test_a_cell_without_answers_is_an_error_whatever_its_gates() -> None:
+def test_a_cell_without_answers_is_always_an_error() -> None:
     cell = failed_cell("s", "m", "p", 3)
     assert cell_verdict(cell) == "error"
     cell.gates.clear()
@@ -87,19 +87,19 @@ def test_the_main_score_is_the_suites_first_metric(run: RunRecord) -> None:
     assert main_score(run, run.cells[5]) is None
 
 
-def test_losses_are_counted_gravest_first(run: RunRecord) -> None:
+def test_losses_are_listed_most_severe_first(run: RunRecord) -> None:
     assert lost(run.cells[4]) == {"error": 1, "overflow": 1, "unparsed": 11, "truncated": 1}
     assert lost(run.cells[0]) == {}
 
 
-def test_a_part_of_the_data_is_said_to_be_one() -> None:
+def test_a_limited_run_says_so() -> None:
     assert limited(2000, 150) == "150 of 2,000, seeded"
     assert limited(150, None) == "150"
     assert limited(150, 150) == "150"
 
 
 @pytest.mark.parametrize("width", [20, 80, 100, 120, 300])
-def test_terminal_lines_fit_and_fail_first(run: RunRecord, width: int) -> None:
+def test_terminal_lines_fit_with_failures_first(run: RunRecord, width: int) -> None:
     lines = summary_lines(run, width)
     assert lines[0] == "7 of 16 gates fail, 2 could not be judged, 2 are inconclusive"
     assert max(map(len, lines)) <= min(max(width, 80), 120)
@@ -132,7 +132,7 @@ def test_terminal_lines_carry_no_control_characters() -> None:
     "\n".join(lines).encode("utf-8")
 
 
-def test_gates_that_say_nothing_are_shown_and_not_counted() -> None:
+def test_gates_without_a_verdict_are_shown_but_not_counted() -> None:
     run = gates(**{"pass": 1, "none": 2})
     assert run.verdicts["pass"] == sum(run.verdicts.values()) == 1
     assert "1 of 1" in "\n".join(summary_lines(run, 80))
@@ -141,7 +141,7 @@ def test_gates_that_say_nothing_are_shown_and_not_counted() -> None:
     assert text.count("| – | r |") == 2
 
 
-def test_markdown_says_what_fails_and_folds_what_passes(run: RunRecord) -> None:
+def test_markdown_shows_failures_and_collapses_passes(run: RunRecord) -> None:
     text = render_markdown(run)
     before, _, folded = text.partition("<details>")
     assert text.startswith("## 7 of 16 gates fail")
@@ -152,7 +152,7 @@ def test_markdown_says_what_fails_and_folds_what_passes(run: RunRecord) -> None:
     assert "11 unparsed" in before
 
 
-def test_markdown_keeps_data_from_formatting() -> None:
+def test_markdown_escapes_data() -> None:
     cell = failed_cell("s|t", "@team", "<img src=x>", 3)
     cell.error = " ".join(HOSTILE.values())[:2000]
     text = render_markdown(empty_run(cells=[cell]))
@@ -163,7 +163,7 @@ def test_markdown_keeps_data_from_formatting() -> None:
     assert {line.replace("\\|", "").count("|") for line in rows} <= {8, 9}
 
 
-def test_names_in_wide_characters_stand_in_columns_and_are_cut_to_the_width() -> None:
+def test_wide_names_align_and_are_truncated_to_the_width() -> None:
     cells = [failed_cell("s", name, "p", 3) for name in ("情感" * 30, "b")]
     lines = summary_lines(empty_run(cells=cells), 80)
     assert max(map(cell_len, lines)) <= 80

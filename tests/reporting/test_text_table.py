@@ -21,7 +21,7 @@ def test_columns_are_as_wide_as_their_cells() -> None:
     ]
 
 
-def test_wide_characters_take_two_places() -> None:
+def test_wide_characters_take_two_columns() -> None:
     lines = table_lines(HEADER, [("情感分析", "1"), ("ab", "2")])
     assert len({cell_len(line) for line in lines}) == 1
 
@@ -30,7 +30,7 @@ def test_cells_are_text_and_not_markup() -> None:
     assert table_lines(HEADER, [("[bold]x[/bold] :smile:", "1")])[1] == "[bold]x[/bold] :smile:  1"
 
 
-def test_a_table_is_folded_in_a_terminal_alone(
+def test_a_table_is_folded_only_in_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [("word " * 30, "1")]
@@ -46,7 +46,7 @@ def test_a_table_is_folded_in_a_terminal_alone(
     assert screen.getvalue().count("word") == 30
 
 
-def test_nothing_is_printed_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_table_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(["", ""], [])
     assert capsys.readouterr().out == ""
     print_table(["", ""], [("a", "b")])

@@ -1,4 +1,4 @@
-"""A reasoning model's thinking is in the report, folded, as text."""
+"""A reasoning model's thinking is in the report, collapsed, as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored answers of a model whose server is down: refused, unless the user has them count."""
+"""Stored answers of a model whose server is down: used only on request."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def ask(tmp_path: Path) -> Evaluate:
     return run
 
 
-def test_a_server_that_is_down_is_an_error_that_says_what_to_do(ask: Evaluate) -> None:
+def test_an_unreachable_server_is_an_error_with_advice(ask: Evaluate) -> None:
     with serve(server_with("one")) as server:
         assert ask(server.url).record.cells[0].gates[0].verdict == "pass"
     (cell,) = ask(server.url).record.cells
@@ -66,7 +66,7 @@ def test_a_server_that_is_down_is_an_error_that_says_what_to_do(ask: Evaluate) -
     assert "--eval-stored" in cell.error
 
 
-def test_stored_answers_count_for_who_says_so_and_the_run_tells(ask: Evaluate) -> None:
+def test_stored_answers_are_used_on_request_and_reported(ask: Evaluate) -> None:
     with serve(server_with("one")) as server:
         before = ask(server.url)
     record = ask(server.url, stored=True).record
@@ -79,7 +79,7 @@ def test_stored_answers_count_for_who_says_so_and_the_run_tells(ask: Evaluate) -
     assert model.described["answers"] == "stored responses only; the server was down"
 
 
-def test_what_is_not_stored_is_not_made_up(ask: Evaluate) -> None:
+def test_missing_answers_are_not_invented(ask: Evaluate) -> None:
     with serve(server_with("one")) as server:
         ask(server.url)
     more = [*ROWS, {"text": "Never seen.", "label": "good"}]
@@ -97,7 +97,7 @@ def test_another_declaration_has_no_stored_answers(ask: Evaluate, options: str) 
     assert "--eval-stored" not in cell.error
 
 
-def test_a_model_is_taken_for_what_it_was_last(ask: Evaluate, tmp_path: Path) -> None:
+def test_a_model_is_assumed_to_be_the_last_reported_one(ask: Evaluate, tmp_path: Path) -> None:
     now = ["one"]
     with serve(lambda *call: server_with(now[0])(*call)) as server:
         for now[0] in ("one", "two", "one"):
@@ -109,7 +109,7 @@ def test_a_model_is_taken_for_what_it_was_last(ask: Evaluate, tmp_path: Path) ->
         assert [seen["served"]["root"] for _, _, seen in store.seen()] == ["one", "two"]
 
 
-def test_pytest_has_an_option_for_it(ask: Evaluate, pytester: pytest.Pytester) -> None:
+def test_pytest_has_the_option(ask: Evaluate, pytester: pytest.Pytester) -> None:
     with serve(server_with("one")) as server:
         ask(server.url, store=pytester.path / ".evalkit")
     declared = f"{{backend: openai, model: m, base_url: '{server.url}/v1', retries: 0}}"
@@ -124,7 +124,7 @@ def test_pytest_has_an_option_for_it(ask: Evaluate, pytester: pytest.Pytester) -
     )
 
 
-def test_a_server_that_is_up_is_asked(ask: Evaluate) -> None:
+def test_a_reachable_server_is_used(ask: Evaluate) -> None:
     with serve(server_with("one")) as server:
         ask(server.url)
         calls = len(server.calls)

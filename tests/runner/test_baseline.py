@@ -1,5 +1,5 @@
-"""Gates against a baseline or another cell: paired when they ask for confidence; refused when
-what was measured has changed."""
+"""Gates against a baseline or another cell: paired when they ask for confidence; rejected if
+the measurement has changed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def suite(**changes: Any) -> dict[str, Any]:
 
 
 def wrong_on(*wrong: int) -> Callable[[Any], str]:
-    """A model that answers every sample rightly but these."""
+    """A model that answers all but these samples correctly."""
 
     def model(prompt: Any) -> str:
         i = int(prompt[-1]["content"].split()[0])
@@ -97,7 +97,7 @@ def test_another_cell_of_the_run(run: Callable[..., Run]) -> None:
     assert "accuracy - m/plain = +0.000 over 400 paired samples" in paired.reason
 
 
-def test_a_drop_is_for_the_worse_whichever_way_that_is(run: Callable[..., Run]) -> None:
+def test_a_drop_is_a_change_for_the_worse(run: Callable[..., Run]) -> None:
     rows = [{"id": str(i), "i": i, "gold": "refuse"} for i in range(20)]
     declared: dict[str, Any] = {
         "suite": "safe", "task": "safety", "data": {"rows": rows, "target": "gold"},
@@ -121,7 +121,7 @@ CHANGED = [
 
 
 @pytest.mark.parametrize(("change", "said"), CHANGED, ids=[said for _, said in CHANGED])
-def test_a_baseline_of_something_else_is_refused(
+def test_an_incompatible_baseline_is_rejected(
     run: Callable[..., Run], tmp_path: Path, change: dict[str, Any], said: str
 ) -> None:
     old = run(lambda prompt: "yes")
@@ -139,7 +139,7 @@ def test_a_baseline_of_something_else_is_refused(
     assert allowed.record.cells[0].gates[0].verdict == "pass"
 
 
-def test_what_decides_no_score_may_change(run: Callable[..., Run]) -> None:
+def test_changes_that_affect_no_score_are_allowed(run: Callable[..., Run]) -> None:
     old = run(OLD)
     again = suite(
         gates=["accuracy >= baseline"],
@@ -151,7 +151,7 @@ def test_what_decides_no_score_may_change(run: Callable[..., Run]) -> None:
     assert "the baseline has no cell m/new" in done.record.cells[1].gates[0].reason
 
 
-def test_a_file_keeps_little(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_baseline_file_is_small(run: Callable[..., Run], tmp_path: Path) -> None:
     run(OLD).to_json(tmp_path / "old.json")
     text = (tmp_path / "old.json").read_text()
     pairs = json.loads(text)["cells"][0]["pairs"]
@@ -178,7 +178,7 @@ def test_a_file_without_samples_says_so(run: Callable[..., Run], tmp_path: Path)
 
 
 def wrong_at(*wrong: int) -> Callable[[Any], str]:
-    """A model that answers rightly, but for the rows whose ``i`` is one of these (new rows too)."""
+    """A model that answers correctly, except rows whose ``i`` is one of these (new rows too)."""
 
     def model(prompt: Any) -> str:
         i = int(prompt[-1]["content"].split()[0])
@@ -216,7 +216,7 @@ BY_LABEL = "macro_f1 >= baseline - 0.05 at 95%"
     ],
     ids=["one more", "one in front", "two within", "one less", "a fifth less", "both", "moved"],
 )
-def test_data_that_grew_or_shrank_are_compared_on_what_both_have(
+def test_changed_data_are_compared_on_shared_samples(
     run: Callable[..., Run], tmp_path: Path, kept: str, ids: bool, now: list[int], counts: str
 ) -> None:
     # Of the rows that both have, 30 and 31 were wrong and 30 still is: wrong rows in front of and
@@ -252,7 +252,7 @@ def test_data_that_grew_or_shrank_are_compared_on_what_both_have(
         ]
 
 
-def test_a_worse_answer_to_a_shared_row_is_seen_among_new_ones(run: Callable[..., Run]) -> None:
+def test_a_worse_answer_to_a_shared_row_is_detected_among_new_rows(run: Callable[..., Run]) -> None:
     old = run(wrong_at(*range(20)), over(rows(*range(100))))
     grown = over(rows(*range(300)), VALUE)
     # All the new rows are right: over all rows it looks better, on those of before it is worse.
@@ -267,7 +267,7 @@ def test_a_worse_answer_to_a_shared_row_is_seen_among_new_ones(run: Callable[...
 
 @pytest.mark.parametrize("kept", ["store", "file"])
 @pytest.mark.parametrize("ids", [True, False], ids=["ids", "numbered"])
-def test_a_row_that_differs_is_refused_among_new_ones(
+def test_a_changed_row_is_rejected_among_new_rows(
     run: Callable[..., Run], tmp_path: Path, kept: str, ids: bool
 ) -> None:
     old = run(wrong_at(), over(rows(*range(10), ids=ids)))
@@ -292,13 +292,15 @@ def test_a_row_that_differs_is_refused_among_new_ones(
         (range(70, 170), "the data have changed: only 30 of 100 samples are in both"),
     ],
 )
-def test_too_little_in_both_is_refused(run: Callable[..., Run], now: range, said: str) -> None:
+def test_too_few_shared_samples_are_rejected(
+    run: Callable[..., Run], now: range, said: str
+) -> None:
     old = run(wrong_at(), over(rows(*range(100))))
     with pytest.raises(UsageError, match=said):
         run(wrong_at(), over(rows(*now), VALUE), baseline=old.id)
 
 
-def test_an_old_file_without_rows_is_refused_for_other_data(
+def test_an_old_file_without_rows_is_rejected_for_other_data(
     run: Callable[..., Run], tmp_path: Path
 ) -> None:
     run(wrong_at(), over(rows(*range(100)))).to_json(tmp_path / "old.json")
@@ -309,7 +311,7 @@ def test_an_old_file_without_rows_is_refused_for_other_data(
         run(wrong_at(), over(rows(*range(101)), VALUE), baseline="old.json")
 
 
-def test_a_part_of_the_data_is_compared_with_that_part(run: Callable[..., Run]) -> None:
+def test_a_subset_is_compared_with_the_same_subset(run: Callable[..., Run]) -> None:
     old = run(wrong_at(*range(50)), over(rows(*range(100))))
     done = run(wrong_at(), over(rows(*range(100)), VALUE, PAIRED), baseline=old.id, limit=20)
     for gate in done.record.cells[0].gates:
@@ -317,7 +319,7 @@ def test_a_part_of_the_data_is_compared_with_that_part(run: Callable[..., Run]) 
         assert "80 left out: scored in one of the two only" in gate.reason
 
 
-def test_a_score_that_a_file_does_not_keep_is_inconclusive_over_other_rows(
+def test_a_score_missing_in_the_file_is_inconclusive_over_other_rows(
     run: Callable[..., Run], tmp_path: Path
 ) -> None:
     declared = {
@@ -355,7 +357,7 @@ def reasons(run: Run) -> dict[str, tuple[str, str]]:
             for c in run.record.cells}  # fmt: skip
 
 
-def test_one_model_is_compared_with_one_model_whatever_their_names(tmp_path: Path) -> None:
+def test_single_models_are_compared_whatever_their_names(tmp_path: Path) -> None:
     live = with_models(tmp_path, {"live": wrong_at(1, 2)}, declared=over(rows(*range(40))))
     done = with_models(tmp_path, {"candidate": wrong_at(1)}, baseline=live.id)
     assert reasons(done)["candidate/plain"][0] == "pass"
@@ -365,7 +367,7 @@ def test_one_model_is_compared_with_one_model_whatever_their_names(tmp_path: Pat
     assert "over 40 paired samples (baseline: live/plain)" in reasons(done)["candidate/plain"][1]
 
 
-def test_several_models_are_compared_by_name_or_with_the_one_that_is_named(tmp_path: Path) -> None:
+def test_several_models_are_compared_by_name_or_with_a_named_one(tmp_path: Path) -> None:
     models = {"good": wrong_at(), "bad": wrong_at(*range(10))}
     old = with_models(tmp_path, models, declared=over(rows(*range(40))))
     done = with_models(tmp_path, models, baseline=old.id)
@@ -389,7 +391,7 @@ def test_several_models_are_compared_by_name_or_with_the_one_that_is_named(tmp_p
         with_models(tmp_path, candidate, baseline_model="good")
 
 
-def test_a_baseline_of_one_model_does_not_stand_for_several(tmp_path: Path) -> None:
+def test_a_baseline_of_one_model_does_not_apply_to_several(tmp_path: Path) -> None:
     old = with_models(tmp_path, {"live": wrong_at()}, declared=over(rows(*range(40))))
     models = {"live": wrong_at(), "candidate": wrong_at(1)}
     said = reasons(with_models(tmp_path, models, baseline=old.id))
@@ -399,7 +401,7 @@ def test_a_baseline_of_one_model_does_not_stand_for_several(tmp_path: Path) -> N
     assert [verdict for verdict, _ in reasons(done).values()] == ["pass", "fail"]
 
 
-def test_one_prompt_is_compared_with_one_prompt_of_the_same_text(tmp_path: Path) -> None:
+def test_single_prompts_of_the_same_text_are_compared(tmp_path: Path) -> None:
     old = with_models(tmp_path, {"m": wrong_at()}, declared=over(rows(*range(40))))
     renamed = over(rows(*range(40)), VALUE, prompts={"renamed": "{{ i }}"})
     done = with_models(tmp_path, {"m": wrong_at()}, baseline=old.id, declared=renamed)
@@ -446,7 +448,7 @@ def test_on_a_first_run_gates_against_the_baseline_have_no_verdict(
         assert "no baseline yet" in (tmp_path / name).read_text()
 
 
-def test_without_the_option_no_baseline_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_without_the_option_a_missing_baseline_is_an_error(tmp_path: Path) -> None:
     models = {"m": wrong_at(1)}
     ((verdict, reason),) = reasons(with_models(tmp_path, models)).values()
     assert verdict == "error"
@@ -458,7 +460,7 @@ def test_without_the_option_no_baseline_is_an_error_that_names_it(tmp_path: Path
             with_models(tmp_path, models, baseline=given)
 
 
-def test_a_suite_that_the_baseline_does_not_have_yet(tmp_path: Path) -> None:
+def test_a_suite_missing_in_the_baseline_is_skipped_with_the_option(tmp_path: Path) -> None:
     old = with_models(tmp_path, {"m": wrong_at()}, declared=over(rows(*range(40)), suite="other"))
     ((verdict, reason),) = reasons(
         with_models(tmp_path, {"m": wrong_at()}, baseline=old.id)
@@ -469,7 +471,7 @@ def test_a_suite_that_the_baseline_does_not_have_yet(tmp_path: Path) -> None:
     assert reasons(done)["m/plain"] == ("none", "no baseline yet: it has no suite 's'")
 
 
-def test_what_is_there_but_broken_is_an_error_all_the_same(tmp_path: Path) -> None:
+def test_a_broken_baseline_is_an_error_despite_the_option(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{}")
     with pytest.raises(UsageError, match="not a run of evalkit"):
         with_models(tmp_path, {"m": wrong_at()}, baseline="broken.json",

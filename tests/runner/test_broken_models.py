@@ -1,4 +1,4 @@
-"""A model that breaks in a way that nobody foresaw leaves the others their answers."""
+"""An unexpected failure of a model does not affect the others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SUITE: dict[str, Any] = {
 
 
 class Breaking:
-    """A model whose library raises what is no ModelError."""
+    """A model whose library raises another exception than ModelError."""
 
     capabilities = Capabilities()
 
@@ -62,21 +62,21 @@ class Breaking:
         pass
 
 
-def test_keys_in_what_a_library_says_are_not_kept(
+def test_keys_in_library_errors_are_not_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_API_KEY", "very-secret-9")
     run = evaluate(SUITE, models={"breaking": Breaking("key")}, store=tmp_path)
-    assert "'breaking' broke: KeyError: 'refused:" in run.record.cells[0].error
+    assert "'breaking' failed: KeyError: 'refused:" in run.record.cells[0].error
     assert "very-secret-9" not in repr(run.record)
 
 
-def test_a_judge_that_breaks_answers_with_errors(tmp_path: Path) -> None:
+def test_a_failing_judge_gives_error_replies(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        errand = OneOffClient(
+        client = OneOffClient(
             "judge", Breaking("fingerprint"), store, "run", Silent(), True, LoadedModels()
         )
-        (answered,) = errand.send([Request("x")])
+        (answered,) = client.send([Request("x")])
     assert answered.response.status is Status.ERROR
     assert "PermissionError: config.json" in answered.response.error
 
@@ -84,12 +84,15 @@ def test_a_judge_that_breaks_answers_with_errors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("fingerprint", "'breaking' broke: PermissionError: config.json (test_broken_models.py:"),
-        ("load", "'breaking' broke: KeyError: 'lm_head' (test_broken_models.py:"),
-        ("respond", "'breaking' broke: IndexError: index out of range in self (test_broken_models"),
+        ("fingerprint", "'breaking' failed: PermissionError: config.json (test_broken_models.py:"),
+        ("load", "'breaking' failed: KeyError: 'lm_head' (test_broken_models.py:"),
+        (
+            "respond",
+            "'breaking' failed: IndexError: index out of range in self (test_broken_models",
+        ),
     ],
 )
-def test_a_library_that_breaks_ends_its_model_alone(tmp_path: Path, where: str, said: str) -> None:
+def test_a_library_error_fails_only_its_model(tmp_path: Path, where: str, said: str) -> None:
     models = {"breaking": Breaking(where), "good": lambda prompt: "x"}
     run = evaluate(SUITE, models=models, store=tmp_path)
     cells = {(cell.model, cell.prompt): cell for cell in run.record.cells}
@@ -104,7 +107,7 @@ def test_a_library_that_breaks_ends_its_model_alone(tmp_path: Path, where: str, 
 
 
 @pytest.mark.parametrize("where", ["fingerprint", "load", "respond"])
-def test_a_judge_that_breaks_costs_its_grades_alone(tmp_path: Path, where: str) -> None:
+def test_a_failing_judge_loses_only_its_grades(tmp_path: Path, where: str) -> None:
     graded = {**SUITE, "judges": [{"rubric": "relevance", "method": "text", "by": "breaking"}]}
     run = evaluate(
         graded, {"good": lambda prompt: "x"}, loaded={"breaking": Breaking(where)}, root=tmp_path
@@ -113,4 +116,4 @@ def test_a_judge_that_breaks_costs_its_grades_alone(tmp_path: Path, where: str) 
     for cell in run.record.cells:
         assert [gate.verdict for gate in cell.gates] == ["pass"]
         assert cell.scores["relevance"].n < 4
-    assert "'breaking' broke" in repr(run.record.cells[0].samples[3].judgments)
+    assert "'breaking' failed" in repr(run.record.cells[0].samples[3].judgments)

@@ -111,7 +111,7 @@ def test_gates_with_and_without_a_confidence_and_against_another_cell(
         assert f"over {expected(group)[1]} paired samples" in gate.reason
 
 
-def test_a_group_that_is_not_there_is_told_apart_from_others(tmp_path: Path) -> None:
+def test_an_unknown_group_is_distinguished_from_others(tmp_path: Path) -> None:
     for rule, said in {
         "accuracy[where, when=Paris] >= 0": "unknown value of where, when 'Paris'",
         "accuracy[where=Oslo] >= 0": "unknown group 'where'",

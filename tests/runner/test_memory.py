@@ -1,4 +1,4 @@
-"""How much memory a model took at most, as the run and its outputs tell it."""
+"""A model's peak memory, in the run and its outputs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ evalkit.evaluate(suite, models=models).to_json("cached.json")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the system does not tell")
-def test_the_process_peak_of_the_model_that_raised_it(tmp_path: Path) -> None:
+def test_the_process_peak_belongs_to_the_model_that_raised_it(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
     taken = bytearray(2 * SIZE)  # by whoever starts the run
     subprocess.run([sys.executable, "-c", RUN], cwd=tmp_path, check=True)
@@ -47,7 +47,7 @@ def test_the_process_peak_of_the_model_that_raised_it(tmp_path: Path) -> None:
     assert all(model["peak_memory"] == {} for model in cached.values())  # none was loaded
 
 
-def test_gpus_are_added_up_from_a_fresh_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_peaks_are_reset_and_summed(monkeypatch: pytest.MonkeyPatch) -> None:
     allocated = {0: 900, 1: 900}
     cuda = SimpleNamespace(
         is_initialized=lambda: True,

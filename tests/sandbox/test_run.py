@@ -1,4 +1,4 @@
-"""Programs that misbehave, each in its own way; and verdicts that cannot be had by cheating."""
+"""Programs that misbehave, and attempts to cheat."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_right_and_wrong(mode: str) -> None:
     assert "answer, line 2" in broken.reason
 
 
-def test_an_answer_may_import_what_is_installed_and_write_in_its_folder(mode: str) -> None:
+def test_an_answer_may_import_packages_and_write_to_its_folder(mode: str) -> None:
     code = "import numpy, dataclasses, os\nopen('x', 'w').write('1')\ndef answer(): return 42"
     assert verdict(code, FALSE, mode).passed
     guarded = "if __name__ == '__main__':\n    raise SystemExit(3)\ndef answer(): return 42"
@@ -31,7 +31,7 @@ def test_an_answer_may_import_what_is_installed_and_write_in_its_folder(mode: st
     assert verdict(recursive, "assert f(3000) == 0", mode).passed
 
 
-def test_many_at_once_keep_their_order() -> None:
+def test_concurrent_programs_keep_their_order() -> None:
     mode = "unsafe" if isolation_problem() else "sandbox"
     programs = [Program(f"def answer(): return {40 + i}", FALSE) for i in range(4)]
     done: list[int] = []
@@ -40,7 +40,7 @@ def test_many_at_once_keep_their_order() -> None:
     assert len(done) == 4
 
 
-def test_where_there_is_no_sandbox_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_sandbox_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evalkit.sandbox.run.isolation_problem", lambda: "no namespaces")
     with pytest.raises(UsageError, match="--eval-allow-code=unsafe"):
         run_all([Program("", "")], QUICK, "sandbox")

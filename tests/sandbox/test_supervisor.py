@@ -29,7 +29,7 @@ def test_memory_is_bounded(mode: str) -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_memory_of_all_processes_is_bounded_together() -> None:
+def test_memory_is_bounded_over_all_processes() -> None:
     code = (
         "import os, time\n"
         "for _ in range(8):\n"
@@ -55,7 +55,7 @@ def _processes() -> list[str]:
     return [name for name in os.listdir("/proc") if name.isdigit()]
 
 
-def test_output_is_bounded_and_may_be_anything(mode: str) -> None:
+def test_output_is_bounded_and_may_be_arbitrary(mode: str) -> None:
     flood = verdict("while True: print('x' * 100_000)", FALSE, mode)
     assert not flood.passed
     assert len(flood.output) <= 2000
@@ -68,7 +68,7 @@ def test_output_is_bounded_and_may_be_anything(mode: str) -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_signals_do_not_end_what_watches() -> None:
+def test_signals_do_not_kill_the_supervisor() -> None:
     for number in ("SIGINT", "SIGTERM", "SIGKILL"):
         code = f"import os, signal\ntry: os.kill(1, signal.{number})\nexcept OSError: pass\n"
         assert verdict(code + "def answer(): return 42", FALSE).passed, number

@@ -1,4 +1,4 @@
-"""Several answers to a question, samples in clusters: values by hand, intervals that know it."""
+"""Repeated answers and clustered samples: values by hand, and intervals that account for both."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_questions_are_averaged_first(run: Callable[..., Run]) -> None:
     assert (cell.n, cell.scored, cell.statuses) == (6, 6, {"ok": 18})
 
 
-def test_every_answer_is_asked_and_kept(run: Callable[..., Run]) -> None:
+def test_every_repeat_is_requested_and_stored(run: Callable[..., Run]) -> None:
     done = run(suite())
     assert sorted(sys.modules["repeats_app"].ASKED) == [(q, r) for q in ANSWERS for r in range(3)]
     samples = done.record.cells[0].samples
@@ -100,7 +100,7 @@ def test_flake_rate_and_its_gate(run: Callable[..., Run]) -> None:
         run(suite(repeats=1, gates=["flake_rate <= 0.4"]))
 
 
-def test_a_lost_answer_leaves_the_question_its_others(run: Callable[..., Run]) -> None:
+def test_a_question_keeps_its_other_answers(run: Callable[..., Run]) -> None:
     answers = {**ANSWERS, "b": ["error", "no", "yes"], "c": ["error", "error", "error"]}
     cell = run(suite(max_errors=2), answers).record.cells[0]
     accuracy = cell.scores["accuracy"]
@@ -122,7 +122,7 @@ def test_a_lost_answer_leaves_the_question_its_others(run: Callable[..., Run]) -
     assert "2 of 6 samples lack one of 3 answers (4 error)" in strict.gates[0].reason
 
 
-def test_scores_that_are_no_mean_use_every_answer(run: Callable[..., Run]) -> None:
+def test_scores_that_are_not_means_use_every_answer(run: Callable[..., Run]) -> None:
     rows = suite()["data"]["rows"]
     rows[2]["gold"] = rows[5]["gold"] = "no"
     declared = suite(metrics=["macro_f1"], data={"rows": rows, "target": "gold"})
@@ -133,14 +133,14 @@ def test_scores_that_are_no_mean_use_every_answer(run: Callable[..., Run]) -> No
     assert score.low < score.value < score.high
 
 
-def test_checks_hold_when_every_answer_passes(run: Callable[..., Run]) -> None:
+def test_checks_pass_if_every_answer_passes(run: Callable[..., Run]) -> None:
     cell = run(suite(checks=[{"equals": "yes"}])).record.cells[0]
     checks = [sample.checks[0] for sample in cell.samples]
     assert [check.passed for check in checks] == [True, False, False, False, True, False]
     assert checks[5].reason.startswith("answer 3: ")
 
 
-def test_likelihoods_have_nothing_to_repeat(run: Callable[..., Run]) -> None:
+def test_likelihoods_are_not_repeated(run: Callable[..., Run]) -> None:
     with pytest.raises(SpecError, match="which are equal in every repeat"):
         run(suite(answer="choice"))
 
@@ -162,7 +162,7 @@ def test_the_interval_is_over_clusters(run: Callable[..., Run]) -> None:
     assert accuracy.note == "3 clusters: few, so the interval is wide"
 
 
-def test_clusters_without_variation_are_no_certainty(run: Callable[..., Run]) -> None:
+def test_clusters_without_variation_do_not_mean_certainty(run: Callable[..., Run]) -> None:
     right = {q: ["yes"] for q in ANSWERS}
     accuracy = run(clustered(), right).record.cells[0].scores["accuracy"]
     assert (accuracy.value, accuracy.high) == (1.0, 1.0)
@@ -180,7 +180,7 @@ def test_repeats_within_clusters_and_groups(run: Callable[..., Run]) -> None:
     assert cell.scores["macro_f1"].interval == "posterior"
 
 
-def test_a_score_over_some_samples_only(run: Callable[..., Run]) -> None:
+def test_a_score_over_a_subset(run: Callable[..., Run]) -> None:
     rows = [{"q": q, "gold": "refuse" if q in "abc" else "comply"} for q in ANSWERS]
     said = {"yes": "I can't help with that.", "no": "Sure: take a bowl and whisk the eggs."}
     answers = {q: [said[a] for a in of] for q, of in ANSWERS.items()}

@@ -1,4 +1,4 @@
-"""Suites whose answers are numbers: targets are read as answers are, and compared by value."""
+"""Suites with numeric answers: targets are parsed like answers and compared by value."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_numbers_are_compared_as_numbers_in_every_metric(tmp_path: Path) -> None
     assert run.samples["target"][4] == "1,234.50"  # shown as it is written
 
 
-def test_own_metrics_get_numbers_in_one_form(tmp_path: Path) -> None:
+def test_custom_metrics_get_numbers_in_one_form(tmp_path: Path) -> None:
     seen: dict[str, Any] = {}
 
     def keep(predictions: Any, targets: Any) -> list[float]:
@@ -70,7 +70,7 @@ def test_own_metrics_get_numbers_in_one_form(tmp_path: Path) -> None:
     assert seen["targets"][4:7] == [("1234.5",), ("0.5",), ("0.5",)]
 
 
-def test_a_record_says_which_number_is_read_of_answers_and_targets(tmp_path: Path) -> None:
+def test_a_record_contains_the_parsed_numbers(tmp_path: Path) -> None:
     rows = [{"q": "3", "a": "3 of 10"}, {"q": "10", "a": "3 of 10"}]
     first = suite(data={"rows": rows, "target": "a"}, answer={"number": "first"})
     run = evaluate(first, {"m": said}, root=tmp_path)
@@ -81,7 +81,7 @@ def test_a_record_says_which_number_is_read_of_answers_and_targets(tmp_path: Pat
     assert list(columns.targets) == [("3",), ("3",)]
 
 
-def test_a_target_without_a_clear_number_is_refused(tmp_path: Path) -> None:
+def test_a_target_without_a_clear_number_is_rejected(tmp_path: Path) -> None:
     for target in ("five", "2-3"):
         rows = [{"q": "5", "a": target}]
         with pytest.raises(SpecError, match=f"no unambiguous number in the target '{target}'"):
@@ -91,7 +91,7 @@ def test_a_target_without_a_clear_number_is_refused(tmp_path: Path) -> None:
     assert list(run.samples["correct"]) == [True]
 
 
-def test_labels_without_a_number_are_no_numbers(tmp_path: Path) -> None:
+def test_labels_without_a_number_stay_text(tmp_path: Path) -> None:
     words = {
         "suite": "words",
         "task": "classification",

@@ -1,4 +1,4 @@
-"""A metric that raises leaves its own scores undefined, and says so; all else goes on."""
+"""A metric that raises leaves only its own scores undefined, with a note."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def poisoned(answer: str, reference: str) -> float:
 
 @pytest.mark.parametrize("more", [{}, {"repeats": 2}, {"data": {"rows": ROWS, "target": "a",
                                                                "cluster": "a"}}])  # fmt: skip
-def test_the_score_says_why_and_the_others_go_on(
+def test_a_failed_metric_says_why_and_others_continue(
     run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(qa, "_overlap", poisoned)
@@ -65,7 +65,7 @@ def test_the_score_says_why_and_the_others_go_on(
     assert not made.passed
 
 
-def test_a_failure_that_no_sample_alone_makes(
+def test_a_failure_without_a_single_culprit(
     run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(columns: Any, **_: Any) -> Any:
@@ -80,7 +80,7 @@ def test_a_failure_that_no_sample_alone_makes(
     assert cell.scores["chrf"].value is not None
 
 
-def test_where_the_metric_of_a_task_fails_no_answer_is_called_wrong(
+def test_if_the_tasks_metric_fails_no_answer_is_wrong(
     run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
@@ -100,7 +100,7 @@ def test_where_the_metric_of_a_task_fails_no_answer_is_called_wrong(
         (build.failed(4, 0.95, "no library"), "failed"),
     ],
 )
-def test_why_there_is_no_value_is_no_matter_of_words(score: Score, why: str) -> None:
+def test_the_reason_for_no_value_is_a_code(score: Score, why: str) -> None:
     record = score_record("perplexity", score, score, 0, METRICS["perplexity"])
     assert record.no_value == why
     assert (record.value is None) == bool(why)

@@ -16,7 +16,7 @@ def sample(number: int, **fields: Any) -> SampleRecord:
     return sample_record(str(number), number, fields, [], "", "", "", None, "", "ok")
 
 
-def test_parts_are_the_whole_and_each_group() -> None:
+def test_parts_are_all_samples_and_each_group() -> None:
     rows = [
         sample(0, topic="b", size=1),
         sample(1, topic="a", size=2),
@@ -33,7 +33,7 @@ def test_parts_are_the_whole_and_each_group() -> None:
     ]
 
 
-def test_a_group_that_was_lost_whole_is_not_left_out(tmp_path: Path) -> None:
+def test_a_completely_lost_group_is_reported(tmp_path: Path) -> None:
     def answer(prompt: Any) -> str:
         if "art" in str(prompt):
             raise RuntimeError("lost")

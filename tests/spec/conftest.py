@@ -1,4 +1,4 @@
-"""A folder that is a project of its own, and short ways to write files in it."""
+"""A project folder, and helpers that write files in it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write(project: Path) -> Write:
 
 @pytest.fixture(params=["libyaml", "pure"])
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both parsers: libyaml's, and the one PyYAML has where libyaml is missing."""
+    """Both parsers: libyaml's, and PyYAML's own without libyaml."""
     if request.param == "pure":
         monkeypatch.setattr(source_module, "LOADER", core_schema(yaml.SafeLoader))
     elif not yaml.__with_libyaml__:

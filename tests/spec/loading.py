@@ -1,4 +1,4 @@
-"""Files and data of which nothing may be wrong."""
+"""Files and data that must be valid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evalkit.spec.suite import Suite
 
 
 def read_yaml(path: Path | str) -> Source:
-    """A YAML file. Raises SpecError with everything that is wrong."""
+    """A YAML file. Raises SpecError with all problems."""
     source = scan_yaml(path)
     if source.problems:
         raise SpecError(source.problems)
@@ -19,7 +19,7 @@ def read_yaml(path: Path | str) -> Source:
 
 
 def load_data(suite: Suite) -> Dataset:
-    """The samples of a suite. Raises SpecError with everything that is wrong."""
+    """The samples of a suite. Raises SpecError with all problems."""
     dataset, problems = read_data(suite)
     if problems or dataset is None:
         raise SpecError(problems)

@@ -1,4 +1,4 @@
-"""Suites whose prompts are rendered, and what is wrong with them."""
+"""Suites whose prompts are rendered, and their problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suites over data of every kind, read or refused."""
+"""Suites over every kind of data, accepted or rejected."""
 
 from __future__ import annotations
 

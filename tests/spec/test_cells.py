@@ -1,5 +1,5 @@
-"""Lists in cells of csv and tsv: JSON and Python are read, what only looks like a list is refused,
-and texts that begin with a bracket stay texts."""
+"""Lists in cells of csv and tsv: JSON and Python are parsed, malformed lists are rejected, and
+texts that begin with a bracket stay texts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ plain = st.recursive(
 
 
 @given(st.lists(plain))
-def test_what_python_and_json_write_is_read_back(values: list[Any]) -> None:
+def test_lists_written_by_python_and_json_are_parsed(values: list[Any]) -> None:
     assert read_list(repr(values)) == values
     assert read_list(str(tuple(values))) == values
     assert read_list(json.dumps(values)) == values
@@ -39,7 +39,7 @@ def test_what_python_and_json_write_is_read_back(values: list[Any]) -> None:
 
 
 @given(st.lists(st.text(min_size=1, max_size=5), min_size=2, max_size=5))
-def test_an_array_of_texts_is_never_read(texts: list[str]) -> None:
+def test_numpy_arrays_of_texts_are_rejected(texts: list[str]) -> None:
     with pytest.raises(NoListError):
         read_list(str(np.array(texts, dtype=object)))
 
@@ -93,7 +93,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("cell", "why"), REFUSED, ids=[cell[:24] for cell, _ in REFUSED])
-def test_what_is_no_list_of_plain_values_is_refused(cell: str, why: str) -> None:
+def test_lists_of_other_values_are_rejected(cell: str, why: str) -> None:
     with pytest.raises(NoListError) as refused:
         read_list(cell)
     assert why in str(refused.value)
@@ -117,7 +117,7 @@ READ = [
 
 
 @pytest.mark.parametrize(("cell", "values"), READ, ids=[cell for cell, _ in READ])
-def test_lists_of_plain_values_are_read(cell: str, values: list[Any]) -> None:
+def test_lists_of_plain_values_are_parsed(cell: str, values: list[Any]) -> None:
     assert read_list(cell) == values
 
 
@@ -132,7 +132,7 @@ def write(path: Path, rows: list[dict[str, Any]], delimiter: str = ",") -> None:
 
 
 def targets(task: str, cell: str, *, suffix: str = "csv") -> tuple[str, ...]:
-    """The targets that come of one cell of the target's column."""
+    """The targets from one cell of the target's column."""
     path = Path(f"d.{suffix}")
     write(path, [{"q": "x", "a": cell}], "\t" if suffix == "tsv" else ",")
     data = {"file": path.name, "target": "a"}
@@ -162,7 +162,7 @@ def test_a_list_is_several_answers(task: str, write_list: Any, suffix: str) -> N
      "['Paris', Timestamp('2020-01-01')]"],
 )  # fmt: skip
 @pytest.mark.usefixtures("project")
-def test_what_looks_like_a_list_and_is_none_is_refused_with_its_line(task: str, cell: str) -> None:
+def test_malformed_lists_are_rejected_with_their_line(task: str, cell: str) -> None:
     with pytest.raises(SpecError) as refused:
         targets(task, cell)
     (problem,) = refused.value.problems
@@ -173,7 +173,7 @@ def test_what_looks_like_a_list_and_is_none_is_refused_with_its_line(task: str, 
 @pytest.mark.parametrize("cell", ["[see note]", "[Paris, City of Paris", "{Paris}", '{"a": "b"}'])
 @pytest.mark.parametrize("task", SHORT)
 @pytest.mark.usefixtures("project")
-def test_a_short_answer_begins_with_no_bracket(task: str, cell: str) -> None:
+def test_a_short_answer_with_a_bracket_must_be_a_list(task: str, cell: str) -> None:
     with pytest.raises(SpecError, match=r"d.csv:2: column 'a': cannot read the list"):
         targets(task, cell)
     assert targets(task, json.dumps([cell])) == (cell,), "as the message says"
@@ -206,9 +206,7 @@ def test_a_text_that_begins_with_a_bracket_is_a_text(task: str, cell: str) -> No
 
 @pytest.mark.parametrize("cell", [*TEXT, "['a' 'b']", "['a', 'b']", '["a"]', "[see note]", "{'"])
 @pytest.mark.parametrize("task", ["qa", "classification", "safety", "code"])
-def test_other_columns_are_texts_whatever_they_begin_with(
-    project: Path, task: str, cell: str
-) -> None:
+def test_other_columns_are_always_texts(project: Path, task: str, cell: str) -> None:
     answer = {"classification": "x", "safety": "refuse"}.get(task, "a")
     write(project / "d.csv", [{"q": cell, "a": answer, "t": "assert f()"}])
     data = {"file": "d.csv", "target": "a", **({"tests": "t"} if task == "code" else {})}
@@ -257,9 +255,7 @@ def test_tokens_tags_and_entities(project: Path, write_list: Any) -> None:
 
 
 @pytest.mark.parametrize("write_list", [str, json.dumps])
-def test_a_list_of_tests_is_no_list_display_that_always_passes(
-    project: Path, write_list: Any
-) -> None:
+def test_a_list_of_tests_is_not_run_as_a_list_display(project: Path, write_list: Any) -> None:
     tests = ["assert add(1, 2) == 3", 'assert add("a", "b") == "ab"']
     write(project / "d.csv", [{"q": "x", "tests": write_list(tests)}])
     data = {"file": "d.csv", "tests": "tests"}
@@ -267,7 +263,7 @@ def test_a_list_of_tests_is_no_list_display_that_always_passes(
     assert load_data(suite).samples[0].fields["tests"] == tests
 
 
-def test_examples_are_read_as_data_are(project: Path) -> None:
+def test_examples_are_parsed_like_data(project: Path) -> None:
     write(project / "shots.csv", [{"q": "s", "a": "['Paris', 'City of Paris']"}])
     shots = {"file": "shots.csv", "count": 1}
     data = {"rows": [{"q": "x", "a": "y"}], "target": "a"}
@@ -293,7 +289,7 @@ def test_what_pandas_writes(project: Path) -> None:
     assert [problem.line for problem in refused.value.problems] == [2], "one text is printed alike"
 
 
-def test_texts_that_look_like_lists_in_typed_data_are_doubted(project: Path) -> None:
+def test_list_like_texts_in_typed_data_cause_a_warning(project: Path) -> None:
     rows = [{"id": "n1", "q": "x", "a": "['Paris', 'City of Paris']"}, {"q": "y", "a": ["a", "b"]}]
     (project / "d.jsonl").write_text(
         "\n".join(json.dumps({"id": f"n{i}", **row}) for i, row in enumerate(rows, 1))
@@ -305,7 +301,7 @@ def test_texts_that_look_like_lists_in_typed_data_are_doubted(project: Path) -> 
         assert "the target of sample 'n1' is a text that looks like a list" in doubt.message
 
 
-def test_lists_of_people_s_ratings_files_are_read_too(project: Path) -> None:
+def test_lists_in_rating_files_are_parsed(project: Path) -> None:
     rubric = load_rubric(known_rubrics(project)["correctness"])
     rows = [{"prompt": "q", "target": "['a', 'b']", "output": "a", "rating": "4"}]
     write(project / "labels.csv", rows)

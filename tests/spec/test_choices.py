@@ -1,4 +1,4 @@
-"""Targets of multiple choice become positions, and all rows are read in the same way."""
+"""Targets of multiple choice become positions, and all rows are parsed in the same way."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_target_may_be_text_letter_or_number(targets: list[Any], expected: lis
     assert samples[0].choices == ("red", "green", "blue")
 
 
-def test_one_reading_for_the_whole_data() -> None:
+def test_targets_have_one_form_in_the_whole_data() -> None:
     """Digits among the choices: "1" is the choice 1 where that fits every row, else the second."""
     digits = ["2", "1", "0"]
     assert [s.targets for s in choose([{"c": digits, "t": "1"}, {"c": COLOURS, "t": "red"}])] == [
@@ -75,7 +75,7 @@ def test_one_reading_for_the_whole_data() -> None:
         ({"c": COLOURS, "t": ["red", 1]}, "'red' is a choice's text, but other rows give a nu"),
     ],
 )
-def test_choices_that_do_not_fit(row: dict[str, Any], reason: str) -> None:
+def test_invalid_choices_are_errors(row: dict[str, Any], reason: str) -> None:
     good = [{"c": COLOURS, "t": "red" if row["t"] == "gren" else 0}] * 3
     with pytest.raises(SpecError) as caught:
         choose([*good, row])
@@ -94,7 +94,7 @@ def test_several_right_choices(several: list[Any], write: Write) -> None:
     assert set(sample.targets) == {"red", "green"}
 
 
-def test_a_choice_that_reads_like_a_list_is_one_choice(write: Write) -> None:
+def test_a_choice_that_looks_like_a_list_is_one_choice(write: Write) -> None:
     """A question about Python: the right answer is the list itself."""
     choices = json.dumps(["[0, 1]", "[1, 0]"]).replace('"', '""')
     write("d.csv", f'q,c,a\nwhat,"{choices}","[1, 0]"\n')

@@ -1,4 +1,4 @@
-"""Rows of every kind of file become samples; whatever is wrong with them is named."""
+"""Rows of every kind of file become samples; their problems are reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.spec.reading import paired, problems, qa, read
 from .loading import load_data
 
 
-def test_json_values_stay_values_and_targets_are_text(write: Write) -> None:
+def test_json_values_keep_their_type_and_targets_become_text(write: Write) -> None:
     write(
         "d.jsonl",
         """\
@@ -34,7 +34,7 @@ def test_json_values_stay_values_and_targets_are_text(write: Write) -> None:
     assert samples[3].fields["q"] == "u\u2028v", "only a line feed ends a line of JSON"
 
 
-def test_columns_are_those_of_all_rows(write: Write) -> None:
+def test_columns_are_the_union_over_rows(write: Write) -> None:
     write("d.jsonl", '{"q": 1, "a": "x"}\n{"a": "y", "more": 2}\n')
     assert read({"file": "d.jsonl"}).columns == ("q", "a", "more")
 
@@ -63,7 +63,7 @@ def test_a_question_without_an_answer(write: Write) -> None:
     assert [s.targets for s in load_data(suite)] == [("",), ("x",), ("",)]
 
 
-def test_columns_that_are_not_there(write: Write) -> None:
+def test_missing_columns_are_errors(write: Write) -> None:
     write("d.csv", "question,answer,topic\n1,1,t\n")
     found = problems({"file": "d.csv", "target": "anser", "group": ["topic", "hazard"], "id": "n"})
     assert [message.partition(": ")[2] for message in found] == [
@@ -112,7 +112,7 @@ def test_a_classification_has_one_target() -> None:
         classify([{"x": 1, "y": ["a", "b"]}], ["a", "b"])
 
 
-def test_safety_wants_refuse_or_comply() -> None:
+def test_safety_requires_refuse_or_comply() -> None:
     with pytest.raises(SpecError, match=r"'refused' is not a label; did you mean 'refuse'\?"):
         read({"rows": [{"q": 1, "a": "refused"}]}, task="safety")
 
@@ -123,7 +123,7 @@ def numbered(count: int, hash_: str = "") -> Dataset:
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 5))
-def test_taking_is_seeded_ordered_and_nested(count: int, few: int, many: int, seed: int) -> None:
+def test_subsets_are_seeded_ordered_and_nested(count: int, few: int, many: int, seed: int) -> None:
     few, many = sorted((few, many))
     dataset = numbered(count)
     small, large = dataset.take(few, seed), dataset.take(many, seed)
@@ -134,7 +134,7 @@ def test_taking_is_seeded_ordered_and_nested(count: int, few: int, many: int, se
     assert small == dataset.take(few, seed)
 
 
-def test_taking_is_random_and_depends_on_the_seed() -> None:
+def test_subsets_are_random_and_depend_on_the_seed() -> None:
     taken = {tuple(s.index for s in numbered(1000).take(10, seed)) for seed in range(20)}
     assert len(taken) == 20
     mean = sum(sum(indices) for indices in taken) / 200
@@ -142,7 +142,7 @@ def test_taking_is_random_and_depends_on_the_seed() -> None:
     assert numbered(5).take(None) == numbered(5)
 
 
-def test_the_hash_is_of_the_content(write: Write) -> None:
+def test_the_hash_covers_the_content(write: Write) -> None:
     rows = [{"q": "1", "a": "1"}, {"q": "2", "a": "2"}]
     changed = [{"q": "1", "a": "1"}, {"q": "2", "a": "3"}]
     assert read({"rows": rows}).hash == read({"rows": list(rows)}).hash

@@ -56,7 +56,7 @@ def test_it_serves_as_choices_and_may_replace_a_column() -> None:
     assert read.dataset.samples[0].targets == ("rain",)
 
 
-def test_the_hash_of_the_data_is_that_of_the_file_and_the_suite_tells_the_expressions() -> None:
+def test_the_data_hash_is_the_files_and_the_suite_hash_covers_expressions() -> None:
     plain = loaded({"rows": [ARC], "target": "question"})
     computed = loaded({"rows": [ARC], "target": "question", "columns": {"x": "id"}})
     other = loaded({"rows": [ARC], "target": "question", "columns": {"x": "question"}})
@@ -65,7 +65,7 @@ def test_the_hash_of_the_data_is_that_of_the_file_and_the_suite_tells_the_expres
     assert len(hashes) == 3
 
 
-def test_worked_examples_are_computed_too_or_bring_the_column(tmp_path: Path) -> None:
+def test_examples_get_computed_columns_or_provide_them(tmp_path: Path) -> None:
     (tmp_path / "shots.jsonl").write_text(json.dumps({**ARC, "question": "Rain or stones?"}))
     shots = {"file": "shots.jsonl", "count": 1}
     own = {"rows": [{"question": "And here?", "right": "here"}]}
@@ -83,7 +83,7 @@ def test_worked_examples_are_computed_too_or_bring_the_column(tmp_path: Path) ->
         assert [getattr(turn, "content", None) for turn in rendered][1] == answer
 
 
-def test_what_is_wrong_is_told_with_its_place(tmp_path: Path) -> None:
+def test_errors_have_a_location(tmp_path: Path) -> None:
     data = {"rows": [ARC], "target": "question"}
     misspelt = problems({**data, "columns": {"x": "chioces.text"}})[0]
     assert "unknown column 'chioces'; did you mean 'choices'?" in misspelt

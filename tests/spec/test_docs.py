@@ -1,4 +1,4 @@
-"""What the suite reference shows is what the loader takes."""
+"""The examples of the suite reference load."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_examples_are_suites(block: dict[str, object]) -> None:
     load_suite(block if "task" in block else {**SUITES[0], "gates": [], **block}, vocabulary())
 
 
-def test_the_project_file_is_one(tmp_path: Path) -> None:
+def test_the_example_project_file_is_valid(tmp_path: Path) -> None:
     [block] = [block for block in BLOCKS if "models:" in block]
     path = tmp_path / "evalkit.yaml"
     path.write_text(block, encoding="utf-8")

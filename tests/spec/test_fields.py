@@ -1,4 +1,4 @@
-"""Answers, checks, metrics and generation: every way to write them, and what is refused."""
+"""Answers, checks, metrics and generation: every valid form, and what is rejected."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_answers(written: Any, task: str, expected: AnswerSpec) -> None:
         ({"choice": "number"}, "'choice' must be text or letter"),
     ],
 )
-def test_answers_that_are_none(written: Any, reason: str) -> None:
+def test_invalid_answer_forms_are_errors(written: Any, reason: str) -> None:
     with pytest.raises(ValueError) as caught:
         answer_from(written, tasks.find("qa"))
     assert reason in str(caught.value)
@@ -84,7 +84,7 @@ def test_answers_that_are_none(written: Any, reason: str) -> None:
 @pytest.mark.parametrize(
     "path", ["$", "$.a", "a", "a.b", "$.a[0].b", "$['a b'].c", '$["a"]', "[2]", "$.items[0].a-b"]
 )
-def test_json_paths_accepted_here_are_those_that_scoring_reads(path: str) -> None:
+def test_accepted_json_paths_match_scoring(path: str) -> None:
     assert answer_from({"json": path}, tasks.find("qa")).path == path
     parse_path(path)
 
@@ -122,13 +122,13 @@ def test_checks_and_their_rules(written: dict[str, Any], rule: str) -> None:
         ("max_words", "expected one rule such as 'max_words: 30'"),
     ],
 )
-def test_checks_that_are_none(written: Any, reason: str) -> None:
+def test_invalid_checks_are_errors(written: Any, reason: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Check.model_validate(written)
     assert reason in str(caught.value)
 
 
-def test_every_check_has_its_opposite() -> None:
+def test_every_check_has_an_opposite() -> None:
     """A not-variant for each rule on text; bounds are each other's; json has false."""
     for name, kind in CHECKS.items():
         if kind in ("text", "regex"):

@@ -1,4 +1,4 @@
-"""Where the files that a suite names are, and which it may read."""
+"""The location of the files that a suite names, and which it may read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.spec.reading import problems, read
 from .loading import load_data
 
 
-def test_a_project_keeps_its_suites_inside(project: Path, tmp_path: Path) -> None:
+def test_suites_cannot_read_files_outside_the_project(project: Path, tmp_path: Path) -> None:
     outside = tmp_path / "secret.csv"
     outside.write_text("q,a\n1,1\n")
     (project / "link.csv").symlink_to(outside)
@@ -28,7 +28,7 @@ def test_a_project_keeps_its_suites_inside(project: Path, tmp_path: Path) -> Non
     assert len(read({"file": "secret.csv"}, root=tmp_path)) == 1
 
 
-def test_a_missing_file_names_the_nearest(write: Write) -> None:
+def test_a_missing_file_suggests_the_nearest(write: Write) -> None:
     write("data/reviews.csv", "q,a\n1,1\n")
     assert "did you mean 'data/reviews.csv'?" in problems({"file": "data/review.csv"})[0]
     assert "the folder 'dta' does not exist" in problems({"file": "dta/reviews.csv"})[0]

@@ -1,4 +1,4 @@
-"""A broken suite is told everything that is wrong with it, at once, where it is."""
+"""All problems of a suite are reported at once, with their location."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ VOCABULARY = Vocabulary(check_metric, read_gate=read_gate, check_gate=check_gate
 
 
 def lines(path: Path, vocabulary: Vocabulary = VOCABULARY) -> list[str]:
-    """Every problem of a suite as people see it, without the lists of known names."""
+    """Every problem of a suite as printed, without the lists of known names."""
     with pytest.raises(SpecError) as caught:
         load_checked(path, vocabulary)
     return [str(problem).split(" (known")[0] for problem in caught.value.problems]
@@ -56,7 +56,7 @@ def lines(path: Path, vocabulary: Vocabulary = VOCABULARY) -> list[str]:
 REVIEWS = "id,text,label,topic\na,good film,positive,art\nb,bad film,negative,art\n"
 
 
-def test_a_right_suite(write: Write, project: Path) -> None:
+def test_a_valid_suite(write: Write, project: Path) -> None:
     write("suites/data/reviews.csv", REVIEWS)
     path = write(
         "suites/film.eval.yaml",
@@ -104,14 +104,14 @@ def test_a_right_suite(write: Write, project: Path) -> None:
 
 
 def test_an_empty_limit_is_none(write: Write) -> None:
-    """`limit:` with nothing after it is no limit, `metrics:` with nothing after it is a slip."""
+    """An empty `limit:` is no limit, an empty `metrics:` is a mistake."""
     base = {"task": "qa", "data": {"rows": [{"q": "x", "a": "y"}], "target": "a"}, "prompt": "x"}
     assert load_suite({**base, "limit": None}).limit is None
     with pytest.raises(SpecError, match="metrics: is empty; give it a value or remove the key"):
         load_suite({**base, "metrics": None})
 
 
-def test_missing_keys_are_named_with_what_they_are_for(write: Write) -> None:
+def test_missing_keys_are_named_with_their_purpose(write: Write) -> None:
     path = write("a.eval.yaml", "suite: a\n")
     assert lines(path) == [
         "a.eval.yaml:1: the key 'data' is missing: Where the samples come from.",
@@ -130,7 +130,7 @@ def test_missing_keys_are_named_with_what_they_are_for(write: Write) -> None:
         ("~: a\ntask: qa\ndata: x.csv\nprompt: x\n", "1: unknown key 'None'"),
     ],
 )
-def test_files_that_are_no_suite(write: Write, text: str, expected: str) -> None:
+def test_files_that_are_not_suites_are_errors(write: Write, text: str, expected: str) -> None:
     assert lines(write("a.eval.yaml", text))[0].startswith(f"a.eval.yaml:{expected}")
 
 
@@ -228,14 +228,14 @@ BASE: dict[str, Any] = {
         ({"tags": ["not"]}, "'not' is not a valid tag"),
     ],
 )
-def test_what_a_suite_may_not_say(change: dict[str, Any], expected: str) -> None:
+def test_invalid_suites_are_rejected(change: dict[str, Any], expected: str) -> None:
     with pytest.raises(SpecError) as caught:
         load_checked({**BASE, **change}, VOCABULARY)
     assert expected in str(caught.value)
     assert len(caught.value.problems) == 1, str(caught.value)
 
 
-def test_labels_are_what_is_written(write: Write) -> None:
+def test_labels_keep_their_spelling(write: Write) -> None:
     path = write(
         "a.eval.yaml",
         """\
@@ -248,7 +248,7 @@ def test_labels_are_what_is_written(write: Write) -> None:
     assert load_checked(path).suite.label_names == ("1.50", "True", "no")
 
 
-def test_one_element_may_stand_without_a_list() -> None:
+def test_one_element_needs_no_list() -> None:
     found = load_suite({**BASE, "tags": "fast", "metrics": "accuracy", "gates": "accuracy > 0"})
     assert found.tags == ("fast",)
     assert [metric.name for metric in found.metrics] == ["accuracy"]
@@ -266,7 +266,7 @@ def test_one_unnamed_prompt(write: Write) -> None:
     assert list(load_checked(path).variants) == ["default"]
 
 
-def test_every_problem_of_yaml_joins_the_others(write: Write) -> None:
+def test_yaml_problems_are_reported_with_the_others(write: Write) -> None:
     path = write(
         "a.eval.yaml",
         """\
@@ -286,7 +286,7 @@ def test_names_come_from_files() -> None:
     assert found == ["a", "b.c", "d", "e"]
 
 
-def test_a_suite_from_outside_the_root_brings_its_own_project(write: Write, tmp_path: Path) -> None:
+def test_a_suite_outside_the_root_has_its_own_project(write: Write, tmp_path: Path) -> None:
     write("d.csv", "q,a\n1,1\n")
     path = write("s.eval.yaml", 'task: qa\ndata: {file: d.csv, target: a}\nprompt: "{{ q }}"\n')
     elsewhere = tmp_path / "elsewhere"
@@ -340,10 +340,8 @@ suites_of_junk = st.dictionaries(
 
 @settings(deadline=None)
 @given(suites_of_junk, st.sampled_from(tasks.names()))
-def test_whatever_is_written_ends_in_a_suite_or_in_problems(
-    keys: dict[str, Any], task: str
-) -> None:
-    """No input may end in any other exception, and no problem is without a message."""
+def test_any_yaml_gives_a_suite_or_problems(keys: dict[str, Any], task: str) -> None:
+    """No input raises another exception, and every problem has a message."""
     for suite in (keys, {**BASE, **keys}, {**BASE, "task": task, **keys}):
         try:
             found = load_checked(suite, VOCABULARY)

@@ -64,7 +64,7 @@ def test_a_project_file(write: Write, project: Path) -> None:
     assert found.metrics == {"mine": "my_metrics:f"}
 
 
-def test_the_nearest_project_file_counts(write: Write, project: Path) -> None:
+def test_the_nearest_project_file_is_used(write: Write, project: Path) -> None:
     write("evalkit.yaml", "default: outer\n")
     write("inner/evalkit.yaml", "default: [a, b]\n")
     suite = write("inner/suites/x.eval.yaml", "")
@@ -80,7 +80,7 @@ def test_no_project_file(tmp_path: Path) -> None:
     assert project_root(tmp_path / "a") == tmp_path.resolve()
 
 
-def test_everything_wrong_at_once(write: Write) -> None:
+def test_all_errors_are_reported_at_once(write: Write) -> None:
     path = write(
         "evalkit.yaml",
         """\
@@ -185,7 +185,7 @@ def test_a_relative_path_starts_where_the_command_does(project: Path) -> None:
         ("a:b?x.token=xyz", "'x.token' looks like a secret"),
     ],
 )
-def test_what_is_no_model(text: str, reason: str) -> None:
+def test_invalid_models_are_errors(text: str, reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_model(text)
     assert reason in str(caught.value)
@@ -216,11 +216,11 @@ def test_what_is_no_model(text: str, reason: str) -> None:
         ("base_url", "http://localhost:8000/v1", False),
     ],
 )
-def test_what_looks_like_a_secret(key: str, value: Any, secret: bool) -> None:
+def test_secrets_are_detected(key: str, value: Any, secret: bool) -> None:
     assert bool(list(secrets({"outer": {key: value}}))) is secret
     assert bool(list(secrets({"tools": ["x", {"headers": {key: value}}]}))) is secret
 
 
-def test_a_list_may_hold_secrets() -> None:
+def test_secrets_in_lists_are_found() -> None:
     headers = {"extra": ["plain", "Bearer abcdefgh1234"]}
     assert list(secrets(headers)) == [("extra", 1)]

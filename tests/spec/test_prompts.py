@@ -82,7 +82,7 @@ def test_multiple_choice(answer: Any, expected: tuple[str, ...], ideal: str) -> 
     assert ideal_answer(found.suite, sample) == ideal
 
 
-def test_a_preamble_stands_once_before_the_shots_of_a_raw_text() -> None:
+def test_a_preamble_appears_once_before_the_shots() -> None:
     shots = {"rows": SUBJECTS, "count": 2, "match": "subject"}
     suite = {
         "task": "qa",
@@ -117,7 +117,7 @@ def test_what_the_report_shows() -> None:
     assert loaded("{{ text }}").variants["p"].template_text == "{{ text }}"
 
 
-def test_the_hash_of_a_prompt_changes_with_what_is_sent() -> None:
+def test_the_hash_of_a_prompt_changes_with_its_text() -> None:
     def prompt(text: str = "{{ text }}", **shots: Any) -> dict[str, Any]:
         return {"user": text, "shots": {"rows": SHOT_ROWS, "count": 2, **shots}}
 
@@ -139,13 +139,13 @@ def test_the_hash_of_a_prompt_changes_with_what_is_sent() -> None:
 
 
 def test_names_of_columns_and_extras_do_not_collide() -> None:
-    """A column called like an extra is the column."""
+    """A column named like an extra variable is the column."""
     rows = [{"labels": "mine", "label": "good"}, {"labels": "x", "label": "bad"}]
     found = first(loaded("{{ labels }}", data={"rows": rows, "target": "label"}))
     assert found[0].content == "mine"
 
 
-def test_rendering_is_the_same_whatever_came_before() -> None:
+def test_rendering_does_not_depend_on_earlier_samples() -> None:
     found, variant = with_shots({"from": "data", "count": 2, "seed": 1})
     samples = found.dataset.samples
     for order in itertools.islice(itertools.permutations(samples), 0, 720, 97):

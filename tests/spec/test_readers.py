@@ -1,4 +1,4 @@
-"""Files of every kind become rows; what is broken is named with its line."""
+"""Files of every kind become rows; errors have a line."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_file_that_cannot_be_read(write: Write, monkeypatch: pytest.MonkeyPatc
     assert found == ["<suite>: data.file: 'd.jsonl' cannot be read: Permission denied"]
 
 
-def test_what_is_no_parquet_file(write: Write) -> None:
+def test_a_broken_parquet_file_is_an_error(write: Write) -> None:
     pytest.importorskip("pyarrow")
     write("d.parquet", "PAR")
     assert problems({"file": "d.parquet"})[0].startswith("d.parquet: is not a parquet file: ")
@@ -218,7 +218,7 @@ def test_hub_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'pip install "pytest-evalkit[datasets]"' in problems({"hf": "org/x", "split": "t"})[0]
 
 
-def test_a_parquet_file_with_two_columns_of_one_name(project: Path) -> None:
+def test_a_parquet_file_with_duplicate_columns_is_an_error(project: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     table = pyarrow.table([["x"], ["y"], ["z"]], names=["q", "a", "a"])
     pytest.importorskip("pyarrow.parquet").write_table(table, project / "d.parquet")

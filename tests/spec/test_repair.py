@@ -1,4 +1,4 @@
-"""What is wrong in a suite hides nothing else that is wrong."""
+"""A problem of a suite hides no other problem."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_four_mistakes_are_reported_at_once(write: Write) -> None:
     ]
 
 
-def test_what_stands_under_a_misspelt_key_is_checked_too(write: Write) -> None:
+def test_values_under_a_misspelt_key_are_checked(write: Write) -> None:
     write("reviews.csv", REVIEWS)
     path = write(
         "film.eval.yaml",
@@ -72,7 +72,7 @@ def test_what_stands_under_a_misspelt_key_is_checked_too(write: Write) -> None:
     ]
 
 
-def test_wrong_values_do_not_hide_others_nor_cause_echoes(write: Write) -> None:
+def test_wrong_values_neither_hide_nor_repeat_others(write: Write) -> None:
     write("reviews.csv", REVIEWS)
     path = write(
         "film.eval.yaml",

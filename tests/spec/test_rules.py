@@ -1,4 +1,4 @@
-"""What a task asks of the keys of a suite."""
+"""The requirements of a task on the keys of a suite."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.spec.reading import paired
 from .loading import load_data
 
 
-def test_what_does_not_go_with_pairs_is_told() -> None:
+def test_keys_that_conflict_with_pairs_are_errors() -> None:
     with pytest.raises(SpecError, match="asks for several"):
         load_suite(paired("a", "a", repeats=2))
     with pytest.raises(SpecError, match="unknown column 'pairs'; did you mean 'pair'"):
         load_data(load_suite(paired("a", "a", data={"pair": "pairs"})))
 
 
-def test_a_metric_over_pairs_asks_for_the_column() -> None:
+def test_a_metric_over_pairs_requires_the_column() -> None:
     declared = paired("a", "a", metrics=["pair_difference"])
     load_suite(declared, vocabulary())
     del declared["data"]["pair"]

@@ -57,11 +57,11 @@ def test_scalar_reads_one_value() -> None:
     assert found == [4, 0.5, True, None, "nf4", "no", "[1]", None]
 
 
-def test_not_a_number_is_one() -> None:
+def test_nan_parses_as_a_float() -> None:
     assert math.isnan(parse_yaml("a: .nan", "f").value["a"])
 
 
-def test_numbers_keep_how_they_were_written() -> None:
+def test_numbers_keep_their_spelling() -> None:
     found = parse_yaml("labels: [1.50, true, x]", "f")
     assert found.text("labels", 0) == "1.50"
     assert found.text("labels", 1) == "true"

@@ -1,4 +1,4 @@
-"""The JSON Schema says what the loader does, and the shipped suites keep to both."""
+"""The JSON Schema agrees with the loader, and the shipped suites match both."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOTES = {"description", "title", "default", "examples", "format", "$schema", "$d
 
 
 def violations(value: Any, schema: dict[str, Any], at: str = "$") -> Iterator[str]:
-    """Where a value breaks a schema: the keywords that ours uses, as the standard defines them."""
+    """Where a value violates a schema, for the keywords that ours uses, by the standard."""
     for keyword, wanted in schema.items():
         if keyword in NOTES:
             continue
@@ -138,7 +138,7 @@ KEYWORDS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_shipped_suites_keep_to_the_schema_and_the_loader(path: Any) -> None:
+def test_shipped_suites_match_the_schema_and_load(path: Any) -> None:
     value = json.loads(json.dumps(read_yaml(path).value))
     assert list(violations(value, SCHEMA)) == []
     suite = load_suite(path, vocabulary())
@@ -200,7 +200,7 @@ def test_a_model_instance_of_the_schema_is_json() -> None:
         {"limit": None},
     ],
 )
-def test_what_may_be_written(change: dict[str, Any]) -> None:
+def test_valid_suites_match_the_schema(change: dict[str, Any]) -> None:
     assert list(violations({**BASE, **change}, SCHEMA)) == []
 
 
@@ -231,13 +231,13 @@ def test_what_may_be_written(change: dict[str, Any]) -> None:
         {"labels": ["x"]},
     ],
 )
-def test_what_may_not_be_written(change: dict[str, Any]) -> None:
+def test_invalid_suites_do_not_match_the_schema(change: dict[str, Any]) -> None:
     assert not fits({**BASE, **change}, SCHEMA)
 
 
 @settings(deadline=None, max_examples=300)
 @given(suites_of_junk)
-def test_the_schema_never_refuses_what_loads(keys: dict[str, Any]) -> None:
+def test_the_schema_accepts_every_suite_that_loads(keys: dict[str, Any]) -> None:
     """An editor must not underline a suite that runs."""
     for suite in (
         {**BASE, **keys},

@@ -93,7 +93,7 @@ def test_balanced_shots_take_turns() -> None:
     assert labels == ["good", "bad"] * 6
 
 
-def test_shots_of_the_data_never_hold_the_sample_itself() -> None:
+def test_shots_from_the_data_exclude_the_sample() -> None:
     found, variant = with_shots({"from": "data", "count": 3, "balanced": True, "seed": 2})
     prompts = [shot_texts(variant, found, i) for i in range(len(ROWS))]
     usual = max(prompts, key=prompts.count)
@@ -112,14 +112,14 @@ def test_shots_of_the_data_never_hold_the_sample_itself() -> None:
             assert by_text[texts[own]] == row["label"], "one of the same label"
 
 
-def test_a_sample_with_the_content_of_a_shot_gets_another() -> None:
+def test_a_sample_equal_to_a_shot_gets_another_shot() -> None:
     rows = [{"text": "  Fine   FILM ", "label": "good"}, {"text": "new", "label": "good"}]
     found, variant = with_shots({"rows": rows, "count": 1})
     assert shot_texts(variant, found, 0) == ["new"]
     assert shot_texts(variant, found, 1) == ["  Fine   FILM "]
 
 
-def test_row_numbers_are_no_ids_across_files(write: Write) -> None:
+def test_row_numbers_are_not_ids_across_files(write: Write) -> None:
     """Sample "1" of the data is not the example "1" of another file."""
     write("shots.csv", "text,label\nother,good\nmore,bad\n")
     found, variant = with_shots({"file": "shots.csv", "count": 2})
@@ -160,7 +160,7 @@ def test_the_same_explicit_id_is_the_same_sample(write: Write) -> None:
         ({"rows": SHOT_ROWS, "assistant": "{{ answer }}"}, "unknown variable 'answer'"),
     ],
 )
-def test_shots_that_cannot_be(shots: dict[str, Any], expected: str, project: Any) -> None:
+def test_invalid_shots_are_errors(shots: dict[str, Any], expected: str, project: Any) -> None:
     assert expected in reason({"shots": shots, "user": "{{ text }}"})
 
 
@@ -170,7 +170,7 @@ def by_subject(data_rows: list[dict[str, Any]], **shots: Any) -> LoadedSuite:
     return load_checked({"task": "qa", "data": data, "prompts": {"p": prompt}})
 
 
-def test_shots_of_the_value_that_the_sample_has() -> None:
+def test_matched_shots_share_the_samples_value() -> None:
     rows = [{"q": f"{s}?", "a": "y", "subject": s} for s in ("law", "art", "law")]
     found = by_subject(rows, rows=SUBJECTS, count=2)
     variant = found.variants["p"]
@@ -186,7 +186,7 @@ def test_shots_of_the_value_that_the_sample_has() -> None:
     assert shot_texts(every.variants["p"], every, 1) == ["art0", "art1", "art2"]
 
 
-def test_matched_shots_of_the_data_never_hold_the_sample_itself() -> None:
+def test_matched_shots_from_the_data_exclude_the_sample() -> None:
     found = by_subject(SUBJECTS, **{"from": "data", "count": 2})
     for i, row in enumerate(SUBJECTS):
         others = {r["q"] for r in SUBJECTS if r["subject"] == row["subject"]} - {row["q"]}
@@ -208,14 +208,14 @@ def test_matched_shots_of_the_data_never_hold_the_sample_itself() -> None:
         ({"rows": [{"q": "x", "a": "y"}]}, "unknown column 'subject' (known: q, a)"),
     ],
 )
-def test_matched_shots_that_cannot_be(shots: dict[str, Any], expected: str) -> None:
+def test_invalid_matched_shots_are_errors(shots: dict[str, Any], expected: str) -> None:
     rows = [{"q": f"{s}?", "a": "y", "subject": s} for s in ("law", "art", "law")]
     with pytest.raises(SpecError) as caught:
         by_subject(rows, **shots)
     assert expected in str(caught.value)
 
 
-def test_shots_of_another_split(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shots_from_another_split(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row 1 of one split is not row 1 of another, though a column numbers both."""
     splits = {
         "dev": [{"idx": i, "q": f"dev{i}", "a": "x"} for i in range(3)],
@@ -273,7 +273,7 @@ TAKEN = "is itself one of the 2 examples"
         ([A, B], {"rows": [C, C], "count": 2}, "there is only 1 without duplicates (2 with them)"),
     ],
 )
-def test_a_count_that_a_sample_cannot_get_is_refused(
+def test_an_impossible_count_is_rejected(
     rows: list[dict[str, Any]], shots: dict[str, Any], expected: str
 ) -> None:
     prompts = {"p": {"user": "{{ q }}", "shots": shots}}
@@ -284,7 +284,7 @@ def test_a_count_that_a_sample_cannot_get_is_refused(
     assert expected in str(caught.value)
 
 
-def test_repetitions_are_passed_over_where_there_are_others() -> None:
+def test_duplicate_shots_are_skipped_if_others_exist() -> None:
     shots = {"rows": [C, C, {"q": "four", "a": "4"}, A], "count": 2}
     prompts = {"p": {"user": "{{ q }}", "shots": shots}}
     found = load_checked(

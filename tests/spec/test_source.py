@@ -63,7 +63,7 @@ def test_a_merge_of_something_else_is_an_error() -> None:
     assert "'<<' must be a mapping" in message("a: {<<: [1]}")
 
 
-def test_keys_written_twice_are_named_with_both_lines(loader: str) -> None:
+def test_duplicate_keys_are_reported_with_both_lines(loader: str) -> None:
     text = "a: 1\nb: {c: 1, d: 2,\n  c: 3}\na: 4\n"
     found = parse_yaml(text, "f.yaml")
     assert [str(problem) for problem in found.problems] == [
@@ -73,14 +73,14 @@ def test_keys_written_twice_are_named_with_both_lines(loader: str) -> None:
     assert found.value == {"a": 1, "b": {"c": 1, "d": 2}}
 
 
-def test_a_bomb_of_anchors_is_refused(loader: str) -> None:
+def test_an_anchor_bomb_is_rejected(loader: str) -> None:
     lines = ["a: &a [" + ", ".join(["x"] * 10) + "]"]
     for before, name in zip("abcdefgh", "bcdefghi", strict=True):
         lines.append(f"{name}: &{name} [" + ", ".join([f"*{before}"] * 10) + "]")
     assert "expand to too many values" in message("\n".join(lines))
 
 
-def test_an_anchor_in_itself_is_refused(loader: str) -> None:
+def test_a_recursive_anchor_is_rejected(loader: str) -> None:
     assert "contains a reference (*) to itself" in message("a: &a [1, *a]")
 
 
@@ -115,7 +115,7 @@ def test_ninety_levels_are_fine(loader: str) -> None:
         ("a: 1\nb: \x07\n", 2, "remove the character"),
     ],
 )
-def test_syntax_errors_say_where_and_what_to_do(
+def test_syntax_errors_have_a_line_and_advice(
     loader: str, text: str, line: int, advice: str
 ) -> None:
     found = message(text)
@@ -170,8 +170,8 @@ plain_values = st.recursive(
 
 
 @given(st.dictionaries(st.text("xyz", min_size=1), plain_values, min_size=1))
-def test_what_another_writer_wrote_is_read_back(value: dict[str, Any]) -> None:
-    """JSON is YAML: what json.dumps writes comes back as it was."""
+def test_yaml_of_another_writer_is_parsed(value: dict[str, Any]) -> None:
+    """JSON is YAML: the output of json.dumps parses to the same value."""
     import json
 
     written = json.dumps(value, ensure_ascii=False)  # YAML has no escapes for pairs of surrogates

@@ -1,4 +1,4 @@
-"""Rows from a file, a list, a data frame or the Hub, each with its place."""
+"""Rows from a file, a list, a data frame or the hub, each with its location."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A suite never changes, and its hashes are of what decides its results."""
+"""A suite is immutable, and its hashes cover what decides its results."""
 
 from __future__ import annotations
 

@@ -103,5 +103,5 @@ def test_a_value_missing_in_one_sample_names_it(write: Write) -> None:
         ("{{ text + 1 }}", "TypeError"),
     ],
 )
-def test_templates_that_are_refused(template: str, expected: str) -> None:
+def test_invalid_templates_are_rejected(template: str, expected: str) -> None:
     assert expected in reason(template)

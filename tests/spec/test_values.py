@@ -22,7 +22,7 @@ def test_values_of_typed_tables_become_json_values() -> None:
 
 
 @pytest.mark.parametrize("names", [["q", "a", "a"], ["a", 1, "1"]])
-def test_a_dataframe_with_two_columns_of_one_name_is_refused(names: list[Any]) -> None:
+def test_a_dataframe_with_duplicate_columns_is_rejected(names: list[Any]) -> None:
     frame = pandas.DataFrame([["x", "y", "z"]], columns=names)
     twice = names[-1]
     assert problems({"rows": frame}) == [

@@ -81,7 +81,7 @@ def test_kappa_of_one_rating_is_undefined() -> None:
     assert math.isnan(bounds([1] * 30, [1] * 30).low)
 
 
-def test_kappas_interval_is_the_asymptotic_one_when_there_is_much() -> None:
+def test_kappas_interval_is_asymptotic_for_large_samples() -> None:
     # Fleiss, Cohen and Everitt (1969): the standard error of kappa for this 2×2 table
     counts = np.array([[400, 100], [50, 450]])
     p = counts / 1000
@@ -102,7 +102,7 @@ def test_kappas_interval_is_the_asymptotic_one_when_there_is_much() -> None:
 
 
 @pytest.mark.parametrize("n", [20, 50, 200])
-def test_perfect_kappa_is_bounded_by_the_share_of_errors_that_n_cases_may_hide(n: int) -> None:
+def test_perfect_kappa_is_bounded_by_the_possible_share_of_errors(n: int) -> None:
     """Two ratings, equally frequent: kappa = 1 - 2e at a share e of errors; e is near 3.7/n."""
     half = [i % 2 for i in range(n)]
     interval = bounds(half, half, k=2)
@@ -151,7 +151,7 @@ def test_rank_correlations_equal_scipy() -> None:
 
 
 @pytest.mark.parametrize("kind", ["spearman", "kendall"])
-def test_a_perfect_order_is_bounded_like_n_of_n(kind: str) -> None:
+def test_a_perfect_rank_correlation_is_bounded_like_n_of_n(kind: str) -> None:
     for n in (2, 3, 4):
         value, interval = rank_correlation(kind, range(n), range(n))
         assert (value, interval.low, interval.high) == pytest.approx((1.0, -1.0, 1.0))

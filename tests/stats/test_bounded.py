@@ -25,7 +25,7 @@ from tests.stats.reference import bounds
 @pytest.mark.parametrize(
     ("hits", "n"), [(5, 5), (0, 5), (4, 5), (1, 500), (95, 100), (500, 500), (2, 2), (50, 100)]
 )
-def test_of_shares_it_is_the_exact_interval(hits: int, n: int) -> None:
+def test_for_proportions_it_is_the_exact_interval(hits: int, n: int) -> None:
     low, high, _ = mean_interval([1.0] * hits + [0.0] * (n - hits))
     assert low == pytest.approx(beta.ppf(0.025, hits, n - hits + 1) if hits else 0, abs=0.003)
     assert high == pytest.approx(beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1, abs=0.003)
@@ -33,13 +33,13 @@ def test_of_shares_it_is_the_exact_interval(hits: int, n: int) -> None:
 
 @pytest.mark.parametrize("n", [3, 10, 50])
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.995])
-def test_of_a_mean_it_is_that_of_brute_force(n: int, confidence: float) -> None:
+def test_for_a_mean_it_equals_brute_force(n: int, confidence: float) -> None:
     values = np.random.default_rng(n).beta(2, 5, n)
     expected = bounds(values, confidence=confidence)
     assert mean_interval(values, confidence=confidence)[:2] == pytest.approx(expected, abs=0.004)
 
 
-def test_of_a_ratio_it_is_that_of_brute_force() -> None:
+def test_for_a_ratio_it_equals_brute_force() -> None:
     rng = np.random.default_rng(4)
     wholes = rng.integers(0, 4, 30).astype(float)
     parts = rng.binomial(wholes.astype(int), 0.8)
@@ -64,7 +64,7 @@ def test_many_values_are_drawn_together_at_no_cost() -> None:
     st.lists(st.floats(0, 1), min_size=1, max_size=12),
     st.sampled_from([0.8, 0.95, 0.995]),
 )
-def test_it_holds_the_mean_and_has_a_width(values: list[float], confidence: float) -> None:
+def test_it_contains_the_mean_and_has_a_width(values: list[float], confidence: float) -> None:
     low, high, _ = mean_interval(values, confidence=confidence)
     mean = float(np.mean(values))
     assert -1e-9 <= low <= mean + 1e-9
@@ -79,26 +79,26 @@ def test_it_scales_with_the_range() -> None:
     assert scaled[:2] == pytest.approx((1 + 4 * low, 1 + 4 * high))
 
 
-def test_two_values_that_agree_show_little() -> None:
+def test_two_equal_values_give_a_wide_interval() -> None:
     """[.81, .83] passed ``>= .8`` with an interval of [.81, .83]."""
     low, high, _ = mean_interval([0.81, 0.83])
     assert low < 0.2
     assert high > 0.95
 
 
-def test_the_ends_do_not_change_places() -> None:
+def test_the_bounds_are_ordered() -> None:
     """Of [1, 1, 0] at 99.5 % both ends were 1."""
     low, high, _ = mean_interval([1, 1, 0], confidence=0.995)
     assert low < 2 / 3 < high
 
 
-def test_named_units_need_to_be_two() -> None:
+def test_one_unit_has_no_interval() -> None:
     assert math.isnan(mean_interval([1.0, 0.0, 1.0], units=["a"] * 3).low)
     together = mean_interval([1.0] * 12, units=list("aaaabbbbcccc"))
     assert together.low == pytest.approx(beta.ppf(0.025, 3, 1), abs=0.02)
 
 
-def test_the_error_over_clusters_is_that_of_bell_and_mccaffrey() -> None:
+def test_the_clustered_standard_error_is_bell_and_mccaffreys() -> None:
     """For equal clusters: Student's standard error of their means, with clusters - 1."""
     values = np.random.default_rng(2).random(24)
     error, freedom = ratio_error(values, np.ones(24), (np.arange(24) // 4).tolist())
@@ -109,7 +109,7 @@ def test_the_error_over_clusters_is_that_of_bell_and_mccaffrey() -> None:
     assert fewer < 4, "one cluster holds half of the samples"
 
 
-def test_the_error_over_clusters_is_the_published_one() -> None:
+def test_the_clustered_standard_error_equals_published_values() -> None:
     """Four clusters of four, independently computed: 0.1624 times the root of 4/3."""
     values = [1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1]
     error, _ = ratio_error(values, np.ones(16), ["a"] * 4 + ["b"] * 4 + ["c"] * 4 + ["d"] * 4)
@@ -130,7 +130,7 @@ def test_an_interval_without_an_upper_bound() -> None:
     assert both[:2] == pytest.approx((-3 - half, -3 + half))
 
 
-def test_resampling_knows_the_extra_unit() -> None:
+def test_resampling_includes_the_extra_unit() -> None:
     values = np.array([0.2, 0.9, 0.7, 1.0, 0.4])
     made = resampled_interval(
         lambda w: (w @ values) / w.sum(axis=1), float(values.mean()), 5, low=0.0, high=1.0

@@ -1,4 +1,4 @@
-"""Corrected rates and means: published values, and the truth held in simulations."""
+"""Corrected rates and means: published values, and coverage in simulations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_rogan_gladen_published() -> None:
     assert math.isnan(rogan_gladen(0.4, 0.5, 0.5))
 
 
-def test_corrected_intervals_hold_the_truth() -> None:
+def test_corrected_intervals_cover_the_truth() -> None:
     """2,000 suites with a judge of specificity .8 and sensitivity .9, true rate .3."""
     rng = np.random.default_rng(2)
     held = 0
@@ -38,7 +38,7 @@ def test_corrected_intervals_hold_the_truth() -> None:
     assert 0.935 <= held / 2000 <= 0.98
 
 
-def test_prediction_powered_intervals_hold_the_truth_and_are_shorter() -> None:
+def test_prediction_powered_intervals_cover_the_truth_and_are_shorter() -> None:
     """300 labels, whose errors are all there is to see; fewer labels leave more open."""
     rng = np.random.default_rng(3)
     held, shorter = 0, 0
@@ -53,7 +53,7 @@ def test_prediction_powered_intervals_hold_the_truth_and_are_shorter() -> None:
     assert shorter / 500 > 0.99
 
 
-def test_a_judge_that_knows_nothing_is_ignored() -> None:
+def test_an_uninformative_judge_is_ignored() -> None:
     human = [0.0, 1.0, 1.0, 0.0, 1.0]
     value, _ = prediction_powered_mean(human, [0.5] * 5, [0.5] * 100, low=0, high=1)
     assert value == pytest.approx(0.6)
@@ -81,7 +81,7 @@ def test_few_labelled_errors_do_not_prove_that_there_are_none(
 
 
 @pytest.mark.parametrize("cases", [20, 50, 200])
-def test_rates_corrected_by_a_perfect_judge_keep_the_doubt(cases: int) -> None:
+def test_rates_corrected_by_a_perfect_judge_keep_their_uncertainty(cases: int) -> None:
     """No error among the labelled cases: sensitivity and specificity are .97 all the same."""
     rng = np.random.default_rng(cases)
     half, n, held, times = cases // 2, 300, 0, 1000
@@ -100,7 +100,7 @@ def test_rates_corrected_by_a_perfect_judge_keep_the_doubt(cases: int) -> None:
 
 @pytest.mark.parametrize("called", [0, 1, 10, 11, 20])
 @pytest.mark.parametrize("right", [(10, 10), (7, 10), (10, 6), (9, 9)])
-def test_a_corrected_rate_is_never_surer_than_the_raw_one(
+def test_a_corrected_rate_is_never_more_certain_than_the_raw_one(
     called: int, right: tuple[int, int]
 ) -> None:
     found = rogan_gladen_interval((called, 20), (right[0], 10), (right[1], 10))

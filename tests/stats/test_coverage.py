@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say; all kinds and sizes: benchmarks/coverage.py."""
+"""Intervals have their stated coverage; all kinds and sizes: benchmarks/coverage.py."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_wilson_covers_exactly_as_documented(share: float, n: int, covered: floa
     assert binom.pmf(hits, n, share)[held].sum() == pytest.approx(covered, abs=5e-5)
 
 
-def test_macro_f1_of_thirty_samples_is_covered_as_it_says() -> None:
+def test_macro_f1_of_thirty_samples_is_covered_as_documented() -> None:
     rng = np.random.default_rng(7)
     hits = np.diag(JOINT)
     truth = np.mean(2 * hits / (JOINT.sum(axis=0) + JOINT.sum(axis=1)))

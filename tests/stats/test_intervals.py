@@ -38,7 +38,7 @@ def test_wilson_equals_scipy() -> None:
                 assert got[:2] == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_wilson_of_nothing() -> None:
+def test_wilson_without_samples() -> None:
     assert math.isnan(wilson(0, 0).low)
     assert wilson(0, 0).method == ""
 

@@ -27,20 +27,20 @@ def test_the_error_of_a_mean_is_the_standard_error() -> None:
     assert 40 < degrees <= 59
 
 
-def test_a_variance_that_few_cases_make_up_has_few_degrees_of_freedom() -> None:
+def test_a_variance_of_few_cases_has_few_degrees_of_freedom() -> None:
     x = np.r_[np.zeros(38), 1.0, -1.0]
     assert jackknife_error((x.sum() - x) / 39)[1] == 6.0
     assert jackknife_error(np.zeros(40)) == (0.0, 39.0)
 
 
-def test_without_variation_the_interval_is_what_one_more_case_would_change() -> None:
+def test_without_variation_the_interval_is_the_effect_of_one_more_case() -> None:
     """40 cases alike; one more moves the score by 1/41, either way."""
     found = jackknife_interval(0.0, np.zeros(40), [1 / 41, -1 / 41])
     assert found.high == -found.low == pytest.approx(stats.t(39).ppf(0.975) / 41)
     assert hidden_share(40) == pytest.approx(1.96**2 / (40 + 1.96**2), abs=1e-4)
 
 
-def test_what_rests_on_one_case_has_no_interval() -> None:
+def test_a_figure_that_depends_on_one_case_has_no_interval() -> None:
     assert math.isnan(jackknife_interval(1.0, [1.0, math.nan, 1.0], [1.0]).low)
     assert math.isnan(jackknife_interval(1.0, [1.0], [1.0]).low)
 
@@ -53,7 +53,7 @@ def test_draws_of_a_mean_are_the_posterior_of_a_proportion() -> None:
     assert (low, high) == pytest.approx(tuple(expected), abs=0.012)
 
 
-def test_draws_of_what_never_varied_reach_the_rule_of_three() -> None:
+def test_draws_without_variation_reach_the_rule_of_three() -> None:
     rows = ones([1.0] * 100)
     low, high, _ = posterior_interval(rows, ones([0.0, 1.0]), mean)
     assert high == 1.0

@@ -1,4 +1,4 @@
-"""Paired comparisons against SciPy, published values and all tables there are."""
+"""Paired comparisons against SciPy, published values and all possible tables."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_mid_p_value_published(wins: int, losses: int, exact: float, mid: fl
     assert mcnemar_mid_p(losses, wins) == mcnemar_mid_p(wins, losses)
 
 
-def test_the_mid_p_value_counts_what_was_observed_half() -> None:
+def test_the_mid_p_value_counts_the_observation_half() -> None:
     for wins, losses in ((0, 0), (3, 3), (0, 4), (7, 2), (900, 1000)):
         n = wins + losses
         observed = stats.binom.pmf(min(wins, losses), n, 0.5)
@@ -89,7 +89,7 @@ def test_tangos_interval_published(wins: int, losses: int, n: int, low: float, h
 
 
 def test_tangos_bound_is_where_the_score_test_is_at_its_quantile() -> None:
-    """The likeliest shares under the bound's difference, found by a general optimiser."""
+    """The most likely shares under the bound's difference, found by a general optimiser."""
     wins, losses, n = 4, 9, 40
     low = tango(wins / n, losses / n, n, 1.96)
 
@@ -121,7 +121,7 @@ def test_test_and_interval_agree_on_every_table(confidence: float) -> None:
             assert -1 <= found.low <= found.difference <= found.high <= 1
 
 
-def test_the_error_of_a_paired_gate_on_0_1_values_is_that_of_its_level() -> None:
+def test_a_paired_gate_on_0_1_values_keeps_its_level() -> None:
     """Over all tables: the lower end is above the truth in about 2.5 % at 95 %, margin or none."""
     for n in (2, 3, 5, 7, 10, 15, 20, 40):
         tables = [table for table in product(range(n + 1), repeat=2) if sum(table) <= n]
@@ -134,7 +134,7 @@ def test_the_error_of_a_paired_gate_on_0_1_values_is_that_of_its_level() -> None
                 assert above <= (0.025 if truth == 0 else 0.035) + 1e-9, (n, truth, differ)
 
 
-def test_equal_pairs_leave_room_for_a_share_that_was_not_met() -> None:
+def test_equal_pairs_allow_for_unseen_differences() -> None:
     # Clopper-Pearson of 0 in n: the rule of three, at 97.5 % on either side
     for n in (1, 5, 12, 182, 183, 1000):
         found = paired_proportions(*counts(0, 0, n))
@@ -144,7 +144,7 @@ def test_equal_pairs_leave_room_for_a_share_that_was_not_met() -> None:
     assert paired_proportions(*counts(0, 0, 183)).low > -0.02, "as docs/compare.md says"
 
 
-def test_the_interval_of_paired_proportions_holds_the_truth() -> None:
+def test_the_interval_of_paired_proportions_covers_the_truth() -> None:
     """2,000 pairs of columns of 60 that are right on .7 and .6 of the samples."""
     rng = np.random.default_rng(4)
     held = 0
@@ -157,7 +157,7 @@ def test_the_interval_of_paired_proportions_holds_the_truth() -> None:
 # other values
 
 
-def test_two_samples_that_gain_one_are_no_proof() -> None:
+def test_two_samples_that_gain_one_prove_nothing() -> None:
     found = compare([3, 4], [4, 5], width=4)
     assert found.p == 0.5
     assert found.low < 0 < 1 < found.high
@@ -187,7 +187,7 @@ def test_sign_flips_equal_scipys_permutation_test(n: int) -> None:
         assert found.test == "permutation, exact"
 
 
-def test_the_ends_of_the_sign_flips_are_where_the_shifted_differences_are_just_rejected() -> None:
+def test_the_bounds_of_sign_flips_are_just_rejected_shifts() -> None:
     rng = np.random.default_rng(0)
     d = rng.normal(0.3, 1, size=9)
     low, high = sign_flip(d, np.ones(9)).ends
@@ -211,7 +211,7 @@ def test_drawn_permutations_agree_with_the_t_test_on_many_normal_values() -> Non
         assert tested.ends == pytest.approx((interval.low, interval.high), abs=0.01)
 
 
-def test_few_differences_among_many_samples_are_all_gone_through() -> None:
+def test_few_differences_among_many_samples_are_enumerated() -> None:
     a = np.zeros(300)
     b = a.copy()
     b[:6] = [0.1, 0.5, 0.2, 0.3, 0.9, 0.4]
@@ -239,7 +239,7 @@ def test_test_and_interval_agree_on_values() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
-def test_equal_columns_of_any_values_are_as_uncertain_as_right_answers(value: float) -> None:
+def test_equal_columns_are_as_uncertain_as_right_answers(value: float) -> None:
     for n in (5, 12, 400):
         low, high, _ = paired_proportions([1] * n, [1] * n)
         a = np.full(n, value)
@@ -255,7 +255,7 @@ def test_equal_differences_have_an_interval_with_a_width() -> None:
         assert found.high - found.low > 0.5 / n
 
 
-def test_values_without_a_range_take_the_widest_gap_that_occurs() -> None:
+def test_values_without_a_range_use_the_widest_observed_gap() -> None:
     losses = np.array([0.1, 0.4, 2.1, 0.7, 0.3, 0.2, 0.9, 1.1])
     found = compare(losses, losses)
     expected = 2.0 * stats.binomtest(0, 8).proportion_ci(0.95).high
@@ -266,7 +266,7 @@ def test_values_without_a_range_take_the_widest_gap_that_occurs() -> None:
 
 
 @pytest.mark.parametrize("ties", [0.0, 0.6, 0.9])
-def test_a_gate_at_its_boundary_passes_falsely_as_seldom_as_its_level_says(ties: float) -> None:
+def test_a_gate_at_its_boundary_keeps_its_level(ties: float) -> None:
     """No drop allowed, none there: 2.5 % of suites may clear it. (2, 5, 10 samples with 60 % ties
     used to pass in 64 %, 32 %, 11 %.)"""
     rng = np.random.default_rng(1)
@@ -279,7 +279,7 @@ def test_a_gate_at_its_boundary_passes_falsely_as_seldom_as_its_level_says(ties:
 
 
 @pytest.mark.parametrize(("drop", "share"), [(1.0, 0.05), (1.0, 0.2), (0.5, 0.1), (0.25, 0.4)])
-def test_rare_drops_that_were_not_met_do_not_pass_a_gate(drop: float, share: float) -> None:
+def test_unseen_rare_drops_do_not_pass_a_gate(drop: float, share: float) -> None:
     rng = np.random.default_rng(2)
     allowed = drop * share  # the truth lies on the boundary
     for n in (2, 5, 9, 20):
@@ -311,7 +311,7 @@ def test_the_permutation_test_keeps_its_level_over_all_signs() -> None:
 # clusters
 
 
-def test_clusters_are_turned_whole() -> None:
+def test_clusters_are_flipped_whole() -> None:
     # Six clusters of four equal differences are six differences.
     level = np.array([0.2, 0.1, 0.4, 0.3, 0.25, 0.15])
     clusters = [i // 4 for i in range(24)]
@@ -322,13 +322,13 @@ def test_clusters_are_turned_whole() -> None:
     assert found.test == "permutation, exact, clustered"
 
 
-def test_clusters_of_one_are_none() -> None:
+def test_clusters_of_one_equal_no_clusters() -> None:
     a, b = counts(15, 5, 40)
     found = compare(a, b, clusters=[f"c{i}" for i in range(40)])
     assert found == compare(a, b)
 
 
-def test_few_clusters_without_variation_are_no_proof() -> None:
+def test_few_clusters_without_variation_prove_nothing() -> None:
     clusters = ["a"] * 10 + ["b"] * 10 + ["c"] * 10
     found = compare([0] * 30, [1] * 30, clusters=clusters, width=1)
     assert found.p == 2 / 2**3
@@ -341,7 +341,7 @@ def test_few_clusters_without_variation_are_no_proof() -> None:
     assert math.isnan(one.low)
 
 
-def test_a_large_cluster_counts_for_what_it_says() -> None:
+def test_a_large_cluster_counts_by_its_size() -> None:
     clusters = [0] * 50 + list(range(1, 51))
     seen = of_values(np.zeros(100), 1.0, clusters)
     assert seen.n == pytest.approx(100**2 / (50**2 + 50))
@@ -403,7 +403,7 @@ def test_compare_two_prompts_on_200_samples() -> None:
     assert 0 < compared.low < 0.05 < compared.high
 
 
-def test_compare_turns_around() -> None:
+def test_swapping_the_sides_of_compare_changes_the_sign() -> None:
     rng = np.random.default_rng(1)
     columns = [binary(5, 9, 2, 4), (rng.random(30), rng.random(30)), (rng.random(9), rng.random(9))]
     for a, b in columns:
@@ -414,7 +414,7 @@ def test_compare_turns_around() -> None:
         assert (one.wins, one.losses) == (other.losses, other.wins)
 
 
-def test_compare_nothing() -> None:
+def test_compare_without_samples() -> None:
     compared = compare([], [])
     assert compared.n == 0
     assert math.isnan(compared.p)
@@ -422,7 +422,7 @@ def test_compare_nothing() -> None:
         compare([1], [1, 0])
 
 
-def test_pairing_removes_what_the_samples_share() -> None:
+def test_pairing_removes_the_shared_variance() -> None:
     rng = np.random.default_rng(2)
     hard = rng.normal(0, 10, size=100)
     a, b = hard + rng.normal(size=100), hard + 1 + rng.normal(size=100)
@@ -460,7 +460,7 @@ def test_the_interval_at_the_same_n_is_the_interval() -> None:
     assert ends_at(nothing.seen, 183).low > -0.02 > ends_at(nothing.seen, 182).low
 
 
-def test_the_interval_at_another_n_is_about_that_of_as_many_copies() -> None:
+def test_the_interval_at_another_n_is_about_that_of_copies() -> None:
     rng = np.random.default_rng(7)
     a = rng.random(60)
     b = np.clip(a + rng.normal(0.03, 0.1, 60), 0, 1)

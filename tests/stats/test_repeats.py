@@ -27,7 +27,7 @@ def test_pass_at_k_by_enumeration(n: int, correct: int) -> None:
         assert pass_at_k(n, correct, k) == pytest.approx(sum(map(any, drawn)) / len(drawn))
 
 
-def test_pass_at_k_of_nonsense() -> None:
+def test_pass_at_k_rejects_invalid_counts() -> None:
     with pytest.raises(ValueError, match="is undefined"):
         pass_at_k(3, 4, 1)
     with pytest.raises(ValueError, match="is undefined"):

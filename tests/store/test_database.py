@@ -1,4 +1,4 @@
-"""A file that is damaged or older: said in words, or brought up to date."""
+"""A damaged file is an error with advice; an older one is upgraded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def filled(folder: Path) -> Path:
         return store.path
 
 
-def test_a_file_whose_pages_are_damaged_says_so_and_what_to_do(tmp_path: Path) -> None:
+def test_a_damaged_file_is_an_error_with_advice(tmp_path: Path) -> None:
     path = filled(tmp_path)
     content = bytearray(path.read_bytes())
     content[8192:] = b"\xa5" * (len(content) - 8192)
@@ -36,7 +36,7 @@ def test_a_file_whose_pages_are_damaged_says_so_and_what_to_do(tmp_path: Path) -
         store.responses([f"{i:04d}" for i in range(2000)])
 
 
-def test_a_body_that_is_damaged_says_so(tmp_path: Path) -> None:
+def test_a_damaged_body_is_an_error(tmp_path: Path) -> None:
     path = filled(tmp_path)
     with sqlite3.connect(path) as db:
         db.execute("UPDATE responses SET body = X'7A00' WHERE key = '0007'")
@@ -46,13 +46,13 @@ def test_a_body_that_is_damaged_says_so(tmp_path: Path) -> None:
             store.responses(["0007"])
 
 
-def test_what_is_no_database_says_so(tmp_path: Path) -> None:
+def test_other_files_than_databases_are_errors(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_text("not a database, by far not a database" * 100)
     with pytest.raises(StoreError, match=r"store\.sqlite: the run store is damaged"):
         Store(tmp_path)
 
 
-def test_a_store_of_the_first_format_is_read(tmp_path: Path) -> None:
+def test_a_store_of_the_first_format_can_be_read(tmp_path: Path) -> None:
     path = filled(tmp_path)
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE processes")

@@ -1,4 +1,4 @@
-"""A run whose process is gone is told to be killed; one that may still go on never is."""
+"""A run whose process has ended is reported as killed; one that may be active never is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BEGIN = """
 """
 
 
-def test_a_run_of_a_process_that_was_killed(tmp_path: Path) -> None:
+def test_a_run_of_a_killed_process_is_killed(tmp_path: Path) -> None:
     script = [sys.executable, "-c", textwrap.dedent(BEGIN)]
     subprocess.run(script, env=os.environ | {"FOLDER": str(tmp_path)}, check=False)
     with Store(tmp_path) as store:
@@ -38,7 +38,7 @@ def test_a_run_of_a_process_that_was_killed(tmp_path: Path) -> None:
         assert store.run_status(RUN.id) == "killed"
 
 
-def test_a_process_that_nobody_has_waited_for_is_gone_too(tmp_path: Path) -> None:
+def test_a_zombie_process_counts_as_ended(tmp_path: Path) -> None:
     script = [sys.executable, "-c", textwrap.dedent(BEGIN)]
     child = subprocess.Popen(script, env=os.environ | {"FOLDER": str(tmp_path)})
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and still in the table
@@ -47,14 +47,14 @@ def test_a_process_that_nobody_has_waited_for_is_gone_too(tmp_path: Path) -> Non
     child.wait()
 
 
-def test_a_run_that_goes_on_is_running(tmp_path: Path) -> None:
+def test_an_active_run_is_running(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.begin_run(RUN)
         assert store.run_status(RUN.id) == "running"
         assert [run["status"] for run in store.runs()] == ["running"]
 
 
-def test_another_process_of_the_same_number_is_not_the_same() -> None:
+def test_a_reused_process_id_is_detected() -> None:
     here = this_process()
     assert not is_gone(here)
     if here.started:  # where the system tells
@@ -62,12 +62,12 @@ def test_another_process_of_the_same_number_is_not_the_same() -> None:
     assert not is_gone(Process(platform.node(), os.getpid(), ""))
 
 
-def test_nothing_is_said_of_another_machine() -> None:
+def test_processes_of_another_machine_are_not_gone() -> None:
     assert not is_gone(Process("another-" + platform.node(), 2**22 + 1, "1"))
 
 
 @pytest.mark.parametrize("status", ["finished", "interrupted"])
-def test_how_a_run_ended_stays(tmp_path: Path, status: str) -> None:
+def test_the_outcome_of_a_run_is_final(tmp_path: Path, status: str) -> None:
     with Store(tmp_path) as store:
         store.begin_run(RUN)
         store.end_run(RunRecord(RUN.id, RUN.started, "2026-01-01T00:01:00", status, Provenance()))

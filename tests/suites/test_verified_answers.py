@@ -1,4 +1,4 @@
-"""The answers in the shipped suites that can be worked out again are worked out again."""
+"""Recompute those answers of the shipped suites that can be computed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FUNCTIONS = rows("functions.jsonl")
 
 
 @pytest.mark.parametrize("row", ARITHMETIC, ids=lambda row: row["id"])
-def test_a_working_gives_the_answer(row: dict[str, Any]) -> None:
+def test_worked_solutions_give_the_answer(row: dict[str, Any]) -> None:
     known = {name: getattr(math, name) for name in dir(math)} | {"Fraction": Fraction}
     worked_out = Fraction(eval(row["working"], known))  # noqa: S307 (our own file)
     assert worked_out == Fraction(row["answer"])
@@ -55,7 +55,7 @@ def unsolved(messages: list[dict[str, str]]) -> str:
     return f"```python\n{asked_for(messages)['function']}    return None\n```"
 
 
-def test_solutions_pass_their_tests_and_nothing_passes_none(tmp_path: Path) -> None:
+def test_solutions_pass_their_tests_and_empty_code_fails(tmp_path: Path) -> None:
     run = evaluate(
         SUITES / "functions.eval.yaml",
         models={"right": solved, "wrong": unsolved},

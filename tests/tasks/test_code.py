@@ -74,7 +74,7 @@ def test_a_suite_of_code(tmp_path: Path) -> None:
     assert run.record.provenance.sandbox == described("unsafe" if MODE == "unsafe" else "sandbox")
 
 
-def test_code_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
+def test_code_runs_only_if_allowed(tmp_path: Path) -> None:
     asked = []
     run = evaluate(suite(), {"m": asked.append}, root=tmp_path)
     assert not asked
@@ -86,7 +86,7 @@ def test_code_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
         evaluate(suite(), {"m": asked.append}, root=tmp_path, allow_code="yes")
 
 
-def test_what_a_suite_of_code_needs(tmp_path: Path) -> None:
+def test_a_suite_of_code_requires_its_keys(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"data.tests: the task code needs 'tests:'"):
         evaluate(suite(data={"rows": ROWS}), {"m": str}, root=tmp_path)
     with pytest.raises(SpecError, match="unknown column 'tset'; did you mean 'test'"):
@@ -185,7 +185,7 @@ def compare_models(tmp_path: Path, **more: Any) -> Run:
     )  # fmt: skip
 
 
-def test_every_repeat_keeps_what_came_of_its_code(tmp_path: Path) -> None:
+def test_every_repeat_keeps_its_test_results(tmp_path: Path) -> None:
     """A metric that is computed again for a comparison sees the tests of every answer."""
     run = compare_models(tmp_path, gates=["share >= m1/p at 0.9", "share >= m1/p"])
     m1, m2 = run.record.cells
@@ -206,7 +206,7 @@ def test_every_repeat_keeps_what_came_of_its_code(tmp_path: Path) -> None:
         assert all(a.tests.seconds >= 0 and a.output for s in cell.samples for a in s.answers)
 
 
-def test_repeated_answers_make_pass_at_k(tmp_path: Path) -> None:
+def test_repeated_answers_give_pass_at_k(tmp_path: Path) -> None:
     """Of four answers to each of two questions, one and three are right."""
     right = {"fenced": [True, False, False, False], "continued": [True, True, True, False]}
     left = {name: list(answers) for name, answers in right.items()}

@@ -1,4 +1,4 @@
-"""Questions to a context that may have no answer, by SQuAD 2.0's rules."""
+"""Questions about a context that may have no answer, by SQuAD 2.0's rules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANSWERS = {
 }
 
 
-def test_no_answer_is_an_answer(tmp_path: Path) -> None:
+def test_no_answer_is_a_valid_answer(tmp_path: Path) -> None:
     declared = {
         "suite": "spans",
         "task": "extractive-qa",

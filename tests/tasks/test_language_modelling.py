@@ -48,7 +48,7 @@ def test_perplexity_and_bits_per_byte(tmp_path: Path, tiny_tokenizer: Any) -> No
     assert cell.statuses == {"ok": 3}
 
 
-def test_a_model_that_cannot_says_so(tmp_path: Path) -> None:
+def test_a_model_without_likelihoods_is_an_error(tmp_path: Path) -> None:
     run = evaluate(suite(), {"function": lambda prompt: "x"}, root=tmp_path)
     [cell] = run.record.cells
     assert "cannot score the likelihood of a text" in cell.error
@@ -64,7 +64,7 @@ def test_a_model_that_cannot_says_so(tmp_path: Path) -> None:
         ({"metrics": ["accuracy"]}, "not for task 'language-modelling'"),
     ],
 )
-def test_what_the_task_asks_of_a_suite(
+def test_invalid_suites_of_the_task_are_rejected(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SpecError, match=message):

@@ -21,7 +21,7 @@ LIKELY = {"1": [0.05, 0.01, 0.02], "2": [0.3, 0.1]}
 
 
 class Model:
-    """An application that says how likely each choice is, and otherwise writes the first."""
+    """An application that returns likelihoods of choices, and otherwise answers with the first."""
 
     def __call__(self, prompt: Any) -> str:
         return str(prompt[-1]["content"])
@@ -101,7 +101,7 @@ def test_bias_by_kind_of_context(tmp_path: Path, cluster: dict[str, str]) -> Non
     assert [gate.verdict for gate in cell.gates] == ["fail", "pass"]
 
 
-def test_a_column_that_is_not_there_is_found_before_anything_runs(tmp_path: Path) -> None:
+def test_a_missing_column_is_an_error_before_the_run(tmp_path: Path) -> None:
     declared = leaning()
     declared["metrics"] = [{"bias_score": {"toward": "olf", "away": "young"}}]
     declared["gates"] = []

@@ -140,7 +140,7 @@ def test_default_metrics_are_those_of_the_task() -> None:
         ({"task": "backwrds"}, "unknown task 'backwrds'; did you mean 'backwards'?"),
     ],
 )
-def test_its_keys_are_checked_like_those_of_any_task(change: dict[str, Any], said: str) -> None:
+def test_keys_of_a_custom_task_are_checked(change: dict[str, Any], said: str) -> None:
     with pytest.raises(SpecError) as caught:
         evaluate({**SUITE, **change}, models={"m": answer})
     assert said in str(caught.value)
@@ -196,7 +196,7 @@ def test_a_task_that_cannot_be_loaded_says_why(
         tasks.find("shouting")
 
 
-def test_every_task_says_what_it_is() -> None:
+def test_every_task_has_a_summary() -> None:
     for task in tasks.every():
         assert tasks.find(task.name) is task
         assert task.summary

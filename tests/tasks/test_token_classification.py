@@ -84,7 +84,7 @@ def test_worked_examples_answer_in_json(tmp_path: Path) -> None:
     assert json.loads(asked[0][1]["content"]) == wanted
 
 
-def test_gold_as_entities_of_a_text() -> None:
+def test_targets_may_be_entities_of_a_text() -> None:
     text = "Dr. Ada Lovelace's London"
     tokens = tokens_of(text)
     assert tokens == ["Dr", ".", "Ada", "Lovelace", "'", "s", "London"]
@@ -115,7 +115,7 @@ def test_gold_as_entities_of_a_text() -> None:
         ([{"start": 1, "end": 5, "label": "LOC"}], "are not whole tokens"),
     ],
 )
-def test_what_is_wrong_with_gold(tmp_path: Path, tags: Any, message: str) -> None:
+def test_invalid_targets_are_errors(tmp_path: Path, tags: Any, message: str) -> None:
     rows = [{"tokens": ["Paris", "loves", "Paris"], "tags": tags}]
     data = {"rows": rows, "tokens": "tokens", "target": "tags"}
     with pytest.raises(SpecError) as caught:
@@ -123,7 +123,7 @@ def test_what_is_wrong_with_gold(tmp_path: Path, tags: Any, message: str) -> Non
     assert message in str(caught.value)
 
 
-def test_what_a_suite_needs(tmp_path: Path) -> None:
+def test_required_keys_are_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="needs 'tokens:'"):
         evaluate(suite(data={"rows": ROWS, "target": "tags"}), {"m": str}, root=tmp_path)
 

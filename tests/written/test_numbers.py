@@ -1,4 +1,4 @@
-"""What a written number is: read whole, or found and not read, or no number at all."""
+"""Numbers in text: parsed whole, found but not parsed, or no number at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalkit.written.numbers import normal, numbers, one_of, only
 
 
 def values(text: str) -> list[str | None]:
-    """The values in a text as fractions; None for what is found and not read."""
+    """The values in a text as fractions; None for a number that is found but not parsed."""
     return [None if n.value is None else str(n.value) for n in numbers(text)]
 
 
@@ -101,7 +101,7 @@ def values(text: str) -> list[str | None]:
         ("答案是-5个", "-5"),
     ],
 )
-def test_one_number_in_many_clothes(text: str, value: str) -> None:
+def test_one_number_in_many_spellings(text: str, value: str) -> None:
     assert values(text) == [value]
 
 
@@ -145,7 +145,7 @@ def test_one_number_in_many_clothes(text: str, value: str) -> None:
         "5±2",
     ],
 )
-def test_what_is_no_single_number_has_no_value(text: str) -> None:
+def test_other_texts_than_a_single_number_have_no_value(text: str) -> None:
     assert set(values(text)) == {None}, text
 
 
@@ -178,7 +178,7 @@ def test_several(text: str, expected: list[str | None]) -> None:
     assert values(text) == expected
 
 
-def test_where_a_number_stands_in_the_text_as_written() -> None:
+def test_numbers_keep_their_position_in_the_text() -> None:
     text = r"So −９{,}500, or \frac{3}{4}, then 1.5 million."
     assert [text[n.start : n.end] for n in numbers(text)] == [
         "−９{,}500",
@@ -187,7 +187,7 @@ def test_where_a_number_stands_in_the_text_as_written() -> None:
     ]
 
 
-def test_words_that_multiply_may_stand_for_themselves() -> None:
+def test_multiplier_words_may_be_numbers() -> None:
     assert [n.value for n in numbers("1.5 million", scaled=False)] == [Fraction(3, 2)]
     assert [n.value for n in numbers("50k", scaled=False)] == [None]
 
@@ -221,7 +221,7 @@ def test_the_one_form_of_a_value() -> None:
 
 @settings(deadline=None)
 @given(st.fractions())
-def test_the_form_of_a_value_is_read_as_it(value: Fraction) -> None:
+def test_the_form_of_a_value_parses_to_it(value: Fraction) -> None:
     if value.denominator < 10**300:
         number = only(normal(value))
         assert number is not None
@@ -232,7 +232,7 @@ def test_the_form_of_a_value_is_read_as_it(value: Fraction) -> None:
 @given(
     st.text(st.sampled_from("0123456789.,-–−+/eE×^ %$€{}\\()k:½²⅓٣½x\u00a0'_\n") | st.characters())
 )
-def test_no_text_is_too_odd(text: str) -> None:
+def test_any_text_can_be_parsed(text: str) -> None:
     for number in numbers(text):
         assert 0 <= number.start < number.end <= len(text)
 
@@ -240,7 +240,7 @@ def test_no_text_is_too_odd(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["1 234 " * 20_000, "- 5\n" * 20_000, "1/" * 100_000, "1e" * 100_000, "9" * 100_000]
 )
-def test_long_texts_take_no_long_time(text: str) -> None:
+def test_long_texts_are_parsed_quickly(text: str) -> None:
     start = time.process_time()
     numbers(text)
     assert time.process_time() - start < 10

@@ -17,6 +17,7 @@ from evalkit.models.heads.kinds import HEADS, tasks_of
 from evalkit.models.heads.options import HeadOptions
 from evalkit.models.options import Declaration, check
 from evalkit.models.source import ModelSource, locate_model
+from evalkit.models.time_limits import TimeLimits
 
 if TYPE_CHECKING:
     from evalkit.models.heads.runner import HeadAdapter, LoadedCheckpoint
@@ -34,6 +35,7 @@ class HeadModel:
         self.head = head
         self.options = check(declaration, HeadOptions)
         self.capabilities = capabilities(head)
+        self._limits = TimeLimits(self.name, self.options)
         self._root = Path(declaration.root)
         self._source: ModelSource | None = None
         self._runner: HeadRunner | None = None
@@ -73,7 +75,10 @@ class HeadModel:
         """Answer in batches (see ``evalkit.models.heads.runner``); loads the model if necessary."""
         self.load()
         assert self._runner is not None
-        yield from self._runner.respond(requests, answered)
+        runner = self._runner
+        yield from self._limits.apply(
+            lambda: runner.respond(requests, answered), requests, answered
+        )
 
     def describe(self) -> Mapping[str, Any]:
         """The chosen settings and, once loaded, facts about the model."""

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from evalkit.models.options import Options
+from evalkit.models.time_limits import TimedOptions
 
 
-class HeadOptions(Options):
+class HeadOptions(TimedOptions):
     """Options of the ``transformers`` backend for a checkpoint with a task head."""
 
     model: str

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from queue import Empty, SimpleQueue
 
-from evalkit.errors import ModelError
-from evalkit.exchange import Request, Response, Status
+from evalkit.errors import ModelError, stated
+from evalkit.exchange import FILTERED, Request, Response, Status
 from evalkit.messages import shown
 from evalkit.models.base import Batch
 from evalkit.models.remote.concurrency import ConcurrencyLimiter
@@ -118,10 +118,12 @@ class _Worker:
             )
             self._ready.put(None)
         except asyncio.CancelledError:
-            # either ``stop`` cancelled it, and nobody waits, or a client library did
+            # cancelled either by ``stop``, when nothing waits for it, or by a client library
             self._ready.put(ModelError("the client library cancelled its own requests"))
         except Exception as error:
             self._ready.put(error)
+        except BaseException as error:  # would end the loop, and nobody would be told
+            self._ready.put(ModelError(self._config.redact(stated(error))))
         finally:
             self._ended.set()
 
@@ -198,7 +200,7 @@ class _Retrier:
             started = time.perf_counter()
             failure: Exception
             try:
-                response = await asyncio.wait_for(self.send(request), timeout)
+                response = await asyncio.wait_for(self._sent(request), timeout)
             except asyncio.TimeoutError:
                 failure = TemporaryError(f"no answer within {timeout:.3g} s", busy=True)
             except Exception as error:  # of any client library
@@ -214,8 +216,19 @@ class _Retrier:
         if isinstance(failure, RequestRejectedError):
             status = Status.OVERFLOW if failure.overflow else Status.ERROR
             message = self.config.redact(str(failure))
-            return Response(status, sent=shown(request.prompt), error=message)
+            details = {FILTERED: True} if failure.moderated else {}
+            return Response(status, sent=shown(request.prompt), error=message, details=details)
         raise ModelError(self.config.redact(str(failure))) from None
+
+    async def _sent(self, request: Request) -> Response:
+        """The response. What is neither an Exception nor a cancellation (SystemExit, pytest.skip())
+        would end the event loop or skip the test: it is an error of this request."""
+        try:
+            return await self.send(request)
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            raise RequestRejectedError(stated(error)) from None
 
     def _failed(self, request: Request, attempts: int, why: str) -> Response:
         count = {0: "not sent", 1: "1 attempt"}.get(attempts, f"{attempts} attempts")

@@ -92,10 +92,9 @@ def error_from_status(
         return ModelError(f"{message}. {advice.unauthorised}")
     if status == 404:
         return MissingError(f"{message}. {advice.missing}")
-    if status < 400:
-        return ModelError(
-            f"{message}: it redirects to {headers.get('location', 'another address')}"
-        )
+    if status < 400:  # of one server behind a balancer, perhaps
+        target = headers.get("location", "another address")
+        return TemporaryError(f"{message}: it redirects to {shorten(target)}")
     if status in (402, 429) and _NO_CREDIT.search(body):
         return ModelError(f"{message}. The account has no credit left")
     if status in _TEMPORARY and not (status == 500 and _OVERFLOW.search(body)):

@@ -31,7 +31,7 @@ REFERENCE = "\u241e"
 
 
 class NotOfferedError(Exception):
-    """The server does not return what a method needs."""
+    """The server does not return what a method requires."""
 
 
 def join_choice(prompt: str, continuation: str) -> str:
