@@ -11,7 +11,7 @@ from evalkit.exchange import Inputs
 
 if TYPE_CHECKING:
     from evalkit.exchange import Request, Response
-    from evalkit.records import Answer, SampleRecord
+    from evalkit.records import Answer, SampleRecord, SuiteRecord
     from evalkit.spec.data import Sample
     from evalkit.spec.suite import Suite
 
@@ -172,6 +172,10 @@ class Task:
     """Inputs of metrics that its answers provide: ``choices``, ``passed``, ``ranked``."""
     analyses: tuple[str, ...] = ()
     """Tables and curves of a cell, each computed by ``module:function``."""
+
+    confused: Callable[[SuiteRecord], Callable[[SampleRecord], list[tuple[str, str]]]] | None = None
+    """Of a suite, a function that says in which entries of the confusion matrix a sample counts, as
+    pairs of labels. None: in the entry of its target and its prediction."""
 
     grades_refusals: bool = False
     """Whether answers are graded as complied, refused in part or refused. Such answers may be

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.answers.extracted import Extracted
 from evalkit.messages import Message, is_text
 from evalkit.tasks._task import Column, Finding, Target, Task
-from evalkit.tools import expected_in, expected_of, tools_of, written
+from evalkit.tools import CallRules, expected_in, expected_of, tools_of, written
 from evalkit.tools.matching import UNREADABLE
 from evalkit.tools.texts import calls_in, hermes, hermes_call
 
 if TYPE_CHECKING:
     from evalkit.exchange import Request, Response
     from evalkit.messages import ToolCall
+    from evalkit.records import SampleRecord, SuiteRecord
     from evalkit.spec.data import Sample
     from evalkit.spec.suite import Suite
 
@@ -92,6 +93,16 @@ def _judged(suite: Suite, sample: Sample, calls: tuple[ToolCall, ...]) -> str:
     return suite.call_rules.matched(sample.targets, calls, sample.fields).why or "as expected"
 
 
+def _confused(suite: SuiteRecord) -> Callable[[SampleRecord], list[tuple[str, str]]]:
+    """Finds the entries of the confusion matrix that a sample's shown answer counts in."""
+    rules = CallRules.declared(suite.declared)
+
+    def entries(sample: SampleRecord) -> list[tuple[str, str]]:
+        return rules.matched(sample.targets, sample.answer.calls, sample.fields).entries
+
+    return entries
+
+
 def _tool_rules(suite: Suite) -> Iterator[Finding]:
     if suite.tools and suite.data.one("tools"):
         yield (
@@ -134,4 +145,6 @@ TASK = Task(
         *("valid_calls", "abstains"),
     ),
     makes=frozenset({"matched"}),
+    analyses=("evalkit.metrics.calls:confusion",),
+    confused=_confused,
 )

@@ -14,9 +14,14 @@ from evalkit import compare, evaluate, load_run
 from evalkit.errors import SpecError
 from evalkit.metrics import compute
 from evalkit.metrics.base import Columns
+from evalkit.metrics.calls import confusion
 from evalkit.metrics.run import run_metric
 from evalkit.metrics.weighted import weighted
+from evalkit.records.analyses import ConfusionMatrix
+from evalkit.reporting.analyses import confusions
+from evalkit.reporting.pack import pack
 from evalkit.tools import CallRules
+from tests.reporting.test_pack import unpacked
 
 WEATHER = {
     "name": "weather",
@@ -229,6 +234,31 @@ def test_on_plain_lists() -> None:
     right = compute("calls_right", predictions, targets)
     assert list(right.per_sample) == [0, 1, 0, 0]  # type: ignore[union-attr,arg-type]
     assert compute("call_recall", predictions, targets).value == 0  # type: ignore[union-attr]
+
+
+def test_the_confusion_of_tools_links_to_samples(tmp_path: Path) -> None:
+    run = evaluate(suite(), {"a": assistant, "b": perfect}, root=tmp_path)
+    first, second = run.record.cells
+    (matrix,) = [a for a in first.analyses if isinstance(a, ConfusionMatrix)]
+    assert matrix.labels == ("time", "weather", "(no call)")
+    assert matrix.counts == ((0, 0, 0), (1, 2, 0), (0, 1, 1))
+    (matrix,) = [a for a in second.analyses if isinstance(a, ConfusionMatrix)]
+    assert matrix.labels == ("weather", "(no call)")
+    drawn = confusions([second, first])
+    assert [one.codes for one in drawn] == [[0, 1], [2, 0, 1]]
+    index = unpacked(pack(run.record.suites["assistant"], [second, first]).index)
+    assert index["labels"] == ["weather", "(no call)", "time"]
+    assert index["cells"][1]["entries"] == [[[0, 0]], [[0, 2], [0, 0]], [[1, 1]], [[1, 0]]]
+
+
+def test_many_tools_share_a_row() -> None:
+    names = [f"tool{i:02d}" for i in range(40) for _ in range(40 - i)]
+    made = [json.dumps([said(name)]) for name in names]
+    found = confusion(Columns(made, [(one,) for one in made]))
+    assert len(found.labels) == 32
+    assert found.labels[-2:] == ("(no call)", "(other)")
+    assert sum(map(sum, found.counts)) == len(names)
+    assert found.counts[-1][-1] == sum(range(1, 11))
 
 
 def test_as_a_function_of_weights() -> None:
