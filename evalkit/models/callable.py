@@ -36,6 +36,8 @@ from evalkit.models.remote.keys import redact
 from evalkit.models.returned import response_of
 from evalkit.modules import import_function, source_file
 
+TOOLS = "tools"
+"""The parameter that gets the suite's tools."""
 PROMPTS_PER_CALL = 256
 """The most prompts in one call of a function that takes a list."""
 
@@ -184,8 +186,8 @@ class Caller:
             arguments = {name: every[name] for name in every if name in accepted}
             arguments.update(self.parameters)
             self._memory = (request.generation, arguments)
-        if request.tools and (self._accepts is None or "tools" in self._accepts):
-            arguments = {"tools": json.loads(request.tools), **arguments}
+        if request.tools and (self._accepts is None or TOOLS in self._accepts):
+            arguments = {TOOLS: json.loads(request.tools), **arguments}
         if self._accepts is not None and "repeat" in self._accepts:
             return {**arguments, "repeat": request.repeat}
         return arguments

@@ -11,6 +11,7 @@ from evalkit.exchange import Inputs
 
 if TYPE_CHECKING:
     from evalkit.exchange import Request, Response
+    from evalkit.messages import ToolCall
     from evalkit.records import Answer, SampleRecord, SuiteRecord
     from evalkit.spec.data import Sample
     from evalkit.spec.suite import Suite
@@ -45,6 +46,18 @@ class Column:
     """Reads a cell of the column. Raises ValueError or UsageError, which name no row."""
     or_response: bool = False
     """Whether ``response`` may stand in place of a column: the application returns it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An answer that ``answer: choice`` compares with others."""
+
+    prediction: str
+    """The prediction if it is the most likely."""
+    continuation: str
+    """The text whose likelihood is measured."""
+    calls: tuple[ToolCall, ...] = ()
+    """The calls that it stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +161,9 @@ class Task:
 
     choosing: bool = False
     """Whether the answer is one of a given set, so that ``answer: choice`` can compare them."""
+    options: Callable[[Suite, Sample], tuple[Option, ...]] | None = None
+    """The answers to a sample that ``answer: choice`` compares, where these are neither labels nor
+    choices; empty if the data lacks them."""
     reading: bool = False
     """Whether the model generates nothing: the answer is the likelihood of the text."""
     comparing_texts: bool = False

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.answers.extracted import Extracted
-from evalkit.messages import Message, is_text
-from evalkit.tasks._task import Column, Finding, Target, Task
+from evalkit.errors import repeated, shortened
+from evalkit.messages import Message, call_of, is_text
+from evalkit.tasks._task import Column, Finding, Option, Target, Task
 from evalkit.tools import CallRules, expected_in, expected_of, tools_of, written
 from evalkit.tools.matching import UNREADABLE
 from evalkit.tools.texts import calls_in, hermes, hermes_call
@@ -34,7 +35,49 @@ def _read(suite: Suite, row: Mapping[str, Any]) -> tuple[str, ...]:
         alternatives = expected_of(cell, suite.call_rules.toolbox(row))
     except ValueError as error:
         raise ValueError(f"column '{column}': {error}") from None
-    return tuple(map(written, alternatives))
+    targets = tuple(map(written, alternatives))
+    _refuse_unreachable(suite, row, targets)
+    return targets
+
+
+def _refuse_unreachable(suite: Suite, row: Mapping[str, Any], targets: tuple[str, ...]) -> None:
+    """Raise ValueError if none of the permitted answers is right, so that no model can be."""
+    column = suite.data.one("permitted")
+    if column is None or column not in row or suite.answer.method != "choice":
+        return
+    offered = (option.calls for option in _options_in(row[column]))
+    if not any(suite.call_rules.matched(targets, calls, row).right for calls in offered):
+        raise ValueError(f"column '{column}': none of the permitted answers is right")
+
+
+def _options_in(cell: Any) -> tuple[Option, ...]:
+    """The permitted answers of a cell: calls, and texts for not calling anything.
+
+    Raises ValueError or UsageError.
+    """
+    if not isinstance(cell, list | tuple) or len(cell) < 2:
+        raise ValueError(
+            "expected a list of two or more permitted answers, calls such as {name: weather,"
+            f" arguments: {{city: Paris}}}} or texts without a call, found {shortened(cell)}"
+        )
+    options = tuple(map(_option, cell))
+    if twice := repeated(option.continuation for option in options):
+        raise ValueError(f"a permitted answer is listed twice: {twice}")
+    return options
+
+
+def _option(value: Any) -> Option:
+    if isinstance(value, str):
+        return Option(value, value)
+    call = call_of(value)
+    arguments = call.values
+    if arguments is None:
+        raise ValueError(f"'{call.name}': {UNREADABLE}: {call.arguments[:200]}")
+    return Option(_plain([(call.name, arguments)]), hermes_call(call.name, arguments), (call,))
+
+
+def _options(suite: Suite, sample: Sample) -> tuple[Option, ...]:
+    return _options_in(sample.fields[suite.data.one("permitted") or ""])
 
 
 def _shown(suite: Suite, sample: Sample, target: str) -> str:
@@ -109,6 +152,17 @@ def _tool_rules(suite: Suite) -> Iterator[Finding]:
             ("data", "tools"),
             "'tools:' lists the tools of all samples; remove it, or this column",
         )
+    choosing = suite.answer.method == "choice"
+    if choosing and not suite.data.one("permitted"):
+        yield (
+            ("data", "permitted"),
+            "'answer: choice' compares permitted calls: name the column with those of each sample",
+        )
+    if choosing and suite.tools_form != "hermes":
+        yield (
+            ("tools_form",),
+            "'answer: choice' compares calls in the form of Hermes: write 'tools_form: hermes'",
+        )
     if suite.tools_form == "hermes":
         for name, prompt in suite.prompts.items():
             if prompt.text is not None:
@@ -130,7 +184,15 @@ TASK = Task(
             lists="bracketed",
             read=tools_of,
         ),
+        Column(
+            "permitted",
+            "for `answer: choice`, the column with the permitted answers: calls, and texts that "
+            "call nothing",
+            lists="bracketed",
+            read=_options_in,
+        ),
     ),
+    options=_options,
     sections=("tools", "tools_form", "match"),
     rules=_tool_rules,
     request=_offered,
