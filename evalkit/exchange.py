@@ -119,7 +119,8 @@ class Request:
     returns the log-likelihood of the prompt itself, a raw text. With ``inputs`` the model has a
     task head, which reads these; the prompt shows them to people. ``repeat`` distinguishes answers
     to the same request when a suite asks several times. ``json_schema``: a JSON Schema, as JSON,
-    for the text; servers that support it enforce it, other backends ignore it.
+    for the text; servers that support it enforce it, other backends ignore it. ``tools``: the
+    functions that the model may call, as a JSON list in OpenAI's form; "" if there are none.
     """
 
     prompt: Prompt
@@ -129,6 +130,7 @@ class Request:
     reading: Reading | None = None
     inputs: Inputs | None = None
     json_schema: str = ""
+    tools: str = ""
 
     @property
     def kind(self) -> str:

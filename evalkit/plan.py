@@ -133,6 +133,7 @@ def requests_of(cell: Cell) -> Iterator[Request | SpecError]:
     answer = cell.suite.answer
     reading = Reading(answer.window, answer.stride) if answer.method == "likelihood" else None
     variant = cell.variant
+    completed = cell.suite.kind.request
     for sample in cell.dataset.samples:
         try:
             prompt = variant.render(sample)
@@ -147,4 +148,5 @@ def requests_of(cell: Cell) -> Iterator[Request | SpecError]:
                 ):  # a head generates nothing, so generation settings do not apply
                     yield Request(prompt, choices=choices, repeat=repeat, inputs=inputs)
                 else:
-                    yield Request(prompt, generation, choices, repeat, reading)
+                    request = Request(prompt, generation, choices, repeat, reading)
+                    yield completed(cell.suite, sample, request) if completed else request

@@ -9,16 +9,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
+OTHER_LABELS = "(other)"
+"""The label that those without a row of their own share."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConfusionMatrix:
-    """How often each label was predicted for the samples of each true label."""
+    """How often each label was predicted for the samples of each true label.
+
+    Of tools: how often each was called where each was expected.
+    """
 
     kind: ClassVar[Literal["confusion_matrix"]] = "confusion_matrix"
 
     labels: tuple[str, ...]
     """In the suite's order. A last label ``(none)`` stands for answers without a label; it is
-    there only where an answer had none."""
+    there only where an answer had none. Of tools, ``(no call)`` stands for none, and ``(other)``
+    for the rarest where there are many."""
     counts: tuple[tuple[int, ...], ...]
     """Square: true labels in rows, predicted labels in columns."""
 

@@ -283,7 +283,7 @@ def _read_by_task(
     for number, row in zip(rows.numbers, rows.fields, strict=True):
         try:
             found.append(read(suite, row))
-        except ValueError as error:
+        except (ValueError, UsageError) as error:
             rows.row_problems.add("target", number, str(error))
             found.append(())
     return found

@@ -199,6 +199,8 @@ def continuations(suite: Suite, sample: Sample) -> tuple[str, ...]:
     """
     if suite.answer.method != "choice":
         return ()
+    if suite.kind.options is not None:
+        return tuple(option.continuation for option in suite.kind.options(suite, sample))
     if sample.choices:
         letter = suite.answer.form == "letter"
         return tuple(LETTERS[: len(sample.choices)]) if letter else sample.choices
@@ -206,7 +208,9 @@ def continuations(suite: Suite, sample: Sample) -> tuple[str, ...]:
 
 
 def options(suite: Suite, sample: Sample) -> tuple[str, ...]:
-    """The predictions of those continuations: the labels, or the sample's choices."""
+    """The predictions of those continuations: the labels, the sample's choices, or the task's."""
+    if suite.kind.options is not None:
+        return tuple(option.prediction for option in suite.kind.options(suite, sample))
     return sample.choices or suite.label_names
 
 

@@ -48,7 +48,8 @@ def _column_rules(suite: Suite) -> Iterator[Finding]:
 
 def _answer_rules(suite: Suite) -> Iterator[Finding]:
     task, answer = suite.kind, suite.answer
-    if answer.method in ("choice", "label") and not task.choosing:
+    own = answer.method == "choice" and task.options is not None
+    if answer.method in ("choice", "label") and not task.choosing and not own:
         yield (
             ("answer",),
             f"'{answer.method}' needs labels or choices, and the task {task.name} has neither;"

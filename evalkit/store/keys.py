@@ -40,4 +40,6 @@ def response_key(fingerprint: str, request: Request, salt: str = "") -> str:
         parts.append(parameters)
     if request.json_schema:
         parts.append(["json_schema", request.json_schema])
+    if request.tools:
+        parts.append(["tools", request.tools])
     return digest(parts)
