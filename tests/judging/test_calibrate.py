@@ -14,7 +14,9 @@ from evalkit import Run, SpecError, UsageError, evaluate
 from evalkit.cli import main
 from evalkit.gates import parse
 from evalkit.gates.certified import requirement_problem
+from evalkit.judging.calibration_labels import read_labels
 from evalkit.judging.certificate import Certificate, read_certificate
+from evalkit.judging.load import known_rubrics, load_rubric
 from evalkit.reporting.terminal import summary_lines
 
 RUBRIC = """\
@@ -75,6 +77,13 @@ def mostly_first(prompt):
     draw = int(hashlib.sha256(seen(prompt).encode()).hexdigest(), 16) % 100
     return "Verdict: A" if draw < 70 else "Verdict: B"
 
+def careful(prompt):
+    """Right about what the passage says, and never finds a contradiction."""
+    said = seen(prompt)
+    claim = said.split("The claim to be checked:")[1].split("\\n")[2]
+    known = claim.split()[-1] in said.split("checked:")[0]
+    return "Verdict: " + ("Supported" if known else "Not found")
+
 def wordy(prompt):
     """Half a point more for a hundred words, on the average of the whole numbers it says."""
     text = seen(prompt)
@@ -82,7 +91,7 @@ def wordy(prompt):
     draw = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 1000 / 1000
     return f"Rating: {int(grade + draw)}"
 '''
-NAMES = ("fair", "harsh", "mute", "thankful", "first", "mostly_first", "wordy")
+NAMES = ("fair", "harsh", "mute", "thankful", "first", "mostly_first", "careful", "wordy")
 
 
 @pytest.fixture
@@ -436,3 +445,36 @@ def test_certificate_requirements_are_validated(project: Path) -> None:
         run(project, "fair", {"metric": "exact_match", "min": 0, "certified": {"kappa": 0.5}})
     with pytest.raises(UsageError, match="unknown model 'nobody'"):
         run(project, "nobody", DEMAND)
+
+
+def test_a_judge_of_claims_is_calibrated_claim_by_claim(project: Path) -> None:
+    said = ["supported", "Not found", "contradicted", "not_found"]
+    rows = [
+        {
+            "claim": f"It is {'red' if i % 4 == 0 else 'blue'}",
+            "contexts": f'[{{"id": "p", "text": "The boat {i} is red"}}]',
+            "rating": said[i % 4],
+        }
+        for i in range(40)
+    ]
+    labels(project, rows)
+    assert calibrate("grounded", "careful", "--output", "judges") == 0
+    certificate = only(project)
+    assert certificate.confusion.labels == ("Contradicted", "Not found", "Supported")
+    assert certificate.confusion.counts == {"grade": [[0, 10, 0], [0, 20, 0], [0, 0, 10]]}
+    assert certificate.figures["kappa"].value == pytest.approx(5 / 9)
+    suite = {
+        "suite": "s",
+        "task": "generation",
+        "data": {"rows": [{"q": "?", "text": "The boat is red"}], "source": "text"},
+        "prompts": {"p": "{{ q }}"},
+        "metrics": ["length"],
+        "judges": {"grounded": {"by": "careful"}},
+        "gates": [{"metric": "grounded", "min": 0.5, "certified": {"kappa": 0.2}}],
+    }
+    done = evaluate(suite, {"m": lambda prompt: "It is red"}, root=project)
+    assert verdict(done)[0] == "pass", verdict(done)
+    rows[0]["rating"] = "true"
+    labels(project, rows)
+    with pytest.raises(SpecError, match="expected supported, contradicted or not found"):
+        read_labels(project / "human.csv", load_rubric(known_rubrics(project)["grounded"]))

@@ -9,9 +9,10 @@ import pytest
 from evalkit import SpecError, content
 from evalkit.cli import main
 from evalkit.judging.load import known_rubrics, load_rubric
-from evalkit.judging.prompts import material, questions
+from evalkit.judging.prompts import claim_question, material, questions
 from evalkit.judging.rubric import Rubric, named_files
 from evalkit.judging.schema import rubric_schema
+from evalkit.passages import Passage
 from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import load_checked
 from tests.spec.loading import read_yaml
@@ -66,7 +67,11 @@ def test_shipped_rubrics(name: str) -> None:
     values = material({}, prompt="P", targets=("T",), source="S", judged=judged)
     if "criteria" in rubric.needs:
         rubric = rubric.with_criteria(["It is short."])
-    for question in questions(rubric, values).values():
+    if rubric.mode == "claims":
+        asked = [claim_question(rubric, values, "C", [Passage("1", "S")])]
+    else:
+        asked = [*questions(rubric, values).values()]
+    for question in asked:
         text = question.messages("Answer.")[0].content
         assert question.case.rstrip().endswith(">>>")  # the judged text stands last
         assert "{{" not in text
