@@ -157,7 +157,7 @@ def claims_something(sentence: str) -> bool:
     >>> claims_something("The ferry runs twice a day."), claims_something("I do not know.")
     (True, False)
     """
-    bare = _BRACKETS.sub("", sentence).strip(" \t*_\"'“”")
+    bare = re.sub(r"^\W+", "", _BRACKETS.sub("", sentence)).strip(" \t*_\"'“”")
     if not _WORD.search(bare) or bare.endswith(("?", "？")):
         return False
     if _COURTESY.fullmatch(bare):

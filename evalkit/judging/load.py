@@ -14,6 +14,7 @@ from evalkit import content
 from evalkit.errors import Problem, SpecError, unknown
 from evalkit.judging.rubric import CONTRADICTED, NOT_FOUND, Rubric, is_path, named_files
 from evalkit.records.names import score_name
+from evalkit.records.references import RESPONSE
 from evalkit.spec.fields import shown
 from evalkit.spec.files import locate
 from evalkit.spec.judges import JudgeSpec
@@ -127,7 +128,7 @@ def _template_problems(source: Source, at: tuple[Any, ...], rubric: Rubric) -> I
                     yield Problem(source.file, source.text_line(path, line), where, message)
         else:
             for name in rubric.shown:
-                if name not in variables:
+                if name not in variables and not (name == "output" and RESPONSE in variables):
                     message = f"the template must include {{{{ {name} }}}}"
                     yield source.problem(path, message)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from evalkit.exchange import Generation, Request, Status
 from evalkit.gates.samples import compares_samples
-from evalkit.judging.claims import claim_queries, list_claims
+from evalkit.judging.claims import Listings, claim_queries, list_claims
 from evalkit.judging.grades import grade_cells
 from evalkit.judging.grounding import grade_claims
 from evalkit.judging.judge_set import JudgeSet, notices
@@ -66,25 +66,16 @@ def judge(
         for suite, entry in _entries(decided)
         if judge_set.of(entry)
     ]
-    listings = list_claims(
-        entries, judge_set,
-        lambda judge: OneOffClient(
-            judge.name, judge.model, store, run.id, progress, use_cache, loaded
-        ),
-    )  # fmt: skip
-    queries = [
-        query
-        for entry, of_suite in entries
-        for query in (
-            claim_queries(of_suite, entry, judge_set, listings)
-            if entry.is_claims
-            else queries_of(of_suite, entry, judge_set)
-        )
-    ]
+
+    def client_of(name: str, model: Model) -> OneOffClient:
+        return OneOffClient(name, model, store, run.id, progress, use_cache, loaded)
+
+    listings = list_claims(entries, judge_set, lambda one: client_of(one.name, one.model))
+    queries = list(_queries(entries, judge_set, listings))
     readers = readers_of(cells)
     models = _in_order(queries, readers, judge_set)
     for name, model in sorted(models, key=lambda one: not loaded.holds(one[1])):
-        client = OneOffClient(name, model, store, run.id, progress, use_cache, loaded)
+        client = client_of(name, model)
         try:
             send_queries(client, [query for query in queries if query.judge.model is model])
             for reader in readers:
@@ -111,6 +102,17 @@ def judge(
         store.add_cell(run.id, done.position, done.record, done.keys)
         if not compares_samples(done.cell.gates):
             done.record.samples = []
+
+
+def _queries(
+    entries: Sequence[tuple[Judged, Sequence[GradedCell]]], judge_set: JudgeSet, listings: Listings
+) -> Iterator[JudgeRequest]:
+    """All questions to judges, entry by entry."""
+    for entry, cells in entries:
+        if entry.is_claims:
+            yield from claim_queries(cells, entry, judge_set, listings)
+        else:
+            yield from queries_of(cells, entry, judge_set)
 
 
 def _entries(decided: Sequence[ScoredCell]) -> Iterator[tuple[str, Judged]]:

@@ -45,6 +45,7 @@ def test_an_item_is_read_with_the_lead_of_its_list() -> None:
     [
         "Do you want more?",
         "Sure!",
+        "🚢 Hello!",
         "I hope this helps.",
         "Let me know if you need more.",
         "I do not know.",

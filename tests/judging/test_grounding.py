@@ -311,3 +311,21 @@ def test_named_entries_keep_their_lines(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as error:
         evaluate(file, models={"m": echo}, root=tmp_path)
     assert "s.eval.yaml:7: judges.grounded.metod: unknown key 'metod'" in str(error.value)
+
+
+def test_what_was_retrieved_is_judged_by_a_rubric_about_it(run: Callable[..., Run]) -> None:
+    prompts = []
+
+    def judge(prompt: Any) -> str:
+        prompts.append(str(prompt[-1]["content"]))
+        return "Rating: 4"
+
+    def app(prompt: Any) -> dict[str, Any]:
+        return {"text": echo(prompt), "contexts": [FERRY] if "colour" in str(prompt) else []}
+
+    declared = suite(judges=[{"rubric": "context-relevance", "method": "text", "by": "j"}])
+    done = run(declared, {"j": judge}, models={"app": app})
+    assert scores(done)["context-relevance"].value == 4
+    assert FERRY["text"] in prompts[0]
+    assert "(nothing was retrieved)" in prompts[1]
+    assert ROWS[0]["says"] not in prompts[0].split("The request:")[1].split("passages to be")[1]

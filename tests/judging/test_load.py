@@ -52,7 +52,8 @@ def test_the_expected_rubrics_ship() -> None:
     assert set(SHIPPED) >= {
         "helpfulness", "correctness", "faithfulness", "main-points", "coherence", "conciseness",
         "relevance", "instruction-following", "harmlessness", "stereotyping", "refusal-quality",
-        "preference", "refusal",
+        "preference", "refusal", "grounded", "citation_support", "context-relevance",
+        "completeness",
     }  # fmt: skip
 
 
@@ -64,7 +65,8 @@ def test_shipped_rubrics(name: str) -> None:
         steps = 3 if name == "refusal" else 5  # its outcomes are those of the refusal rules
         assert list(rubric.scale or {}) == list(range(1, steps + 1))
     judged = {"a": "X", "b": "Y"} if rubric.mode == "pairwise" else {"output": "X"}
-    values = material({}, prompt="P", targets=("T",), source="S", judged=judged)
+    response = {"contexts": [{"id": "1", "text": "S"}]}
+    values = material({}, prompt="P", targets=("T",), source="S", response=response, judged=judged)
     if "criteria" in rubric.needs:
         rubric = rubric.with_criteria(["It is short."])
     if rubric.mode == "claims":
