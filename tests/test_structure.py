@@ -48,7 +48,7 @@ RESOURCES = {
 CALLED_BY_OTHERS = {
     "evalkit.pytest_plugin.nodes": {"reportinfo", "runtest"},  # pytest
     "evalkit.spec.scalars": {"compose_node"},  # PyYAML
-    "evalkit.spec.templates": {"call_binop"},  # Jinja2
+    "evalkit.spec.templates": {"call_binop", "format_field", "wrap_str_format"},  # Jinja2
 }
 """Methods that a library calls."""
 
@@ -185,6 +185,7 @@ def called(value: ast.expr) -> str:
 def mutated(tree: ast.Module) -> Iterator[str]:
     """Names whose value some statement within a function changes in place or replaces."""
     for function in (n for n in ast.walk(tree) if isinstance(n, Function)):
+        own = local(function)
         for node in ast.walk(function):
             if isinstance(node, ast.Global):
                 yield from node.names
@@ -193,7 +194,7 @@ def mutated(tree: ast.Module) -> Iterator[str]:
                 target = node.value
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 target = node.func.value if node.func.attr in MUTATORS else None
-            if isinstance(target, ast.Name) and target.id not in local(function):
+            if isinstance(target, ast.Name) and target.id not in own:
                 yield target.id
             elif isinstance(target, ast.Attribute):
                 yield target.attr if target.attr.isupper() else ""

@@ -49,6 +49,7 @@ def suite_schema() -> Schema:
         _one_or_many(keys[key])
     keys["judges"]["anyOf"].append(_judges_by_name(judge))
     keys["gates"]["anyOf"] = [_gate(), {"type": "array", "items": _gate()}]
+    _or_named(keys["tools"])
     keys["task"] = {"enum": list(tasks.names()), "description": keys["task"]["description"]}
     keys["labels"] = _labels(keys["labels"]["description"])
     keys["answer"] = {"$ref": "#/$defs/Answer", "description": keys["answer"]["description"]}
@@ -74,6 +75,7 @@ def _one_or_many(field: Schema) -> None:
     field["anyOf"] = [items, many]
 
 
+<<<<<<< HEAD
 def _judges_by_name(judge: Schema) -> Schema:
     """Entries by the name of their score, which is that of the rubric unless they name one."""
     entry = {"type": ["object", "null"], "properties": judge, "additionalProperties": False}
@@ -84,6 +86,12 @@ def _judges_by_name(judge: Schema) -> Schema:
         "propertyNames": {"not": {"enum": sorted(judge)}},
         "additionalProperties": {"anyOf": [_TEXT, entry]},
     }
+=======
+def _or_named(field: Schema) -> None:
+    """Allow a file, or functions by name, in place of the list."""
+    many = {key: field.pop(key) for key in ("type", "items")}
+    field["anyOf"] = [_TEXT, many]
+>>>>>>> main
 
 
 def _labels(description: str) -> Schema:

@@ -41,7 +41,9 @@ def pack(value: object) -> bytes:
 
 def unpack(body: bytes) -> dict[str, Any]:
     raw = zlib.decompress(body[1:]) if body[:1] == b"z" else body
-    value: dict[str, Any] = json.loads(raw)
+    value = json.loads(raw)
+    if not isinstance(value, dict):
+        raise ValueError(f"a record is a {type(value).__name__}")
     return value
 
 
@@ -77,6 +79,9 @@ def from_response(response: Response) -> dict[str, Any]:
     return body
 
 
+_TEXTS = tuple(name for name, default in _RESPONSE_DEFAULTS.items() if isinstance(default, str))
+
+
 def to_response(body: dict[str, Any]) -> Response:
     """A response from its stored form.
 
@@ -84,6 +89,9 @@ def to_response(body: dict[str, Any]) -> Response:
     that name and another type stays a detail.
     """
     body["status"] = Status(body["status"])
+    for name in _TEXTS:
+        if not isinstance(body.get(name, ""), str):
+            raise ValueError(f"the {name} of a response is a {type(body[name]).__name__}")
     for name, made in _PARTS.items():
         if name in body:
             body[name] = made(body[name])

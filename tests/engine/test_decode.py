@@ -13,7 +13,7 @@ from evalkit.engine.kv_cache import KVCache
 from evalkit.engine.language_model import BatchLimits, LanguageModel
 from evalkit.engine.local import prepare, respond
 from evalkit.exchange import Generation, Request
-from tests.engine.test_local_engine import reference_text
+from tests.engine.test_local import reference_text
 
 SYSTEM = "the quick brown fox jumps over the lazy dog and the capital of France is Paris. "
 TASKS = ("9 8 7 6 5 4 3 2 1 0 1 2 3 4 5 6 7 8 9: ", "Q W E R T Z U I O P A S D F G H J K L: ")

@@ -44,9 +44,9 @@ def as_sklearn(labels: list[str], predictions: list[str | None]) -> list[str]:
 
 
 @pytest.mark.usefixtures("no_intervals")
-def test_equal_to_scikit_learn_on_500_random_cases() -> None:
+def test_equal_to_scikit_learn_on_200_random_cases() -> None:
     rng = random.Random(0)
-    for _ in range(500):
+    for _ in range(200):
         labels, targets, predictions = random_case(rng)
         seen = as_sklearn(labels, predictions)
 
@@ -279,9 +279,9 @@ def probabilities(rng: np.random.Generator, n: int, k: int) -> tuple[list[str], 
 
 
 @pytest.mark.usefixtures("no_intervals")
-def test_probabilistic_metrics_equal_scikit_learn_on_500_random_cases() -> None:
+def test_probabilistic_metrics_equal_scikit_learn_on_200_random_cases() -> None:
     rng = np.random.default_rng(3)
-    for _ in range(500):
+    for _ in range(200):
         k = int(rng.integers(2, 5))
         n = int(rng.integers(k, 30))
         targets, rows = probabilities(rng, n, k)

@@ -1,5 +1,7 @@
 """Tests in a process of their own: honest programs are judged as if they shared one."""
 
+# ruff: noqa: E501 (programs in texts)
+
 from __future__ import annotations
 
 import json

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ import xdist.plugin  # noqa: F401
 # pytester forgets modules that a run inside this process imports: they are here before
 from evalkit import evaluate
 from evalkit.errors import SpecError
+from tests.models.conftest import CORPUS, make_tokenizer
 
-from .conftest import CORPUS, direct, make_tokenizer
+from .conftest import LABELS, Make, direct
 
-Make = Callable[..., Path]
-LABELS = ["negative", "neutral", "positive"]
 ROWS = [
     {"id": f"s{i}", "text": text, "label": LABELS[i % 3], "topic": "a" if i % 2 else "b"}
     for i, text in enumerate(CORPUS)

@@ -111,17 +111,6 @@ def test_a_template_file_and_a_shorter_context(
         missing.fingerprint()
 
 
-def test_load_errors_are_explained(declare: Declare, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "config.json").write_text('{"model_type": "no-such-architecture"}')
-    model = resolve(declare("transformers", model=str(broken), device="cpu"))
-    with pytest.raises(ModelError, match="cannot"):
-        model.load()
-    with pytest.raises(ModelError, match="absent"):
-        resolve(declare("transformers", model="./absent/a/b")).load()
-
-
 def test_a_model_without_template_rejects_only_chats(
     tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,58 +120,3 @@ def test_a_model_without_template_rejects_only_chats(
     assert found[1].status is Status.ERROR
     assert "no chat template" in found[1].error
     assert found[0].answered
-
-
-def test_models_in_memory_answer_like_the_same_weights_on_disk(
-    declare: Declare, tiny_folder: Path, tiny_model: Any, tiny_tokenizer: Any
-) -> None:
-    from transformers import pipeline
-
-    if type(tiny_model).__name__ != "LlamaForCausalLM":
-        pytest.skip("the folder holds the Llama")
-    ways = [
-        (tiny_model, tiny_tokenizer),
-        {"model": tiny_model, "tokenizer": tiny_tokenizer},
-        pipeline("text-generation", model=tiny_model, tokenizer=tiny_tokenizer),
-    ]
-    on_disk = resolve(declare("transformers", model=str(tiny_folder), device="cpu"))
-    expected = texts(on_disk)
-    on_disk.close()
-    prints = []
-    for way in ways:
-        model = as_model("mine", way)
-        assert texts(model) == expected
-        prints.append(model.fingerprint())
-        model.close()
-        assert texts(model) == expected, "whoever made the model owns it"
-    assert prints[0] == prints[1] == prints[2]
-    json.dumps(prints[0])
-
-
-def test_the_fingerprint_of_weights_in_memory_changes_with_them(
-    tiny_model: Any, tiny_tokenizer: Any
-) -> None:
-    import copy
-
-    import torch
-
-    model = copy.deepcopy(tiny_model)
-    first = as_model("mine", (model, tiny_tokenizer)).fingerprint()
-    with torch.no_grad():
-        next(model.parameters())[0, 0] += 1e-3
-    assert as_model("mine", (model, tiny_tokenizer)).fingerprint() != first
-    assert as_model("mine", (model.to(torch.bfloat16), tiny_tokenizer)).fingerprint() != first
-
-
-def test_functions_and_other_objects_from_python() -> None:
-    def shout(prompt: str) -> str:
-        return prompt.upper()
-
-    model = as_model("mine", shout)
-    assert texts(model, [Request("a")]) == ["A"]
-    assert model.fingerprint() is None
-    shout.evalkit_fingerprint = "v1"  # type: ignore[attr-defined]
-    assert as_model("mine", shout).fingerprint() == {"backend": "handed", "function": "v1"}
-    assert as_model("again", model) is model
-    with pytest.raises(ModelError, match="is a int"):
-        as_model("mine", 3)

@@ -19,10 +19,8 @@ import pytest
 from evalkit.errors import ModelError
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
-from evalkit.models.openai import OpenAIModel
 from evalkit.models.registry import Declared, resolve
 from evalkit.models.remote.client import ClientConfig, send_each
-from evalkit.models.remote.concurrency import ConcurrencyLimiter
 from evalkit.models.remote.loop import LOOP
 from tests.models.serving import Answer, Reply, chat, serve
 
@@ -101,7 +99,7 @@ def test_an_interrupted_run_continues_without_repeats(tmp_path: Path) -> None:
     stops: list[int] = []
 
     def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
-        if len(asked()) == 150 and not stops:
+        if len(asked()) >= 150 and not stops:
             stops.append(1)
             os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
         return good(path, body, headers)
@@ -249,49 +247,6 @@ def test_a_refused_connection_says_so(declare: Any) -> None:
         model.load()
     with pytest.raises(ModelError, match="Start the server"):
         list(model.respond(requests_of(3)))
-
-
-def test_concurrency_grows_without_failures(declare: Any) -> None:
-    _, server = ask(
-        declare, lambda *call: Reply(chat("x").body, after=0.03), 120, max_concurrency=9
-    )
-    assert 4 < server.most <= 9
-
-
-def test_concurrency_halves_once_per_round() -> None:
-    async def run() -> list[float]:
-        pace = ConcurrencyLimiter(64)
-        limits = [pace.limit]
-        for _ in range(12):
-            pace.on_success()
-        limits.append(pace.limit)  # the slow start: one more for each answer
-        async with pace.slot() as first, pace.slot() as second:
-            pace.on_overload(first)
-            pace.on_overload(second)  # sent before the pace was known to be too high
-        limits.append(pace.limit)
-        for _ in range(8):
-            pace.on_success()
-        limits.append(pace.limit)  # from now on about one more for a whole round
-        for _ in range(9):
-            async with pace.slot() as each:
-                pace.on_overload(each)
-        return [*limits, pace.limit]
-
-    start, grown, halved, slowly, least = asyncio.run(run())
-    assert (start, grown, halved, least) == (4, 16, 8, 1)
-    assert 8.9 < slowly < 9
-
-
-def test_tokens_and_cost_are_reported(declare: Any) -> None:
-    prices = {"input": 3.0, "output": 15.0, "currency": "EUR"}
-    with serve(echo) as server:
-        model = resolve(declare("openai", model="test", base_url=f"{server.url}/v1", prices=prices))
-        answers = [r for batch in model.respond(requests_of(5)) for _, r in batch]
-    each = (10 * 3 + 2 * 15) / 1e6
-    assert [r.details["cost"] for r in answers] == pytest.approx([each] * 5)
-    assert model.describe()["cost"] == "0.0003 EUR"
-    assert model.describe()["tokens"] == "50 in, 10 out"
-    assert isinstance(model, OpenAIModel)
 
 
 def test_a_redirect_is_a_failure_of_its_request_that_may_pass(declare: Any) -> None:

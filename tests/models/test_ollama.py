@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalkit.errors import ModelError, SpecError
+from evalkit.errors import ModelError
 from evalkit.exchange import Generation, Request, Response, Status
 from evalkit.messages import Message
 from evalkit.models.registry import resolve
-from tests.models.serving import Answer, Reply, chat, serve
+from tests.models.serving import Answer, Reply, serve
 
 CHAT = (Message("system", "Label."), Message("user", "What a film!"))
 COURSE = Generation(10, top_k=1)
@@ -184,145 +183,3 @@ class TestOllama:
                 answers(model, [Request("raw")])
             with pytest.raises(ModelError, match="num_beams: 2"):
                 answers(model, [Request(CHAT, Generation(num_beams=2))])
-
-
-OWN_CLASS = """
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-
-class Parrot(BaseChatModel):
-    max_tokens: int = 0
-    temperature: float = 1.0
-    loud: bool = False
-    api_key: str = ""
-
-    @property
-    def _llm_type(self):
-        return "parrot"
-
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        if "break" in messages[-1].content:
-            raise ValueError(f"cannot say that with {self.api_key}")
-        said = f"{messages[-1].content} {self.max_tokens} {self.temperature} {len(stop or [])}"
-        message = AIMessage(
-            content=[{"type": "thinking", "thinking": "well"}, {"type": "text", "text": said}]
-            if self.loud else said,
-            usage_metadata={"input_tokens": 5, "output_tokens": 2, "total_tokens": 7},
-            response_metadata={"finish_reason": "length", "model_name": "parrot-1"},
-        )
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
-class Silent(BaseChatModel):
-    @property
-    def _llm_type(self):
-        return "silent"
-
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=""))])
-"""
-
-
-class TestLangChain:
-    @pytest.fixture(autouse=True)
-    def _module(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        pytest.importorskip("langchain_core")
-        (tmp_path / "chats_of_tests.py").write_text(OWN_CLASS)
-        monkeypatch.syspath_prepend(str(tmp_path))
-
-    def test_any_chat_model_answers(self, declare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PARROT_KEY", "parrot-secret-123")
-        model = resolve(
-            declare(
-                "langchain",
-                model="chats_of_tests.Parrot",
-                arguments={"loud": True},
-                api_key_env="PARROT_KEY",
-            )
-        )
-        good, bad = answers(
-            model,
-            [
-                Request((Message("user", "hello"),), Generation(7, stop=(";",))),
-                Request((Message("user", "break"),), Generation(7)),
-            ],
-        )
-        assert good.text == "hello 7 0.0 1"
-        assert (good.status, good.finish) == (Status.TRUNCATED, "length")
-        assert (good.prompt_tokens, good.completion_tokens) == (5, 2)
-        assert (good.thinking, good.details) == ("well", {"model": "parrot-1"})
-        assert bad.status is Status.ERROR
-        assert bad.error == "ValueError: cannot say that with [key]"
-        assert "secret" not in repr(model.fingerprint())
-
-    def test_parameters_with_unknown_names_must_be_declared(self, declare: Any) -> None:
-        model = resolve(declare("langchain", model="chats_of_tests.Silent"))
-        with pytest.raises(ModelError, match=r"Declare parameters: \{max_new_tokens: name\}"):
-            answers(model, [Request(CHAT)])
-        left_out = {"max_new_tokens": None, "temperature": None}
-        model = resolve(declare("langchain", model="chats_of_tests.Silent", parameters=left_out))
-        assert answers(model, [Request(CHAT)])[0].status is Status.OK
-        sampled = Request(CHAT, Generation(temperature=1.0, top_k=4))
-        with pytest.raises(ModelError, match="top_k: 4"):
-            answers(model, [sampled])
-
-    def test_other_classes_than_chat_models_are_errors(self, declare: Any) -> None:
-        with pytest.raises(ModelError, match="not a chat model of LangChain"):
-            resolve(declare("langchain", model="pathlib.Path")).load()
-        with pytest.raises(SpecError, match=r"expected package\.module\.Class"):
-            resolve(declare("langchain", model="ChatOpenAI"))
-
-
-class TestHuggingFaceInference:
-    @pytest.fixture(autouse=True)
-    def _installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        pytest.importorskip("huggingface_hub")
-        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-        monkeypatch.setenv("HF_TOKEN", "hf_of-the-test-123")
-
-    def test_chats_and_raw_texts(self, declare: Any) -> None:
-        def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
-            if "messages" in body:
-                return chat("positive", finish_reason="length")
-            details = {
-                "finish_reason": "length",
-                "generated_tokens": 4,
-                "prefill": [],
-                "tokens": [],
-            }
-            return Reply([{"generated_text": " Paris", "details": details}])
-
-        with serve(answer) as server:
-            model = resolve(declare("hf-inference", model=server.url, **QUICK))
-            requests = [Request(CHAT, COURSE), Request("The capital is", Generation(4))]
-            talked, wrote = answers(model, requests)
-        (body,) = [body for _, body, _ in server.calls if "messages" in body]
-        assert (body["max_tokens"], body["temperature"]) == (10, 0.0)
-        (body,) = [body for _, body, _ in server.calls if "inputs" in body]
-        assert body["inputs"] == "The capital is"
-        assert body["parameters"]["max_new_tokens"] == 4
-        assert (talked.text, talked.status) == ("positive", Status.TRUNCATED)
-        assert (wrote.text, wrote.status, wrote.completion_tokens) == (
-            " Paris",
-            Status.TRUNCATED,
-            4,
-        )
-        assert {headers["authorization"] for _, _, headers in server.calls} == {
-            "Bearer hf_of-the-test-123"
-        }
-
-    def test_failures_are_classified_as_for_other_servers(self, declare: Any) -> None:
-        calls = [0]
-
-        def answer(path: str, body: dict[str, Any], headers: dict[str, str]) -> Reply:
-            calls[0] += 1
-            return Reply({}, 429, {"Retry-After": "0"}) if calls[0] < 3 else chat("well")
-
-        with serve(answer) as server:
-            model = resolve(declare("hf-inference", model=server.url, **QUICK))
-            (response,) = answers(model, [Request(CHAT)])
-            assert (response.text, response.details["tries"]) == ("well", 3)
-        with serve(lambda *call: Reply({"error": "no"}, 401)) as server:
-            model = resolve(declare("hf-inference", model=server.url, **QUICK))
-            with pytest.raises(ModelError, match="Check that the key in HF_TOKEN is valid"):
-                answers(model, [Request(CHAT)])
