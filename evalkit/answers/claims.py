@@ -170,3 +170,14 @@ def claims_something(sentence: str) -> bool:
     if _LACKS.search(bare):
         return True
     return not (speaker and admission_in(bare).prediction == ADMITS)
+
+
+def admits_unknown(text: str) -> bool:
+    """Whether an answer admits that it is not known, or claims nothing; False for an empty one.
+
+    >>> admits_unknown("The text does not say."), admits_unknown("At nine.")
+    (True, False)
+    """
+    if not _WORD.search(text):
+        return False
+    return admission_in(text).prediction == ADMITS or not claims_in(text)

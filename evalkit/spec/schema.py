@@ -75,7 +75,6 @@ def _one_or_many(field: Schema) -> None:
     field["anyOf"] = [items, many]
 
 
-<<<<<<< HEAD
 def _judges_by_name(judge: Schema) -> Schema:
     """Entries by the name of their score, which is that of the rubric unless they name one."""
     entry = {"type": ["object", "null"], "properties": judge, "additionalProperties": False}
@@ -86,12 +85,12 @@ def _judges_by_name(judge: Schema) -> Schema:
         "propertyNames": {"not": {"enum": sorted(judge)}},
         "additionalProperties": {"anyOf": [_TEXT, entry]},
     }
-=======
+
+
 def _or_named(field: Schema) -> None:
     """Allow a file, or functions by name, in place of the list."""
     many = {key: field.pop(key) for key in ("type", "items")}
     field["anyOf"] = [_TEXT, many]
->>>>>>> main
 
 
 def _labels(description: str) -> Schema:
