@@ -1,7 +1,6 @@
 """Whether answers use their passages: the same question with the fact given, removed, and changed.
 
-An answer says a fact if its words contain those of an accepted answer in the form in which
-``exact_match`` compares them. Every score is over questions with all three answers, in pairs.
+An answer says a fact if its words contain those of an accepted answer. Every score is over questions with all three answers, in pairs.
 """
 
 from __future__ import annotations
@@ -13,24 +12,14 @@ from typing import Any
 import numpy as np
 
 from evalkit.answers import claims
+from evalkit.answers.facts import says
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, Result, Score
-from evalkit.metrics.qa import normalise
 from evalkit.stats.paired import paired_proportions
 
 _Flag = Callable[[str, Sequence[str], Sequence[str]], bool]
 """Of an answer, what the unchanged passages say, and what the changed ones say."""
 _EMPTY = "undefined: no question has all three answers"
-
-
-def says(text: str, answers: Sequence[str]) -> bool:
-    """Whether a text contains one of some answers, as whole words.
-
-    >>> says("It is the red boat.", ["a red boat"]), says("It is reddish", ["red"])
-    (True, False)
-    """
-    words = f" {normalise(text)} "
-    return any(f" {normalise(answer)} " in words for answer in answers if normalise(answer))
 
 
 def _metric(name: str, condition: str, flag: _Flag, summary: str) -> Callable[..., Result]:

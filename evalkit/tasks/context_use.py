@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.answers import claims
+from evalkit.answers.facts import says
 from evalkit.passages import Passage, passages_of
 from evalkit.tasks._metrics import READ
 from evalkit.tasks._retrieval import CONTEXTS, RELEVANT, relevant_of
@@ -125,8 +126,6 @@ def _like(value: Any, passages: Sequence[Passage]) -> Any:
 
 def _correct(sample: SampleRecord, answer: Answer) -> bool:
     """It says what the passages say; without them, that it does not know."""
-    from evalkit.metrics.context_use import says
-
     text = answer.prediction or ""
     if sample.fields["condition"] == REMOVED:
         return claims.admits_unknown(text)
