@@ -1,6 +1,7 @@
 """Whether answers use their passages: the same question with the fact given, removed, and changed.
 
-An answer says a fact if its words contain those of an accepted answer. Every score is over questions with all three answers, in pairs.
+An answer says a fact if its words contain those of an accepted answer. Every score is over
+questions with all three answers, in pairs.
 """
 
 from __future__ import annotations
