@@ -120,7 +120,7 @@ HOSTILE: list[Any] = [
     [], [None], [[]], ["good", "bad"], ["good"] * 50, [1, "x", {}], {}, {"": None}, {"x": 1}, {"file": "x.csv"},
     {"rows": []}, {"rows": [{}]}, {"regex": "(a+)+b", "group": 7}, {"regex": "((x))"}, {"json": "$.a[999999999999999999999]"},
     {"after": "x"}, {"number": "last"}, {"max_words": int(DIGITS)}, {"regex": "(?R)"}, {"metric": "accuracy", "min": int(DIGITS)},
-    {"from": "data", "count": 2}, {"backend": "callable", "model": "os:getcwd"}, {"1": {"2": {"3": [4]}}}, 10**5000,
+    {"from": "data", "count": 2}, {"backend": "callable", "model": "os:getcwd"}, {"1": {"2": {"3": [4]}}}, 10**4000,
 ]  # fmt: skip
 """Values that replace those of a valid document."""
 
@@ -156,12 +156,12 @@ SUITES: dict[str, dict[str, Any]] = {
         "task": "token-classification", "labels": ["PER", "LOC"],
         "data": {"rows": [{"w": ["Ann", "in", "Rome"], "t": ["B-PER", "O", "B-LOC"]}] * 4,
                  "tokens": "w", "target": "t"},
-        "prompts": {"p": {"user": "{{ w }}", "shots": {"from": "data", "count": 1}}},
+        "prompts": {"p": {"user": "{{ w }}", "shots": {"rows": [{"w": ["Bob"], "t": ["B-PER"]}]}}},
     },
     "extractive-qa": {
         "task": "extractive-qa", "prompts": {"p": "{{ context }} {{ q }}"},
         "data": {"rows": [{"context": "Rome is big", "q": "?", "a": "Rome"}] * 3, "target": "a",
-                 "context": "context"},
+                 "input": "context"},
     },
     "generation": {
         "task": "generation", "data": {"rows": ROWS, "columns": {"long": "text ~ topic", "n": "text | length"}},
@@ -171,11 +171,16 @@ SUITES: dict[str, dict[str, Any]] = {
     "math": {"task": "math", "data": {"rows": [{"q": "1+1", "a": "2"}] * 3, "target": "a"},
              "prompts": {"p": "{{ q }}"}},
     "summarisation": {
-        "task": "summarisation", "prompts": {"p": "{{ d }}"}, "metrics": ["rougeL", "compression"],
+        "task": "summarisation", "prompts": {"p": "{{ d }}"}, "metrics": ["rougeL", "compression_ratio"],
         "data": {"rows": [{"d": "a long text", "s": "text"}] * 3, "source": "d", "target": "s"},
     },
 }  # fmt: skip
 """One valid suite of each kind."""
+RULES = [
+    "accuracy >= 0.1", "macro_f1 > 10% at 95%", "f1[good] >= 0.1 and f1[bad] >= 0.1",
+    "accuracy[topic=t1] < 2", "accuracy >= app/p - 0.1", "f1 != 0.3",
+]  # fmt: skip
+"""Valid gates of the first."""
 RUBRIC = {
     "name": "clear", "description": "Is it clear?", "judged": "text", "mode": "pointwise",
     "criteria": ["short", "plain"], "scale": {1: "no", 2: "partly", 3: "yes"},
@@ -188,7 +193,7 @@ PROJECT = {
         "served": {"backend": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"},
     },
     "default": ["app"],
-    "metrics": {"own": "os.path:join", "other": {"function": "math:floor", "better": "lower", "low": 0}},
+    "metrics": {"own": "statistics:fmean", "other": {"function": "math:fsum", "better": "lower", "low": 0}},
     "judges": {"j": {"model": "app", "method": "likelihood"}, "default": "j"},
 }  # fmt: skip
 TABLES = {

@@ -8,6 +8,7 @@ import os
 import random
 import resource
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,7 +37,15 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def dumped(document: Any) -> str:
-    return json.dumps(document, default=str)
+    """A document as YAML, or as JSON, which is YAML too."""
+    try:
+        return yaml.dump(document, sort_keys=False, allow_unicode=True)
+    except (ValueError, RecursionError):  # a number of thousands of digits, deep nesting
+        sys.set_int_max_str_digits(0)
+        try:
+            return json.dumps(document, default=str)
+        finally:
+            sys.set_int_max_str_digits(4300)
 
 
 @contextlib.contextmanager
@@ -88,13 +97,18 @@ def gate(chance: random.Random, folder: Path) -> None:
         inputs.DIGITS, "nan", "[t=x]",
         "accuracy[topic=t1]", "\n", "\x1b", "é", "(", "0x10", ".", ",", "[" * 500, "x" * 5000,
     ]  # fmt: skip
-    rules: list[Any] = [
-        " ".join(chance.choices(pieces, k=chance.randint(1, 9)))
-        for _ in range(chance.randint(1, 3))
-    ]
-    form = {"metric": "accuracy", "min": 0.5, "max": 1.0, "max_drop": 0.1, "confidence": 0.9,
-            "certified": {"kappa": 0.6}, "tier": "x"}  # fmt: skip
-    rules.append(inputs.mutated({k: form[k] for k in chance.sample(list(form), 4)}, chance))
+    rules: list[Any] = chance.sample(inputs.RULES, 2)
+    if chance.random() < 0.5:
+        rules = inputs.mutated(rules, chance)
+    if chance.random() < 0.4:
+        rules.append(" ".join(chance.choices(pieces, k=chance.randint(1, 9))))
+    if chance.random() < 0.4:
+        form = {
+            "metric": "accuracy", "min": 0.5, "max": 1.0, "max_drop": 0.1, "confidence": 0.9,
+            "certified": {"kappa": 0.6}, "tier": "x",
+        }  # fmt: skip
+        chosen = {name: form[name] for name in chance.sample(list(form), 3)}
+        rules.append(inputs.mutated({"metric": "accuracy", **chosen}, chance))
     run({**inputs.SUITES["classification"], "gates": rules}, folder)
 
 
@@ -123,7 +137,7 @@ def rubric(chance: random.Random, folder: Path) -> None:
         content = inputs.damaged(yaml.safe_dump(inputs.RUBRIC, sort_keys=False), chance)
     (folder / "judges").mkdir(exist_ok=True)
     write(folder / "judges" / "clear.judge.yaml", content)
-    judges = inputs.mutated([{"rubric": "clear", "model": "app"}], chance)
+    judges = inputs.mutated([{"rubric": "clear", "by": "app"}], chance)
     judged = {
         **inputs.SUITES["generation"],
         "judges": judges if chance.random() < 0.3 else ["clear"],
@@ -139,7 +153,7 @@ def baseline(chance: random.Random, folder: Path) -> None:
         run(inputs.SUITES["classification"], folder).to_json(kept)
     text = kept.read_text()
     if chance.random() < 0.7:
-        content: str | bytes = dumped(inputs.mutated(json.loads(text), chance))
+        content: str | bytes = json.dumps(inputs.mutated(json.loads(text), chance), default=repr)
     else:
         content = inputs.damaged(text, chance)
     write(folder / "was.json", content)
@@ -151,7 +165,7 @@ def data_file(chance: random.Random, folder: Path) -> None:
     kind = chance.choice(list(inputs.TABLES))
     text = inputs.TABLES[kind]
     if kind == "json" and chance.random() < 0.5:
-        content: str | bytes = dumped(inputs.mutated(json.loads(text), chance))
+        content: str | bytes = json.dumps(inputs.mutated(json.loads(text), chance), default=repr)
     else:
         content = inputs.damaged(text, chance)
     write(folder / f"rows.{kind}", content)
@@ -159,7 +173,7 @@ def data_file(chance: random.Random, folder: Path) -> None:
     run({
         "task": "classification", "labels": ["good", "bad"], "answer": "text",
         "data": {"file": file, "target": "label"}, "prompts": {"p": "{{ text }}"},
-    }, folder, allow_outside=True)  # fmt: skip
+    }, folder)  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [suite, gate, project, rubric, baseline, data_file])

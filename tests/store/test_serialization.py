@@ -24,7 +24,7 @@ from evalkit.records import (
 )
 from evalkit.records.analyses import ConfusionMatrix
 from evalkit.records.judgments import Category, Judgment, Pair, Reply
-from evalkit.store import Store
+from evalkit.store import Store, serialization
 
 from ..samples import sample_record
 
@@ -139,3 +139,18 @@ def test_an_older_store_counts_the_samples_without_an_answer(store: Store) -> No
     store.add_cell(run.id, 0, cell, [[None], [None]])
     store._db.execute("UPDATE cells SET body = json_remove(body, '$.unanswered')")
     assert store.run(run.id).cells[0].unanswered == 1
+
+
+def test_a_record_that_would_unpack_to_too_much_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serialization, "_MOST_BYTES", 1_000)
+    assert serialization.unpack(serialization.pack({"a": "x" * 900}))["a"] == "x" * 900
+    with pytest.raises(ValueError, match="longer than"):
+        serialization.unpack(serialization.pack({"a": "x" * 5_000}))
+
+
+def test_a_record_that_is_cut_off_is_refused() -> None:
+    packed = serialization.pack({"a": "x" * 5_000})
+    with pytest.raises(ValueError, match="cut off"):
+        serialization.unpack(packed[:-8])
