@@ -13,7 +13,7 @@ import pytest
 from evalkit import Run, SpecError, UsageError, evaluate
 from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Capabilities
-from evalkit.records.judgments import ByClaim, Judgment, Listing
+from evalkit.records.judgments import ByClaim, Judgment, Listing, Reply, from_json, to_json
 
 FERRY = {"id": "ferry", "text": "The boat is red. It sails twice a day."}
 DESK = {"id": "desk", "text": "The desk opens at nine. The clerk is Ann."}
@@ -329,3 +329,14 @@ def test_what_was_retrieved_is_judged_by_a_rubric_about_it(run: Callable[..., Ru
     assert FERRY["text"] in prompts[0]
     assert "(nothing was retrieved)" in prompts[1]
     assert ROWS[0]["says"] not in prompts[0].split("The request:")[1].split("passages to be")[1]
+
+
+@pytest.mark.parametrize(
+    "judgment",
+    [
+        Judgment("g", "j", Reply(Status.OK, "Supported", 1.0, passage="p"), ByClaim(2, "x", 3, 9)),
+        Judgment("g", "j", Reply(Status.OK, lists={"claims": ("a", "b")}), Listing()),
+    ],
+)
+def test_judgments_of_claims_are_read_as_they_were_written(judgment: Judgment) -> None:
+    assert from_json(json.loads(json.dumps(to_json(judgment)))) == judgment
