@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 
 from evalkit import evaluate
 from evalkit.cli import main
+from evalkit.provenance import Provenance
+from evalkit.records import RunRecord
+from evalkit.store import Store
 
 N = 200
 B_ONLY, A_ONLY = range(15), range(100, 105)  # discordant: 15 won by B, 5 by A
@@ -42,7 +46,7 @@ def suite(**more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def twenty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "twenty_app", raising=False)
     (tmp_path / "twenty_app.py").write_text(APP)
@@ -53,7 +57,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_two_prompts_with_15_against_5_discordant_answers(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    twenty: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate(suite(), "app")
     assert main(["compare", "a", "b", "--json", "c.json", "--markdown", "c.md"]) == 0
@@ -69,17 +73,17 @@ def test_two_prompts_with_15_against_5_discordant_answers(
     ]
     assert flipped[0][2:] == ["A:", "no", "B:", "yes", "target:", "yes"]
 
-    (written,) = json.loads((project / "c.json").read_text())
+    (written,) = json.loads((twenty / "c.json").read_text())
     assert written["scores"][0]["p"] == pytest.approx(0.04138947)
     assert written["scores"][0]["mid_p"] == pytest.approx(0.02660370)
     assert "seen" not in written["scores"][0]
     assert len(written["flips"]) == 20
-    markdown = (project / "c.md").read_text()
+    markdown = (twenty / "c.md").read_text()
     assert "0.0414" in markdown
     assert "20 samples flipped" in markdown
 
 
-def test_cells_models_and_a_single_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cells_models_and_a_single_run(twenty: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = evaluate(suite(), ["app"])
     for names in (["app/a", "app/b"], [run.id, "a", "b"], ["last"], [run.id]):
         assert main(["compare", *names]) == 0
@@ -89,7 +93,7 @@ def test_cells_models_and_a_single_run(project: Path, capsys: pytest.CaptureFixt
 
 
 def test_several_scores_share_holms_correction(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    twenty: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate(suite(), "app")
     assert main(["compare", "a", "b", "--metric", "all", "--json", "c.json"]) == 0
@@ -104,7 +108,7 @@ def test_several_scores_share_holms_correction(
     assert "macro_f1: permutation" in said
 
 
-def test_runs_and_files(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_and_files(twenty: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = evaluate(suite(prompts={"only": "a {{ i }}"}), "app")
     first.to_json("first.json")
     second = evaluate(suite(prompts={"only": "b {{ i }}"}), "app")
@@ -121,7 +125,7 @@ def test_runs_and_files(project: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_only_samples_with_equal_data_are_paired(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    twenty: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     declared = suite(prompts={"only": "a {{ i }}"})
     first = evaluate(declared, "app")
@@ -137,7 +141,7 @@ def test_only_samples_with_equal_data_are_paired(
     assert (score["wins"], score["losses"]) == (14, 5)
 
 
-def test_invalid_comparisons_are_errors(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_comparisons_are_errors(twenty: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "a", "b"]) == 2
     assert "no run store here" in capsys.readouterr().err
     evaluate(suite(), "app")
@@ -152,3 +156,55 @@ def test_invalid_comparisons_are_errors(project: Path, capsys: pytest.CaptureFix
     ):
         assert main(["compare", *names]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_runs_report_and_cache(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs"]) == 2
+    assert "no run store here" in capsys.readouterr().err
+    run = evaluate("sums.eval.yaml", "app")
+
+    assert main(["runs"]) == 0
+    shown = capsys.readouterr().out
+    assert run.id in shown
+    assert "goes on" not in shown
+
+    assert main(["report", "-o", "again.html"]) == 0
+    assert "<html" in (project / "again.html").read_text()
+    assert main(["report", run.id, "-o", "again.json"]) == 0
+    again = json.loads((project / "again.json").read_text())
+    assert again["cells"][0]["scores"]["exact_match"]["value"] == 0.5
+    assert main(["report", "-o", "again.pdf"]) == 2
+    assert "ending in .html, .json, .md" in capsys.readouterr().err
+    assert main(["report", "nothing"]) == 2
+    assert "no run 'nothing'" in capsys.readouterr().err
+
+
+def test_runs_shows_how_to_continue_a_killed_run(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provenance = Provenance(command="pytest suites --eval-model app")
+    run = RunRecord("20260101-000000-aaaaaa", "2026-01-01T00:00:00", None, "running", provenance)
+    with Store(project / ".evalkit") as store:
+        store.begin_run(run)
+        assert main(["runs"]) == 0
+        assert "goes on" not in capsys.readouterr().out  # it runs still, in this process
+        child = subprocess.Popen([sys.executable, "-c", ""])
+        child.wait()
+        with store.transaction():
+            store._db.execute("UPDATE processes SET pid = ?, started = '1'", (child.pid,))
+    assert main(["runs"]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert "killed" in first
+    assert last.startswith("20260101-000000-aaaaaa was killed: its process is gone. ")
+    assert last.endswith("run the same command to continue: pytest suites --eval-model app")
+
+
+@pytest.mark.parametrize("command", [["report"], ["export"]])
+def test_unwritable_files_are_errors(
+    command: list[str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate("sums.eval.yaml", models="app", root=project)
+    (project / "taken").write_text("a file, not a folder")
+    name = "run.html" if command == ["report"] else "run.csv"
+    assert main([*command, "-o", f"taken/{name}"]) == 2
+    assert capsys.readouterr().err.startswith("taken")

@@ -67,24 +67,3 @@ def test_shared_prefix_attention_changes_no_answer(
         assert len(lengths) > (2 if least == 1 else 1), "some share a task, others the system"
         # a group has at most an eighth of the sequences: 16
         assert max(together) >= 7
-
-
-def test_a_shared_prefix_is_stored_once(lm: LanguageModel) -> None:
-    """A slot holds a sequence's own tokens; the cache counts the prefix once."""
-    import torch
-
-    from evalkit.engine.attention import PrefixKV
-
-    shared = PrefixKV(30, [torch.zeros(1, 2, 30, 4)], [torch.zeros(1, 2, 30, 4)])
-    cache = KVCache(3, shared)
-    cache.reserve(30 + 5)
-    new = torch.arange(3 * 2 * 35 * 4, dtype=torch.float32).view(3, 2, 35, 4)
-    cache.put(0, new, -new)
-    cache.add([33, 35, 31])
-    keys, values = cache.layer(0)
-    assert keys.shape[2] < 30 + 5 + 64
-    assert torch.equal(keys[:, :, :5], new[:, :, 30:])
-    cache.remove(0)
-    assert cache.lengths == [31, 35]
-    assert torch.equal(keys[0, :, :1], new[2, :, 30:31])
-    assert torch.equal(values[1, :, :5], -new[1, :, 30:])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+
 import numpy as np
 import pytest
+from sklearn import metrics as sk
 
-from evalkit.metrics import Columns
+from evalkit.errors import UsageError
+from evalkit.metrics import Columns, compute
 from evalkit.metrics.probabilistic import calibration_error, calibration_interval
 from evalkit.metrics.registry import Registry
 from evalkit.scoring.clustered import Units, dependent
@@ -81,3 +86,75 @@ def test_clusters_are_resampled_whole() -> None:
     )["calibration_error"]  # fmt: skip
     assert (found.low, found.high) == pytest.approx((once.low, once.high))
     assert found.value == result["calibration_error"].value
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier", "auroc", "calibration_error"])
+def test_invalid_probabilities_are_an_error(metric: str) -> None:
+    for wrong in (math.nan, 1.5, -0.5):
+        rows = [[0.5, 0.5], [wrong, 1 - wrong]]
+        with pytest.raises(UsageError, match=r"probabilities\[1\] is .* numbers from 0 to 1"):
+            compute(metric, ["a", "b"], ["a", "b"], labels=["a", "b"], probabilities=rows)
+
+
+def probabilities(rng: np.random.Generator, n: int, k: int) -> tuple[list[str], np.ndarray]:
+    rows = rng.dirichlet([0.7] * k, size=n)
+    if rng.random() < 0.3:
+        rows = np.round(rows, 1) + 1e-9  # ties
+        rows /= rows.sum(axis=1, keepdims=True)
+    if rng.random() < 0.2:
+        rows = np.eye(k)[rows.argmax(axis=1)]  # certain, and sometimes wrong
+    truth = np.r_[np.arange(k), rng.integers(0, k, size=n - k)] if n >= k else np.zeros(n, int)
+    return [f"label {i}" for i in truth], rows
+
+
+@pytest.mark.usefixtures("no_intervals")
+def test_probabilistic_metrics_equal_scikit_learn_on_200_random_cases() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        k = int(rng.integers(2, 5))
+        n = int(rng.integers(k, 30))
+        targets, rows = probabilities(rng, n, k)
+        labels = [f"label {i}" for i in range(k)]
+        predictions = [labels[i] for i in rows.argmax(axis=1)]
+
+        def value(name: str, case: tuple = (predictions, targets, labels, rows)) -> float:
+            score = compute(name, case[0], case[1], labels=case[2], probabilities=case[3])
+            return score.value
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert value("log_loss") == pytest.approx(sk.log_loss(targets, rows), rel=1e-12)
+            truth = np.array([labels.index(t) for t in targets])
+            square = ((rows - np.eye(k)[truth]) ** 2).sum(axis=1).mean()
+            brier = sk.brier_score_loss(truth == 1, rows[:, 1]) if k == 2 else square
+            assert value("brier") == pytest.approx(brier, abs=1e-12)
+            area = (
+                sk.roc_auc_score(truth, rows[:, 1])
+                if k == 2
+                else sk.roc_auc_score(truth, rows, multi_class="ovr")
+            )
+            assert value("auroc") == pytest.approx(area, abs=1e-12)
+
+
+def test_calibration_error_by_hand() -> None:
+    # .9 (right) is alone in its bin, .8 (wrong) and .8 (right) share one, .55 (wrong) is alone
+    rows = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.55, 0.45]])
+    score = compute(
+        "calibration_error", ["a", "a", "b", "a"], ["a", "b", "b", "b"],
+        labels=["a", "b"], probabilities=rows,
+    )  # fmt: skip
+    expected = (abs(1 - 0.9) + abs(1 - 1.6) + abs(0 - 0.55)) / 4
+    assert score.value == pytest.approx(expected, abs=1e-12)
+
+
+def test_auroc_is_undefined_while_a_label_is_missing() -> None:
+    score = compute(
+        "auroc", ["a", "a"], ["a", "a"], labels=["a", "b"], probabilities=[[0.6, 0.4], [0.7, 0.3]]
+    )
+    assert math.isnan(score.value)
+    assert "no target is b" in score.note
+
+
+def test_probabilities_of_a_wrong_shape_are_an_error() -> None:
+    with pytest.raises(UsageError, match="samples × labels"):
+        compute("brier", ["a"], ["a"], labels=["a", "b"], probabilities=[[0.2, 0.3, 0.5]])

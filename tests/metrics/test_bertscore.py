@@ -38,11 +38,6 @@ def columns() -> tuple[list[str], list[list[str]]]:
 
 
 @pytest.fixture(scope="module")
-def folder() -> str:
-    return source.find_encoder().path
-
-
-@pytest.fixture(scope="module")
 def scorer(folder: str) -> Any:
     from bert_score import BERTScorer
 
@@ -112,28 +107,6 @@ def test_references_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_layer_is_an_error() -> None:
     with pytest.raises(UsageError, match="layer 7 does not exist: all-MiniLM-L6-v2 has 6 layers"):
         compute("bertscore", ["a"], ["b"], settings={"layer": 7})
-
-
-@pytest.mark.usefixtures("no_intervals")
-def test_embedding_similarity_equals_sentence_transformers(folder: str) -> None:
-    from sentence_transformers import SentenceTransformer, util
-
-    model = SentenceTransformer(folder, device="cpu")
-    answers, references = columns()
-    cosines = util.cos_sim(
-        model.encode(answers), model.encode([r for some in references for r in some])
-    )
-    ends = np.cumsum([len(some) for some in references])
-    expected = [
-        float(row[end - len(some) : end].max())
-        for row, some, end in zip(cosines, references, ends, strict=True)
-    ]
-    score = compute("embedding_similarity", answers, references)
-    np.testing.assert_allclose(score.per_sample, expected, atol=1e-5)
-    assert "all-MiniLM-L6-v2" in score.note
-    assert "texts cut at 256 tokens" in score.note
-    empty = compute("embedding_similarity", ["", "a"], ["a", " "])
-    assert list(empty.per_sample) == [0, 0]
 
 
 def test_without_the_packaged_model_the_fix_is_named(
