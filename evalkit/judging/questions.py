@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 from evalkit.errors import EvalkitError
 from evalkit.exchange import Request, Response, Status
@@ -74,6 +75,8 @@ class RubricRequest:
     request: Request | None = None
     response: Response | None = None
     cached: bool = False
+    settled: bool = False
+    """Whether the reply is known without asking."""
     reply: Reply = field(default_factory=lambda: Reply(Status.ERROR, error="was not asked"))
 
 
@@ -160,6 +163,14 @@ def other_text(case: Case) -> str | None:
 
 def _shown(case: Case, judged: Judged) -> tuple[Mapping[Aspect, Question | None], str]:
     """The questions about a case; if it cannot be rendered, one that holds the error."""
+    try:
+        return questions(judged.rubric, values_of(case)), ""
+    except EvalkitError as error:
+        return {Overall(): None}, str(error)
+
+
+def values_of(case: Case) -> dict[str, Any]:
+    """The variables of a case."""
     sample = case.cell.samples[case.sample]
     suite = case.cell.done.cell.suite
     source = suite.data.source
@@ -167,7 +178,7 @@ def _shown(case: Case, judged: Judged) -> tuple[Mapping[Aspect, Question | None]
     if case.paired:
         both = [own_text(case), other_text(case) or ""]
         texts = dict(zip("ab", both[::-1] if case.swapped else both, strict=True))
-    values = material(
+    return material(
         sample.fields,
         prompt=last_question(sample.prompt),
         targets=sample.targets,
@@ -175,10 +186,6 @@ def _shown(case: Case, judged: Judged) -> tuple[Mapping[Aspect, Question | None]
         response=None if case.paired else sample.answers[case.repeat].values(),
         judged=texts,
     )
-    try:
-        return questions(judged.rubric, values), ""
-    except EvalkitError as error:
-        return {Overall(): None}, str(error)
 
 
 def places(cell: GradedCell, judged: Judged) -> list[Place]:

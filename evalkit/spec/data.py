@@ -38,8 +38,8 @@ class Dataset:
     """The samples of a suite.
 
     columns: in the file's order. hash: SHA-256 of the whole file (or rows), also of a subset.
-    total: the number of samples in the data, before ``take``. pair: the column that two samples
-    share, if any.
+    total: the number of samples in the data, before ``take``. pair: the column that samples
+    share which are compared with each other, if any.
     """
 
     samples: tuple[Sample, ...]
@@ -64,7 +64,9 @@ class Dataset:
         if limit is None or limit >= len(self.samples):
             return self
         if self.pair is not None:
-            return self._take_pairs(self.pair, max(1, limit // 2), seed)
+            groups = {str(sample.fields[self.pair]) for sample in self.samples}
+            size = max(1, len(self.samples) // len(groups))
+            return self._take_pairs(self.pair, max(1, limit // size), seed)
         taken = sorted(shuffled(self.samples, seed)[:limit], key=lambda sample: sample.index)
         return replace(self, samples=tuple(taken))
 
@@ -110,8 +112,32 @@ def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
     _check_sources(suite, rows)
     _check_pairs(suite, rows)
     _check_columns(suite, rows)
-    dataset = Dataset(tuple(samples), rows.columns, rows.digest, len(samples), suite.data.pair)
+    columns, together = rows.columns, suite.data.pair
+    if suite.kind.expand is not None and not missing and not rows.row_problems.problems():
+        samples = _expanded(suite, rows, samples, suite.kind.expand)
+        columns, together = (*columns, *suite.kind.adds), "question_id"
+    dataset = Dataset(tuple(samples), columns, rows.digest, len(samples), together)
     return dataset, [*missing, *rows.row_problems.problems()]
+
+
+def _expanded(
+    suite: Suite,
+    rows: Rows,
+    samples: Sequence[Sample],
+    expand: Callable[[Suite, Sample], Sequence[Sample]],
+) -> list[Sample]:
+    """The samples that the task makes of those of the data, numbered anew."""
+    found: list[Sample] = []
+    taken = [name for name in suite.kind.adds if name in rows.columns]
+    for name in taken:
+        message = f"the task {suite.task} adds a column '{name}'; rename that of the data"
+        rows.row_problems.add(f"column {name}", rows.numbers[0], message)
+    for number, sample in zip(rows.numbers, samples, strict=True):
+        try:
+            found += expand(suite, sample)
+        except ValueError as error:
+            rows.row_problems.add("expand", number, str(error))
+    return [replace(sample, index=i) for i, sample in enumerate(found)]
 
 
 def _nothing(suite: Suite, rows: Rows) -> list[Problem]:

@@ -22,6 +22,8 @@ Extract = Callable[["Suite", "Sample", "Request", "Response"], Extracted]
 """Extracts the prediction from a sample's response."""
 Correct = Callable[["SampleRecord", "Answer"], bool]
 """Whether an answer to a sample is correct."""
+Expand = Callable[["Suite", "Sample"], Sequence["Sample"]]
+"""The samples that a sample of the data becomes. Raises ValueError, which names no row."""
 Lists = Literal["", "quoted", "bracketed"]
 Rules = Callable[["Suite"], Iterator[Finding]]
 """What a task requires of a suite beyond its required keys."""
@@ -156,6 +158,10 @@ class Task:
     """Whether suites have ``labels:``."""
     sections: tuple[str, ...] = ()
     """Top-level keys of a suite that belong to this task: ``sandbox``, ``refusals``."""
+    expand: Expand | None = None
+    """Makes several samples of one, with ids of their own; None: each row is one sample."""
+    adds: tuple[str, ...] = ()
+    """The columns that ``expand`` adds."""
     rules: Rules = _nothing
     """Further requirements on a suite."""
 
