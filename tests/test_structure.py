@@ -367,6 +367,7 @@ DECLARATIONS = {
 
 PARTS = {
     "answers/test_mathematics.py": "answers.formulas answers.math_worker metrics.mathematics",
+    "tasks/test_context_use.py": "answers.facts metrics.context_use",
     "answers/test_labels.py": "answers.qualified",
     "judging/test_calibrate.py": "cli.judge",
     "runner/test_baseline.py": "comparing.baseline models.resolve",
@@ -376,6 +377,7 @@ PARTS = {
     "reporting/test_heartbeat.py": "engine.activity",
     "engine/test_local.py": "engine.language_model",
     "engine/test_decode.py": "engine.prefix_cache",
+    "judging/test_grounding.py": "judging.claims",
     "models/test_isolated.py": "exit_guard models.call_pool models.isolated_worker models.wire",
     "pytest_plugin/test_session.py": "experiment pytest_plugin.ids pytest_plugin.nodes",
     "gates/test_verdicts.py": "gates.samples",

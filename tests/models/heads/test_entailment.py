@@ -16,8 +16,9 @@ from evalkit.judging.reply import entailment_requests, read_entailment
 from evalkit.judging.rubric import CONTRADICTED, NOT_FOUND, SUPPORTED
 from evalkit.models.registry import resolve
 from evalkit.passages import Passage
+from tests.models.conftest import CORPUS
 
-from .conftest import CORPUS, answers, direct
+from .conftest import answers, direct
 
 Declare = Callable[..., Any]
 Make = Callable[..., Path]
