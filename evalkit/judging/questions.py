@@ -11,7 +11,7 @@ from evalkit.exchange import Request, Response, Status
 from evalkit.judging.judge_set import Judge, JudgeSet
 from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question, material, questions
-from evalkit.messages import last_question
+from evalkit.messages import conversation, last_question
 from evalkit.records import SampleRecord
 from evalkit.records.judgments import Aspect, Overall, Reply
 from evalkit.scoring.scored_cell import ScoredCell
@@ -161,7 +161,8 @@ def other_text(case: Case) -> str | None:
 def _shown(case: Case, judged: Judged) -> tuple[Mapping[Aspect, Question | None], str]:
     """The questions about a case; if it cannot be rendered, one that holds the error."""
     sample = case.cell.samples[case.sample]
-    suite = case.cell.done.cell.suite
+    suite, variant = case.cell.done.cell.suite, case.cell.done.cell.variant
+    asked = conversation if variant.conversation else last_question
     source = suite.data.source
     texts: dict[str, str] = {"output": own_text(case)}
     if case.paired:
@@ -169,7 +170,7 @@ def _shown(case: Case, judged: Judged) -> tuple[Mapping[Aspect, Question | None]
         texts = dict(zip("ab", both[::-1] if case.swapped else both, strict=True))
     values = material(
         sample.fields,
-        prompt=last_question(sample.prompt),
+        prompt=asked(sample.prompt),
         targets=sample.targets,
         source=str(sample.fields.get(source, "")) if source else None,
         response=None if case.paired else sample.answers[case.repeat].values(),

@@ -10,6 +10,7 @@ from typing import Any
 from evalkit.errors import Problem, SpecError, UsageError, nearest, unknown
 from evalkit.records import references
 from evalkit.spec.choices import as_text, settle_choices
+from evalkit.spec.histories import history_of
 from evalkit.spec.sources import Rows, rows_of_file, rows_of_hub, rows_of_suite
 from evalkit.spec.suite import Suite
 from evalkit.tasks import Task
@@ -110,6 +111,7 @@ def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
     _check_sources(suite, rows)
     _check_pairs(suite, rows)
     _check_columns(suite, rows)
+    _check_histories(suite, rows)
     dataset = Dataset(tuple(samples), rows.columns, rows.digest, len(samples), suite.data.pair)
     return dataset, [*missing, *rows.row_problems.problems()]
 
@@ -136,6 +138,26 @@ def _check_columns(suite: Suite, rows: Rows) -> None:
                 column.read(row.get(name))
             except (ValueError, UsageError) as error:
                 rows.row_problems.add(column.key, number, f"column '{name}': {error}")
+
+
+def _check_histories(suite: Suite, rows: Rows) -> None:
+    """Cells of messages that prompts cannot continue."""
+    histories = {prompt.history: prompt.system for prompt in suite.prompts.values()}
+    for name, system in histories.items():
+        if name is None or name not in rows.columns:
+            continue
+        for number, row in zip(rows.numbers, rows.fields, strict=True):
+            try:
+                messages = history_of(row.get(name))
+            except ValueError as error:
+                rows.row_problems.add(f"messages {name}", number, f"column '{name}': {error}")
+            else:
+                if system is not None and messages[0].role == "system":
+                    message = (
+                        f"column '{name}': the messages begin with a system message, and the prompt"
+                        " has 'system:' too; remove one"
+                    )
+                    rows.row_problems.add(f"system {name}", number, message)
 
 
 def _check_sources(suite: Suite, rows: Rows) -> None:

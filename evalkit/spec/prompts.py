@@ -10,6 +10,7 @@ from evalkit.errors import Problem, SpecError, unknown
 from evalkit.messages import Message, Prompt
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Dataset, Sample
+from evalkit.spec.histories import history_of
 from evalkit.spec.sections import PromptSpec
 from evalkit.spec.shots import MatchedShots, Shots, read_shots
 from evalkit.spec.suite import Suite
@@ -49,6 +50,8 @@ class Variant:
     def variables(self) -> tuple[str, ...]:
         """Every name that the templates use and do not define, sorted."""
         own = {name for template in self._templates.values() for name in template.variables}
+        if self._spec.history is not None:
+            own.add(self._spec.history)
         return tuple(sorted(own - {"target"} if self._shots else own))
 
     @property
@@ -63,6 +66,8 @@ class Variant:
             if self._shots and i == leading:
                 parts.append(f"[shots]\n{self._shots.summary}")
             parts.append(f"[{role}]\n{self._templates[path].text}")
+        if spec.history is not None:
+            parts.append(f"[messages]\n{spec.history}")
         return "\n\n".join(parts)
 
     @property
@@ -79,8 +84,15 @@ class Variant:
         return self._shots.short if self._shots else ()
 
     @property
+    def conversation(self) -> bool:
+        """Whether the messages are a conversation of its own in each sample."""
+        return self._spec.history is not None
+
+    @property
     def constant(self) -> bool:
         """Whether every sample gets the same prompt, since it uses nothing of a sample."""
+        if self._spec.history is not None:
+            return False
         variables = {name for _, path in self._turns for name in self._templates[path].variables}
         return variables <= {"labels"}
 
@@ -95,9 +107,20 @@ class Variant:
         if self._spec.text is not None:
             *preamble, (_, text) = rendered
             return "".join(t for _, t in preamble) + self._prefix_text(examples) + text
-        messages = [Message(role, text) for role, text in rendered]
+        messages = [Message(role, text) for role, text in rendered] + self._history(sample)
         leading = 1 if messages[0].role == "system" else 0
         return (*messages[:leading], *self._prefix(examples), *messages[leading:])
+
+    def _history(self, sample: Sample) -> list[Message]:
+        """The messages that the data gives; its text is never a template."""
+        column = self._spec.history
+        if column is None:
+            return []
+        try:
+            return list(history_of(sample.fields.get(column)))
+        except ValueError as error:
+            message = f"sample '{sample.id}': column '{column}': {error}"
+            raise SpecError([self._problem(("messages",), 1, message)]) from error
 
     def _prefix_text(self, examples: Sequence[Sample]) -> str:
         assert self._spec.shots is not None or not examples
@@ -159,17 +182,17 @@ def _turns(spec: PromptSpec) -> list[tuple[str, _Path]]:
     if spec.text is not None:
         preamble: list[tuple[str, _Path]] = [("preamble", ("preamble",))] if spec.preamble else []
         return [*preamble, ("text", ("text",))]
-    if spec.messages is not None:
+    if isinstance(spec.messages, tuple):
         return [(m.role, ("messages", i, "content")) for i, m in enumerate(spec.messages)]
     system: list[tuple[str, _Path]] = [("system", ("system",))] if spec.system is not None else []
-    return [*system, ("user", ("user",))]
+    return system if spec.history is not None else [*system, ("user", ("user",))]
 
 
 def _template_texts(spec: PromptSpec) -> list[tuple[_Path, str]]:
     texts: list[tuple[_Path, str]] = []
     for _, path in _turns(spec):
         if path[0] == "messages":
-            assert spec.messages is not None
+            assert isinstance(spec.messages, tuple)
             texts.append((path, spec.messages[path[1]].content))
         else:
             texts.append((path, getattr(spec, path[0])))
@@ -216,6 +239,7 @@ def check_variants(suite: Suite, dataset: Dataset) -> tuple[dict[str, Variant], 
     problems: list[Problem] = []
     for name, spec in suite.prompts.items():
         found = _check_names(suite, name, spec, dataset.columns)
+        found += _check_history(suite, name, spec, dataset)
         shots: Shots | MatchedShots | None = None
         if spec.shots is not None and suite.data.target:
             uses = _shot_variables(spec) if not found else ()
@@ -233,6 +257,15 @@ def _shot_variables(spec: PromptSpec) -> tuple[str, ...]:
     texts = [text for path, text in _template_texts(spec) if path[0] not in _ONCE]
     names = {name for text in texts for name in compiled(text).variables}
     return tuple(sorted(names - {*EXTRAS, "target"}))
+
+
+def _check_history(suite: Suite, name: str, spec: PromptSpec, dataset: Dataset) -> list[Problem]:
+    """An unknown column of messages; the messages themselves are checked with the data."""
+    column = spec.history
+    if column is None or column in dataset.columns:
+        return []
+    message = unknown("column", column, dataset.columns)
+    return [suite.problem(("prompts", name, "messages"), message)]
 
 
 def _check_names(
