@@ -15,6 +15,7 @@ from evalkit.spec.sections import PromptSpec
 from evalkit.spec.shots import MatchedShots, Shots, read_shots
 from evalkit.spec.suite import Suite
 from evalkit.spec.templates import BadTemplateError, Template, compiled
+from evalkit.spec.turns import Turn
 
 _Path = tuple[Any, ...]
 EXTRAS = ("labels", "choices", "letters", "row")
@@ -86,7 +87,7 @@ class Variant:
     @property
     def conversation(self) -> bool:
         """Whether the messages are a conversation of its own in each sample."""
-        return self._spec.history is not None
+        return self._spec.history is not None or self._suite.data.turns is not None
 
     @property
     def constant(self) -> bool:
@@ -96,11 +97,14 @@ class Variant:
         variables = {name for _, path in self._turns for name in self._templates[path].variables}
         return variables <= {"labels"}
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: Sample, answers: Sequence[Sequence[Message]] = ()) -> Prompt:
         """The final prompt: a text for ``text:``, else the messages of a chat.
 
+        answers: of a turn, the messages with which the model answered each of the turns before it.
         Raises SpecError with the line of the template, the sample, and the available names.
         """
+        if sample.turn is not None:
+            return self._turn(sample, sample.turn, answers)
         values = self._values(sample)
         rendered = [(role, self._fill(path, values, sample)) for role, path in self._turns]
         examples = self._shots.for_sample(sample) if self._shots else ()
@@ -110,6 +114,27 @@ class Variant:
         messages = [Message(role, text) for role, text in rendered] + self._history(sample)
         leading = 1 if messages[0].role == "system" else 0
         return (*messages[:leading], *self._prefix(examples), *messages[leading:])
+
+    def _turn(
+        self, sample: Sample, turn: Turn, answers: Sequence[Sequence[Message]]
+    ) -> tuple[Message, ...]:
+        """What opens the conversation, then the turns so far, each with its answer but the last.
+
+        The last message of the prompt is the template of every turn; what stands before it opens
+        the conversation.
+        """
+        first = turn.earlier[0] if turn.earlier else sample
+        values = self._values(first)
+        *opening, (role, path) = self._turns
+        messages = [Message(role, self._fill(path, values, first)) for role, path in opening]
+        for one, answer in zip(turn.earlier, answers, strict=True):
+            messages += [Message(role, self._fill(path, self._values(one), one)), *answer]
+        return (*messages, Message(role, self._fill(path, self._values(sample), sample)))
+
+    def references(self, sample: Sample) -> list[tuple[Message, ...]]:
+        """The reference answers to the turns before a sample."""
+        earlier = sample.turn.earlier if sample.turn else ()
+        return [(Message("assistant", ideal_answer(self._suite, one)),) for one in earlier]
 
     def _history(self, sample: Sample) -> list[Message]:
         """The messages that the data gives; its text is never a template."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag, model_validator
 
 from evalkit.spec.fields import Count, SpecModel, Text, Texts
+
+CONVERSATION, TURN = "conversation", "turn"
+"""Columns of a turn: the id of its conversation, and its number in it, from 1."""
 
 
 class DataSpec(SpecModel):
@@ -61,6 +65,16 @@ class DataSpec(SpecModel):
         description="What a model with a task head reads instead of a prompt: one column or "
         "several ([premise, hypothesis]; [question, context]).",
     )
+    turns: Text | None = Field(
+        default=None,
+        description="Column with the turns of a conversation, a list of the user's texts or of "
+        "mappings with `user` and further columns (`target`). Each turn is a sample.",
+    )
+    history: Literal["own", "reference"] = Field(
+        default="own",
+        description="What stands before a later turn: the model's `own` answers, or the "
+        "`reference` answers (the targets).",
+    )
     limit: Count | None = Field(
         default=None, description="Maximum number of samples: a random subset, always the same."
     )
@@ -68,7 +82,16 @@ class DataSpec(SpecModel):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        return {"file": value} if isinstance(value, str) else value
+        """Expand a bare file name; turns are grouped by number and clustered by conversation."""
+        if isinstance(value, str):
+            return {"file": value}
+        if not isinstance(value, Mapping) or value.get("turns") is None:
+            return value
+        groups = value.get("group") or []
+        groups = [groups] if isinstance(groups, str) else groups
+        if isinstance(groups, (list, tuple)) and TURN not in groups:
+            value = {**value, "group": [*groups, TURN]}
+        return value if value.get("cluster") else {**value, "cluster": CONVERSATION}
 
     @model_validator(mode="after")
     def _one_origin(self) -> DataSpec:
