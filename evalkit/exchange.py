@@ -119,7 +119,9 @@ class Request:
     returns the log-likelihood of the prompt itself, a raw text. With ``inputs`` the model has a
     task head, which reads these; the prompt shows them to people. ``repeat`` distinguishes answers
     to the same request when a suite asks several times. ``json_schema``: a JSON Schema, as JSON,
-    for the text; servers that support it enforce it, other backends ignore it.
+    for the text; servers that support it enforce it, other backends ignore it. ``continued``: the
+    next request of a conversation begins with this prompt and its answer, so an engine may keep
+    what it computed; this changes no answer.
     """
 
     prompt: Prompt
@@ -129,6 +131,7 @@ class Request:
     reading: Reading | None = None
     inputs: Inputs | None = None
     json_schema: str = ""
+    continued: bool = False
 
     @property
     def kind(self) -> str:

@@ -8,7 +8,7 @@ asked again: a run that was killed goes on in the round that it reached.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evalkit.errors import SpecError
 from evalkit.exchange import Request, Response, Status
@@ -91,7 +91,11 @@ class ConversationRequests(CellRequests):
             if isinstance(request, SpecError):
                 self._lose(conversation, place, str(request))
                 continue
+            later = place + 1 < len(conversation.turns)
             key = self._key_of(request)
+            earlier = self._round.distinct.get(key)
+            later = later or (earlier is not None and earlier.continued)
+            request = replace(request, continued=later)
             self._round.distinct[key] = self.distinct[key] = request
             self._keys[sample.id] = key
             self._asked.append((conversation, sample, key))
