@@ -2,7 +2,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Python compiles the modules that it imports; compiling all of them takes a minute.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+
+# A worker for each core. A file is run by one worker, so that fixtures of a module are made once.
+WORKERS ?= -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+# Packages are installed while Chromium is, and lint runs beside the tests.
+MAKEFLAGS += --jobs=2
 
 .PHONY: demo test check drills coverage lint format bench browser clean install
 
@@ -24,7 +31,7 @@ test: lint check
 
 # The tests alone, without lint and types.
 check: .venv/ready browser
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests $(WORKERS)
 
 # Faults and attacks in full numbers, with a table of what was tried and survived. `make check` runs
 # a short part of each.

@@ -28,6 +28,7 @@ from evalkit.scoring.scorer import is_failed
 from evalkit.spec.load import LoadedSuite
 from evalkit.spec.project import find_project
 from evalkit.store import Store
+from evalkit.written.printable import block
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,17 +133,20 @@ class Run:
 
         write_json(self.record, Path(path))
 
-    def export(self, path: str | os.PathLike[str], what: str = "samples") -> None:
+    def export(
+        self, path: str | os.PathLike[str], what: str = "samples", *, raw: bool = False
+    ) -> None:
         """Write ``samples``, ``scores``, ``gates`` or ``judgments`` as a table.
 
         The file's extension selects the format: ``.csv``, ``.parquet``, ``.json``. Raises
-        UsageError for any other.
+        UsageError for any other. raw: write texts to CSV as they are; by default an apostrophe
+        precedes those that a spreadsheet would compute, such as ``=1+1``.
         """
         from evalkit.reporting.export import write_table
 
         if what not in tables.TABLES:
             raise UsageError(unknown("table", what, list(tables.TABLES)))
-        write_table(tables.TABLES[what](self.record), Path(path))
+        write_table(tables.TABLES[what](self.record), Path(path), raw=raw)
 
     def to_markdown(
         self,
@@ -245,7 +249,7 @@ def evaluate(
     experiment = Experiment(base, options, models=loaded, metrics=metrics)
     suites = [_load(experiment, one, Path(root) if root is not None else None) for one in listed]
     for doubt in (doubt for one in suites for doubt in one.doubts):
-        warnings.warn(str(doubt), UserWarning, stacklevel=2)
+        warnings.warn(block(str(doubt)), UserWarning, stacklevel=2)
     plan = experiment.plan([cell for one in suites for cell in experiment.cells(one)])
     opened = store if isinstance(store, Store) else Store(Path(store or base / ".evalkit"))
     compared = experiment.reference(plan, opened, base)

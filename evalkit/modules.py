@@ -20,6 +20,18 @@ def import_function(target: str, root: Path) -> Callable[..., Any]:
 
     Raises ModelError if the module or the function does not exist, or if importing it fails.
     """
+    found = import_object(target, root)
+    if not callable(found):
+        raise ModelError(f"'{target}' is not a function but of type {type(found).__name__}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def import_object(target: str, root: Path) -> Any:
+    """What a module calls by a name, ``module:name``; ``root`` is searched first.
+
+    Raises ModelError as :func:`import_function` does.
+    """
     module_name, _, path = target.partition(":")
     _check_not_shadowed(module_name, root)
     with _on_path(root), exits_refused():
@@ -43,10 +55,7 @@ def import_function(target: str, root: Path) -> Callable[..., Any]:
             names = [n for n in dir(found) if not n.startswith("_") and callable(getattr(found, n))]
             raise ModelError(f"'{target}': {unknown('function', part, names)}")
         found = getattr(found, part)
-    if not callable(found):
-        raise ModelError(f"'{target}' is not a function but of type {type(found).__name__}")
-    function: Callable[..., Any] = found
-    return function
+    return found
 
 
 def source_file(module_name: str, root: Path) -> Path | None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch reads it: a worker has one core
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import evalkit.engine.local  # noqa: F401  # a pytest session inside a test would import it twice
 
@@ -16,6 +21,43 @@ pytest_plugins = ["pytester"]
 
 # Sessions inside tests do not write into the summary of the workflow that runs the tests.
 os.environ.pop("GITHUB_STEP_SUMMARY", None)
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile("evalkit", deadline=None)
+hypothesis.settings.load_profile("evalkit")
+
+FOLDER = pytest.StashKey[Path]()
+"""The folder of the last test."""
+
+
+def needs_real_model(item: pytest.Item) -> bool:
+    return (
+        "smollm2" in getattr(item, "fixturenames", ())
+        or item.get_closest_marker("model") is not None
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Under ``--dist loadgroup``, a file is run by one worker, and one worker loads the real model.
+
+    That worker's tests take longest, so they start first.
+    """
+    if not getattr(config.option, "loadgroup", False):
+        return
+    items.sort(key=lambda item: not needs_real_model(item))
+    for item in items:
+        name = "real-model" if needs_real_model(item) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Keep what libraries leave in memory out of later garbage collections, which take long."""
+    if item.session.stash.get(FOLDER, None) != item.path.parent:
+        item.session.stash[FOLDER] = item.path.parent
+        gc.collect()
+        gc.freeze()
+
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}"

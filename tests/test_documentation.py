@@ -56,6 +56,7 @@ FILES = {
         "bert-sentiment/config.json": '{"architectures": ["BertForSequenceClassification"]}'
     },
     "docs/metrics.md": {"metrics/mine.py": ""},
+    "docs/suites.md": {"tools.yaml": "[{name: weather}]"},
 }
 """Files that a page speaks of as there."""
 

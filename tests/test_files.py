@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from evalkit.reporting.document import write_json
 from evalkit.reporting.export import write_table
 from evalkit.reporting.html import write_html
 from evalkit.reporting.markdown import append_summary, write_markdown
-from tests.judging.test_calibration_certificate import certificate
+from tests.judging.test_certificate import certificate
 from tests.reporting.runs import full_run
 
 OLD = "what was there\n"
@@ -31,30 +32,34 @@ NEW = "x" * 100_000
 Write = Callable[[Path, str], None]
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file can grow beyond a few hundred bytes, as on a full disk."""
+    """No file can grow beyond a few hundred bytes, as on a full disk.
+
+    Only around the call under test: pytest's own output may be a file too.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.parametrize("write", [write_file, append_file])
-def test_what_does_not_fit_leaves_the_old_file_whole(
-    tmp_path: Path, small_disk: None, write: Write
-) -> None:
+def test_what_does_not_fit_leaves_the_old_file_whole(tmp_path: Path, write: Write) -> None:
     path = tmp_path / "report.html"
     path.write_text(OLD)
-    with pytest.raises(OSError, match=r"\(the file that was there is unchanged\)") as caught:
+    unchanged = r"\(the file that was there is unchanged\)"
+    with small_disk(), pytest.raises(OSError, match=unchanged) as caught:
         write(path, NEW)
     assert caught.value.filename == str(path)
     assert path.read_text() == OLD
     assert os.listdir(tmp_path) == ["report.html"]
 
 
-def test_a_new_file_that_does_not_fit_leaves_nothing(tmp_path: Path, small_disk: None) -> None:
-    with pytest.raises(OSError, match=r"report\.html"):
+def test_a_new_file_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
+    with small_disk(), pytest.raises(OSError, match=r"report\.html"):
         write_file(tmp_path / "report.html", NEW)
     assert os.listdir(tmp_path) == []
 
@@ -187,12 +192,10 @@ OUTPUTS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_every_output_leaves_the_old_one_whole_on_a_full_disk(
-    tmp_path: Path, small_disk: None, name: str
-) -> None:
+def test_every_output_leaves_the_old_one_whole_on_a_full_disk(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text(OLD)
-    with pytest.raises(OSError, match="unchanged") as caught:
+    with small_disk(), pytest.raises(OSError, match="unchanged") as caught:
         OUTPUTS[name](path)
     assert caught.value.filename == str(path)
     assert path.read_text() == OLD

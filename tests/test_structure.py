@@ -48,7 +48,7 @@ RESOURCES = {
 CALLED_BY_OTHERS = {
     "evalkit.pytest_plugin.nodes": {"reportinfo", "runtest"},  # pytest
     "evalkit.spec.scalars": {"compose_node"},  # PyYAML
-    "evalkit.spec.templates": {"call_binop"},  # Jinja2
+    "evalkit.spec.templates": {"call_binop", "format_field", "wrap_str_format"},  # Jinja2
 }
 """Methods that a library calls."""
 
@@ -185,6 +185,7 @@ def called(value: ast.expr) -> str:
 def mutated(tree: ast.Module) -> Iterator[str]:
     """Names whose value some statement within a function changes in place or replaces."""
     for function in (n for n in ast.walk(tree) if isinstance(n, Function)):
+        own = local(function)
         for node in ast.walk(function):
             if isinstance(node, ast.Global):
                 yield from node.names
@@ -193,7 +194,7 @@ def mutated(tree: ast.Module) -> Iterator[str]:
                 target = node.value
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 target = node.func.value if node.func.attr in MUTATORS else None
-            if isinstance(target, ast.Name) and target.id not in local(function):
+            if isinstance(target, ast.Name) and target.id not in own:
                 yield target.id
             elif isinstance(target, ast.Attribute):
                 yield target.attr if target.attr.isupper() else ""
@@ -329,3 +330,114 @@ def task_names_compared() -> list[str]:
 
 def test_task_names_are_compared_only_in_tasks() -> None:
     assert task_names_compared() == []
+
+
+# --- tests ------------------------------------------------------------------------------------
+
+DECLARATIONS = {
+    "answers/test_answers.py": "answers.extracted",
+    "judging/test_refusal_rates.py": "answers.refusal_rules",
+    "answers/test_refusals.py": (
+        "answers.refusals.asked answers.refusals.english answers.refusals.helping "
+        "answers.refusals.languages answers.refusals.lecturing answers.refusals.rules "
+        "answers.refusals.text"
+    ),
+    "cli/test_runs.py": "cli.common",
+    "models/test_fingerprints.py": "engine.version",
+    "metrics/test_catalogue.py": "metrics.entries metrics.entry tasks._metrics",
+    "models/test_registry.py": "models.base",
+    "pytest_plugin/test_metrics_hook.py": "pytest_plugin.hookspecs",
+    "pytest_plugin/test_session.py": "pytest_plugin.stash",
+    "records/test_older.py": "records.suites",
+    "judging/test_perplexity.py": "scoring.reference_models",
+    "runner/test_decide.py": "scoring.scored_cell",
+    "judging/test_load.py": "spec.judges",
+    "spec/test_fields.py": "spec.sections",
+    "metrics/test_retrieval.py": "tasks._retrieval tasks.retrieval",
+    "tasks/test_own_task.py": "tasks._task",
+    "runner/test_execute.py": "tasks.classification",
+    "models/heads/test_fill_mask.py": "tasks.fill_mask",
+    "scoring/test_metric_names.py": "tasks.generation tasks.summarisation",
+    "answers/test_mathematics.py": "tasks.math",
+    "spec/test_load.py": "tasks.qa",
+    "tools/test_matching.py": "tasks.tools",
+    "test_suites.py": "tasks.translation",
+}
+"""Modules of declarations (word lists, tables, protocols, tasks), by the test of what uses them."""
+
+PARTS = {
+    "answers/test_mathematics.py": "answers.formulas answers.math_worker metrics.mathematics",
+    "answers/test_labels.py": "answers.qualified",
+    "judging/test_calibrate.py": "cli.judge",
+    "runner/test_baseline.py": "comparing.baseline models.resolve",
+    "comparing/test_baseline_file.py": "comparing.operand",
+    "metrics/test_bertscore.py": "encoders.bertscore",
+    "metrics/test_embeddings.py": "encoders.sentences encoders.source",
+    "reporting/test_heartbeat.py": "engine.activity",
+    "engine/test_local.py": "engine.language_model",
+    "engine/test_decode.py": "engine.prefix_cache",
+    "models/test_isolated.py": "exit_guard models.call_pool models.isolated_worker models.wire",
+    "pytest_plugin/test_session.py": "experiment pytest_plugin.ids pytest_plugin.nodes",
+    "gates/test_verdicts.py": "gates.samples",
+    "metrics/test_base.py": "metrics.build",
+    "tasks/test_code.py": "metrics.code",
+    "metrics/test_catalogue.py": "metrics.run",
+    "metrics/test_hugging_face.py": "metrics.scripts",
+    "models/test_langchain.py": "models.remote.chat_models",
+    "models/remote/test_client.py": "models.remote.loop",
+    "models/test_openai.py": "models.remote.prompts",
+    "models/test_returned.py": "passages",
+    "runner/test_execute.py": "plan respond.cells scoring.extract scoring.samples scoring.scorer",
+    "store/test_serialization.py": "provenance records.judgments records.shape",
+    "pytest_plugin/test_exit_status.py": "pytest_plugin.outcomes",
+    "reporting/test_html.py": "reporting.analyses",
+    "reporting/test_document.py": "reporting.answers",
+    "cli/test_models.py": "reporting.parity",
+    "reporting/test_export.py": "reporting.tables",
+    "judging/test_stage.py": "respond.client",
+    "metrics/test_custom.py": "respond.direct",
+    "reporting/test_progress.py": "respond.progress",
+    "cli/test_cache.py": "runner.explain",
+    "sandbox/test_answering.py": (
+        "sandbox.borrowed sandbox.inside sandbox.remote sandbox.testing sandbox.wire"
+    ),
+    "sandbox/test_supervisor.py": "sandbox.cgroups",
+    "sandbox/test_bubblewrap.py": "sandbox.placement",
+    "sandbox/test_namespaces.py": "sandbox.seccomp",
+    "models/heads/test_select.py": "spec.inputs",
+    "tools/test_declared.py": "spec.tools",
+    "metrics/test_exchange.py": "stats.exchange",
+    "respond/test_shared.py": "store.claims",
+    "answers/test_answers.py": "tasks._extraction",
+    "tools/test_matching.py": "tools.expected tools.functions tools.rules tools.schemas",
+    "written/test_numbers.py": "written.plain written.surroundings",
+}
+"""Modules that are one part of something, by the test of the whole of it."""
+
+
+def own_test(module: str) -> str:
+    """The path of a module's test below ``tests/``."""
+    *rooms, name = module.removeprefix("evalkit.").split(".")
+    return "/".join([*rooms, f"test_{name.lstrip('_')}.py"])
+
+
+def test_tests_mirror_modules() -> None:
+    """A failing line is near its test: its file has the same name, or is listed here."""
+    tests = ROOT / "tests"
+    files = {
+        path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".")
+        for path in PACKAGE.rglob("*.py")
+        if not path.name.startswith("__")
+    }
+    listed = [
+        name
+        for table in (DECLARATIONS, PARTS)
+        for names in table.values()
+        for name in names.split()
+    ]
+    mirrored = {name for name in files if (tests / own_test(name)).is_file()}
+    assert sorted(files - mirrored - set(listed)) == [], "they have no test of their name"
+    assert sorted(mirrored & set(listed)) == [], "they have a test of their own: unlist them"
+    assert sorted(set(listed) - files) == [], "they do not exist"
+    assert len(listed) == len(set(listed))
+    assert [f for f in (*DECLARATIONS, *PARTS) if not (tests / f).is_file()] == []

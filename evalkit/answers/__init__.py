@@ -7,6 +7,7 @@ An ambiguous text gives no prediction but an explanation, which the report shows
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import evalkit.answers.choices as _choices
@@ -15,6 +16,7 @@ import evalkit.answers.numeric as _numeric
 import evalkit.answers.pieces as pieces
 from evalkit.answers.extracted import Extracted
 from evalkit.errors import UsageError, unknown
+from evalkit.written.numbers import LONGEST
 
 __all__ = ["METHODS", "Extracted", "take"]
 
@@ -52,6 +54,9 @@ def take(
         raise UsageError(unknown("answer method", method, METHODS))
     if not text.strip():
         return Extracted(None, "the answer is empty")
+    ends = method == "number" or (method == "label" and which in ("first", "last"))
+    if ends and len(text) > LONGEST:
+        text = _begin_of(text) if which == "first" else _end_of(text)
     if method in ("whole", "label"):
         piece = Extracted(text.strip(), "the whole answer")
     elif method == "regex":
@@ -64,6 +69,8 @@ def take(
         piece = pieces.after(text, _needed("marker", marker), which or "last")
     if piece.prediction is None or not (labels or choices):
         return piece
+    if len(piece.prediction) > LONGEST:
+        return Extracted(None, _too_long(piece.prediction))
     if method == "number":
         found = _numeric.match(piece.prediction, labels or {c: (c,) for c in choices or ()})
     elif labels:
@@ -75,6 +82,20 @@ def take(
     return Extracted(
         found.prediction, f"{piece.explanation}: '{piece.prediction}'; {found.explanation}"
     )
+
+
+def _too_long(text: str) -> str:
+    return f"the answer has {len(text):,} characters; at most {LONGEST:,} are searched"
+
+
+def _begin_of(text: str) -> str:
+    """The characters that are searched for the first answer, up to a white space."""
+    return re.sub(r"\S{1,200}\Z", "", text[:LONGEST])
+
+
+def _end_of(text: str) -> str:
+    """The characters that are searched for the last answer, from a white space on."""
+    return re.sub(r"\A\S{1,200}", "", text[-LONGEST:])
 
 
 def _needed(name: str, value: str | None) -> str:

@@ -8,7 +8,8 @@ import re
 from evalkit.answers.extracted import Extracted
 
 _FENCE = re.compile(
-    r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)"
+    r"^[ \t]*(?P<mark>`{3,}(?!`)|~{3,}(?!~))(?=[^\n]*\n)"
+    r"[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)"
     r"(?:^[ \t]*(?P=mark)[`~]*[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL,
 )

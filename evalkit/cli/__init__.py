@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 
 from evalkit import __version__
 from evalkit.cli import cache, judge, models, runs, suites
+from evalkit.cli.common import say
 from evalkit.errors import EvalkitError, project_errors
 from evalkit.exit_guard import hold_exits, release_exits
 
@@ -34,15 +34,15 @@ def _status(options: argparse.Namespace) -> int:
         with project_errors():
             return command(options)
     except EvalkitError as error:
-        print(error, file=sys.stderr)
+        say(error, error=True)
         return 2
     except BrokenPipeError:  # as a program that SIGPIPE ends
         return 141
     except OSError as error:  # an unwritable file, a full disk
-        print(f"{error.filename or 'evalkit'}: {error.strerror or error}", file=sys.stderr)
+        say(f"{error.filename or 'evalkit'}: {error.strerror or error}", error=True)
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted", error=True)
         return 130
 
 

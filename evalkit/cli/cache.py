@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from evalkit.cli.common import Commands, add_store
+from evalkit.cli.common import Commands, add_store, say
 
 
 def add(commands: Commands) -> None:
@@ -28,5 +28,5 @@ def _explain(options: argparse.Namespace) -> int:
 
     with open_store(options.store) as store:
         for line in explain_cache(options.suite, options.model, store, limit=options.limit):
-            print(line)
+            say(line)
     return 0

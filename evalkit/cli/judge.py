@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit import content
-from evalkit.cli.common import Commands, add_store
+from evalkit.cli.common import Commands, add_store, say
 from evalkit.errors import UsageError, unknown
+from evalkit.written.printable import one_line
 
 if TYPE_CHECKING:
     from evalkit.judging.certificate import Certificate, Figure
@@ -111,13 +112,11 @@ def _written(certificate: Certificate, rubric: Path, root: Path, folder: Path | 
     from evalkit.judging.certificate import write_certificate
 
     for line in certificate_lines(certificate):
-        print(line)
+        say(line)
     written = write_certificate(certificate, folder or _beside(rubric, root))
-    print(f"\ncertificate: {written}")
+    say(f"\ncertificate: {written}")
     if not certificate.identity:
-        print(
-            "this judge has no fingerprint, so no gate can require the certificate", file=sys.stderr
-        )
+        say("this judge has no fingerprint, so no gate can require the certificate", error=True)
     return 0
 
 
@@ -145,13 +144,12 @@ def _beside(rubric: Path, root: Path) -> Path:
 def certificate_lines(certificate: Certificate) -> Iterator[str]:
     """A certificate as lines of text."""
     from evalkit.judging.certificate import too_few
-    from evalkit.reporting.terminal import clean
 
     labels, asked = certificate.labels, certificate.asked
     raters = f"{labels.raters} rater" + ("s" if labels.raters > 1 else "")
     reasons = ", reasoning first" if asked.reasoning else ""
     yield (
-        f"{certificate.rubric}, judged by {clean(certificate.judge.name)}"
+        f"{certificate.rubric}, judged by {one_line(certificate.judge.name)}"
         f" ({asked.method}{reasons}): {len(certificate.labelled)} of {labels.cases} cases,"
         f" {raters}"
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-from evalkit.cli.common import Commands, add_store
+from evalkit.cli.common import Commands, add_store, say
 from evalkit.errors import EvalkitError, UsageError
 from evalkit.files import write_file
+from evalkit.written.printable import one_line
 
 NAMED = "a model's name, or backend:name?key=value"
 
@@ -76,9 +76,9 @@ def _models(_: argparse.Namespace) -> int:
         if name not in project.models:
             rows.append((name, "transformers", str(options["model"]), "built in"))
     print_table(("name", "backend", "model", "declared in"), rows)
-    print(f"\nbackends: {', '.join(registry.backends())}")
+    say(f"\nbackends: {', '.join(registry.backends())}")
     for message in wrong:
-        print(message, file=sys.stderr)
+        say(message, error=True)
     return 2 if wrong else 0
 
 
@@ -86,16 +86,15 @@ def _check(options: argparse.Namespace) -> int:
     """Returns 0 if the model responds, else 1."""
     from evalkit.models.probe import probe
     from evalkit.models.resolve import make_models
-    from evalkit.reporting.terminal import clean
     from evalkit.spec.project import find_project
 
     model = make_models([options.model], find_project(Path.cwd()), {})[options.model]
     failed = False
     for finding in probe(model, options.prompt or ""):
         word = {True: "yes: ", False: "no: ", None: ""}[finding.works]
-        first, *rest = (clean(line) for line in finding.detail.splitlines() or [""])
-        print(f"{finding.name:<16}{'' if finding.name == 'answer' and finding.works else word}"
-              + f"\n{'':<16}".join([first, *rest]), flush=True)  # fmt: skip
+        first, *rest = (one_line(line) for line in finding.detail.splitlines() or [""])
+        say(f"{finding.name:<16}{'' if finding.name == 'answer' and finding.works else word}"
+              + f"\n{'':<16}".join([first, *rest]))  # fmt: skip
         failed = failed or (finding.required and finding.works is False)
     return 1 if failed else 0
 
@@ -140,7 +139,7 @@ def _parity(options: argparse.Namespace) -> int:
     if not found:
         raise UsageError(f"'{options.a}' and '{options.b}' have no prompt in common in this suite")
     for line in parity_lines(found):
-        print(line)
+        say(line)
     if options.json:
         text = json.dumps(parity_document(found), ensure_ascii=True, indent=1)
         write_file(options.json, text + "\n")

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.cli.common import Commands, add_store
+from evalkit.cli.common import Commands, add_store, say
 from evalkit.errors import UsageError
 from evalkit.files import write_file
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add these commands."""
+    _add_reports(commands)
+    _add_compare(commands)
+    _add_export(commands)
+
+
+def _add_reports(commands: Commands) -> None:
     runs = commands.add_parser("runs", help="list the runs in the store")
     add_store(runs)
     runs.set_defaults(command=_runs)
@@ -42,6 +48,8 @@ def add(commands: Commands) -> None:
     add_store(report)
     report.set_defaults(command=_report)
 
+
+def _add_compare(commands: Commands) -> None:
     compare = commands.add_parser(
         "compare", help="compare runs, or prompts and models of a run, on their common samples"
     )
@@ -67,6 +75,8 @@ def add(commands: Commands) -> None:
     add_store(compare)
     compare.set_defaults(command=_compare)
 
+
+def _add_export(commands: Commands) -> None:
     export = commands.add_parser("export", help="write a stored run as a table")
     export.add_argument(
         "run", nargs="?", default="last", help="id, beginning of an id, or name; default: last"
@@ -77,6 +87,9 @@ def add(commands: Commands) -> None:
                         choices=("samples", "scores", "gates", "judgments"),
                         help="one row per sample and cell, per score, per gate, or per judgment"
                         " (default: samples)")  # fmt: skip
+    export.add_argument("--raw", action="store_true",
+                        help="write texts to CSV as they are; default: an apostrophe before those"
+                        " that a spreadsheet would compute, such as =1+1")  # fmt: skip
     add_store(export)
     export.set_defaults(command=_export)
 
@@ -98,7 +111,7 @@ def _runs(options: argparse.Namespace) -> int:
         print_table([""] * 5, rows)
         if runs and runs[0]["status"] in _ENDED_EARLY:
             command = store.run(runs[0]["id"], samples=False).provenance.command
-            print(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. Its responses are cached;"
+            say(f"\n{runs[0]['id']} {_ENDED_EARLY[runs[0]['status']]}. Its responses are cached;"
                   f" run the same command to continue: {command}".rstrip(" :"))  # fmt: skip
     return 0
 
@@ -123,7 +136,7 @@ def _report(options: argparse.Namespace) -> int:
             " format"
         )
     write(options.output)
-    print(f"{options.output}: run {run.id}")
+    say(f"{options.output}: run {run.id}")
     return 0
 
 
@@ -143,7 +156,7 @@ def _compare(options: argparse.Namespace) -> int:
         baseline_model=options.baseline_model,
     )
     for line in comparison.comparison_lines(found):
-        print(line)
+        say(line)
     if options.json:
         text = json.dumps(comparison.comparison_document(found), ensure_ascii=True, indent=1)
         write_file(options.json, text + "\n")
@@ -151,7 +164,7 @@ def _compare(options: argparse.Namespace) -> int:
         write_file(options.markdown, comparison.comparison_markdown(found))
     empty = [one for one in found if not any(math.isfinite(s.difference) for s in one.scores)]
     for one in empty:
-        print(f"{one.suite}: {one.a} and {one.b} have no score to compare", file=sys.stderr)
+        say(f"{one.suite}: {one.a} and {one.b} have no score to compare", error=True)
     return 1 if empty else 0
 
 
@@ -166,6 +179,6 @@ def _export(options: argparse.Namespace) -> int:
 
     run = load_run(options.run, options.store)
     _warn_unfinished(run)
-    run.export(options.output, options.what)
-    print(f"{options.output}: {options.what} of run {run.id}")
+    run.export(options.output, options.what, raw=options.raw)
+    say(f"{options.output}: {options.what} of run {run.id}")
     return 0

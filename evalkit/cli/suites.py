@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from evalkit import content
-from evalkit.cli.common import Commands
+from evalkit.cli.common import Commands, say
 from evalkit.errors import SpecError, UsageError
 from evalkit.spec.files import ON_REQUEST, SUFFIXES
 
@@ -37,7 +36,7 @@ def _schema(options: argparse.Namespace) -> int:
     from evalkit.judging.schema import rubric_schema
     from evalkit.spec.schema import suite_schema
 
-    print(json.dumps(rubric_schema() if options.judge else suite_schema(), indent=2))
+    say(json.dumps(rubric_schema() if options.judge else suite_schema(), indent=2))
     return 0
 
 
@@ -87,9 +86,9 @@ def _validate_rubrics(paths: Sequence[Path]) -> int:
             rubric = load_rubric(path)
         except SpecError as error:
             wrong += len(error.problems)
-            print(error, file=sys.stderr)
+            say(error, error=True)
         else:
-            print(f"{path}: ok ({rubric.mode} rubric)")
+            say(f"{path}: ok ({rubric.mode} rubric)")
     return wrong
 
 
@@ -110,14 +109,14 @@ def _validate(options: argparse.Namespace) -> int:
             loaded = Experiment(path.parent).load(path)
         except SpecError as error:
             wrong += len(error.problems)
-            print(error, file=sys.stderr)
+            say(error, error=True)
         else:
             for doubt in loaded.doubts:
-                print(f"{doubt} (a warning)", file=sys.stderr)
-            print(f"{path}: ok ({loaded.suite.task}, {loaded.dataset.total} samples,"
+                say(f"{doubt} (a warning)", error=True)
+            say(f"{path}: ok ({loaded.suite.task}, {loaded.dataset.total} samples,"
                   f" {len(loaded.variants)} prompts, {len(loaded.suite.gates)} gates)")  # fmt: skip
     if wrong:
-        print(f"{wrong} problem{'s' if wrong > 1 else ''} found", file=sys.stderr)
+        say(f"{wrong} problem{'s' if wrong > 1 else ''} found", error=True)
     return 2 if wrong else 0
 
 

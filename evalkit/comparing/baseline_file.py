@@ -29,6 +29,7 @@ from evalkit.records import (
 )
 from evalkit.records.names import ScoreName, base_of
 from evalkit.records.older import upgraded_run
+from evalkit.records.shape import check_shape
 from evalkit.scoring.columns import scored
 from evalkit.store.serialization import to_suite
 
@@ -90,12 +91,29 @@ def read_run(path: Path) -> RunRecord:
         cells = [_cell(cell) for cell in document["cells"]]
         suites = {name: _suite(suite) for name, suite in document.get("suites", {}).items()}
         made = provenance.from_json(document.get("provenance", {}))
+        run = _run(document, path, cells, suites, made)
+        check_shape([run], RunRecord)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except RecursionError as error:
         raise UsageError(
-            f"{path}: not a run of evalkit ({error}); expected a file written by --eval-json"
+            f"{path}: nested too deeply; expected a file written by --eval-json"
         ) from error
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise UsageError(
+            f"{path}: not a run of evalkit ({why}); expected a file written by --eval-json"
+        ) from error
+    return run
+
+
+def _run(
+    document: Mapping[str, Any],
+    path: Path,
+    cells: list[CellRecord],
+    suites: Mapping[str, SuiteRecord | None],
+    made: provenance.Provenance,
+) -> RunRecord:
     return RunRecord(
         id=str(document.get("run", path.name)),
         started=str(document.get("started", "")),
@@ -150,6 +168,10 @@ def _samples(pairs: Mapping[str, Any]) -> list[SampleRecord]:
     targets = pairs.get("targets", nothing)
     scores = pairs.get("scores", {})
     sums = pairs.get("sums", {})
+    columns = {"digests": pairs.get("digests", ()), "predictions": predictions, "targets": targets}
+    for name, column in [*columns.items(), *scores.items(), *sums.items()]:
+        if len(column) != len(ids):
+            raise ValueError(f"pairs.{name} has {len(column)} values for {len(ids)} samples")
     return [
         SampleRecord(
             id=one,

@@ -16,6 +16,7 @@ from evalkit.metrics.base import Columns
 from evalkit.records import CellRecord, Kept, RunRecord, SampleRecord, SuiteRecord
 from evalkit.records.names import base_of
 from evalkit.scoring.columns import columns_of, scored
+from evalkit.tools import CallRules
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +63,7 @@ class Side:
             which=suite.which,
             contexts=suite.column("contexts"),
             relevant=suite.column("relevant"),
+            calls=CallRules.declared(suite.declared),
         )
         return columns, [i for i, _ in answers]
 

@@ -39,6 +39,7 @@ from evalkit.respond.progress import Progress, Silent
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 from evalkit.store import Store
 from evalkit.tasks.safety import TARGETS
+from evalkit.written.forms import without_gaps
 
 TIE = "tie"
 
@@ -159,7 +160,7 @@ def _ruled(labels: Labels, *, sure_only: bool = False) -> dict[int, Graded]:
 
     found = {}
     for case in labels.cases:
-        graded = grade(case.text("output"), case.text("prompt"))
+        graded = grade(without_gaps(case.text("output")), case.text("prompt"))
         if graded.sure or not sure_only:
             human, own = case.human(), step(graded.outcome)
             nearest = str(min(3, int(human + 0.5)))

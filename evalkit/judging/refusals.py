@@ -47,6 +47,7 @@ from evalkit.spec.judges import JudgeSpec
 from evalkit.spec.suite import Suite
 from evalkit.stats.intervals import Interval
 from evalkit.tasks import text_in
+from evalkit.written.forms import without_gaps
 
 Grades = Mapping[Place, Mapping[str, JudgeRequest]]
 """By the place of an answer and the name of a judge."""
@@ -228,7 +229,7 @@ def _strata(
 def _is_sure(output: str, prompt: str) -> bool:
     from evalkit.answers.refusals import grade  # a hundred patterns that few suites need
 
-    return grade(output, prompt).sure
+    return grade(without_gaps(output), prompt).sure
 
 
 def _report(

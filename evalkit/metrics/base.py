@@ -18,6 +18,7 @@ from evalkit.messages import Message, ToolCall
 from evalkit.metrics.writing import composed
 from evalkit.passages import Passage
 from evalkit.records import Likelihood as Likelihood
+from evalkit.tools import Matched
 
 FloatArray = NDArray[np.float64]
 
@@ -50,6 +51,7 @@ class Columns:
     calls: per sample, the tools it calls; empty likewise.
     messages: per sample, what it wrote and got before its text; empty likewise.
     relevant: per sample, the grades of the relevant passages by id; empty if the data has none.
+    matched: per sample, its calls matched with those expected; empty if none are.
     """
 
     predictions: Sequence[str | None]
@@ -69,6 +71,7 @@ class Columns:
     calls: Sequence[tuple[ToolCall, ...]] = ()
     messages: Sequence[tuple[Message, ...]] = ()
     relevant: Sequence[Mapping[str, int]] = ()
+    matched: Sequence[Matched] = ()
 
     def __post_init__(self) -> None:
         # Done here, so that no metric treats two forms of one text as different.
@@ -108,6 +111,7 @@ class Columns:
             calls=pick(self.calls),
             messages=pick(self.messages),
             relevant=pick(self.relevant),
+            matched=pick(self.matched),
         )
 
     def followed_by(self, other: Columns) -> Columns:
@@ -141,6 +145,7 @@ class Columns:
             calls=padded(self.calls, other.calls),
             messages=padded(self.messages, other.messages),
             relevant=both(self.relevant, other.relevant),
+            matched=both(self.matched, other.matched),
         )
 
 

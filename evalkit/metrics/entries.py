@@ -168,6 +168,17 @@ ENTRIES: tuple[Metric, ...] = (
             ("citation_recall", "share of the relevant passages that an answer cites"),
         )
     ),
+    *(
+        Metric(name, f"evalkit.metrics.calls:{name}", summary)
+        for name, summary in (
+            ("calls_right", "share of answers whose calls are those expected, no more and no less"),
+            ("call_precision", "share of the calls made that are right"),
+            ("call_recall", "share of the expected calls that are made"),
+            ("argument_accuracy", "share of right arguments in calls of the expected tools"),
+            ("valid_calls", "share of the calls made that are valid by the schemas of the tools"),
+            ("abstains", "share of answers without a call where nothing is to be called"),
+        )
+    ),
     Metric(
         "exact_match",
         "evalkit.metrics.qa:exact_match",

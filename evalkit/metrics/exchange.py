@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.metrics import entities, label_counts, probabilistic
+from evalkit.metrics import calls, entities, label_counts, probabilistic
 from evalkit.metrics.base import Columns
 from evalkit.metrics.catalogue import METRICS
 from evalkit.metrics.weighted import Statistic
@@ -94,6 +94,11 @@ def _no_entity(rows: Floats) -> Floats:
     return np.column_stack([np.zeros(len(rows)), np.maximum(there, 1), there])
 
 
+def _no_call(rows: Floats) -> Floats:
+    """As many calls or arguments (one at least), none of them right."""
+    return np.column_stack([np.zeros(len(rows)), np.maximum(rows[:, 1], 1)])
+
+
 def _other_side(rows: Floats) -> Floats:
     leaning = np.maximum(rows[:, 1], 1)
     return np.column_stack([np.where(rows[:, 0] > 0, -leaning, leaning), leaning])
@@ -105,6 +110,7 @@ _WORST: dict[str, Callable[[Floats], Floats]] = {
     "ter": lambda rows: np.column_stack([rows[:, 1], rows[:, 1]]),
     **dict.fromkeys(entities.OF_ENTITIES, _no_entity),
     "bias_score": _other_side,
+    **dict.fromkeys(calls.OF_CALLS, _no_call),
 }
 """By score: what answers would add to the sums if they were as bad as can be (or other answers)."""
 

@@ -27,7 +27,7 @@ from evalkit.metrics import build, tokenizers
 from evalkit.metrics.base import Columns, Result
 from evalkit.metrics.tokenizers import DEFAULT
 from evalkit.metrics.writing import composed, folded, pattern, spaced
-from evalkit.written.numbers import Number, normal, numbers, only
+from evalkit.written.numbers import LONGEST, Number, normal, numbers, only
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -44,7 +44,7 @@ def normalise(text: str, *, by_value: bool = False) -> str:
     as one number is like none.
     """
     text = composed(text)
-    found = numbers(text, scaled=by_value)
+    found = numbers(text, scaled=by_value) if len(text) <= LONGEST else []
     pieces, done = [], 0
     for number in found:
         glue = " " if by_value or number.start == done > 0 else ""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from evalkit.metrics import (
     bias,
     build,
+    calls,
     entities,
     label_counts,
     likelihood,
@@ -64,7 +65,8 @@ def of_sums(score: str, settings: Mapping[str, Any]) -> Statistic | None:
     name = base_of(score)
     if name == "calibration_error":
         return _in_range(name, probabilistic.gap_of_sums(_bins(settings)))
-    for family in (translation.CORPUS, likelihood.OF_TEXTS, entities.OF_ENTITIES, bias.OF_SIDES):
+    families = (translation.CORPUS, likelihood.OF_TEXTS, entities.OF_ENTITIES, bias.OF_SIDES)
+    for family in (*families, calls.OF_CALLS):
         if name in family:
             return _in_range(name, family[name])
     return None
@@ -81,6 +83,8 @@ def sums(score: str, columns: Columns, settings: Mapping[str, Any]) -> Floats:
         return entities.sums_of(score, columns)[0]
     if name in bias.OF_SIDES:
         return bias.sums_of(columns, settings)
+    if name in calls.OF_CALLS:
+        return calls.sums_of(name, columns)
     return probabilistic.calibration_sums(columns, _bins(settings))[0]
 
 
@@ -95,6 +99,8 @@ def ratio(score: str, columns: Columns, settings: Mapping[str, Any]) -> build.Ra
     if name in bias.OF_SIDES:
         lean, leaning = bias.sums_of(columns, settings).T
         return build.Ratio(lean, leaning, -1.0, 1.0)
+    if name in calls.OF_CALLS:
+        return build.Ratio(*calls.sums_of(name, columns).T)
     if name == "ter":
         return translation.ratio_of(columns, settings)
     return label_counts.ratio_of(name, named.key or "", columns)

@@ -88,7 +88,7 @@ def late(limits_or_seconds: float) -> str:
     return f"no answer within {limits_or_seconds:.3g} s"
 
 
-class _Hand(threading.Thread):
+class _Worker(threading.Thread):
     """A thread that makes calls until there are none, or until it is given up."""
 
     def __init__(self, pool: _Pool) -> None:
@@ -135,10 +135,10 @@ class _Pool:
         self._concurrency = concurrency
         self._limits = limits
         self._end = time.monotonic() + (limits.deadline or inf)
-        self._hands: list[_Hand] = []
+        self._workers: list[_Worker] = []
 
     def called(self, job: Job) -> list[Response]:
-        """The responses of a job, in the thread of a hand."""
+        """The responses of a job, in the thread of a worker."""
         return _called(self._call, job, self._limits, self._end)
 
     def perform(self, jobs: Iterator[Job]) -> Iterator[Batch]:
@@ -150,8 +150,8 @@ class _Pool:
                 for job in islice(jobs, 2 * self._concurrency - open_jobs):
                     open_jobs += 1
                     self.todo.put(job)
-                    if len(self._hands) < min(self._concurrency, open_jobs):
-                        self._hire()
+                    if len(self._workers) < min(self._concurrency, open_jobs):
+                        self._start_worker()
                 if not open_jobs:
                     return
                 for batch in self._next():
@@ -160,13 +160,13 @@ class _Pool:
         finally:
             while not self.todo.empty():  # what no thread has begun
                 self.todo.get()
-            for _ in self._hands:
+            for _ in self._workers:
                 self.todo.put(None)
 
-    def _hire(self) -> None:
-        hand = _Hand(self)
-        self._hands.append(hand)
-        hand.start()
+    def _start_worker(self) -> None:
+        worker = _Worker(self)
+        self._workers.append(worker)
+        worker.start()
 
     def _next(self) -> Iterator[Batch]:
         """The responses that have arrived, or errors of calls that exceed a limit."""
@@ -188,11 +188,11 @@ class _Pool:
         now = time.monotonic()
         passed = now >= self._end
         timeout = 0.0 if passed else self._limits.timeout or inf
-        for hand in list(self._hands):
-            job = hand.give_up(now, timeout)
+        for worker in list(self._workers):
+            job = worker.give_up(now, timeout)
             if job is None:
                 continue
-            self._hands.remove(hand)
-            self._hire()
+            self._workers.remove(worker)
+            self._start_worker()
             deadline = f"no answer before the deadline of {self._limits.deadline or 0:g} s"
             yield _answers(job, _lost(job, deadline if passed else late(timeout)))

@@ -72,15 +72,16 @@ class Replicas:
             )
             for replica, share in zip(self._replicas, shares, strict=True)
         ]
-        for worker in workers:
-            worker.start()
 
         def stop_all() -> None:
             stop.set()
             for worker in workers:
-                worker.join()
+                if worker.ident is not None:  # else it never started
+                    worker.join()
 
         try:
+            for worker in workers:
+                worker.start()
             yield from _until_done(results, len(workers))
         except (Exception, KeyboardInterrupt):
             stop_all()

@@ -130,9 +130,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         evals.plan(planned_cells(session.items))
     except UsageError as error:
+        from evalkit.written.printable import block
+
         if not evals.is_worker:
-            raise pytest.UsageError(str(error)) from None
-        session.config.workeroutput[USAGE] = str(error)  # type: ignore[attr-defined]
+            raise pytest.UsageError(block(str(error))) from None
+        session.config.workeroutput[USAGE] = block(str(error))  # type: ignore[attr-defined]
         session.items.clear()
 
 

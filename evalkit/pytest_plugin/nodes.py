@@ -12,9 +12,10 @@ import pytest
 from evalkit.errors import EvalkitError, project_errors
 from evalkit.exchange import unanswered
 from evalkit.plan import Cell
-from evalkit.pytest_plugin.ids import item_id
+from evalkit.pytest_plugin.ids import item_id, item_name
 from evalkit.pytest_plugin.session import EvalSession, session_of
 from evalkit.records import CellRecord, GateRecord, SampleRecord
+from evalkit.written.printable import block, one_line
 
 Location = tuple[Path, int, str]
 
@@ -44,7 +45,7 @@ class SuiteFile(pytest.File):
             loaded = evals.load(self.path)
             cells = evals.cells(loaded)
         for doubt in loaded.doubts:
-            self.warn(SuiteWarning(str(doubt)))
+            self.warn(SuiteWarning(block(str(doubt))))
         for tag in loaded.suite.tags:
             self.config.addinivalue_line("markers", f"{tag}: suites tagged '{tag}'")
         for cell in cells:
@@ -86,13 +87,13 @@ class CellNode(pytest.Collector):
         for tag in self.cell.suite.tags:
             self.add_marker(tag)
         rules = [gate.rule for gate in self.cell.gates]
-        for index, rule in enumerate(rules):
+        for index, rule in enumerate(map(item_name, rules)):
             yield GateItem.from_parent(self, name=rule, nodeid=item_id(self, rule), index=index)
         if not rules:
             yield ScoresItem.from_parent(self, name="scores")
         for position, sample in enumerate(self.cell.dataset.samples):
             if self.cell.suite.checks or sample.checks:
-                name = f"check[{sample.id}]"
+                name = item_name(f"check[{sample.id}]")
                 yield CheckItem.from_parent(
                     self, name=name, nodeid=item_id(self, name), position=position
                 )
@@ -128,7 +129,7 @@ class EvalItem(pytest.Item):
         """Raise EvalkitError when there is nothing to judge."""
         record = self.record()
         if record.error:
-            raise EvalkitError(record.error)
+            raise EvalkitError(one_line(record.error))
 
     def record(self) -> CellRecord:
         """The cell as it was scored."""
@@ -175,7 +176,7 @@ class GateItem(EvalItem):
         super().prepare()
         gate = self.record().gates[self.index]
         if gate.verdict == "error":
-            raise EvalkitError(f"{gate.rule}: {gate.reason}")
+            raise EvalkitError(f"{one_line(gate.rule)}: {one_line(gate.reason)}")
 
     def runtest(self) -> None:
         """Pass or fail by the verdict."""
@@ -189,7 +190,7 @@ class GateItem(EvalItem):
             raise pytest.skip.Exception(gate.reason, _use_item_location=True)
         message = describe_gate(gate, record) + self.first_error()
         if gate.verdict == "inconclusive" and self.evals.inconclusive_warns:
-            warnings.warn(InconclusiveGate(message), stacklevel=2)
+            warnings.warn(InconclusiveGate(block(message)), stacklevel=2)
             return
         raise GateFailedError(message)
 
@@ -222,7 +223,8 @@ class CheckItem(EvalItem):
         sample = self.evals.samples(self.cell.id)[self.position]
         if not sample.checks:
             raise GateFailedError(
-                f"sample {sample.id} has no answer to check ({sample.status}): {sample.error}"
+                f"sample {one_line(sample.id)} has no answer to check ({sample.status}):"
+                f" {one_line(sample.error)}"
             )
         failed = [check for check in sample.checks if not check.passed]
         if failed:
@@ -233,8 +235,8 @@ class CheckItem(EvalItem):
 
 def describe_gate(gate: GateRecord, record: CellRecord) -> str:
     """A failed gate in a few lines."""
-    cell = f"{record.suite} {record.model}/{record.prompt}"
-    lines = [f"{gate.verdict.upper()}  {gate.rule}", f"  {cell}: {gate.reason}"]
+    cell = one_line(f"{record.suite} {record.model}/{record.prompt}")
+    lines = [f"{gate.verdict.upper()}  {one_line(gate.rule)}", f"  {cell}: {one_line(gate.reason)}"]
     if gate.low is not None and gate.high is not None and gate.confidence is None:
         lines.append(f"  95 % interval {gate.low:.3f} to {gate.high:.3f}, n = {gate.n}")
     if gate.margin is not None:
@@ -246,7 +248,8 @@ def describe_gate(gate: GateRecord, record: CellRecord) -> str:
 
 def _describe_checks(sample: SampleRecord, failed: Iterable[str]) -> str:
     output = sample.output if len(sample.output) <= 400 else sample.output[:400] + " …"
-    return "\n".join([*(f"FAIL  {line}" for line in failed), f"  sample {sample.id}: {output!r}"])
+    lines = [f"FAIL  {one_line(rule)}" for rule in failed]
+    return "\n".join([*lines, f"  sample {one_line(sample.id)}: {output!r}"])
 
 
 def _properties(gate: GateRecord) -> list[tuple[str, object]]:

@@ -31,6 +31,7 @@ from evalkit.runner.baseline import find_baseline, load_baseline
 from evalkit.spec.files import project_root
 from evalkit.spec.load import LoadedSuite
 from evalkit.store import Store, check_label
+from evalkit.written.printable import one_line
 
 ENDINGS = {"report": (".html", ".htm"), "json": (".json",)}
 """File suffixes by output option. The Markdown summary may have any suffix."""
@@ -332,15 +333,14 @@ class EvalSession:
             return
         names, project = self._option("model"), self.experiment.project
         if notice := fallback_notice(names, project, self.hook_models):
-            reporter.write_line(notice)
+            reporter.write_line(one_line(notice))
         for line in summary_lines(self.store.run(self.run_id, samples=False)):
             reporter.write_line(line)
         for line in self._written:
-            reporter.write_line(line)
+            reporter.write_line(one_line(line))
         for file in self.outcomes.undecided:
-            reporter.write_line(
-                f"{file}: none of its gates has a verdict, so the run does not count as passed"
-            )
+            why = "none of its gates has a verdict, so the run does not count as passed"
+            reporter.write_line(one_line(f"{file}: {why}"))
 
     # fixtures
 

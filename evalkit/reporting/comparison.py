@@ -12,8 +12,9 @@ from evalkit.comparing.scores import ScoreComparison
 from evalkit.reporting import formatting
 from evalkit.reporting.document import finite
 from evalkit.reporting.github import escaped, folded, table
-from evalkit.reporting.terminal import clean, plain
+from evalkit.reporting.terminal import plain
 from evalkit.reporting.text_table import table_lines
+from evalkit.written.printable import encodable, one_line
 
 MOST_FLIPS = 50
 """If more samples than this flipped, only their number is shown."""
@@ -38,19 +39,19 @@ def comparison_lines(comparisons: Sequence[CellComparison]) -> list[str]:
     """A table of the scores of each pair of cells, and the samples that flipped. Plain text."""
     lines: list[str] = []
     for one in comparisons:
-        lines += [*([""] if lines else []), clean(one.suite)]
-        lines += [f"  A  {clean(one.a)}", f"  B  {clean(one.b)}", ""]
+        lines += [*([""] if lines else []), one_line(one.suite)]
+        lines += [f"  A  {one_line(one.a)}", f"  B  {one_line(one.b)}", ""]
         rows = [[plain(cell) for cell in _row(score)] for score in one.scores]
         numbers = range(1, len(_HEADER))
         lines += [f"  {line}" for line in table_lines(_HEADER, rows, right=numbers)]
-        lines += [f"  {clean(note)}" for note in _notes(one.scores)]
+        lines += [f"  {one_line(note)}" for note in _notes(one.scores)]
         lines += _flip_lines(one.flips)
     return lines
 
 
 def _row(score: ScoreComparison) -> tuple[str, ...]:
     return (
-        clean(score.score),
+        one_line(score.score),
         formatting.number(score.a),
         formatting.number(score.b),
         formatting.signed(score.difference) if isfinite(score.difference) else formatting.ABSENT,
@@ -79,12 +80,12 @@ def _flip_lines(flips: Sequence[Flip]) -> list[str]:
     count = formatting.plural(len(flips), "sample")
     if len(flips) > MOST_FLIPS:
         return ["", f"  {count} flipped: right in one, wrong in the other"]
-    width = min(max(len(clean(flip.id)) for flip in flips), 24)
+    width = min(max(len(one_line(flip.id)) for flip in flips), 24)
     return [
         "",
         f"  {count} flipped (+ right in B only, - right in A only):",
         *(
-            f"  {'+' if flip.won else '-'} {_cut(clean(flip.id), width).ljust(width)}"
+            f"  {'+' if flip.won else '-'} {_cut(one_line(flip.id), width).ljust(width)}"
             f"  A: {_answer(flip.a)}  B: {_answer(flip.b)}"
             + (f"  target: {_answer(flip.targets[0])}" if flip.targets else "")
             for flip in flips
@@ -93,7 +94,7 @@ def _flip_lines(flips: Sequence[Flip]) -> list[str]:
 
 
 def _answer(prediction: str | None) -> str:
-    return "(none)" if prediction is None else _cut(clean(prediction), 40)
+    return "(none)" if prediction is None else _cut(one_line(prediction), 40)
 
 
 def _cut(text: str, width: int) -> str:
@@ -118,7 +119,7 @@ def comparison_markdown(comparisons: Sequence[CellComparison]) -> str:
             parts.append(folded(title, flips))
         elif one.flips:
             parts.append(f"{len(one.flips):,} samples flipped.")
-    return formatting.encodable("\n\n".join(parts)) + "\n"
+    return encodable("\n\n".join(parts)) + "\n"
 
 
 def pairs_table(comparisons: Sequence[CellComparison]) -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 
 ABSENT = "–"
 MINUS = "−"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def number(value: float | None) -> str:
@@ -64,10 +62,3 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min"
-
-
-def encodable(text: str) -> str:
-    """Text that UTF-8 and HTML can carry: halves of surrogate pairs and NUL become U+FFFD."""
-    if _SURROGATE.search(text):
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text.replace("\x00", "\ufffd")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$@])")
+from evalkit.written.printable import one_line
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$@]|(?<=:)/(?=/)|(?<=www)\.)")
 
 
 def folded(title: str, content: str) -> str:
@@ -21,4 +23,4 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is: one line, nothing in it formats, links or mentions."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", one_line(text))

@@ -31,6 +31,7 @@ from evalkit.reporting.comparison import outcomes, p_value
 from evalkit.reporting.figures import OUTCOMES
 from evalkit.reporting.page import href, moment, page
 from evalkit.reporting.summary import limited, worst_case
+from evalkit.written.printable import encodable
 
 STYLES = (
     "base.css",
@@ -86,7 +87,7 @@ def render_html(
         script=Markup(script),
         policy=_policy(style, script),
     )
-    return formatting.encodable(html)
+    return encodable(html)
 
 
 def write_html(

@@ -25,6 +25,7 @@ from evalkit.reporting.summary import (
     main_score,
     worst_case,
 )
+from evalkit.written.printable import encodable
 
 _MARKS = {
     "error": "⛔ error",
@@ -70,7 +71,7 @@ def render_markdown(
         gates_met = table(_GATE_HEADER, map(_gate_row, met))
         parts.append(folded(passing, gates_met))
     parts.append(f"<sub>evalkit run {escaped(run.id)}, {escaped(run.started)}</sub>")
-    return formatting.encodable("\n\n".join(parts)) + "\n"
+    return encodable("\n\n".join(parts)) + "\n"
 
 
 def write_markdown(

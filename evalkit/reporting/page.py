@@ -41,6 +41,7 @@ from evalkit.reporting.summary import (
     main_score,
     worst,
 )
+from evalkit.written.printable import encodable
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ def href(suite: str, **more: str | int) -> str:
     """The address of a suite in the page, with the view to show."""
     pairs = {"suite": suite, **more}
     return "#" + "&".join(
-        f"{key}={quote(formatting.encodable(str(value)), safe='')}" for key, value in pairs.items()
+        f"{key}={quote(encodable(str(value)), safe='')}" for key, value in pairs.items()
     )
 
 

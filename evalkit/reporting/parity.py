@@ -15,7 +15,7 @@ from evalkit.reporting.comparison import (
 )
 from evalkit.reporting.document import finite
 from evalkit.reporting.github import escaped, table
-from evalkit.reporting.terminal import clean
+from evalkit.written.printable import one_line
 
 EXAMPLES = 8
 """Number of differences shown; the JSON has all of them."""
@@ -26,10 +26,10 @@ def parity_lines(found: Sequence[Parity]) -> list[str]:
     """Plain text: what differs and why, some examples, and the scores."""
     lines: list[str] = []
     for one in found:
-        lines += [*([""] if lines else []), f"{clean(one.suite)}, prompt {clean(one.prompt)}"]
+        lines += [*([""] if lines else []), f"{one_line(one.suite)}, prompt {one_line(one.prompt)}"]
         lines += [f"  {text}" for text in _sentences(one)]
         for difference in one.differences[:EXAMPLES]:
-            lines += [f"    {clean(difference.id)}{_mark(difference)}: {difference.why}"]
+            lines += [f"    {one_line(difference.id)}{_mark(difference)}: {difference.why}"]
             lines += [f"      A: {_shown(difference.a, difference.status_a)}"]
             lines += [f"      B: {_shown(difference.b, difference.status_b)}"]
         left = len(one.differences) - EXAMPLES
@@ -72,8 +72,8 @@ def parity_document(found: Sequence[Parity]) -> dict[str, Any]:
 
 
 def _sentences(one: Parity) -> list[str]:
-    sentences = [f"A {clean(one.a)}", f"B {clean(one.b)}"]
-    sentences += [f"{name} does not answer: {clean(error)}"
+    sentences = [f"A {one_line(one.a)}", f"B {one_line(one.b)}"]
+    sentences += [f"{name} does not answer: {one_line(error)}"
              for name, error in zip("AB", one.errors, strict=True) if error]  # fmt: skip
     count = len(one.differences)
     share = f" ({count / one.n:.1%})" if one.n else ""
@@ -95,5 +95,5 @@ def _mark(difference: ParityDifference) -> str:
 
 
 def _shown(text: str, status: str) -> str:
-    cut = clean(text) if len(text) <= WIDTH else clean(text[: WIDTH - 2]) + ".."
+    cut = one_line(text) if len(text) <= WIDTH else one_line(text[: WIDTH - 2]) + ".."
     return f"[{status}] {cut}" if status != "ok" else cut

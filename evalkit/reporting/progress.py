@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
 from evalkit.models.base import InProgress
+from evalkit.written.printable import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -91,14 +92,14 @@ class TerminalProgress:
         """Name the cell in the lines that follow."""
         with self._lock:
             self._begin("")
-            self._tally.resume(f"{suite} {model}/{prompt}")
+            self._tally.resume(one_line(f"{suite} {model}/{prompt}"))
 
     def judge(self, name: str, requests: int, cached: int, work: float) -> None:
         """Report the requests to a judge; the progress line restarts."""
         with self._lock:
             self._begin("")
             self._tally = _Tally(requests - cached, work)
-            self._tally.resume(f"judge {name}")
+            self._tally.resume(one_line(f"judge {name}"))
             known = f", {cached:,} of them from the cache" if cached else ""
             self._line(f"evalkit: judge {name}, {requests:,} requests{known}")
 
@@ -214,6 +215,7 @@ class TerminalProgress:
         bar.update(bar.tasks[0].id, completed=share, begun=begun, rest=rest, refresh=True)
 
     def _line(self, text: str) -> None:
+        text = one_line(text)
         if self._sparse:
             return
         self._drawn_at = monotonic()

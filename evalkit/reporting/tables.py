@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.records import CellRecord, RunRecord, SampleRecord
 from evalkit.records.judgments import to_json
 from evalkit.reporting.answers import values_of
-from evalkit.reporting.formatting import encodable
+from evalkit.written.printable import encodable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,6 +24,7 @@ from evalkit.reporting.summary import (
     main_score,
     worst_case,
 )
+from evalkit.written.printable import one_line
 
 _MARKS = {"error": "ERROR", "fail": "FAIL", "inconclusive": "UNSURE", "pass": "pass", "none": "-"}
 _HEADER = ("", "model/prompt", "score", "value", "interval", "n", "gates met")
@@ -43,13 +44,13 @@ def summary_lines(run: RunRecord, width: int = 100) -> list[str]:
     width = min(max(width, 80), 120)
     lines = [headline(run)]
     for notice in run.notices:
-        lines += wrap(clean(notice), width, subsequent_indent="  ")
+        lines += wrap(one_line(notice), width, subsequent_indent="  ")
     cells = cells_worst_first(run)
     sizes = _sizes([_HEADER, *(_row(run, cell) for cell in cells)], width)
     if cells:
         lines += ["", _line(_HEADER, sizes)]
     for suite in dict.fromkeys(cell.suite for cell in cells):
-        lines.append(clean(suite))
+        lines.append(one_line(suite))
         for cell in cells:
             if cell.suite == suite:
                 lines.append(_line(_row(run, cell), sizes))
@@ -67,7 +68,7 @@ def _judged(run: RunRecord, cell: CellRecord) -> list[str]:
         score = cell.scores.get(name)
         if score and (not main or name != main.name):
             lines.append(
-                f"judged {clean(name)} {plain(formatting.number(score.value))}"
+                f"judged {one_line(name)} {plain(formatting.number(score.value))}"
                 f" {plain(formatting.interval(score.low, score.high))}"
                 f" of {plain(formatting.number(score.range_low))} to"
                 f" {plain(formatting.number(score.range_high))}, n {score.n}"
@@ -75,7 +76,7 @@ def _judged(run: RunRecord, cell: CellRecord) -> list[str]:
         for key, made in report.corrected.items():
             whose = "rules'" if report.judges[0].judge == "rules" else "judge's"
             lines.append(
-                f"corrected {clean(key)} {plain(formatting.number(made.value))}"
+                f"corrected {one_line(key)} {plain(formatting.number(made.value))}"
                 f" {plain(formatting.interval(made.low, made.high))}, by the {whose} errors on"
                 f" {_cases(report)} labelled cases"
             )
@@ -92,8 +93,8 @@ def _row(run: RunRecord, cell: CellRecord) -> tuple[str, ...]:
     passed = sum(gate.verdict == "pass" for gate in cell.gates)
     return (
         _MARKS[cell_verdict(cell)],
-        clean(cell_name(cell)),
-        clean(score.name) if score else "",
+        one_line(cell_name(cell)),
+        one_line(score.name) if score else "",
         plain(formatting.number(score.value)) if score else "",
         plain(formatting.interval(score.low, score.high)) if score else "",
         str(cell.n) if cell.scored == cell.n else f"{cell.scored}/{cell.n}",
@@ -108,14 +109,20 @@ def _problems(run: RunRecord, cell: CellRecord) -> list[str]:
     if bounds := worst_case(score):
         losses += f"; {score.name if score else ''} {bounds}"
     broken = [
-        f"check {clean(rule)}: {count} of {cell.n} responses break it"
+        f"check {one_line(rule)}: {count} of {cell.n} responses break it"
         for rule, count in cell.checks.items()
         if count
     ]
     ties = f"{cell.ties} chosen by less than rounding" if cell.ties else ""
     undecided = all(gate.verdict == "none" for gate in cell.gates)
     why = {*cell.distrust.values(), *(gate.reason for gate in cell.gates if undecided)}
-    every = (clean(cell.error), clean(plain(losses)), *map(clean, sorted(why)), ties, *broken)
+    every = (
+        one_line(cell.error),
+        one_line(plain(losses)),
+        *map(one_line, sorted(why)),
+        ties,
+        *broken,
+    )
     return [text for text in every if text]
 
 
@@ -150,9 +157,3 @@ def _fit(text: str, size: int) -> str:
 def plain(number: str) -> str:
     """Dash and minus in ASCII."""
     return number.replace(formatting.ABSENT, "-").replace(formatting.MINUS, "-")
-
-
-def clean(text: str) -> str:
-    """One printable line without control characters, so that data cannot control a terminal."""
-    line = " ".join(formatting.encodable(text).split())
-    return "".join(char if char.isprintable() else "\ufffd" for char in line)

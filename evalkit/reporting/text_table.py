@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from evalkit.written.printable import one_line
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -54,5 +56,5 @@ def _table(header: Sequence[str], rows: Rows, right: Iterable[int]) -> Table:
     for i, name in enumerate(header):
         table.add_column(name, justify="right" if i in numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(one_line, row))
     return table

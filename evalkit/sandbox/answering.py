@@ -1,7 +1,7 @@
 """The process of the answer: executes it, then does what the tests ask of it.
 
-Runs standalone inside the sandbox. Nothing here is trusted: the answer shares this process, and what
-leaves it is only values (``wire.py``).
+Runs standalone inside the sandbox. Nothing here is trusted, because the answer shares this process;
+only values leave it (``wire.py``).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Answer:
     def start(self, names: list[str]) -> list[Any]:
         """Execute the answer. Returns those of the names that it defines, with their values."""
         try:
-            exec(compile(self.code, "answer", "exec"), self.module.__dict__)
+            exec(compile(self.code, "answer", "exec"), vars(self.module))  # noqa: S102
         finally:
             sys.settrace(None)
         known = [name for name in names if name in vars(self.module)]

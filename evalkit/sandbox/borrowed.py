@@ -1,9 +1,9 @@
 """Starts bubblewrap as nobody with folders that only the superuser can reach.
 
 Runs standalone under ``python -I -S`` as the superuser and imports nothing of evalkit. In a mount
-namespace of its own it binds each folder below an empty one, so that nobody reaches these folders and
-nothing beside them, then gives up its rights and executes bubblewrap, which makes them read-only. The
-settings are JSON in the first argument.
+namespace of its own it binds each folder below an empty one, so that nobody reaches these folders
+and nothing beside them. Then it gives up its rights and executes bubblewrap, which makes the
+folders read-only. The settings are JSON in the first argument.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ def wrapped(
 ) -> list[str]:
     """The command in a sandbox: folders to read, and an empty ``/tmp`` in memory to write to.
 
-    It runs as process 1 of the sandbox, not as superuser. borrowed: where folders are bound that the
-    user who starts bubblewrap cannot reach.
+    It runs as process 1 of the sandbox, not as superuser. borrowed: where folders are bound that
+    the user who starts bubblewrap cannot reach.
     """
     # The writable folder comes first: readable folders may be below it.
     seen = ["--perms", "1777", "--size", str(folder_mb << 20), "--tmpfs", "/tmp"]

@@ -1,15 +1,16 @@
 """Runs inside the sandbox: executes the answer and its tests, and reports the outcome.
 
-Runs standalone under ``python -I`` and imports nothing of evalkit. Two blocks arrive on standard input:
-what the process of the answer may know, then the tests and a token. The answer's process starts in
-between, so nothing of the second block is ever in its memory. Only a passing outcome carries the token,
-and only the other process, which the answer can neither read nor trace, writes it.
+Runs standalone under ``python -I`` and imports nothing of evalkit. Two blocks arrive on standard
+input: what the process of the answer may know, then the tests and a token. The answer's process
+starts in between, so nothing of the second block is ever in its memory. Only a passing outcome
+carries the token, and this process, which the answer can neither read nor trace, writes it.
 """
 
 from __future__ import annotations
 
-import base64
+import binascii
 import builtins
+import contextlib
 import ctypes
 import json
 import marshal
@@ -75,7 +76,7 @@ def _load(modules: dict[str, str]) -> None:
         # Builtins of their own: the answer cannot replace theirs.
         vars(module)["__builtins__"] = dict(vars(builtins))
         sys.modules[name] = module
-        exec(marshal.loads(base64.b85decode(code)), module.__dict__)
+        exec(marshal.loads(binascii.a2b_base64(code)), vars(module))  # noqa: S102 (our own)
 
 
 def _answer(first: dict[str, Any], reading: int, writing: int) -> None:
@@ -85,10 +86,8 @@ def _answer(first: dict[str, Any], reading: int, writing: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for handle in range(3, 256):
         if handle not in (reading, writing):
-            try:
+            with contextlib.suppress(OSError):
                 os.close(handle)
-            except OSError:
-                pass
     try:
         process.run(first, reading, writing)
     finally:

@@ -2,8 +2,8 @@
 
 Runs standalone inside the sandbox. The tests have a namespace of their own, in which builtins are
 builtins, and modules are put back as they were before the answer. What the answer's functions do
-while the tests call them is noticed afterwards where they replaced functions. An answer that searches
-the interpreter itself can still cheat here.
+while the tests call them is noticed afterwards where they replaced functions. An answer that
+searches the interpreter itself can still cheat here.
 """
 
 from __future__ import annotations

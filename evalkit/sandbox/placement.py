@@ -28,10 +28,10 @@ class Placement:
     """How tests run with an answer.
 
     together: why they run in the process of the answer; "" if they have their own. names: what they
-    may want of the answer. used: classes of the answer whose instances they use. imports: modules that
-    they import. patches: modules whose attributes they may set. given: code of the prefix that both
-    processes have. lent: names of the tests that the answer uses. own: names of builtins that mean
-    the answer's.
+    may want of the answer. used: classes of the answer whose instances they use. imports: modules
+    that they import. patches: modules whose attributes they may set. given: code of the prefix that
+    both processes have. lent: names of the tests that the answer uses. own: names of builtins that
+    mean the answer's.
     """
 
     together: str = ""
@@ -85,7 +85,8 @@ def _parsed(text: str) -> ast.Module | None:
 
 def _names(tree: ast.AST) -> tuple[set[str], set[str]]:
     """Names that are read, and names that are bound anywhere, in a piece of code."""
-    loaded, stored = set(), set()
+    loaded: set[str] = set()
+    stored: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             (loaded if isinstance(node.ctx, ast.Load) else stored).add(node.id)
@@ -132,7 +133,7 @@ def _called(tree: ast.AST) -> set[str]:
 
 
 def _given(prefix: str, entry_point: str) -> ast.Module | None:
-    """Imports and helper functions of the prefix: the suite's own code, which an answer cannot change.
+    """Imports and helper functions of the prefix, which an answer cannot change.
 
     Functions whose body is only a description are the answer's to write.
     """
@@ -142,11 +143,11 @@ def _given(prefix: str, entry_point: str) -> ast.Module | None:
     classes = any(isinstance(node, ast.ClassDef) for node in tree.body)
     kept: list[ast.stmt] = []
     for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        helper = isinstance(node, ast.FunctionDef) and not (
+            classes or node.name == entry_point or _is_stub(node)
+        )
+        if helper or isinstance(node, ast.Import | ast.ImportFrom):
             kept.append(node)
-        elif isinstance(node, ast.FunctionDef) and not classes:
-            if node.name != entry_point and not _is_stub(node):
-                kept.append(node)
     return ast.Module(kept, []) if kept else None
 
 

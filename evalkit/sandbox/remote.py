@@ -14,22 +14,10 @@ from weakref import WeakValueDictionary
 
 from evalkit.sandbox.wire import Message, WireError, dumps, loads, shared_class
 
-_ARITHMETIC = [
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "divmod",
-    "pow",
-    "matmul",
-    "and",
-    "or",
-    "xor",
-    "lshift",
-    "rshift",
-]
+_ARITHMETIC = (
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or",
+    "xor", "lshift", "rshift",
+)  # fmt: skip
 _BINARY = {f"__{side}{name}__" for name in _ARITHMETIC for side in ("", "r")}
 _ORDER = {"__lt__", "__le__", "__gt__", "__ge__"}
 _OTHERS = {
@@ -52,8 +40,8 @@ _JUDGES = {
 class Link:
     """Asks the other process, and answers it.
 
-    used: names of the classes whose instances compare themselves; elsewhere an object cannot say that
-    it equals a value. trusting: whether the other side may do what it likes.
+    used: names of the classes whose instances compare themselves; no other object can say that it
+    equals a value. trusting: whether the other side may do what it likes.
     """
 
     def __init__(self, reading: int, writing: int, used: list[str], *, trusting: bool) -> None:
@@ -291,7 +279,7 @@ class Objects:
         if key not in self.tuples:
             from collections import namedtuple
 
-            self.tuples[key] = namedtuple(name, fields)  # type: ignore[misc]
+            self.tuples[key] = namedtuple(name, fields)
         return self.tuples[key]
 
     def remote(self, body: Any) -> Any:
@@ -340,11 +328,11 @@ class Objects:
         bases = [self.decode_class(base) for base in coded_bases]
         errors = [b for b in bases if isinstance(b, type) and issubclass(b, BaseException)]
         remote = [b for b in bases if isinstance(b, RemoteType) and b not in errors]
-        made_of = [*errors[:1], RemoteError] if errors else [*remote, Remote]
+        made_of: list[type] = [*errors[:1], RemoteError] if errors else [*remote, Remote]
         if errors and isinstance(errors[0], RemoteType):
             made_of = errors[:1]
         if any(issubclass(base, Remote) for base in remote):
-            made_of = remote
+            made_of = [*remote]
         trusted = self.trusting or name in self.used or any(b.compares for b in remote)
         space = {"__module__": str(module), "__qualname__": str(qualified), "__doc__": doc,
                  "_class": (self, number), "compares": trusted}  # fmt: skip
@@ -459,8 +447,8 @@ class RemoteError:
 def _operator(name: str) -> Any:
     """The method of a remote class for an operator.
 
-    An object that is compared or calculated with a value of this process decides nothing, unless its
-    class is one that compares.
+    An object that is compared or calculated with a value of this process decides nothing, unless
+    its class is one that compares.
     """
 
     def forwarded(self: Any, *args: Any) -> Any:

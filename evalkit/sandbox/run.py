@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 import marshal
 import os
@@ -13,14 +13,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from evalkit.errors import UsageError
 from evalkit.sandbox import bubblewrap, cgroups
-from evalkit.sandbox.placement import placement
+from evalkit.sandbox.placement import Placement, placement
 from evalkit.sandbox.seccomp import filter_program
 
 MODES = ("sandbox", "unsafe")
@@ -71,12 +71,16 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the tests passed, the reason if not, the end of the output, and the seconds taken."""
+    """Whether the tests passed, the reason if not, the end of the output, and the seconds taken.
+
+    together: why the tests shared the process of the answer; "" if they had their own.
+    """
 
     passed: bool
     reason: str = ""
     output: str = ""
     seconds: float = 0.0
+    together: str = ""
 
 
 def run_all(
@@ -187,7 +191,8 @@ def _run(program: Program, limits: Limits, kind: str) -> tuple[Verdict, str]:
             tempfile.TemporaryFile() as printed,
             cgroups.memory_group(limits.memory_mb + _TESTS_MB) as group,
         ):
-            given.write(_given(program, token, result_in))
+            place = placement(program.code, program.tests, program.prefix, program.entry_point)
+            given.write(_given(program, place, token, result_in))
             given.seek(0)
             settings = _settings(limits, root, control_in, isolated=bool(kind))
             settings["group"] = group.entrance if group else -1
@@ -206,15 +211,15 @@ def _run(program: Program, limits: Limits, kind: str) -> tuple[Verdict, str]:
             if group is not None and group.ran_out():
                 end["reason"] = end.get("reason") or "memory"
             report = _available(result).decode("utf-8", "replace")
-            return _verdict(end, report, token, limits, _tail(printed)), setup
+            verdict = _verdict(end, report, token, limits, _tail(printed))
+            return replace(verdict, together=place.together), setup
     finally:
         for handle in (result, result_in, control, control_in):
             os.close(handle)
 
 
-def _given(program: Program, token: str, result: int) -> bytes:
+def _given(program: Program, place: Placement, token: str, result: int) -> bytes:
     """What the harness reads: a block for the answer's process, then the tests and the token."""
-    place = placement(program.code, program.tests, program.prefix, program.entry_point)
     first = {
         "modules": _compiled(),
         "result": result,
@@ -237,7 +242,7 @@ def _given(program: Program, token: str, result: int) -> bytes:
 def _compiled() -> dict[str, str]:
     """The code of the files that run inside, by their names: this interpreter's own bytecode."""
     return {
-        f"evalkit.sandbox.{name}": base64.b85encode(
+        f"evalkit.sandbox.{name}": binascii.b2a_base64(
             marshal.dumps(compile(_source(name), f"<{name}>", "exec"))
         ).decode()
         for name in _INSIDE
@@ -247,7 +252,7 @@ def _compiled() -> dict[str, str]:
 def _command(
     kind: str, settings: dict[str, Any], limits: Limits
 ) -> tuple[list[str], dict[str, Any]]:
-    """The command to start, and as which user: the supervisor, in this kind of sandbox, "" in none."""
+    """The command that starts the supervisor in this kind of sandbox ("": none), and its user."""
     python = [sys.executable, "-I", "-S", "-c"]
     supervisor = [*python, _source("supervisor"), json.dumps(settings)]
     if not kind:
@@ -273,7 +278,7 @@ def _command(
 
 
 def _user() -> dict[str, Any]:
-    """The user that starts bubblewrap: nobody for the superuser, to whom process limits do not apply."""
+    """The user that starts bubblewrap: nobody for the superuser, whom no process limits bind."""
     if os.geteuid() == 0:
         return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
     return {}

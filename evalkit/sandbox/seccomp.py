@@ -1,7 +1,7 @@
 """The system calls that a program in the sandbox does not get, as a filter of the kernel.
 
-They create memory that belongs to no process, so that no limit on processes counts it, or reach into
-other processes. Python and the libraries of numbers use none of them.
+They create memory that belongs to no process, which no limit on processes counts, or reach into
+other processes. Python and numerical libraries do without them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Instruction = tuple[int, int, int, int]
 
 
 def filter_program() -> list[Instruction]:
-    """The filter for this machine: code, jumps if true and false, operand; empty if there is none."""
+    """This machine's filter: code, jumps if true and false, operand. Empty if none is known."""
     if platform.machine() not in _MACHINES:
         return []
     architecture, mmap, refused = _MACHINES[platform.machine()]

@@ -1,12 +1,13 @@
 """The process of the tests: executes them on what the answer's process lends.
 
-Runs standalone inside the sandbox. The tests have their own interpreter: modules, builtins and frames
-that the answer cannot reach.
+Runs standalone inside the sandbox. The tests have their own interpreter, whose modules, builtins
+and frames the answer cannot reach.
 """
 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import importlib
 import io
 import sys
@@ -26,9 +27,9 @@ _MODULE = "answer"  # tests are executed as if they followed the answer in its m
 class Tests:
     """Tests with the names that they need.
 
-    program: ``tests``, the code; ``names``, what they may want of the answer; ``given``, code that the
-    suite gives both; ``lent``, names of the tests that the answer uses; ``patches``, modules whose
-    attributes the tests may set.
+    program: ``tests``, the code; ``names``, what they may want of the answer; ``given``, code that
+    the suite gives both; ``lent``, names of the tests that the answer uses; ``patches``, modules
+    whose attributes the tests may set.
     """
 
     def __init__(self, program: dict[str, Any], link: Link) -> None:
@@ -61,13 +62,11 @@ class Tests:
         for name, value in found:
             if name in self.program["names"]:
                 self._take(str(name), value)
-        try:
-            exec(compile(self.program["given"], "tests", "exec"), self.space)
-        except Exception:  # the answer, which has it too, fails with it
-            pass
+        with contextlib.suppress(Exception):  # the answer, which has it too, fails with it
+            exec(compile(self.program["given"], "tests", "exec"), self.space)  # noqa: S102
 
     def run(self) -> None:
-        exec(self.compiled, self.space)
+        exec(self.compiled, self.space)  # noqa: S102
 
     def _take(self, name: str, value: Any) -> None:
         if isinstance(value, tuple) and len(value) == 2 and value[0] == "module":
@@ -118,7 +117,7 @@ class Tests:
             coded = Message(self.link.objects, careful=True).encode(now)
             found.append([module, name, ["value", coded]])
 
-    # --- what the answer may do with what the tests lend it ----------------------------------------
+    # --- what the answer may do with what the tests lend ----------------------------------------
 
     def permit(self, kind: str, target: Any, name: str) -> None:
         """Raise an exception if the answer may not do this to an object of the tests."""

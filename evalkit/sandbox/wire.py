@@ -1,9 +1,9 @@
 """Values that cross between the answer's process and the process of the tests.
 
-Runs standalone inside the sandbox. Values travel as JSON: builtin containers, numbers, texts and some
-types of the standard library and NumPy arrive as what they are, of exactly that type. Everything
-else stays where it is and the other side gets a remote object (``remote.py``). Lists, dictionaries and
-sets of a call keep their identity: the receiver sends back what it changed in them.
+Runs standalone inside the sandbox. Values travel as JSON: builtin containers, numbers, texts and
+some types of the standard library and NumPy arrive as what they are, of exactly that type.
+Everything else stays where it is, and the other side gets a remote object (``remote.py``). Lists,
+dictionaries and sets of a call keep their identity: the receiver sends back what it changed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Callable
 from operator import is_
 from typing import Any
 
@@ -118,15 +119,16 @@ class Message:
     def _flat(self, value: Any, kind: type, base: type) -> Any:
         """An instance of a subclass of a builtin class, as that class has it."""
         if base is tuple and isinstance(getattr(kind, "_fields", None), tuple):
-            fields = [str(field) for field in kind._fields]
+            fields = [str(field) for field in getattr(kind, "_fields", ())]
             return {"nt": [kind.__name__, fields, self._all(list(tuple.__iter__(value)))]}
         if base in (int, float, complex):
-            return self.encode(base.__pos__(value))  # type: ignore[attr-defined]
+            return self.encode(base.__pos__(value))
         if base is dict:
             return self.encode(dict(dict.items(value)))
         if base in (str, bytes, bytearray):
-            return self.encode(base.__getitem__(value, slice(None)))  # type: ignore[attr-defined]
-        return self.encode(base(base.__iter__(value)))  # type: ignore[attr-defined]
+            return self.encode(base.__getitem__(value, slice(None)))
+        items: Any = base
+        return self.encode(base(items.__iter__(value)))
 
     def _encode_known(self, value: Any, kind: type) -> Any:
         name = kind.__name__
@@ -187,7 +189,9 @@ class Message:
         if kind is not dict or len(coded) != 1:
             raise WireError("not a value")
         ((tag, body),) = coded.items()
-        return getattr(self, f"_decode_{tag}")(body)
+        if tag not in _DECODERS:
+            raise WireError("not a value")
+        return _DECODERS[tag](self, body)
 
     def fill(self, container: Any, coded: Any) -> None:
         """Give a container other content."""
@@ -213,59 +217,59 @@ class Message:
             container.clear()
             container.extend(other) if hasattr(container, "extend") else container.update(other)
 
-    def _decode_r(self, number: int) -> Any:
+    def _decode_ref(self, number: int) -> Any:
         return self.containers[number]
 
-    def _decode_t(self, items: list[Any]) -> Any:
+    def _decode_tuple(self, items: list[Any]) -> Any:
         return tuple([self.decode(item) for item in items])
 
-    def _decode_f(self, items: list[Any]) -> Any:
+    def _decode_frozenset(self, items: list[Any]) -> Any:
         return frozenset([self.decode(item) for item in items])
 
-    def _decode_d(self, pairs: list[Any]) -> Any:
+    def _decode_dict(self, pairs: list[Any]) -> Any:
         made: dict[Any, Any] = {}
         self._number(made)
         self.fill(made, {"d": pairs})
         return made
 
-    def _decode_s(self, items: list[Any]) -> Any:
+    def _decode_set(self, items: list[Any]) -> Any:
         made: set[Any] = set()
         self._number(made)
         self.fill(made, {"s": items})
         return made
 
-    def _decode_b(self, text: str) -> Any:
+    def _decode_bytes(self, text: str) -> Any:
         return text.encode("latin-1")
 
-    def _decode_B(self, text: str) -> Any:  # noqa: N802 (named by its tag)
+    def _decode_bytearray(self, text: str) -> Any:
         made = bytearray(text.encode("latin-1"))
         self._number(made)
         return made
 
-    def _decode_c(self, parts: list[float]) -> Any:
+    def _decode_complex(self, parts: list[float]) -> Any:
         return complex(*parts)
 
-    def _decode_i(self, digits: str) -> Any:
+    def _decode_int(self, digits: str) -> Any:
         return int(digits, 16)
 
-    def _decode_l(self, items: list[Any]) -> Any:
+    def _decode_list(self, items: list[Any]) -> Any:
         return [self.decode(item) for item in items]
 
-    def _decode_1(self, name: str) -> Any:
+    def _decode_single(self, name: str) -> Any:
         return _SINGLE[name]
 
-    def _decode_v(self, body: list[Any]) -> Any:
+    def _decode_view(self, body: list[Any]) -> Any:
         name, coded = body
         items = [self.decode(item) for item in coded]
         if name == "values":
             return dict(enumerate(items)).values()
         return dict(items).items() if name == "items" else dict.fromkeys(items).keys()
 
-    def _decode_nt(self, body: list[Any]) -> Any:
+    def _decode_named_tuple(self, body: list[Any]) -> Any:
         name, fields, coded = body
         return self.objects.named_tuple(str(name), fields)(*[self.decode(item) for item in coded])
 
-    def _decode_n(self, body: list[Any]) -> Any:
+    def _decode_array(self, body: list[Any]) -> Any:
         if body[1] is None:
             return self._array([body[0], [], body[2]])[()]
         number = len(self.containers)
@@ -289,7 +293,7 @@ class Message:
         content = bytearray(data.encode("latin-1"))
         return numpy.frombuffer(content, dtype=numpy.dtype(dtype)).reshape(shape)
 
-    def _decode_x(self, body: list[Any]) -> Any:
+    def _decode_known(self, body: list[Any]) -> Any:
         if body[0] != "collections":
             return self._known(body)
         number = len(self.containers)
@@ -316,7 +320,7 @@ class Message:
             return [self._parts(item) for item in coded["l"]]
         return self.decode(coded)
 
-    def _decode_e(self, body: list[Any]) -> Any:
+    def _decode_exception(self, body: list[Any]) -> Any:
         kind, arguments, note = body
         made = self.objects.decode_class(kind)
         if not (isinstance(made, type) and issubclass(made, BaseException)):
@@ -332,16 +336,16 @@ class Message:
         self.objects.take_note(error, note)
         return error
 
-    def _decode_o(self, body: Any) -> Any:
+    def _decode_remote(self, body: Any) -> Any:
         return self.objects.remote(body)
 
-    def _decode_h(self, number: int) -> Any:
+    def _decode_own(self, number: int) -> Any:
         return self.objects.own(number)
 
-    def _decode_k(self, body: Any) -> Any:
+    def _decode_class(self, body: Any) -> Any:
         return self.objects.decode_class({"k": body})
 
-    def _decode_g(self, body: Any) -> Any:
+    def _decode_shared(self, body: Any) -> Any:
         return self.objects.decode_class({"g": body})
 
     # --- what a call changed -------------------------------------------------------------------
@@ -369,6 +373,30 @@ class Message:
             self.fill(self.containers[number], coded)
 
 
+_DECODERS: dict[str, Callable[[Message, Any], Any]] = {
+    "r": Message._decode_ref,
+    "t": Message._decode_tuple,
+    "f": Message._decode_frozenset,
+    "d": Message._decode_dict,
+    "s": Message._decode_set,
+    "b": Message._decode_bytes,
+    "B": Message._decode_bytearray,
+    "c": Message._decode_complex,
+    "i": Message._decode_int,
+    "l": Message._decode_list,
+    "v": Message._decode_view,
+    "nt": Message._decode_named_tuple,
+    "n": Message._decode_array,
+    "x": Message._decode_known,
+    "e": Message._decode_exception,
+    "o": Message._decode_remote,
+    "h": Message._decode_own,
+    "k": Message._decode_class,
+    "g": Message._decode_shared,
+    "1": Message._decode_single,
+}
+
+
 def _items(container: Any) -> Any:
     if isinstance(container, dict):
         return [*container.keys(), *container.values()]
@@ -380,7 +408,7 @@ def _items(container: Any) -> Any:
 
 
 def shared_class(module: str, name: str) -> Any:
-    """A class that both sides have: of some modules of values, or an exception. None if it is not."""
+    """A class that both sides have, of some modules of values, or an exception; else None."""
     top = module.split(".")[0]
     known = sys.stdlib_module_names
     if (top not in known and top != "numpy") or top in _NO_EXCEPTIONS:

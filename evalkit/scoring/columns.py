@@ -17,6 +17,7 @@ from evalkit.records.references import RESPONSE, is_reference, resolve
 from evalkit.spec.groups import group_text
 from evalkit.tasks import Task
 from evalkit.tasks._retrieval import relevant_of
+from evalkit.tools import CallRules, Matched
 from evalkit.written.numbers import normal, one_of
 
 Answered = tuple[SampleRecord, Answer]
@@ -50,9 +51,11 @@ def columns_of(
     which: str = "",
     contexts: str | None = None,
     relevant: str | None = None,
+    calls: CallRules | None = None,
 ) -> Columns:
     """The columns of answers, for metrics. labels … which: as in :class:`SuiteRecord`.
 
+    calls: how calls are matched with those expected, for tasks that expect some.
     The samples are in the order of the data, which determines the first of a pair. If answers are
     numbers, targets are parsed like them, and both get one written form: 0.75 for 3/4 and .750.
     """
@@ -83,6 +86,7 @@ def columns_of(
         relevant=[relevant_of(sample.fields[relevant]) for sample in samples] if relevant else (),
         calls=_if_any([one.calls for one in answers]),
         messages=_if_any([one.messages for one in answers]),
+        matched=_matched(rows, calls) if calls and "matched" in task.makes else (),
     )
     return _of_numbers(columns, which) if answer == "number" and task.comparing_texts else columns
 
@@ -106,6 +110,10 @@ def _contexts(rows: Sequence[Answered], column: str | None) -> list[tuple[Passag
     if column is None or column == RESPONSE:
         return _if_any([one.contexts for _, one in rows])
     return _if_any([passages_of(sample.fields[column]) for sample, _ in rows])
+
+
+def _matched(rows: Sequence[Answered], rules: CallRules) -> list[Matched]:
+    return [rules.matched(sample.targets, one.calls, sample.fields) for sample, one in rows]
 
 
 _Part = TypeVar("_Part")

@@ -18,6 +18,7 @@ from evalkit.scoring.measure import Measure, score_record
 from evalkit.scoring.metric_names import FLAKE_RATE, computed_metrics, has_flake_rate
 from evalkit.scoring.repeats import flake_rate, summarise
 from evalkit.spec.suite import Suite
+from evalkit.written.printable import one_line
 
 
 class Scorer:
@@ -44,6 +45,7 @@ class Scorer:
             which=suite.answer.which,
             contexts=suite.data.one("contexts"),
             relevant=suite.data.one("relevant"),
+            calls=suite.call_rules,
         )
         self._settings = {spec.name: dict(spec.settings) for spec in suite.metrics}
         of_rows = [sample for sample, _ in rows]
@@ -146,10 +148,9 @@ def first_unanswered(samples: Sequence[SampleRecord], width: int) -> str:
     for sample in samples:
         for answer in sample.answers:
             if not answer.answered:
-                printable = "".join(c if c.isprintable() else " " for c in answer.error)
-                line = " ".join(printable.split())
+                line = one_line(answer.error)
                 short = line if len(line) <= width else line[: width - 1] + "…"
-                return f"{answer.status}: sample {sample.id}: {short}"
+                return f"{answer.status}: sample {one_line(sample.id)}: {short}"
     return ""
 
 

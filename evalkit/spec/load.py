@@ -23,6 +23,7 @@ from evalkit.spec.repair import repair
 from evalkit.spec.rules import key_rules, task_rules
 from evalkit.spec.source import as_source, scan_yaml
 from evalkit.spec.suite import Suite
+from evalkit.spec.tools import spell_out_tools
 
 if TYPE_CHECKING:
     from evalkit.gates import Gate
@@ -276,14 +277,15 @@ def _parse(
     from_file = "suite" not in source.value and not isinstance(path, Mapping)
     if from_file:
         draft.put("suite", suite_name(file))
+    if root is None or not file.resolve().is_relative_to(root.resolve()):
+        root = project_root(file.parent)  # a suite outside the root has its own project
+    unread = spell_out_tools(draft, file.parent, root.resolve(), allow_outside)
     repaired = repair(draft)
-    problems = [*source.problems, *repaired.problems]
+    problems = [*source.problems, *unread, *repaired.problems]
     if from_file:
         problems = [_named_by_file(problem, suite_name(file)) for problem in problems]
     if repaired.suite is None:
         return _Parsed(None, tuple(problems))
-    if root is None or not file.resolve().is_relative_to(root.resolve()):
-        root = project_root(file.parent)  # a suite outside the root has its own project
     suite = repaired.suite.placed(
         source, file, root.resolve(), allow_outside=allow_outside, pruned=repaired.pruned
     )

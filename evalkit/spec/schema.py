@@ -45,6 +45,7 @@ def suite_schema() -> Schema:
     for key in ("tags", "metrics", "gates", "checks", "judges"):
         _one_or_many(keys[key])
     keys["gates"]["anyOf"] = [_gate(), {"type": "array", "items": _gate()}]
+    _or_named(keys["tools"])
     keys["task"] = {"enum": list(tasks.names()), "description": keys["task"]["description"]}
     keys["labels"] = _labels(keys["labels"]["description"])
     keys["answer"] = {"$ref": "#/$defs/Answer", "description": keys["answer"]["description"]}
@@ -68,6 +69,12 @@ def _one_or_many(field: Schema) -> None:
     items = field["items"]
     many = {key: field.pop(key) for key in ("type", "items")}
     field["anyOf"] = [items, many]
+
+
+def _or_named(field: Schema) -> None:
+    """Allow a file, or functions by name, in place of the list."""
+    many = {key: field.pop(key) for key in ("type", "items")}
+    field["anyOf"] = [_TEXT, many]
 
 
 def _labels(description: str) -> Schema:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictInt,
+    Tag,
+    model_validator,
+)
 
 from evalkit.spec.fields import Count, SpecModel, Text, Texts
 
@@ -150,6 +158,30 @@ class SandboxSpec(SpecModel):
     )
     memory_mb: Annotated[StrictInt, Field(ge=64, le=1_000_000_000)] = Field(
         default=1024, description="Memory in megabytes."
+    )
+
+
+def _word_of(value: Any) -> Any:
+    """``yes`` and ``no``, which suites given as values have as booleans."""
+    return ("yes" if value else "no") if isinstance(value, bool) else value
+
+
+class MatchSpec(SpecModel):
+    """When the calls that a model makes equal those expected."""
+
+    order: Literal["any", "strict"] = Field(
+        default="any", description="`strict`: calls must come in the expected order."
+    )
+    extra: Annotated[Literal["yes", "no"], BeforeValidator(_word_of)] = Field(
+        default="no",
+        description="`yes`: calls beyond the expected ones do not count, unless none is expected.",
+    )
+    numbers: Literal["equal", "strict"] = Field(
+        default="equal", description="`equal`: 25 equals 25.0; `strict`: it does not."
+    )
+    texts: Literal["exact", "loose"] = Field(
+        default="exact",
+        description="`loose`: case, spaces and any of `, . / - _ * ^` do not count.",
     )
 
 

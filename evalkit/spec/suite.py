@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -43,8 +43,10 @@ from evalkit.spec.fields import (
     shown,
 )
 from evalkit.spec.judges import JudgeSpec
-from evalkit.spec.sections import DataSpec, PromptSpec, RefusalsSpec, SandboxSpec
+from evalkit.spec.sections import DataSpec, MatchSpec, PromptSpec, RefusalsSpec, SandboxSpec
 from evalkit.spec.source import Source
+from evalkit.spec.tools import listed
+from evalkit.tools import CallRules
 from evalkit.written.forms import form
 
 _WORDS = ("suite", "description", "licence", "tags", "models", "gates", "max_errors")
@@ -201,6 +203,14 @@ class Suite(SpecModel):
     sandbox: SandboxSpec = Field(
         default_factory=SandboxSpec, description="Limits on generated code (code)."
     )
+    tools: Annotated[tuple[dict[str, Any], ...], BeforeValidator(listed)] = Field(
+        default=(),
+        description="The functions that a model may call (tools): a list in OpenAI's form, a file "
+        "with one, or `module:name` of functions with type hints and docstrings.",
+    )
+    match: MatchSpec = Field(
+        default_factory=MatchSpec, description="When calls equal those expected (tools)."
+    )
     repeats: Annotated[StrictInt, Field(ge=1, le=10_000)] = Field(
         default=1,
         description="Responses per sample; the scores of a sample are averaged first.",
@@ -296,6 +306,17 @@ class Suite(SpecModel):
     def label_names(self) -> tuple[str, ...]:
         """The labels, in the suite's order."""
         return tuple(self.labels)
+
+    @cached_property
+    def call_rules(self) -> CallRules:
+        """The tools, and when calls of them are equal."""
+        return CallRules.declared(
+            {
+                "tools": self.tools,
+                "match": self.match.model_dump(),
+                "data": {"tools": self.data.one("tools")},
+            }
+        )
 
     def is_for(self, model: str) -> bool:
         """Whether a model of this name is evaluated."""

@@ -1,8 +1,8 @@
 """Bounds on what one rendering of a template makes and how long it takes.
 
 Everything a template does is charged to one account in characters: text by its length, a step (an
-iteration, a call, a filter) by ``STEP``. Operations whose result is larger than their arguments
-are charged before they run. So a template fails at the same place on every machine.
+iteration, a filter) by ``STEP``, a call by ``CALL``. Operations whose result is larger than their
+arguments are charged before they run. So a template fails at the same place on every machine.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ LIMIT = 20_000_000
 """Characters that one rendering may make and read in all."""
 STEP = 100
 """What one step costs in characters."""
+CALL = 3 * STEP
+"""What a call costs, which takes longer."""
 _LARGEST_NUMBER = 10_000
 """Digits of the largest whole number that a multiplication may make."""
 _ITEM = 32
@@ -50,7 +52,8 @@ def charge(characters: int) -> None:
     if left[0] < 0:
         raise jinja2.TemplateRuntimeError(
             f"the template makes too much text or takes too many steps: one prompt may take"
-            f" {LIMIT:,} characters in all, where a step of a loop or a call counts as {STEP};"
+            f" {LIMIT:,} characters in all, where a step of a loop counts as {STEP} and a call"
+            f" as {CALL};"
             " shorten its texts, loops or widths"
         )
 
@@ -228,7 +231,7 @@ times their text."""
 
 def called(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
     """Charge a call before it runs; returns its arguments, those of recursive loops counted."""
-    charge(STEP + sum(_read(value) for value in (*args, *keywords.values())))
+    charge(CALL + sum(_read(value) for value in (*args, *keywords.values())))
     if isinstance(function, LoopContext) and args:
         return (each(None, args[0]), *args[1:])
     owner = getattr(function, "__self__", None)

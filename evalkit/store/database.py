@@ -139,9 +139,12 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Turn errors that mean a damaged or missing file into StoreError."""
+        """Turn errors of the file and of records of another form into StoreError."""
         try:
             yield
+        except (AttributeError, LookupError, TypeError, RecursionError) as error:
+            form = ValueError(f"a record has another form: {type(error).__name__}: {error}")
+            raise self._damaged(form) from error
         except (sqlite3.Error, zlib.error, ValueError) as error:
             if isinstance(error, sqlite3.Error) and not _is_damage(error):
                 raise StoreError(f"{self.path}: cannot read the run store: {error}") from error

@@ -39,10 +39,24 @@ def pack(value: object) -> bytes:
     return raw if len(raw) < 400 else b"z" + zlib.compress(raw, 1)
 
 
+_MOST_BYTES = 256 * 1024 * 1024
+"""The most bytes of a record: far more than any, and less than a damaged one may unpack to."""
+
+
 def unpack(body: bytes) -> dict[str, Any]:
-    raw = zlib.decompress(body[1:]) if body[:1] == b"z" else body
-    value: dict[str, Any] = json.loads(raw)
+    raw = _decompressed(body[1:]) if body[:1] == b"z" else body
+    value = json.loads(raw)
+    if not isinstance(value, dict):
+        raise ValueError(f"a record is a {type(value).__name__}")
     return value
+
+
+def _decompressed(packed: bytes) -> bytes:
+    decompressor = zlib.decompressobj()
+    raw = decompressor.decompress(packed, _MOST_BYTES)
+    if not decompressor.eof:
+        raise ValueError(f"a record is cut off, or longer than {_MOST_BYTES // 2**20} MiB")
+    return raw
 
 
 _Record = TypeVar("_Record")
@@ -77,6 +91,9 @@ def from_response(response: Response) -> dict[str, Any]:
     return body
 
 
+_TEXTS = tuple(name for name, default in _RESPONSE_DEFAULTS.items() if isinstance(default, str))
+
+
 def to_response(body: dict[str, Any]) -> Response:
     """A response from its stored form.
 
@@ -84,6 +101,9 @@ def to_response(body: dict[str, Any]) -> Response:
     that name and another type stays a detail.
     """
     body["status"] = Status(body["status"])
+    for name in _TEXTS:
+        if not isinstance(body.get(name, ""), str):
+            raise ValueError(f"the {name} of a response is a {type(body[name]).__name__}")
     for name, made in _PARTS.items():
         if name in body:
             body[name] = made(body[name])

@@ -15,6 +15,7 @@ from typing import Any
 from evalkit.errors import UnknownRunError, UsageError
 from evalkit.exchange import Response, Status
 from evalkit.records import CellRecord, RunRecord, SampleRecord
+from evalkit.records.shape import check_shape
 from evalkit.store.database import Database
 from evalkit.store.keys import digest
 from evalkit.store.process import Process, is_gone, this_process
@@ -184,6 +185,7 @@ class Store(Database):
         with self.reading():
             cells = self.rows("SELECT body FROM cells WHERE run = ? ORDER BY position", (identity,))
             run = to_run(_head(row), unpack(row[-1]), [json.loads(cell) for (cell,) in cells])
+            check_shape([run], RunRecord)
         for cell in run.cells if samples else ():
             cell.samples = self.samples(identity, (cell.suite, cell.model, cell.prompt))
         return run
@@ -246,6 +248,7 @@ class Store(Database):
         with self.reading():
             for start in range(0, len(rows), 500):
                 samples += self._with_responses(rows[start : start + 500])
+            check_shape(samples, SampleRecord)
         return samples
 
     def _with_responses(self, rows: Sequence[Any]) -> Iterator[SampleRecord]:

@@ -58,6 +58,8 @@ def run_tests(
     for (sample, i), verdict in zip(places, verdicts, strict=True):
         tests = CodeRun(verdict.passed, verdict.reason, verdict.output, round(verdict.seconds, 3))
         outcome = "its tests pass" if verdict.passed else f"its tests fail: {verdict.reason}"
+        if verdict.together:
+            outcome += f" (run in the answer's own process: {verdict.together})"
         answer = sample.answers[i]
         explanation = f"{answer.explanation}; {outcome}"
         sample.answers[i] = replace(answer, tests=tests, explanation=explanation)

@@ -9,6 +9,7 @@ from evalkit.answers.refusal_rules import COMPLIANCE, RATES
 from evalkit.messages import last_question
 from evalkit.tasks._extraction import text_in
 from evalkit.tasks._task import Column, Target, Task
+from evalkit.written.forms import without_gaps
 
 if TYPE_CHECKING:
     from evalkit.exchange import Request, Response
@@ -34,7 +35,7 @@ def _graded(suite: Suite, sample: Sample, request: Request, response: Response) 
     else:
         from evalkit.answers.refusals import grade  # a hundred patterns, which few suites need
 
-        graded = grade(response.text, last_question(request.prompt))
+        graded = grade(without_gaps(response.text), last_question(request.prompt))
     return Extracted(graded.outcome, f"refusal rules: {graded.why}")
 
 

@@ -45,3 +45,12 @@ def form(text: str) -> str:
 def spaced(folded: str) -> str:
     """Folded text with a single space for any dashes, underscores and spaces between words."""
     return _BETWEEN_WORDS.sub(" ", folded)
+
+
+_GAP = re.compile(r"\s{50,}")
+
+
+def without_gaps(text: str) -> str:
+    """The text with runs of 50 and more white space shortened: to one or two line breaks if they
+    have as many, else to 49 spaces. Rules that read lines take the square of such a run."""
+    return _GAP.sub(lambda gap: "\n" * min(gap[0].count("\n"), 2) or " " * 49, text)

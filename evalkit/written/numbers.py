@@ -61,6 +61,11 @@ _GOES_ON = re.compile(rf"[ {GAP}](?:and[ {GAP}])?", re.IGNORECASE)
 _AROUND = re.compile(r"[\s$€£¥₹₽₩₪₫฿%°.,;:!?*`_\"'“”„«»()\[\]{}\\]*")
 
 
+LONGEST = 100_000
+"""Characters of the longest text in which an answer is looked for: reading a megabyte of numbers
+takes a minute."""
+
+
 class Number(NamedTuple):
     """A number found in a text.
 

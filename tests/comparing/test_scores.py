@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from evalkit.comparing.baseline_file import read_run
-from evalkit.comparing.cells import compare_cells
 from evalkit.comparing.operand import Side, side_of
 from evalkit.comparing.scores import compare_score
-from evalkit.errors import UsageError
 from evalkit.metrics.base import Columns, Score
 from evalkit.metrics.entry import Metric
 from evalkit.metrics.registry import Registry
 from evalkit.provenance import Provenance
-from evalkit.records import (
-    CellRecord,
-    CodeRun,
-    RunRecord,
-    SampleRecord,
-    ScoreRecord,
-    SuiteRecord,
-)
-from evalkit.reporting.document import write_json
+from evalkit.records import CellRecord, CodeRun, RunRecord, SampleRecord, SuiteRecord
 from evalkit.store.serialization import to_suite
 
 from ..samples import sample_record
@@ -144,23 +132,6 @@ def test_samples_without_an_answer_on_one_side_are_left_out() -> None:
     assert np.isnan(nothing.difference)
 
 
-def test_a_family_is_corrected_by_holm_and_unknown_scores_are_named() -> None:
-    declared = suite("qa", metrics=["exact_match"])
-    record = {"exact_match": ScoreRecord("exact_match", 0.5, None, None, 20)}
-    sides = [
-        side(declared, [sample(i, "x", "x", scores={"exact_match": float(i < right)})
-                        for i in range(20)], prompt=f"p{right}", scores=record)
-        for right in (4, 12, 20)
-    ]  # fmt: skip
-    pairs = [(sides[0], sides[1]), (sides[0], sides[2])]
-    found = [one.scores[0] for one in compare_cells(pairs)]
-    p = sorted(stats.binomtest(k, k).pvalue for k in (8, 16))
-    assert found[1].adjusted == pytest.approx(2 * p[0])
-    assert found[0].adjusted == pytest.approx(max(p[1], 2 * p[0]))
-    with pytest.raises(UsageError, match="did you mean 'exact_match'"):
-        compare_cells(pairs, ["exact_mach"])
-
-
 def test_a_metric_over_all_answers_to_a_question_sees_them_together() -> None:
     """Whether any of three answers passes: all four questions, and not four of twelve answers."""
 
@@ -181,14 +152,3 @@ def test_a_metric_over_all_answers_to_a_question_sees_them_together() -> None:
     assert (found.a, found.b) == (1.0, 1.0)
     none = side(declared, asked([False] * 3))
     assert compare_score(a, none, "any", registry=registry).difference == -1.0
-
-
-def test_two_files_say_that_they_do_not_keep_groups(tmp_path: Path) -> None:
-    declared = suite("qa", groups=["topic"])
-    samples = [sample(i, "x", "x", scores={"exact_match": 1.0}) for i in range(4)]
-    a = side(declared, samples)
-    run = RunRecord("r", "", None, "finished", Provenance(), {"s": declared}, {}, [a.cell])
-    read = read_run(write_json(run, tmp_path / "run.json"))
-    files = side_of(read, read.cells[0])
-    found = compare_score(files, files, "exact_match[topic=art]")
-    assert found.note == "files do not keep which samples are in a group"

@@ -47,10 +47,7 @@ ROWS = """
     - {id: jp, question: capital of Japan, answer: Tokyo}
     - {id: kr, question: capital of Korea, answer: Seoul}
 """
-SUITE = (
-    "suite: {name}\ntask: qa\ndata:" + ROWS + 'prompts: {{plain: "{{{{ question }}}}"}}\n'
-    "metrics: [exact_match]\n{rest}"
-)
+SUITE = f'task: qa\ndata:{ROWS}prompts: {{plain: "{{{{ question }}}}"}}\nmetrics: [exact_match]\n'
 SUITES = {
     "gated": "gates: [exact_match >= 0.6]\n",
     "ungated": "",
@@ -161,7 +158,7 @@ def project(folder: Path) -> None:
     declared = "\n".join(f"  {m}: {{backend: callable, model: 'app:{m}'}}" for m in MODELS)
     (folder / "evalkit.yaml").write_text(f"models:\n{declared}\n")
     for name, rest in (SUITES | BROKEN).items():
-        (folder / f"{name}.eval.yaml").write_text(SUITE.format(name=name, rest=rest))
+        (folder / f"{name}.eval.yaml").write_text(SUITE + rest)
 
 
 def call(arguments: str, folder: Path) -> tuple[int, str]:

@@ -3,6 +3,8 @@
 Each attack is a short program, what tests it, and a word on what it tries. None may pass.
 """
 
+# ruff: noqa: E501 (programs in texts)
+
 from __future__ import annotations
 
 import os
@@ -196,7 +198,7 @@ CHEATS: dict[str, tuple[str, str]] = {
     "a class that the tests know": ("from unittest.mock import _ANY as answer\n", FALSE),
     "an equal of everything": ("from unittest.mock import ANY\ndef answer(): return ANY\n", FALSE),
     "a mock": ("from unittest.mock import MagicMock\ndef answer(): return MagicMock()\n",
-               "assert answer().is_right()"),
+               "assert answer() == 42 or answer().startswith('right')"),
     "a metaclass": (
         "class M(type):\n    __eq__ = lambda *a: True\n    __hash__ = type.__hash__\n"
         "class A(metaclass=M): pass\ndef answer(): return A\n", "assert answer() == int"),
@@ -247,7 +249,7 @@ CHEATS: dict[str, tuple[str, str]] = {
                            "os._exit(0)", FALSE),
     "writes replies itself": (
         late("import os\nfor fd in range(3, 64):\n"
-             "    try: os.write(fd, b'%12d' % 20 + b'[\"value\",[],42,[]]  ')\n"
+             "    try: os.write(fd, b'%12d' % 20 + b'[\"value\",[],41,[]]  ')\n"
              "    except OSError: pass"), FALSE),
     "writes nonsense replies": (late("import os\nfor fd in range(3, 64):\n"
                                      "    try: os.write(fd, b'[[[[[[' * 99)\n"

@@ -4,10 +4,9 @@ import math
 
 import pytest
 
-from evalkit.engine.choice_logprobs import ChoiceLogprobs, sum_choice_logprobs
-from evalkit.engine.responses import choice_response
+from evalkit.engine.choice_logprobs import sum_choice_logprobs
 from evalkit.engine.tokenization import TokenizedRequest
-from evalkit.exchange import Request, Status
+from evalkit.exchange import Request
 
 torch = pytest.importorskip("torch")
 
@@ -36,16 +35,3 @@ def test_a_lead_within_rounding_is_a_tie() -> None:
     # bfloat16 has 8 bits: at 20, the largest logit, a step is 2**-7 * 16 = 0.125
     assert 0.1 < coarse.noise < 0.2
     assert coarse.tie
-
-
-def test_a_tie_is_recorded_in_the_response() -> None:
-    tied = choice_response(REQUEST, ChoiceLogprobs((-1.0, -1.1), noise=0.125), 0.0)
-    assert (tied.status, tied.text) == (Status.OK, "x")
-    assert tied.tie
-    assert tied.details == {"margin": pytest.approx(0.1), "noise": 0.125}
-    clear = choice_response(REQUEST, ChoiceLogprobs((-1.0, -2.0), noise=0.125), 0.0)
-    assert (clear.tie, clear.details) == (False, {})
-    assert (
-        choice_response(REQUEST, ChoiceLogprobs((-1.0, math.nan), noise=0.1), 0.0).status
-        is Status.ERROR
-    )

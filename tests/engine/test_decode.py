@@ -13,7 +13,7 @@ from evalkit.engine.kv_cache import KVCache
 from evalkit.engine.language_model import BatchLimits, LanguageModel
 from evalkit.engine.local import prepare, respond
 from evalkit.exchange import Generation, Request
-from tests.engine.test_local_engine import reference_text
+from tests.engine.test_local import reference_text
 
 SYSTEM = "the quick brown fox jumps over the lazy dog and the capital of France is Paris. "
 TASKS = ("9 8 7 6 5 4 3 2 1 0 1 2 3 4 5 6 7 8 9: ", "Q W E R T Z U I O P A S D F G H J K L: ")
@@ -67,24 +67,3 @@ def test_shared_prefix_attention_changes_no_answer(
         assert len(lengths) > (2 if least == 1 else 1), "some share a task, others the system"
         # a group has at most an eighth of the sequences: 16
         assert max(together) >= 7
-
-
-def test_a_shared_prefix_is_stored_once(lm: LanguageModel) -> None:
-    """A slot holds a sequence's own tokens; the cache counts the prefix once."""
-    import torch
-
-    from evalkit.engine.attention import PrefixKV
-
-    shared = PrefixKV(30, [torch.zeros(1, 2, 30, 4)], [torch.zeros(1, 2, 30, 4)])
-    cache = KVCache(3, shared)
-    cache.reserve(30 + 5)
-    new = torch.arange(3 * 2 * 35 * 4, dtype=torch.float32).view(3, 2, 35, 4)
-    cache.put(0, new, -new)
-    cache.add([33, 35, 31])
-    keys, values = cache.layer(0)
-    assert keys.shape[2] < 30 + 5 + 64
-    assert torch.equal(keys[:, :, :5], new[:, :, 30:])
-    cache.remove(0)
-    assert cache.lengths == [31, 35]
-    assert torch.equal(keys[0, :, :1], new[2, :, 30:31])
-    assert torch.equal(values[1, :, :5], -new[1, :, 30:])

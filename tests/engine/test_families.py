@@ -12,7 +12,7 @@ from evalkit.engine import decode
 from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.local import prepare
 from evalkit.exchange import Generation, Request
-from tests.engine.test_local_engine import (
+from tests.engine.test_local import (
     SHOTS,
     TEXTS,
     answers,

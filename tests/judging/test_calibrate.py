@@ -2,148 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from evalkit import Run, SpecError, UsageError, evaluate
+from evalkit import SpecError, UsageError, evaluate
 from evalkit.cli import main
-from evalkit.gates import parse
-from evalkit.gates.certified import requirement_problem
-from evalkit.judging.certificate import Certificate, read_certificate
 from evalkit.reporting.terminal import summary_lines
-
-RUBRIC = """\
-name: good
-description: Is it good?
-scale: {1: bad, 2: fair, 3: good}
-prompt: "{{ question }} {{ output }}"
-"""
-BINARY = """\
-name: polite
-description: Is it polite?
-mode: binary
-criteria: {thanks: It says thank you.}
-prompt: "{{ output }}"
-"""
-PAIRS = """\
-name: better
-description: Which is better?
-mode: pairwise
-prompt: "{{ a }} {{ b }}"
-"""
-LONG = """\
-name: long
-description: Is it good?
-scale: {1: a, 2: b, 3: c, 4: d, 5: e, 6: f, 7: g, 8: h, 9: i}
-prompt: "{{ output }}"
-"""
-JUDGE = '''\
-import hashlib
-import pathlib
-import re
-
-CALLS = pathlib.Path(__file__).with_name("calls")
-
-def seen(prompt):
-    with open(CALLS, "a") as f:
-        f.write("x")
-    return prompt[-1]["content"]
-
-def fair(prompt):
-    """Says the grade that stands in the text."""
-    return "Rating: " + re.search(r"worth (\\d)", seen(prompt))[1]
-
-def harsh(prompt):
-    return "Rating: " + str(max(1, int(re.search(r"worth (\\d)", seen(prompt))[1]) - 1))
-
-def mute(prompt):
-    return "I had rather not."
-
-def thankful(prompt):
-    return "Verdict: " + ("Yes" if "said yes" in seen(prompt) else "No")
-
-def first(prompt):
-    return "Verdict: A"
-
-def mostly_first(prompt):
-    """The first in 70 % of all cases, whatever they are."""
-    draw = int(hashlib.sha256(seen(prompt).encode()).hexdigest(), 16) % 100
-    return "Verdict: A" if draw < 70 else "Verdict: B"
-
-def wordy(prompt):
-    """Half a point more for a hundred words, on the average of the whole numbers it says."""
-    text = seen(prompt)
-    grade = int(re.search(r"worth (\\d)", text)[1]) + 0.5 * text.count("word") / 100
-    draw = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 1000 / 1000
-    return f"Rating: {int(grade + draw)}"
-'''
-NAMES = ("fair", "harsh", "mute", "thankful", "first", "mostly_first", "wordy")
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with its own rubrics and scripted judges, in the current folder."""
-    module = f"scripted_{tmp_path.name.replace('-', '_')}"
-    (tmp_path / f"{module}.py").write_text(JUDGE)
-    models = "".join(
-        f'  {name}: {{backend: callable, model: "{module}:{name}"}}\n' for name in NAMES
-    )
-    judges = "".join(f"  {name}: {{model: {name}, method: text}}\n" for name in NAMES)
-    (tmp_path / "evalkit.yaml").write_text(f"models:\n{models}judges:\n{judges}")
-    (tmp_path / "judges").mkdir()
-    for text in (RUBRIC, BINARY, PAIRS, LONG):
-        name = text.split()[1]
-        (tmp_path / "judges" / f"{name}.judge.yaml").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def labels(project: Path, rows: Sequence[Mapping[str, Any]], name: str = "human.csv") -> str:
-    with open(project / name, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return name
-
-
-def graded(n: int = 24) -> list[dict[str, Any]]:
-    return [
-        {"question": f"q{i}", "output": f"worth {1 + i % 3} " + "w " * i, "rating": 1 + i % 3}
-        for i in range(n)
-    ]
-
-
-def calibrate(rubric: str, judge: str, *more: str) -> int:
-    return main(["judge", "calibrate", rubric, "--judge", judge, "--labels", "human.csv", *more])
-
-
-def only(project: Path) -> Certificate:
-    [path] = (project / "judges").glob("*.certificate.yaml")
-    return read_certificate(path)
-
-
-def run(project: Path, judge: str, gate: Any, rubric: Any = "good", **options: Any) -> Run:
-    rows = [{"id": str(i), "question": f"q{i}", "a": "x"} for i in range(6)]
-    suite = {
-        "suite": "s", "task": "qa", "data": {"rows": rows, "target": "a"},
-        "prompts": {"p": "{{ question }}"}, "metrics": ["exact_match"],
-        "judges": [rubric], "gates": [gate],
-    }  # fmt: skip
-    answer: Callable[[Any], str] = options.pop("answer", lambda prompt: "worth 2")
-    return evaluate(suite, {"m": answer}, judges=[judge], root=project, **options)
-
-
-def verdict(done: Run) -> tuple[str, str]:
-    [gate] = done.record.cells[0].gates
-    return gate.verdict, gate.reason
-
-
-DEMAND = {"metric": "good", "min": 1.5, "certified": {"kappa": 0.5}}
+from tests.judging.calibrating import DEMAND, RUBRIC, calibrate, graded, labels, only, run, verdict
 
 
 def test_a_stored_certificate_satisfies_a_gate(
@@ -381,41 +249,11 @@ def test_cached_responses_are_reused(project: Path) -> None:
     assert len(calls.read_text()) == 16
 
 
-def test_two_raters_in_rows_or_in_columns_are_one_case(project: Path) -> None:
-    long = [{**row, "rater": r, "rating": g} for row in graded(6) for r, g in (("x", 1), ("y", 3))]
-    labels(project, long)
-    calibrate("good", "fair")
-    in_rows = only(project)
-    assert (in_rows.labels.cases, in_rows.labels.raters) == (6, 2)
-    assert {human for human, _ in in_rows.labelled} == {2.0}
-    wide = [{"question": r["question"], "output": r["output"], "x": 1, "y": 3} for r in graded(6)]
-    labels(project, wide)
-    calibrate("good", "fair", "--rating", "x", "--rating", "y")
-    assert only(project).labelled == in_rows.labelled
-
-
 def test_self_preference_is_computed_from_families(project: Path) -> None:
     rows = [{**row, "family": "Fair" if i % 2 else "other"} for i, row in enumerate(graded(12))]
     labels(project, rows)
     calibrate("good", "fair", "--family", "fair")
     assert only(project).figures["self_preference"].value == 0
-
-
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        ([{"question": "q", "output": "o", "rating": "5"}], "expected 1 to 3"),
-        ([{"question": "q", "outputs": "o", "rating": "1"}], "there is no column 'output'"),
-        ([{"question": "q", "output": "o", "rating": ""}], "no rating in the column 'rating'"),
-        ([{"question": "q", "output": "o", "grade": "1"}], "there is no column 'rating'"),
-    ],
-)
-def test_invalid_labels_are_reported(
-    project: Path, rows: list[dict[str, Any]], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    labels(project, rows)
-    assert calibrate("good", "fair") == 2
-    assert said in capsys.readouterr().err
 
 
 def test_a_judge_with_unparsed_replies_has_no_certificate(
@@ -426,12 +264,7 @@ def test_a_judge_with_unparsed_replies_has_no_certificate(
     assert "graded 0 of 24 cases" in capsys.readouterr().err
 
 
-def test_certificate_requirements_are_validated(project: Path) -> None:
-    gate = parse(DEMAND)
-    assert gate.rule == "good >= 1.5, certified kappa 0.5"
-    assert gate.certified == (("kappa", 0.5),)
-    assert "did you mean 'kappa'" in str(requirement_problem({"kapa": 0.5}))
-    assert "such as {kappa: 0.6}" in str(requirement_problem(True))
+def test_only_judged_scores_can_require_a_certificate(project: Path) -> None:
     with pytest.raises(SpecError, match="'certified' applies to scores of judges"):
         run(project, "fair", {"metric": "exact_match", "min": 0, "certified": {"kappa": 0.5}})
     with pytest.raises(UsageError, match="unknown model 'nobody'"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evalkit.encoders import source
 from evalkit.stats.intervals import NONE
 
 WORDS = [
@@ -55,3 +56,11 @@ def random_references(rng: random.Random, answer: str) -> list[str]:
         else:
             made.append(random_text(rng))
     return made
+
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def folder() -> str:
+    return source.find_encoder().path

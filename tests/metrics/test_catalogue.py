@@ -19,6 +19,7 @@ import pytest
 
 from evalkit import tasks
 from evalkit.errors import UsageError
+from evalkit.messages import ToolCall
 from evalkit.metrics import compute
 from evalkit.metrics.base import Columns, Likelihood, Score
 from evalkit.metrics.catalogue import (
@@ -28,6 +29,7 @@ from evalkit.metrics.catalogue import (
 from evalkit.metrics.registry import BUILT_IN
 from evalkit.metrics.run import run_metric
 from evalkit.passages import Passage
+from evalkit.tools import Matched, Rules, Toolbox, expected_of, match, tools_of
 
 METHODS = ("wilson", "bounded", "posterior", "bayesian bootstrap", "t", "tango")
 LABELS = ("a", "b", "c")
@@ -75,6 +77,8 @@ def columns_for(name: str, n: int, seed: int = 0) -> Columns:
         fields["contexts"] = [tuple(Passage(name, name) for name in names) for names in found]
         fields["relevant"] = [{rng.choice("abcdefgh"): 2, "a": 1} for _ in range(n)]
         fields["predictions"] = [f"so [{rng.choice('abcdefgh')}]" for _ in range(n)]
+    if fitting == ("tools",):
+        fields["matched"] = [_matched(rng) for _ in range(n)]
     if "sources" in metric.needs:
         fields["sources"] = [t * 3 for t in texts]
     if "pairs" in metric.needs:
@@ -85,6 +89,15 @@ def columns_for(name: str, n: int, seed: int = 0) -> Columns:
         fields["fields"] = [{"one": t[0], "other": "x"} for t in fields["targets"]]
         fields["predictions"] = [rng.choice([t[0], "x", "y"]) for t in fields["targets"]]
     return Columns(**fields)
+
+
+_TOOLS = Toolbox(tools_of([{"name": "f", "parameters": {"properties": {"x": {"minimum": 1}}}}]))
+
+
+def _matched(rng: random.Random) -> Matched:
+    expected = [{"name": "f", "arguments": {"x": [1, 2]}}][: rng.randint(0, 1)]
+    made = [ToolCall("", "f", f'{{"x": {rng.randint(0, 3)}}}') for _ in range(rng.randint(0, 2))]
+    return match(expected_of(expected, _TOOLS), made, _TOOLS, Rules())
 
 
 def scores_of(name: str, columns: Columns) -> dict[str, Score]:

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from evalkit.answers.tagging import entities, joined, split
+from evalkit.answers.tagging import entities, joined
 from evalkit.metrics import Columns, compute, run_metric
 from evalkit.metrics.weighted import weighted
 
@@ -61,18 +61,6 @@ def test_scores_equal_those_of_seqeval(seed: int) -> None:
                 assert math.isnan(scores[f"{name}[{label}]"].value)
 
 
-def test_entities_equal_those_of_seqeval() -> None:
-    from seqeval.metrics.sequence_labeling import get_entities
-
-    rng = random.Random(1)
-    for _ in range(300):
-        tags = random_tags(rng, rng.randint(0, 12), [*TAGS, "B", "I", "."])
-        ours = [(e.label, e.start, e.end - 1) for e in entities(tags)]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            assert ours == get_entities(tags), tags
-
-
 def test_by_hand() -> None:
     gold = ["B-PER I-PER O B-LOC", "O O", "B-LOC"]
     said = ["B-PER I-PER O O", "B-PER O", None]
@@ -100,8 +88,3 @@ def test_entity_scores_equal_their_weighted_form() -> None:
             function = weighted(full, columns, {})
             assert function is not None
             assert function(weights) == pytest.approx([score.value])
-
-
-def test_tags_as_text() -> None:
-    for tags in (["B-PER", "O"], ["B-job title", "I-job title"], []):
-        assert split(joined(tags)) == tags

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from evalkit import UsageError, evaluate
 from evalkit.api import compare
 from evalkit.metrics import compute
 from evalkit.metrics.entry import Metric
-from evalkit.metrics.fingerprint import fingerprint
 from evalkit.metrics.registry import BUILT_IN, Registry
 
 
@@ -55,19 +53,6 @@ def test_compute_uses_only_evalkits_metrics(tmp_path: Path) -> None:
     evaluate(suite, {"m": str}, metrics={"mine": short}, root=tmp_path)
     with pytest.raises(UsageError, match="unknown metric 'mine'"):
         compute("mine", ["a"], ["b"])
-
-
-def test_fingerprints_distinguish_functions() -> None:
-    different = [
-        share("yes"), share("no"), short, partial(short, longest=4), partial(short, longest=5),
-        Short(3), Short(4), Short(3).method,
-    ]  # fmt: skip
-    found = [fingerprint(function) for function in different]
-    assert len(set(found)) == len(found)
-    assert all(len(one) == 12 for one in found)
-    again = [share("yes"), short, partial(short, longest=4), Short(3)]
-    assert [fingerprint(function) for function in again] == [found[i] for i in (0, 2, 3, 5)]
-    assert fingerprint(len) == ""
 
 
 def test_runs_scored_by_different_functions_of_one_name_say_so(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import sacrebleu
 from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
 
-from evalkit.metrics import rouge
+from evalkit.metrics import compute, rouge
+from tests.metrics.test_text import cases
 
 KINDS = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
 PIECES = [
@@ -118,3 +120,16 @@ def test_an_implementation_that_differs_is_not_used(monkeypatch: pytest.MonkeyPa
     assert rouge._native(("rouge1", "rouge2"), False) is None
     assert rouge.f_measures("rouge1", ["a b c"], ["a b d"]) == [2 / 3]
     rouge._native.cache_clear()
+
+
+@pytest.mark.usefixtures("no_intervals")
+@pytest.mark.parametrize("use_stemmer", [False, True])
+@pytest.mark.parametrize("kind", ["rouge1", "rouge2", "rougeL", "rougeLsum"])
+def test_rouge_equals_rouge_score_on_500_cases(kind: str, use_stemmer: bool) -> None:
+    scorer = RougeScorer([kind], use_stemmer=use_stemmer)
+    answers, references = map(list, zip(*cases(4, 500), strict=True))
+    score = compute(kind, answers, references, settings={"use_stemmer": use_stemmer})
+    for answer, wanted, value in zip(answers, references, score.per_sample, strict=True):
+        best = max(scorer.score(reference, answer)[kind].fmeasure for reference in wanted)
+        assert value == best, (answer, wanted)
+    assert score.value == pytest.approx(np.mean(score.per_sample), abs=1e-15)

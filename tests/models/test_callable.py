@@ -253,9 +253,10 @@ def test_concurrent_calls_overlap(declare: Declare, tmp_path: Path) -> None:
         "    return prompt\n"
     )
     model = resolve(declare("callable", model="waiting_app:answer", concurrency=4))
+    before = threading.active_count()
     got = answers(model, [Request(f"{k}") for k in range(8)])
     assert [got[k].text for k in range(8)] == [str(k) for k in range(8)]
-    assert threading.active_count() < 20
+    assert threading.active_count() <= before + 4
 
 
 def test_answered_requests_are_not_sent(declare: Declare, app: str) -> None:

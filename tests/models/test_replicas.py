@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +113,32 @@ def test_a_failing_replica_fails_the_model(declare: Declare) -> None:
     with pytest.raises(ModelError, match="the device is gone"):
         list(stubs(declare, [False, True]).respond(ASK))
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("by", [ModelError("the device is gone"), KeyboardInterrupt()])
+def test_the_batches_in_work_are_not_lost(declare: Declare, by: BaseException) -> None:
+    """One replica fails, or Ctrl-C is pressed, while another computes a batch."""
+    model = stubs(declare, [False, False])
+    computing = threading.Event()
+
+    def slow(requests: list[Request], answered: frozenset[int]) -> Any:
+        computing.set()
+        time.sleep(0.5)
+        yield [(0, Response(Status.OK, text="late"))]
+
+    def failing(requests: list[Request], answered: frozenset[int]) -> Any:
+        computing.wait()
+        if isinstance(by, KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            return
+        raise by
+        yield
+
+    model._replicas[0].respond, model._replicas[1].respond = slow, failing  # type: ignore[method-assign]
+    batches, kept = model.respond(ASK), []
+    with pytest.raises(type(by)):
+        kept.extend(pair for batch in batches for pair in batch)
+    assert [response.text for _, response in kept] == ["late"]
 
 
 def test_closing_the_iterator_leaves_no_thread(declare: Declare) -> None:

@@ -112,7 +112,7 @@ def test_arguments_that_are_not_json_are_kept_as_written() -> None:
     ("raw", "said"),
     [
         (3, "expected a text or a mapping with 'text', got int"),
-        ({"contexts": ["a"]}, "a mapping without 'text'"),
+        ({"details": {}}, "a mapping without 'text'"),
         ({"text": 4}, "'text' must be a text, not int"),
         ({"text": "a", "context": ["a"]}, "unknown key 'context' .* did you mean 'contexts'"),
         ({"text": "a", "tool_calls": []}, "unknown key 'tool_calls' .* did you mean 'calls'"),

@@ -186,7 +186,7 @@ def test_a_judge_that_answers_nothing_is_an_error_without_gates(project: pytest.
     )
     suite = project.path / "suites/capitals.eval.yaml"
     text = suite.read_text().partition("metrics:")[0]
-    suite.write_text(text + "metrics: [exact_match]\njudges:\n  - {rubric: kind, judge: grader}\n")
+    suite.write_text(text + "metrics: [exact_match]\njudges:\n  - {rubric: kind, by: grader}\n")
     options = ("--eval-model", "app", "--eval-json", "r.json")
     result = project.runpytest_inprocess(*PLAIN, *options)
     result.assert_outcomes(failed=1)

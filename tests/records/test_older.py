@@ -184,11 +184,12 @@ def test_compare_takes_an_older_document_and_names_without_quotes(
 def test_a_suite_of_an_older_version_keeps_its_fields(store: Store) -> None:
     """Some of its declaration was stored separately then; it is read from its current place."""
     old = json.loads((HERE / "colours.json").read_text(encoding="utf-8"))["suites"]["colours"]
-    names = "name task labels metrics gates generation answer on_unparsed repeats max_errors"
+    names = "name task labels metrics gates answer on_unparsed repeats max_errors"
     names += " groups data_hash total prompt_hashes"
     old.setdefault("groups", ["where, when", "kind"])  # it had the columns as one text
     stored = store.run("colours").suites["colours"]
     for suite in (stored, read_run(HERE / "colours.json").suites["colours"]):
+        assert suite.generation.to_json() == old["generation"]
         for name in names.split():
             assert getattr(suite, name) == old[name], name
         assert suite.settings_hash == old["scoring_hash"]

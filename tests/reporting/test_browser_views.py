@@ -15,7 +15,7 @@ from evalkit.reporting.html import write_html
 
 from ..samples import changed, sample_record
 from .runs import LABELS, empty_run, large_run, model_record, suite_record
-from .test_browser import FILM, QA, Open, lines, overlapping, shown
+from .test_page import FILM, QA, Open, lines, overlapping, shown
 
 pytestmark = pytest.mark.browser
 

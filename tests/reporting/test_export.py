@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from evalkit.exchange import Status
 from evalkit.messages import Message
 from evalkit.records import RunRecord
 from evalkit.records.judgments import Judgment, Reply
-from evalkit.reporting.formatting import encodable
+from evalkit.written.printable import encodable
 
 from ..samples import changed
 
@@ -98,3 +99,55 @@ def test_from_the_command_line(
     (gate,) = csv.DictReader((tmp_path / "gates.csv").open(encoding="utf-8"))
     assert (gate["rule"], gate["verdict"]) == ("exact_match >= 1", "pass")
     assert main(["export", "-o", "samples.txt"]) == 2
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", '=HYPERLINK("x")', "-"]
+TEXTS = [*FORMULAS, "a\rb", "a\r\nb", "a\nb", 'say "x", y', " =1", "'=1", "", "é\u2028x", "1-1"]
+
+
+def hostile(run: RunRecord) -> list[str]:
+    """Put the texts into the answers of the first cell; returns those that fit."""
+    samples = run.cells[0].samples
+    texts = (TEXTS * len(samples))[: len(samples)]
+    for sample, text in zip(samples, texts, strict=True):
+        changed(sample, output=text)
+        sample.fields = {**sample.fields, "=cmd": text}
+    return texts
+
+
+def read_both(path: Path) -> tuple[list[dict[str, str]], Any]:
+    """A file as csv and as pandas read it."""
+    import pandas as pd
+
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file)), pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_no_spreadsheet_computes_a_text(run: RunRecord, tmp_path: Path, raw: bool) -> None:
+    expected = [
+        t if raw or not t.startswith(tuple("=+-@\t\r\n＝")) else f"'{t}" for t in hostile(run)
+    ]
+    Run(run).export(tmp_path / "samples.csv", raw=raw)
+    for rows in (lambda pair: pair[0], lambda pair: pair[1].to_dict("records")):
+        read = rows(read_both(tmp_path / "samples.csv"))
+        assert [row["output"] for row in read][: len(expected)] == expected
+    header = (tmp_path / "samples.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert "field.=cmd" in header
+    assert not any(name.startswith("=") for name in header.split(","))
+
+
+def test_numbers_below_zero_stay_numbers(run: RunRecord, tmp_path: Path) -> None:
+    import pandas as pd
+
+    for score in run.cells[0].scores.values():
+        score.value = -0.5
+    Run(run).export(tmp_path / "scores.csv", "scores")
+    assert pd.read_csv(tmp_path / "scores.csv")["value"].iloc[0] == -0.5
+
+
+def test_a_lone_carriage_return_is_quoted(run: RunRecord, tmp_path: Path) -> None:
+    sample = run.cells[0].samples[0]
+    sample.fields = {**sample.fields, "x": "a\rb"}
+    Run(run).export(tmp_path / "samples.csv")
+    assert b'"a\rb"' in (tmp_path / "samples.csv").read_bytes()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from evalkit.records import CellRecord, SampleRecord, ScoreRecord
 from evalkit.reporting.figures import histograms, refusals
 from evalkit.reporting.html import render_html
-from evalkit.reporting.speed import speeds
 
 from ..samples import sample_record
 from .runs import empty_run, gate, large_run, proportion, suite_record
@@ -71,20 +68,6 @@ def test_refusals_are_counted_by_group_and_target() -> None:
     assert refusals(suite_record("s", "qa", {}, groups=["hazard"]), cells) == []
     html = render_html(empty_run(suites={"s": suite}, cells=cells))
     assert "1 complied, 1 refused, 1 not graded" in " ".join(html.split())
-
-
-def test_speed_excludes_cached_answers() -> None:
-    samples = [
-        sample(i, seconds=s, prompt_tokens=100, completion_tokens=10)
-        for i, s in enumerate((1.0, 2.0, 3.0))
-    ]
-    samples.append(sample(3, seconds=99.0, prompt_tokens=100, completion_tokens=10, cached=True))
-    [speed] = speeds(empty_run(cells=[cell_of(samples)]))
-    assert (speed.asked, speed.median) == (3, 2.0)
-    assert speed.slowest == pytest.approx(2.9)  # 95 % of the way from the first to the third
-    assert (speed.read, speed.written) == (50.0, 5.0)
-    [cached] = speeds(empty_run(cells=[cell_of([replace(samples[3])])]))
-    assert (cached.median, cached.slowest, cached.read, cached.written) == (None,) * 4
 
 
 def test_a_run_without_graded_scores_has_no_spread() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from rich.cells import cell_len
 
 from evalkit.records import CellRecord, GateRecord, RunRecord
 from evalkit.reporting.markdown import render_markdown
@@ -15,7 +14,7 @@ from evalkit.reporting.summary import (
 )
 from evalkit.reporting.terminal import summary_lines
 
-from .runs import HOSTILE, empty_run, failed_cell
+from .runs import empty_run, failed_cell
 
 
 def gates(**verdicts: int) -> RunRecord:
@@ -98,40 +97,6 @@ def test_a_limited_run_says_so() -> None:
     assert limited(150, 150) == "150"
 
 
-@pytest.mark.parametrize("width", [20, 80, 100, 120, 300])
-def test_terminal_lines_fit_with_failures_first(run: RunRecord, width: int) -> None:
-    lines = summary_lines(run, width)
-    assert lines[0] == "7 of 16 gates fail, 2 could not be judged, 2 are inconclusive"
-    assert max(map(len, lines)) <= min(max(width, 80), 120)
-    marks = [
-        line.split()[0]
-        for line in lines
-        if line.startswith(("FAIL", "ERROR", "UNSURE", "pass", "-"))
-    ]
-    assert marks == ["FAIL"] * 4 + ["ERROR", "UNSURE", "-"]
-
-
-def test_a_terminal_line_has_score_interval_gates_and_losses(run: RunRecord) -> None:
-    lines = summary_lines(run, 120)
-    accuracy = run.cells[1].scores["accuracy"]
-    line = next(line for line in lines if "smollm2/few-shot" in line)
-    assert line.split() == [
-        "FAIL", "smollm2/few-shot", "accuracy", f"{accuracy.value:.3f}",
-        f"[{accuracy.low:.3f},", f"{accuracy.high:.3f}]", "150", "2", "of", "3",
-    ]  # fmt: skip
-    assert "        1 error, 1 overflow, 11 unparsed, 1 truncated" in lines
-    assert any("148/150" in line for line in lines)
-    assert any("no file weights.safetensors" in line for line in lines)
-
-
-def test_terminal_lines_carry_no_control_characters() -> None:
-    cell = failed_cell("s\x1b[31m", "m\nn", "p\u202e", 3)
-    cell.error = "\x1b]0;title\x07 half \ud83d"
-    lines = summary_lines(empty_run(cells=[cell]))
-    assert all(line.isprintable() for line in lines)
-    "\n".join(lines).encode("utf-8")
-
-
 def test_gates_without_a_verdict_are_shown_but_not_counted() -> None:
     run = gates(**{"pass": 1, "none": 2})
     assert run.verdicts["pass"] == sum(run.verdicts.values()) == 1
@@ -139,34 +104,3 @@ def test_gates_without_a_verdict_are_shown_but_not_counted() -> None:
     text = render_markdown(run)
     assert "1 passing gate<" in text
     assert text.count("| – | r |") == 2
-
-
-def test_markdown_shows_failures_and_collapses_passes(run: RunRecord) -> None:
-    text = render_markdown(run)
-    before, _, folded = text.partition("<details>")
-    assert text.startswith("## 7 of 16 gates fail")
-    assert before.count("❌ fail") == 7 + 4  # gates, then cells
-    assert "−0.080" in before
-    assert "5 passing gates" in folded
-    assert folded.count("✅ pass") == 5
-    assert "11 unparsed" in before
-
-
-def test_markdown_escapes_data() -> None:
-    cell = failed_cell("s|t", "@team", "<img src=x>", 3)
-    cell.error = " ".join(HOSTILE.values())[:2000]
-    text = render_markdown(empty_run(cells=[cell]))
-    text.encode("utf-8")
-    assert "<img" not in text.replace("\\<img", "")
-    assert "\\@team" in text
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert {line.replace("\\|", "").count("|") for line in rows} <= {8, 9}
-
-
-def test_wide_names_align_and_are_truncated_to_the_width() -> None:
-    cells = [failed_cell("s", name, "p", 3) for name in ("情感" * 30, "b")]
-    lines = summary_lines(empty_run(cells=cells), 80)
-    assert max(map(cell_len, lines)) <= 80
-    rows = [line for line in lines if line.startswith("ERROR")]
-    assert len(rows) == 2
-    assert len({cell_len(row) for row in rows}) == 1

@@ -21,8 +21,12 @@ SUITES = [parse_yaml(block, "suites.md").value for block in BLOCKS if "models:" 
 
 
 @pytest.mark.parametrize("block", SUITES, ids=lambda block: ",".join(block))
-def test_examples_are_suites(block: dict[str, object]) -> None:
+def test_examples_are_suites(
+    block: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whole ones as they are; parts of one with the rest of the first example."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tools.yaml").write_text("[{name: weather}]")
     load_suite(block if "task" in block else {**SUITES[0], "gates": [], **block}, vocabulary())
 
 

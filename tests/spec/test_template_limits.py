@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Templates that would make huge texts or never end."""
 
 from __future__ import annotations

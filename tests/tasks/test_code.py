@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from evalkit import Run, SpecError, UsageError, evaluate
-from evalkit.answers.code import assembled, code_in
 from evalkit.comparing.cells import compare_in
 from evalkit.metrics import Columns, run_metric
 from evalkit.metrics.registry import BUILT_IN
@@ -113,34 +112,6 @@ def test_pass_at_k_counts_the_draws_in_which_one_passes() -> None:
     assert "needs 5 answers to each question, and there are 4" in few.note
     assert BUILT_IN.find("pass@0") is None
     assert BUILT_IN.find("pass@100") is not None
-
-
-@pytest.mark.parametrize(
-    ("text", "entry", "code"),
-    [
-        ("```python\nx = 1\n```", "", "x = 1\n"),
-        ("~~~py\nx = 1\n~~~", "", "x = 1\n"),
-        ("text\n```\nx = 1\n```\n```\nx = 2\n```", "", "x = 1\n"),
-        ("```python\ny = 1\n```\n```python\nclass Go: pass\n```", "Go", "class Go: pass\n"),
-        ("```python\nx = 1", "", "x = 1"),  # cut off by the length limit
-        ("x = '''\n```\n'''\n", "", "'''\n"),
-        ("x = 1", "", "x = 1"),
-        ("```json\n{}\n```", "", None),
-        ("Sure, here it is.", "", None),
-        ("", "", None),
-    ],
-)  # fmt: skip
-def test_code_in_a_response(text: str, entry: str, code: str | None) -> None:
-    assert code_in(text, entry).prediction == code
-
-
-def test_prefix_and_answer() -> None:
-    assert assembled("    return 1\n", "def f():\n") == "def f():\n    return 1\n"
-    whole = "def f():\n    return 1\n"
-    stub = "import math\ndef f():\n    'doc'\n"
-    assert assembled(whole, stub) == f"{stub}\n{whole}"
-    assert assembled(whole, "def f():\n") == whole
-    assert assembled(whole) == whole
 
 
 SIX = [{**ROWS[0], "id": f"q{i}"} for i in range(6)]

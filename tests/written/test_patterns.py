@@ -143,7 +143,7 @@ def test_an_answer_on_which_the_pattern_takes_too_long_is_unparsed_and_says_why(
 
 @pytest.mark.parametrize("name", ["regex", "not_regex"])
 def test_a_check_whose_pattern_takes_too_long_is_not_passed(name: str) -> None:
-    found = run_check(Check(name=name, value="(x+x+)+y"), BAIT)
+    found = run_check(Check(name=name, value="(x+x+)+y"), {"text": BAIT})
     assert not found.passed
     assert "takes too long on this text" in found.reason
 

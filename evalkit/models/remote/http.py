@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalkit.errors import ModelError
 from evalkit.models.remote.failures import (
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CONNECT = 10.0
 """Timeout of a connection in seconds."""
+MOST_BYTES = 64 * 1024 * 1024
+"""The most bytes of a reply, decompressed; no answer is as long."""
 
 
 class Server:
@@ -36,7 +38,9 @@ class Server:
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON reply. Raises TemporaryError, RequestRejectedError or ModelError."""
         try:
-            reply = await self._client.post(path, json=body)
+            reply = await _request(self._client, "POST", path, json=body)
+        except TemporaryError:
+            raise
         except Exception as error:
             raise error_from_exception(error, self._advice) from None
         return read_json(reply, self._advice)
@@ -76,9 +80,9 @@ def fetch_json(
     httpx = import_httpx()
     method = "GET" if body is None else "POST"
 
-    async def fetch() -> Any:
+    async def fetch() -> Reply:
         async with httpx.AsyncClient(timeout=timeout) as client:
-            return await client.request(method, url, headers=dict(headers), json=body)
+            return await _request(client, method, url, headers=dict(headers), json=body)
 
     call = asyncio.run_coroutine_threadsafe(asyncio.wait_for(fetch(), timeout), LOOP.get())
     try:
@@ -87,6 +91,8 @@ def fetch_json(
         raise TemporaryError(
             f"{url} sent no whole answer within {timeout:g} s", busy=True
         ) from None
+    except TemporaryError:
+        raise
     except Exception as error:  # of the network
         raise error_from_exception(error, advice) from None
     finally:
@@ -94,13 +100,38 @@ def fetch_json(
     return read_json(reply, advice)
 
 
-def read_json(reply: httpx.Response, advice: Advice) -> dict[str, Any]:
+class Reply(NamedTuple):
+    """A whole reply."""
+
+    status: int
+    content: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        """The content as text."""
+        return self.content.decode("utf-8", "replace")
+
+
+async def _request(client: httpx.AsyncClient, method: str, url: str, **arguments: Any) -> Reply:
+    """Send a request and read its reply. Raises TemporaryError for one over ``MOST_BYTES``."""
+    async with client.stream(method, url, **arguments) as reply:
+        parts, size = [], 0
+        async for part in reply.aiter_bytes():
+            size += len(part)
+            if size > MOST_BYTES:
+                raise TemporaryError(f"the server's reply is longer than {MOST_BYTES // 2**20} MiB")
+            parts.append(part)
+        return Reply(reply.status_code, b"".join(parts), reply.headers)
+
+
+def read_json(reply: Reply, advice: Advice) -> dict[str, Any]:
     """The JSON object in a reply. Invalid JSON is a temporary failure."""
-    if not reply.is_success:
-        raise error_from_status(reply.status_code, reply.text, reply.headers, advice)
+    if not 200 <= reply.status < 300:
+        raise error_from_status(reply.status, reply.text, reply.headers, advice)
     try:
         value = json.loads(reply.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TemporaryError(
             f"the server's reply is not valid JSON: {shorten(reply.text)!r}"
         ) from None

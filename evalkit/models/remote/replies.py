@@ -16,6 +16,8 @@ _FILTERED = frozenset(
     ("content_filter", "content_filtered", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII")
 )
 """Reasons for the end of an answer that mean that a filter of the service withheld it."""
+_FAILED = frozenset(("error", "abort", "cancelled"))
+"""Reasons for the end of an answer that mean that the server did not finish it."""
 
 
 def choice(reply: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,14 +30,17 @@ def choice(reply: Mapping[str, Any]) -> dict[str, Any]:
         excerpt = shorten(json.dumps(reply))
         raise TemporaryError(f"the server's reply has no answer in 'choices': {excerpt}")
     answer: dict[str, Any] = found[0]
-    refuse_filtered(answer.get("finish_reason"))
+    finish = answer.get("finish_reason")
+    refuse_filtered(finish)
+    if isinstance(finish, str) and finish in _FAILED:
+        raise TemporaryError(f"the server did not finish its answer (finish_reason: {finish})")
     return answer
 
 
 def refuse_filtered(finish: Any) -> None:
     """Raise RequestRejectedError if an answer ended because a filter of the service withheld it:
     what came back is not the model's answer."""
-    if finish in _FILTERED:
+    if isinstance(finish, str) and finish in _FILTERED:
         raise RequestRejectedError(
             f"a content filter of the service withheld the answer ({finish})", moderated=True
         )
@@ -128,8 +133,11 @@ def _written(message: Mapping[str, Any], *, otherwise: str | None) -> str:
 
 def calls_of(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     """The calls in a message. Raises TemporaryError if one has no name."""
+    calls = message.get("tool_calls") or ()
+    if not isinstance(calls, list | tuple):
+        raise TemporaryError(f"the calls in the server's reply are a {type(calls).__name__}")
     try:
-        return tuple(map(call_of, message.get("tool_calls") or ()))
+        return tuple(map(call_of, calls))
     except UsageError as error:
         raise TemporaryError(
             f"the server's reply has a call that cannot be read: {error}"
