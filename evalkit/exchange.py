@@ -125,6 +125,8 @@ class Request:
     to the same request when a suite asks several times. ``json_schema``: a JSON Schema, as JSON,
     for the text; servers that support it enforce it, other backends ignore it. ``tools``: the
     functions that the model may call, as a JSON list in OpenAI's form; "" if there are none.
+    ``continued``: the next request of a conversation begins with this prompt and its answer, so an
+    engine may keep what it computed; this changes no answer.
     """
 
     prompt: Prompt
@@ -135,6 +137,7 @@ class Request:
     inputs: Inputs | None = None
     json_schema: str = ""
     tools: str = ""
+    continued: bool = False
 
     @property
     def kind(self) -> str:

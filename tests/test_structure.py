@@ -33,6 +33,7 @@ WIDE = {
     "evalkit.records.ScoreRecord": "the stored form of a score",
     "evalkit.records.answers.Answer": "the stored form of an answer",
     "evalkit.reporting.page.SuitePage": "what the report's template of a suite reads",
+    "evalkit.spec.sections.DataSpec": "the keys of `data:`",
     "evalkit.spec.suite.Suite": "the keys of a suite file",
     "evalkit.tasks._task.Task": "all that a task can say of itself; most fields have a default",
 }
@@ -389,7 +390,9 @@ PARTS = {
     "models/remote/test_client.py": "models.remote.loop",
     "models/test_openai.py": "models.remote.prompts",
     "models/test_returned.py": "passages",
-    "runner/test_execute.py": "plan respond.cells scoring.extract scoring.samples scoring.scorer",
+    "runner/test_execute.py": (
+        "plan respond.batch respond.cells scoring.extract scoring.samples scoring.scorer"
+    ),
     "store/test_serialization.py": "provenance records.judgments records.shape",
     "pytest_plugin/test_exit_status.py": "pytest_plugin.outcomes",
     "reporting/test_html.py": "reporting.analyses",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evalkit.engine.attention import PrefillPlan, PrefixKV, packed_forward
+from evalkit.engine.attention import ContinuePlan, PrefillPlan, PrefixKV, packed_forward
 from evalkit.engine.batching import make_batches
 from evalkit.engine.kv_cache import DecodePlan, KVCache
 from evalkit.engine.language_model import LanguageModel
@@ -53,6 +53,15 @@ class _Group:
         own = sum(s.encoded.max_length - self.cache.prefix_length for s in self.sequences)
         return self.cache.prefix_length + own
 
+    def keep_finished(self, lm: LanguageModel) -> None:
+        """Keep the keys and values of finished sequences that a later call continues."""
+        for slot, sequence in enumerate(self.sequences):
+            if sequence.done and not sequence.error and sequence.encoded.request.continued:
+                length = self.cache.lengths[slot]
+                if lm.kept.tokens + length <= lm.max_kept_tokens:
+                    ids = (*sequence.encoded.prompt, *sequence.ids)[:length]
+                    lm.kept.add(ids, self.cache.sequence(slot), lm.max_kept_tokens)
+
     def pop_finished(self) -> list[SequenceState]:
         """Remove the finished sequences; the last ones fill their slots."""
         done = [slot for slot, sequence in enumerate(self.sequences) if sequence.done]
@@ -86,6 +95,8 @@ def generate(
                 running.append(_prefill_group(lm, prefix, members, prefix_cache))
             if not admitted:
                 _decode_step(lm, running)
+            for group in running:
+                group.keep_finished(lm)
             finished = [sequence for group in running for sequence in group.pop_finished()]
             running = [group for group in running if group.sequences]
             lm.activity.decoding([s for group in running for s in group.sequences])
@@ -139,12 +150,40 @@ def _prefill_group(
 ) -> _Group:
     """Prefill sequences that all continue the prefix ``shared``, and sample their first tokens."""
     group = _Group(KVCache(len(members), prefix_cache.get(shared)), [])
-    for prefix, part in _prefill_batches(members, max(1, lm.limits.batch_tokens // PREFILL_PARTS)):
+    most = max(1, lm.limits.batch_tokens // PREFILL_PARTS)
+    continued = [waiting for waiting in members if prefix_cache.is_kept(waiting.prefix)]
+    others = [waiting for waiting in members if not prefix_cache.is_kept(waiting.prefix)]
+    for prefix, part in _prefill_batches(others, most):
         _prefill(lm, group.cache, part, prefix_cache.get(prefix))
         group.sequences.extend(part)
         for _ in part:
             prefix_cache.release(prefix)
+    for batch in make_batches(
+        [len(w.sequence.encoded.prompt) for w in continued], most, len(members)
+    ):
+        _continue(lm, group, [continued[k] for k in batch], prefix_cache)
     return group
+
+
+def _continue(
+    lm: LanguageModel, group: _Group, members: Sequence[Waiting], prefix_cache: PrefixCache
+) -> None:
+    """Prefill sequences that each continue a kept sequence."""
+    prefixes = [prefix for w in members if (prefix := prefix_cache.get(w.prefix)) is not None]
+    sequences = [waiting.sequence for waiting in members]
+    before = [prefix.length for prefix in prefixes]
+    own = [s.encoded.prompt[n:] for s, n in zip(sequences, before, strict=True)]
+    lengths = [len(ids) for ids in own]
+    group.cache.reserve(max(len(s.encoded.prompt) for s in sequences))
+    plan = ContinuePlan(prefixes, lengths, lm.device, lm.dtype, group.cache.put)
+    positions = [n + k for n, length in zip(before, lengths, strict=True) for k in range(length)]
+    ends = [sum(lengths[: i + 1]) - 1 for i in range(len(lengths))]
+    logits = packed_forward(lm, [token for ids in own for token in ids], positions, plan, ends)
+    group.cache.add([len(s.encoded.prompt) for s in sequences])
+    sample_next(logits, sequences)
+    group.sequences.extend(sequences)
+    for waiting in members:
+        prefix_cache.release(waiting.prefix)
 
 
 def _prefill_batches(

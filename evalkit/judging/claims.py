@@ -24,10 +24,10 @@ from evalkit.judging.questions import (
     Place,
     own_text,
     places,
+    prompt_of,
     values_of,
 )
 from evalkit.judging.rubric import NOT_FOUND
-from evalkit.messages import last_question
 from evalkit.metrics.retrieval import citations, without_citations
 from evalkit.passages import Passage, nearest_passage, passages_of
 from evalkit.records.judgments import ByClaim, Listing, Overall, Reply
@@ -101,8 +101,7 @@ _TASK = (
 
 
 def _listing(case: Case, judged: Judged, lister: Judge) -> JudgeRequest:
-    prompt = last_question(case.cell.samples[case.sample].prompt)
-    shown = f"The request:\n{fenced(prompt)}\n\nThe answer:\n{fenced(own_text(case))}"
+    shown = f"The request:\n{fenced(prompt_of(case))}\n\nThe answer:\n{fenced(own_text(case))}"
     return JudgeRequest(
         case=case,
         judged=judged,

@@ -62,8 +62,9 @@ def material(
 ) -> dict[str, Any]:
     """The variables of a case: the columns of the row, and over them the fenced texts.
 
-    prompt: the last message to the model that answered. response: what else it returned; see
-    :meth:`evalkit.records.Answer.values`. judged: ``output``, or ``a`` and ``b``.
+    prompt: the last message to the model that answered, or a whole conversation. response: what
+    else it returned; see :meth:`evalkit.records.Answer.values`. judged: ``output``, or ``a`` and
+    ``b``.
     """
     values: dict[str, Any] = {**row, "row": row, "prompt": fenced(prompt)}
     values["targets"] = [fenced(target) for target in targets]

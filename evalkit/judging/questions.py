@@ -12,7 +12,7 @@ from evalkit.exchange import Request, Response, Status
 from evalkit.judging.judge_set import Judge, JudgeSet
 from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question, material, questions
-from evalkit.messages import last_question
+from evalkit.messages import conversation, last_question
 from evalkit.records import SampleRecord
 from evalkit.records.judgments import Aspect, Overall, Reply
 from evalkit.scoring.scored_cell import ScoredCell
@@ -169,18 +169,24 @@ def _shown(case: Case, judged: Judged) -> tuple[Mapping[Aspect, Question | None]
         return {Overall(): None}, str(error)
 
 
+def prompt_of(case: Case) -> str:
+    """What the answer responds to: the user's last message, or the whole of a conversation."""
+    prompt = case.cell.samples[case.sample].prompt
+    own = case.cell.done.cell.variant.conversation
+    return conversation(prompt) if own else last_question(prompt)
+
+
 def values_of(case: Case) -> dict[str, Any]:
     """The variables of a case."""
     sample = case.cell.samples[case.sample]
-    suite = case.cell.done.cell.suite
-    source = suite.data.source
+    source = case.cell.done.cell.suite.data.source
     texts: dict[str, str] = {"output": own_text(case)}
     if case.paired:
         both = [own_text(case), other_text(case) or ""]
         texts = dict(zip("ab", both[::-1] if case.swapped else both, strict=True))
     return material(
         sample.fields,
-        prompt=last_question(sample.prompt),
+        prompt=prompt_of(case),
         targets=sample.targets,
         source=str(sample.fields.get(source, "")) if source else None,
         response=None if case.paired else sample.answers[case.repeat].values(),

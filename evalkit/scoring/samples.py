@@ -68,10 +68,11 @@ def answer_of(
         cost=response.cost,
         details=_details(request, response),
     )
-    if not suite.checks or not response.answered:
+    checks = (*suite.checks, *sample.checks)
+    if not checks or not response.answered:
         return answer
     parts = answer.values()
-    return replace(answer, checks=tuple(run_check(check, parts) for check in suite.checks))
+    return replace(answer, checks=tuple(run_check(check, parts) for check in checks))
 
 
 def _details(request: Request, response: Response) -> dict[str, Any]:

@@ -241,6 +241,28 @@ def test_a_judge_lists_the_claims(run: Callable[..., Run]) -> None:
     assert second.reply.answer == "Supported"
 
 
+def test_a_judge_that_lists_claims_reads_the_conversation(run: Callable[..., Run]) -> None:
+    shown: list[str] = []
+
+    def lister(prompt: Any) -> str:
+        shown.append(str(prompt[-1]["content"]))
+        return json.dumps({"claims": ["The boat is red"]})
+
+    history = [
+        {"role": "user", "content": "Is there a boat?"},
+        {"role": "assistant", "content": "There is one."},
+        {"role": "user", "content": "Its colour? | The boat is red."},
+    ]
+    entry = {"claims": {"by": "lister"}, "method": "entailment", "by": "nli"}
+    declared = suite(judges={"grounded": entry}, prompts={"p": {"messages": "history"}})
+    declared["data"] = {
+        **declared["data"],
+        "rows": [{**row, "history": history} for row in ROWS],
+    }
+    run(declared, {"nli": Nli(), "lister": lister})
+    assert "user: Is there a boat?\n\nassistant: There is one." in shown[0]
+
+
 def test_a_panel_agrees_claim_by_claim(run: Callable[..., Run]) -> None:
     class Doubter(Nli):
         name = "doubter"

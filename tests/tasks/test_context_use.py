@@ -148,6 +148,13 @@ def test_rows_that_cannot_be_changed_are_errors(
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize("key", ["contexts", "swap", "target"])
+def test_a_column_that_the_suite_does_not_name_is_a_problem(tmp_path: Path, key: str) -> None:
+    data = {name: value for name, value in suite()["data"].items() if name != key}
+    with pytest.raises(SpecError, match=f"data.{key}"):
+        run(tmp_path, suite(data=data), m=knower)
+
+
 def test_what_the_application_retrieves_cannot_be_changed(tmp_path: Path) -> None:
     data = {**suite()["data"], "contexts": "response"}
     with pytest.raises(SpecError, match="must come from a column of the data"):
