@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evalkit.engine.attention_kernels import CausalAttention, masked_attention
+from evalkit.engine.attention_kernels import CausalAttention, aligned, masked_attention
+from evalkit.engine.fused_layers import FusedMLP
 from evalkit.engine.language_model import LanguageModel
 
 if TYPE_CHECKING:
@@ -176,9 +177,10 @@ class PrefillPlan:
         for index, ranges in enumerate(branches):
             for start, end, split in ranges:
                 see[index, start:end, split:start] = False
-        bias = torch.zeros(self.count, 1, self.width, before + self.width, dtype=dtype)
-        bias[:, 0, :, before:].masked_fill_(~see, torch.finfo(dtype).min)
-        return bias.to(device)
+        shape = self.count, 1, self.width, before + self.width
+        bias = torch.zeros(shape, dtype=dtype, device=device)
+        bias[:, 0, :, before:].masked_fill_(~see.to(device), torch.finfo(dtype).min)
+        return aligned(bias)
 
     def attend(
         self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
@@ -207,7 +209,7 @@ class PrefillPlan:
             return self._causal.attend(q, k, v, scale)
         groups = q.shape[1] // k.shape[1]
         if self._groups != groups:
-            self._bias, self._groups = self._bias.repeat(1, 1, groups, 1), groups
+            self._bias, self._groups = aligned(self._bias.repeat(1, 1, groups, 1)), groups
         return masked_attention(q, k, v, self._bias, scale)
 
     def _unpack(self, x: torch.Tensor) -> torch.Tensor:
@@ -253,7 +255,8 @@ def packed_forward(
 def _last_layer_only_at(lm: LanguageModel, places: torch.Tensor | None) -> Iterator[None]:
     """Compute the last layer's feed-forward block only at ``places``: it is most of a layer."""
     block = getattr(lm.last_layer, "mlp", None)
-    if places is None or block is None or "forward" in vars(block):
+    own = None if block is None else vars(block).get("forward")
+    if places is None or block is None or not (own is None or isinstance(own, FusedMLP)):
         yield
         return
     usual = block.forward
@@ -270,7 +273,10 @@ def _last_layer_only_at(lm: LanguageModel, places: torch.Tensor | None) -> Itera
     try:
         yield
     finally:
-        del block.forward
+        if own is None:
+            del block.forward
+        else:
+            block.forward = own
 
 
 @contextmanager
@@ -283,7 +289,8 @@ def packed_attention(lm: LanguageModel, plan: AttentionPlan) -> Iterator[None]:
     _current.plan, _current.context_length = plan, lm.context_length
     _current.activity, _current.layers = lm.activity, len(lm.layers) or 1
     try:
-        yield
+        with lm.fused.active():
+            yield
     finally:
         _current.plan = None
         config._attn_implementation = usual

@@ -7,7 +7,7 @@ stream for the whole batch, so a sampled answer would depend on its neighbours.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from evalkit.engine.language_model import BatchLimits, LanguageModel
@@ -80,8 +80,10 @@ def _sizes(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> Any:
 
     if lm.device.type == "cuda":
         return None
+    known = {field.name for field in fields(ContinuousBatchingConfig)}
+    page_size = "page_size" if "page_size" in known else "block_size"  # its older name
     return ContinuousBatchingConfig(
-        page_size=BLOCK_TOKENS,
+        **{page_size: BLOCK_TOKENS},
         num_blocks=sum(-(-encoded.max_length // BLOCK_TOKENS) for encoded in batch) + 1,
         max_batch_tokens=min(MAX_STEP_TOKENS, sum(encoded.length for encoded in batch)),
     )

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from evalkit.engine.attention import ContinuePlan, PrefillPlan, PrefixKV, packed_forward
-from evalkit.engine.batching import make_batches
+from evalkit.engine.attention import packed_forward
 from evalkit.engine.kv_cache import DecodePlan, KVCache
 from evalkit.engine.language_model import LanguageModel
+from evalkit.engine.prefill import Waiting, prefill_batches
 from evalkit.engine.prefix_cache import PrefixCache
 from evalkit.engine.sampling import sample_next
 from evalkit.engine.sequence import SequenceState
@@ -27,14 +28,6 @@ enough for a CPU's cache."""
 MIN_TOKENS_SAVED = 1024
 """Sequences attend to a shared prefix separately when that saves reading this many tokens in each
 step. Copying a shorter prefix into every sequence is faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A sequence that is not running yet, and the shared prefix that its prompt continues."""
-
-    sequence: SequenceState
-    prefix: int | None
 
 
 @dataclass(slots=True)
@@ -56,11 +49,8 @@ class _Group:
     def keep_finished(self, lm: LanguageModel) -> None:
         """Keep the keys and values of finished sequences that a later call continues."""
         for slot, sequence in enumerate(self.sequences):
-            if sequence.done and not sequence.error and sequence.encoded.request.continued:
-                length = self.cache.lengths[slot]
-                if lm.kept.tokens + length <= lm.max_kept_tokens:
-                    ids = (*sequence.encoded.prompt, *sequence.ids)[:length]
-                    lm.kept.add(ids, self.cache.sequence(slot), lm.max_kept_tokens)
+            copied = partial(self.cache.sequence, slot)
+            lm.kept.keep(sequence, self.cache.lengths[slot], copied, lm.max_kept_tokens)
 
     def pop_finished(self) -> list[SequenceState]:
         """Remove the finished sequences; the last ones fill their slots."""
@@ -151,69 +141,12 @@ def _prefill_group(
     """Prefill sequences that all continue the prefix ``shared``, and sample their first tokens."""
     group = _Group(KVCache(len(members), prefix_cache.get(shared)), [])
     most = max(1, lm.limits.batch_tokens // PREFILL_PARTS)
-    continued = [waiting for waiting in members if prefix_cache.is_kept(waiting.prefix)]
-    others = [waiting for waiting in members if not prefix_cache.is_kept(waiting.prefix)]
-    for prefix, part in _prefill_batches(others, most):
-        _prefill(lm, group.cache, part, prefix_cache.get(prefix))
-        group.sequences.extend(part)
-        for _ in part:
-            prefix_cache.release(prefix)
-    for batch in make_batches(
-        [len(w.sequence.encoded.prompt) for w in continued], most, len(members)
-    ):
-        _continue(lm, group, [continued[k] for k in batch], prefix_cache)
+    for batch in prefill_batches(members, most, prefix_cache):
+        group.cache.reserve(max(batch.lengths))
+        batch.compute(lm, group.cache.put)
+        group.cache.add(batch.lengths)
+        group.sequences.extend(batch.sequences)
     return group
-
-
-def _continue(
-    lm: LanguageModel, group: _Group, members: Sequence[Waiting], prefix_cache: PrefixCache
-) -> None:
-    """Prefill sequences that each continue a kept sequence."""
-    prefixes = [prefix for w in members if (prefix := prefix_cache.get(w.prefix)) is not None]
-    sequences = [waiting.sequence for waiting in members]
-    before = [prefix.length for prefix in prefixes]
-    own = [s.encoded.prompt[n:] for s, n in zip(sequences, before, strict=True)]
-    lengths = [len(ids) for ids in own]
-    group.cache.reserve(max(len(s.encoded.prompt) for s in sequences))
-    plan = ContinuePlan(prefixes, lengths, lm.device, lm.dtype, group.cache.put)
-    positions = [n + k for n, length in zip(before, lengths, strict=True) for k in range(length)]
-    ends = [sum(lengths[: i + 1]) - 1 for i in range(len(lengths))]
-    logits = packed_forward(lm, [token for ids in own for token in ids], positions, plan, ends)
-    group.cache.add([len(s.encoded.prompt) for s in sequences])
-    sample_next(logits, sequences)
-    group.sequences.extend(sequences)
-    for waiting in members:
-        prefix_cache.release(waiting.prefix)
-
-
-def _prefill_batches(
-    members: Sequence[Waiting], tokens: int
-) -> Iterator[tuple[int | None, list[SequenceState]]]:
-    """Sequences to prefill together: they continue one prefix and have at most ``tokens``."""
-    by_prefix: dict[int | None, list[SequenceState]] = {}
-    for waiting in members:
-        by_prefix.setdefault(waiting.prefix, []).append(waiting.sequence)
-    for prefix, sequences in by_prefix.items():
-        lengths = [len(sequence.encoded.prompt) for sequence in sequences]
-        for batch in make_batches(lengths, tokens, len(sequences)):
-            yield prefix, [sequences[k] for k in batch]
-
-
-def _prefill(
-    lm: LanguageModel, cache: KVCache, sequences: Sequence[SequenceState], prefix: PrefixKV | None
-) -> None:
-    """Compute prompts, store their keys and values, sample each sequence's first token."""
-    before = prefix.length if prefix else 0
-    own = [sequence.encoded.prompt[before:] for sequence in sequences]
-    lengths = [len(ids) for ids in own]
-    cache.reserve(before + max(lengths))
-    plan = PrefillPlan(lengths, lm.device, lm.dtype, prefix=prefix, store=cache.put)
-    ids = [token for part in own for token in part]
-    positions = [before + k for length in lengths for k in range(length)]
-    ends = [sum(lengths[: i + 1]) - 1 for i in range(len(lengths))]
-    logits = packed_forward(lm, ids, positions, plan, ends)
-    cache.add([before + length for length in lengths])
-    sample_next(logits, sequences)
 
 
 def _decode_step(lm: LanguageModel, running: Sequence[_Group]) -> None:

@@ -142,7 +142,8 @@ def score_choices(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[
         rows = [i for i, choice in enumerate(flat) for _ in choice]
         columns = [k for choice in flat for k in range(len(choice))]
         targets = [token for choice in flat for token in choice]
-        needed = logits[torch.tensor(rows), torch.tensor(columns)]
+        where = torch.tensor([rows, columns], device=logits.device)
+        needed = logits[where[0], where[1]]
         return sum_choice_logprobs(batch, needed, range(len(targets)), targets, lm.dtype)
 
 

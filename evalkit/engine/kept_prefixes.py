@@ -8,7 +8,7 @@ where answers do not depend on what was kept: a run that goes on after an interr
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from evalkit.engine.prefix_tree import PrefixNode, PrefixTree
 
 if TYPE_CHECKING:
     from evalkit.engine.attention import PrefixKV
+    from evalkit.engine.sequence import SequenceState
 
 Tokens = tuple[int, ...]
 MIN_TOKENS = 16
@@ -34,16 +35,23 @@ class KeptPrefixes:
         self._sorted: list[Tokens] = []
         self._kept: dict[Tokens, PrefixKV] = {}
 
-    def add(self, ids: Tokens, prefix: PrefixKV, most: int) -> None:
-        """Keep a sequence unless there would be more than ``most`` tokens.
+    def keep(
+        self, sequence: SequenceState, length: int, copied: Callable[[int], PrefixKV], most: int
+    ) -> None:
+        """Keep a finished sequence that a later call continues, up to ``most`` tokens in all.
 
         What is kept already stays: rounds come back to sequences in the same order, so that
         dropping the oldest would drop the one that is needed next.
+
+        length: tokens with keys and values. copied: copies those of the first so many tokens.
         """
+        if not sequence.done or sequence.error or not sequence.encoded.request.continued:
+            return
+        ids = (*sequence.encoded.prompt, *sequence.ids)[:length]
         if ids in self._kept or self.tokens + len(ids) > most:
             return
         insort(self._sorted, ids)
-        self._kept[ids] = prefix
+        self._kept[ids] = copied(len(ids))
         self.tokens += len(ids)
 
     def clear(self) -> None:

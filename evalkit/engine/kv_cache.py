@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evalkit.engine.attention_kernels import decode_attention, masked_attention
+from evalkit.engine.attention_kernels import aligned, decode_attention, masked_attention
 
 if TYPE_CHECKING:
     import torch
@@ -62,14 +62,14 @@ class KVCache:
         """Take the sequences just stored into use."""
         self.lengths.extend(lengths)
 
-    def sequence(self, slot: int) -> PrefixKV:
-        """A copy of the keys and values of one sequence, the prefix included."""
+    def sequence(self, slot: int, length: int) -> PrefixKV:
+        """A copy of the keys and values of the first tokens of a sequence, the prefix included."""
         import torch
 
         from evalkit.engine.attention import PrefixKV
 
-        found = PrefixKV(self.lengths[slot])
-        own = self.lengths[slot] - self.prefix_length
+        found = PrefixKV(length)
+        own = length - self.prefix_length
         for layer in sorted(self._keys):
             for stored, copies, shared in (
                 (self._keys, found.keys, self.prefix.keys if self.prefix else None),
@@ -139,7 +139,7 @@ class _CacheStep:
         self._ends = torch.tensor(cache.lengths, device=device) - cache.prefix_length
         seen = torch.arange(self._longest, device=device) <= self._ends[:, None]
         bias = torch.zeros(seen.shape, dtype=dtype, device=device)
-        self._mask = bias.masked_fill_(~seen, torch.finfo(dtype).min)[:, None, None]
+        self._mask = aligned(bias.masked_fill_(~seen, torch.finfo(dtype).min))[:, None, None]
         self._two_products = cache.prefix is not None or (
             device.type == "cpu" and dtype == torch.float32
         )

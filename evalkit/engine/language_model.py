@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.engine.activity import Activity
+from evalkit.engine.fused_layers import FusedLayers
 from evalkit.engine.kept_prefixes import KeptPrefixes
 from evalkit.engine.memory import MemoryLimits, free_device_memory
 from evalkit.engine.threads import Threads
@@ -61,6 +62,28 @@ class BatchLimits:
         return BatchLimits(tokens, self.batch_rows)
 
 
+class Decoder(Protocol):
+    """Decodes the sequences of a model; keeps memory on its device between calls."""
+
+    def generate(
+        self,
+        lm: LanguageModel,
+        sequences: Sequence[Any],
+        prefixes: Sequence[int | None],
+        prefix_cache: Any,
+    ) -> Iterator[list[Any]]:
+        """As ``evalkit.engine.decode.generate``."""
+        ...
+
+    def clear(self) -> None:
+        """Free its memory."""
+        ...
+
+    def describe(self) -> str:
+        """How it decodes, for reports."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LanguageModel:
     """A causal model of transformers in evaluation mode, with its tokenizer."""
@@ -93,6 +116,12 @@ class LanguageModel:
     """What is being computed."""
     threads: Threads = field(default_factory=Threads)
     """The number of threads on a CPU."""
+    decoder: Decoder | None = None
+    """Decodes packed sequences on a GPU; None: ``evalkit.engine.decode`` does."""
+    fused: FusedLayers = field(default_factory=FusedLayers)
+    """Parts of its layers that one kernel computes on a GPU."""
+    not_paged_because: str = ""
+    """Why a packed model on a GPU has no decoder."""
 
     @property
     def packed(self) -> bool:

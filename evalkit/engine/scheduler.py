@@ -22,8 +22,12 @@ from evalkit.engine.sequence import SequenceState
 from evalkit.engine.tokenization import TokenizedRequest
 
 POOL = 256
-"""Requests that are scheduled for generation together. In low precision an interrupted run resumes
-at the border of a pool."""
+"""Requests that are scheduled for generation together on a CPU. In low precision an interrupted run
+resumes at the border of a pool."""
+
+ROUNDS_PER_POOL = 4
+"""Elsewhere a pool fills the running sequences so many times: its end, where fewer and fewer run,
+is then a small part of it."""
 
 
 def run_plain(
@@ -104,8 +108,9 @@ def _generate(
     kept: dict[int, PrefixKV],
 ) -> Iterator[IndexedResponses]:
     order = [i for group in _by_prefix(encoded, members, prefix_of) for i in group]
-    for start in range(0, len(order), POOL):
-        pool = order[start : start + POOL]
+    size = POOL if lm.device.type == "cpu" else ROUNDS_PER_POOL * lm.limits.max_running
+    for start in range(0, len(order), size):
+        pool = order[start : start + size]
         if not any(needed[i] for i in pool):
             continue
         if lm.exact:
@@ -127,6 +132,7 @@ def _generate_pool(
     kept: keys and values of nodes that were computed before; those of the pool are used up.
     """
     todo = list(pool)
+    generate = decode.generate if lm.decoder is None else lm.decoder.generate
     started = time.perf_counter()
     while todo:
         sequences = [SequenceState(i, encoded[i], lm.tokenizer, lm.eos) for i in todo]
@@ -136,7 +142,7 @@ def _generate_pool(
         del own
         failed = False
         try:
-            for finished in decode.generate(lm, sequences, prefixes, prefix_cache):
+            for finished in generate(lm, sequences, prefixes, prefix_cache):
                 now = time.perf_counter()
                 seconds, started = (now - started) / len(finished), now
                 done = {sequence.index for sequence in finished}
@@ -151,6 +157,8 @@ def _generate_pool(
             del sequences, prefix_cache
             kept.clear()
             lm.kept.clear()
+            if lm.decoder is not None:
+                lm.decoder.clear()
             release_memory()
             if lm.max_running == 1:
                 yield [(todo[0], out_of_memory_response(encoded[todo[0]]))]
