@@ -75,7 +75,7 @@ def prefill_batches(
                 prefix_cache.release(prefix)
     for batch in _batches([waiting.sequence for waiting in continued], tokens):
         part = [continued[k] for k in batch]
-        kept = [prefix for w in part if (prefix := prefix_cache.get(w.prefix)) is not None]
+        kept = [found for w in part if (found := prefix_cache.get(w.prefix)) is not None]
         yield PrefillBatch([waiting.sequence for waiting in part], kept=kept)
         for waiting in part:
             prefix_cache.release(waiting.prefix)
