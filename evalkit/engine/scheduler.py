@@ -132,7 +132,7 @@ def _generate_pool(
     kept: keys and values of nodes that were computed before; those of the pool are used up.
     """
     todo = list(pool)
-    generate = decode.generate if lm.decoder is None else lm.decoder.generate
+    generate = decode.generate if lm.gpu.decoder is None else lm.gpu.decoder.generate
     started = time.perf_counter()
     while todo:
         sequences = [SequenceState(i, encoded[i], lm.tokenizer, lm.eos) for i in todo]
@@ -157,8 +157,8 @@ def _generate_pool(
             del sequences, prefix_cache
             kept.clear()
             lm.kept.clear()
-            if lm.decoder is not None:
-                lm.decoder.clear()
+            if lm.gpu.decoder is not None:
+                lm.gpu.decoder.clear()
             release_memory()
             if lm.max_running == 1:
                 yield [(todo[0], out_of_memory_response(encoded[todo[0]]))]
