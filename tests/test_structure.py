@@ -376,6 +376,8 @@ PARTS = {
     "reporting/test_heartbeat.py": "engine.activity",
     "engine/test_local.py": "engine.language_model",
     "engine/test_decode.py": "engine.prefix_cache",
+    "engine/test_paged_decode.py": "engine.decode_graphs",
+    "engine/test_paged_kernels.py": "engine.fused_kernels",
     "models/test_isolated.py": "exit_guard models.call_pool models.isolated_worker models.wire",
     "pytest_plugin/test_session.py": "experiment pytest_plugin.ids pytest_plugin.nodes",
     "gates/test_verdicts.py": "gates.samples",

@@ -12,6 +12,8 @@ SHOWN = {
     "ms_per_step": (1, "ms a step"),
     "limit_ms_per_step": (1, "ms at the bandwidth"),
     "fraction_of_bandwidth": (100, "% of the bandwidth"),
+    "roofline_ms_per_step": (1, "ms at bandwidth and arithmetic"),
+    "fraction_of_roofline": (100, "% of both"),
     "fraction_of_peak": (100, "% of the peak"),
     "fraction_of_peak_without_tokenizing": (100, "% without tokenising"),
     "device_busy_fraction": (100, "% busy"),

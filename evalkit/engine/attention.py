@@ -230,7 +230,7 @@ def packed_attention(lm: LanguageModel, plan: AttentionPlan) -> Iterator[None]:
     _current.plan, _current.context_length = plan, lm.context_length
     _current.activity, _current.layers = lm.activity, len(lm.layers) or 1
     try:
-        with lm.fused.active():
+        with lm.gpu.fused.active():
             yield
     finally:
         _current.plan = None

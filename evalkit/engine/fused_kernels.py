@@ -48,19 +48,9 @@ def _silu_times(gate, up, out, count, ELEMENTS: tl.constexpr):
 
 @triton.jit
 def _rotate(
-    x,
-    out,
-    cos,
-    sin,
-    x_head,
-    x_token,
-    out_head,
-    out_token,
-    HEADS: tl.constexpr,
-    ROWS: tl.constexpr,
-    HALF: tl.constexpr,
-    COLUMNS: tl.constexpr,
-):
+    x, out, cos, sin, x_head, x_token, out_head, out_token, HEADS: tl.constexpr,
+    ROWS: tl.constexpr, HALF: tl.constexpr, COLUMNS: tl.constexpr,
+):  # fmt: skip
     token = tl.program_id(0).to(tl.int64)
     heads = tl.arange(0, ROWS)[:, None]
     columns = tl.arange(0, COLUMNS)[None, :]

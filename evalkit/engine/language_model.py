@@ -84,6 +84,18 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class GpuParts:
+    """What a GPU computes in its own way; nothing for a model on another device."""
+
+    decoder: Decoder | None = None
+    """Decodes packed sequences; None: ``evalkit.engine.decode`` does."""
+    fused: FusedLayers = field(default_factory=FusedLayers)
+    """Parts of a layer that one kernel computes."""
+    no_decoder_because: str = ""
+    """Why a packed model on a GPU has no decoder."""
+
+
+@dataclass(frozen=True, slots=True)
 class LanguageModel:
     """A causal model of transformers in evaluation mode, with its tokenizer."""
 
@@ -113,12 +125,8 @@ class LanguageModel:
     """What is being computed."""
     threads: Threads = field(default_factory=Threads)
     """The number of threads on a CPU."""
-    decoder: Decoder | None = None
-    """Decodes packed sequences on a GPU; None: ``evalkit.engine.decode`` does."""
-    fused: FusedLayers = field(default_factory=FusedLayers)
-    """Parts of its layers that one kernel computes on a GPU."""
-    not_paged_because: str = ""
-    """Why a packed model on a GPU has no decoder."""
+    gpu: GpuParts = field(default_factory=GpuParts)
+    """What a GPU computes in its own way."""
 
     @property
     def packed(self) -> bool:

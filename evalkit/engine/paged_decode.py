@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from evalkit.engine.attention import PrefillPlan, packed_forward
 from evalkit.engine.decode import Waiting, prefill_batches
 from evalkit.engine.decode_graphs import NOT_FINITE, Attend, DecodeSteps, PendingStep, Row
-from evalkit.engine.fused_layers import fused_layers
-from evalkit.engine.language_model import LanguageModel
+from evalkit.engine.fused_layers import FusedLayers, fused_layers
+from evalkit.engine.language_model import GpuParts, LanguageModel
 from evalkit.engine.packed import difference_between
 from evalkit.engine.paged_cache import BLOCK, CachePlaces, PagedKVCache, blocks_for
 from evalkit.engine.prefix_cache import PrefixCache
@@ -257,21 +257,19 @@ def with_gpu_decoder(lm: LanguageModel) -> LanguageModel:
     if lm.device.type != "cuda":
         return lm
     if len({parameter.device for parameter in lm.model.parameters()}) > 1:
-        return replace(lm, not_paged_because="it is spread over several devices")
+        return replace(lm, gpu=GpuParts(no_decoder_because="it is spread over several devices"))
     try:
-        from evalkit.engine import fused_kernels
-        from evalkit.engine.paged_kernels import store_and_attend
-
-        fused = replace(lm, fused=fused_layers(lm.model, fused_kernels))
-        lm = fused if why_not_paged(fused, store_and_attend) == "" else lm
-        why = why_not_paged(lm, store_and_attend)
+        from evalkit.engine import fused_kernels, paged_kernels
     except ImportError:
-        why = "Triton is not installed"
+        return replace(lm, gpu=GpuParts(no_decoder_because="Triton is not installed"))
+    attend = paged_kernels.store_and_attend
+    fused = FusedLayers()
+    try:
+        fused = fused_layers(lm.model, fused_kernels)
+        why = why_not_paged(replace(lm, gpu=GpuParts(fused=fused)), attend)
     except Exception as error:  # Triton, its compiler and the model's code may raise anything here
         why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    if why:
-        return replace(lm, not_paged_because=why)
-    return replace(lm, decoder=PagedDecoder(store_and_attend))
+    return replace(lm, gpu=GpuParts(None if why else PagedDecoder(attend), fused, why))
 
 
 def why_not_paged(lm: LanguageModel, attend: Attend) -> str:
@@ -284,7 +282,9 @@ def why_not_paged(lm: LanguageModel, attend: Attend) -> str:
     size = min(int(lm.model.get_input_embeddings().weight.shape[0]), 97)
     ids = [(7 * k + 3) % size for k in range(BLOCK + 2)]
     with torch.inference_mode():
-        plain = lm.model(torch.tensor([ids], device=lm.device), use_cache=False).logits[0, [-1, 8]]
+        with lm.gpu.fused.active():
+            inputs = torch.tensor([ids], device=lm.device)
+            plain = lm.model(inputs, use_cache=False).logits[0, [-1, 8]]
         cache = PagedKVCache(3, 2, 2, lm.device)
         lengths = [len(ids) - 1, 8]
         slots = cache.take([len(ids), 9])

@@ -22,24 +22,10 @@ MIN_QUERIES = 16
 
 @triton.jit
 def _store(
-    k,
-    v,
-    keys,
-    values,
-    tables,
-    slots,
-    lengths,
-    table_width,
-    k_head,
-    k_token,
-    v_head,
-    v_token,
-    HEADS: tl.constexpr,
-    SIZE: tl.constexpr,
-    BLOCK: tl.constexpr,
-    ROWS: tl.constexpr,
+    k, v, keys, values, tables, slots, lengths, table_width, k_head, k_token, v_head, v_token,
+    HEADS: tl.constexpr, SIZE: tl.constexpr, BLOCK: tl.constexpr, ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
-):
+):  # fmt: skip
     """Store one token's keys and values behind those of its sequence."""
     row = tl.program_id(0).to(tl.int64)
     length = tl.load(lengths + row)
@@ -57,26 +43,10 @@ def _store(
 
 @triton.jit
 def _attend(
-    q,
-    keys,
-    values,
-    tables,
-    slots,
-    lengths,
-    out,
-    scores,
-    scale,
-    table_width,
-    q_head,
-    q_token,
-    HEADS: tl.constexpr,
-    GROUPS: tl.constexpr,
-    SIZE: tl.constexpr,
-    BLOCK: tl.constexpr,
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
-    SPLITS: tl.constexpr,
-):
+    q, keys, values, tables, slots, lengths, out, scores, scale, table_width, q_head, q_token,
+    HEADS: tl.constexpr, GROUPS: tl.constexpr, SIZE: tl.constexpr, BLOCK: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, SPLITS: tl.constexpr,
+):  # fmt: skip
     """Attention of one token of a sequence, for the query heads of one key-value head, to one of
     ``SPLITS`` parts of the sequence."""
     row = tl.program_id(0).to(tl.int64)
@@ -131,13 +101,8 @@ def _attend(
 
 @triton.jit
 def _combine(
-    parts,
-    scores,
-    out,
-    SIZE: tl.constexpr,
-    COLUMNS: tl.constexpr,
-    SPLITS: tl.constexpr,
-):
+    parts, scores, out, SIZE: tl.constexpr, COLUMNS: tl.constexpr, SPLITS: tl.constexpr,
+):  # fmt: skip
     """The attention of one query head from that to each part of its sequence."""
     head = tl.program_id(0).to(tl.int64)
     split = tl.arange(0, SPLITS)

@@ -121,7 +121,7 @@ def _generate_pool(
 ) -> Iterator[IndexedResponses]:
     """Decode the sequences of a pool, fewer at a time whenever memory runs out."""
     todo = list(pool)
-    generate = decode.generate if lm.decoder is None else lm.decoder.generate
+    generate = decode.generate if lm.gpu.decoder is None else lm.gpu.decoder.generate
     started = time.perf_counter()
     while todo:
         sequences = [SequenceState(i, encoded[i], lm.tokenizer, lm.eos) for i in todo]
@@ -142,8 +142,8 @@ def _generate_pool(
         # outside the handler: the traceback would keep the tensors alive
         if failed:
             del sequences, prefix_cache
-            if lm.decoder is not None:
-                lm.decoder.clear()
+            if lm.gpu.decoder is not None:
+                lm.gpu.decoder.clear()
             release_memory()
             if lm.max_running == 1:
                 yield [(todo[0], out_of_memory_response(encoded[todo[0]]))]

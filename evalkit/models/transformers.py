@@ -380,8 +380,8 @@ def in_progress(lm: LanguageModel | None) -> InProgress:
 
 def _engine(lm: LanguageModel) -> str:
     own = "packed" if lm.packed else f"plain batches, because {lm.not_packed_because}"
-    if lm.decoder is not None:
-        own += f"; {lm.decoder.describe()}"
-    elif lm.not_paged_because:
-        own += f"; no paged KV cache, because {lm.not_paged_because}"
+    if lm.gpu.decoder is not None:
+        own += f"; {lm.gpu.decoder.describe()}"
+    elif lm.gpu.no_decoder_because:
+        own += f"; no paged KV cache, because {lm.gpu.no_decoder_because}"
     return f"transformers' continuous batching where greedy, else {own}" if lm.continuous else own

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.engine.language_model import LanguageModel
+from evalkit.engine.language_model import GpuParts, LanguageModel
 from evalkit.engine.local import prepare
 from evalkit.engine.paged_decode import PagedDecoder, why_not_paged
 from tests.engine.reference_attention import store_and_attend
@@ -23,5 +23,5 @@ def lm(request: pytest.FixtureRequest, tiny_model: Any, tiny_tokenizer: Any) -> 
     if request.param == "paged":
         # the decoder of GPUs, without its kernels and graphs
         assert why_not_paged(lm, store_and_attend) == ""
-        lm = replace(lm, decoder=PagedDecoder(store_and_attend, capture=False))
+        lm = replace(lm, gpu=GpuParts(PagedDecoder(store_and_attend, capture=False)))
     return lm

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from evalkit.engine.language_model import BatchLimits, LanguageModel
+from evalkit.engine.language_model import BatchLimits, GpuParts, LanguageModel
 from evalkit.engine.local import prepare, respond
 from evalkit.engine.paged_decode import PagedDecoder, why_not_paged, with_gpu_decoder
 from evalkit.exchange import Generation, Request, Status
@@ -20,7 +20,7 @@ from tests.engine.test_local import reference_text
 
 def paged(model: Any, tokenizer: Any, limits: BatchLimits) -> LanguageModel:
     lm = prepare(model, tokenizer, limits=limits)
-    return replace(lm, decoder=PagedDecoder(store_and_attend, capture=False))
+    return replace(lm, gpu=GpuParts(PagedDecoder(store_and_attend, capture=False)))
 
 
 def written(lm: LanguageModel, requests: list[Request]) -> list[str]:

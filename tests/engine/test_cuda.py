@@ -1,0 +1,128 @@
+"""The engine on a CUDA device, which is pretended: answers, errors and memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("transformers")
+
+import torch
+
+from evalkit.engine.language_model import BatchLimits, LanguageModel
+from evalkit.engine.local import prepare, respond
+from evalkit.exchange import Generation, Reading, Request, Response, Status
+from tests.engine.test_encoder_decoder import make as make_encoder_decoder
+from tests.pretended_cuda import Card, pretended_cuda
+
+SHARED = "numbers 0 1 2 3 4 5 6 7 8 9 and signs . , : ; " * 2
+REQUESTS = [
+    *(Request("the quick fox " * n, choices=("jumps", "a lazy dog", "9")) for n in (1, 3)),
+    *(Request(f"{SHARED}{n}", choices=("positive", "the lazy dog")) for n in range(4)),
+    *(Request("a film review" * n, Generation(max_new_tokens=9)) for n in (1, 2)),
+    *(Request(f"{SHARED}dog {n}", Generation(max_new_tokens=4)) for n in range(3)),
+    Request("what is", Generation(max_new_tokens=6, stop=("e", "o"))),
+    Request("what is", Generation(max_new_tokens=6, temperature=1.0, top_p=0.9, top_k=50, seed=3)),
+    Request("what is", Generation(max_new_tokens=6, repetition_penalty=1.3)),
+    Request("what is", Generation(max_new_tokens=3, num_beams=2)),
+    Request("the capital of France is Paris and the lazy dog jumps", reading=Reading(window=16)),
+]
+
+
+@pytest.fixture
+def card() -> Iterator[Card]:
+    with pretended_cuda() as card:
+        yield card
+
+
+def answers(lm: LanguageModel, requests: list[Request]) -> list[Response]:
+    found = dict(pair for batch in respond(lm, requests) for pair in batch)
+    return [found[i] for i in range(len(requests))]
+
+
+def assert_equal(found: list[Response], expected: list[Response]) -> None:
+    assert [(r.status, r.text, r.finish) for r in found] == [
+        (r.status, r.text, r.finish) for r in expected
+    ]
+    for one, other in zip(found, expected, strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
+
+
+def on_card(model: Any) -> Any:
+    moved = copy.deepcopy(model).to("cuda")
+    assert moved.device.type == "cuda"
+    return moved
+
+
+@pytest.mark.parametrize("engine", ["auto", "plain"])
+def test_answers_equal_those_of_a_cpu(
+    card: Card, tiny_model: Any, tiny_tokenizer: Any, engine: str
+) -> None:
+    lm = prepare(on_card(tiny_model), tiny_tokenizer, engine=engine)
+    assert lm.packed == (engine == "auto"), lm.not_packed_because
+    expected = answers(prepare(tiny_model, tiny_tokenizer, engine=engine), REQUESTS)
+    assert_equal(answers(lm, REQUESTS), expected)
+
+
+def test_half_precision(card: Card, tiny_model: Any, tiny_tokenizer: Any) -> None:
+    half = copy.deepcopy(tiny_model).to(torch.bfloat16)
+    lm = prepare(on_card(half), tiny_tokenizer)
+    assert lm.packed, lm.not_packed_because
+    assert not lm.exact
+    assert all(r.answered for r in answers(lm, REQUESTS))
+
+
+def test_continuous_batching_of_transformers(
+    card: Card, tiny_model: Any, tiny_tokenizer: Any
+) -> None:
+    greedy = [r for r in REQUESTS if r.generation == Generation(max_new_tokens=9) and not r.choices]
+    lm = prepare(on_card(tiny_model), tiny_tokenizer, engine="continuous")
+    expected = answers(prepare(tiny_model, tiny_tokenizer), greedy)
+    assert_equal(answers(lm, greedy), expected)
+
+
+@pytest.mark.parametrize("family", ["t5", "bart"])
+def test_encoder_decoder_models(card: Card, family: str) -> None:
+    model, tokenizer, _ = make_encoder_decoder(family)
+    requests = [r for r in REQUESTS if not r.reading and not r.generation.temperature]
+    expected = answers(prepare(model, tokenizer), requests)
+    assert_equal(answers(prepare(on_card(model), tokenizer), requests), expected)
+
+
+def test_a_full_card_makes_batches_smaller(tiny_model: Any, tiny_tokenizer: Any) -> None:
+    requests = [r for r in REQUESTS if not r.reading] + [
+        Request(f"{SHARED * 2}{n}", Generation(max_new_tokens=8)) for n in range(16)
+    ]
+    expected = answers(prepare(tiny_model, tiny_tokenizer), requests)
+    with pretended_cuda() as card:
+        lm = prepare(on_card(tiny_model), tiny_tokenizer, limits=BatchLimits(131072, 256))
+        card.total = card.allocated + 500_000
+        assert_equal(answers(lm, requests), expected)
+        assert lm.memory.divisor > 1 or lm.memory.max_weight is not None, "it was not full"
+
+
+def test_a_request_that_no_card_holds_is_an_error(tiny_model: Any, tiny_tokenizer: Any) -> None:
+    requests = [Request("a", choices=("b", "c")), Request(SHARED * 4, choices=("b", "c"))]
+    with pretended_cuda() as card:
+        lm = prepare(on_card(tiny_model), tiny_tokenizer)
+        answers(lm, requests[:1])
+        card.total = card.allocated + 60_000
+        first, second = answers(lm, requests)
+    assert first.status is Status.OK
+    assert second.status is Status.ERROR
+    assert "out of memory with this sample alone" in second.error
+
+
+def test_memory_that_torch_keeps_does_not_make_batches_smaller(
+    tiny_model: Any, tiny_tokenizer: Any
+) -> None:
+    with pretended_cuda(total=2**30) as card:
+        model = on_card(tiny_model)
+        usual = prepare(model, tiny_tokenizer).limits
+        big = torch.empty(2**28 - 2**20, device="cuda")
+        del big
+        assert card.reserved > 2**29
+        assert prepare(model, tiny_tokenizer).limits == usual
