@@ -356,5 +356,5 @@ def _python(bench: Bench, folder: Path, command: list[str]) -> Any:
         env=env,
         capture_output=True,
         text=True,
-        timeout=max(5.0, min(bench.left, 90.0)),
+        timeout=max(5.0, bench.left),
     )
