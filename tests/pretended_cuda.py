@@ -157,6 +157,8 @@ class PretendedTensor(torch.Tensor):
         _check(func, args, kwargs)
         if func.name().startswith(("aten::item", "aten::_local_scalar_dense", "aten::is_nonzero")):
             _card.synchronize("item")
+        if func is torch.ops.aten.copy_.default and not isinstance(args[0], cls):
+            return _copy_to_cpu(*args, **kwargs)
         return cls._computed(func, args, kwargs)
 
     @classmethod
@@ -277,6 +279,14 @@ def _to_cpu(x: torch.Tensor, *, non_blocking: bool = False, **more: Any) -> torc
         return target
     _card.synchronize("to cpu")
     return values.clone()
+
+
+def _copy_to_cpu(target: torch.Tensor, x: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+    if not non_blocking:
+        _card.synchronize("to cpu")
+        return target.copy_(_unwrapped(x))
+    _card.pending.append((target, _unwrapped(x).clone()))
+    return target.fill_(77)
 
 
 def _to(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
