@@ -400,6 +400,24 @@ def _check_generator(generator: torch.Generator | None, on_device: bool) -> None
         raise RuntimeError(f"Expected a '{here}' device type for generator but found '{there}'")
 
 
+class _Stream:
+    """A stream: what it holds is done at once."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        _card.synchronize("stream")
+
+    def wait_stream(self, _: Any) -> None:
+        """Nothing runs beside the CPU."""
+
+    wait_event = wait_stream
+
+    def record_event(self, event: _Event | None = None) -> _Event:
+        return event or _Event()
+
+
 class _Event:
     def __init__(self, **_: Any) -> None:
         pass
@@ -502,6 +520,8 @@ def _patch_torch(patch: pytest.MonkeyPatch, card: Card) -> None:
         "get_rng_state": lambda *_: torch.get_rng_state(),
         "set_rng_state": lambda state, *_: torch.set_rng_state(state),
         "Event": _Event,
+        "Stream": _Stream,
+        "current_stream": lambda *_: _Stream(),
     }
     for name, value in found.items():
         patch.setattr(torch.cuda, name, value)

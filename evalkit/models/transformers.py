@@ -243,9 +243,9 @@ class TransformersModel:
         """Release the weights; they are freed unless another model uses or needs them."""
         loaded, self._loaded = self._loaded, None
         name, self._adapter_name = self._adapter_name, None
-        lm, self._lm = self._lm, None
-        if lm is not None:
-            lm.release()  # other models may share the weights, so memory is needed now
+        if self._lm is not None:
+            self._lm.release()  # other models may share the weights and need the memory
+        self._lm = None
         if loaded is None:
             return
         if name is not None:
