@@ -157,6 +157,8 @@ class PretendedTensor(torch.Tensor):
         _check(func, args, kwargs)
         if func.name().startswith(("aten::item", "aten::_local_scalar_dense", "aten::is_nonzero")):
             _card.synchronize("item")
+        if func is torch.ops.aten.copy_.default and not isinstance(args[0], cls):
+            return _copy_to_cpu(*args, **kwargs)
         return cls._computed(func, args, kwargs)
 
     @classmethod
@@ -279,6 +281,14 @@ def _to_cpu(x: torch.Tensor, *, non_blocking: bool = False, **more: Any) -> torc
     return values.clone()
 
 
+def _copy_to_cpu(target: torch.Tensor, x: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+    if not non_blocking:
+        _card.synchronize("to cpu")
+        return target.copy_(_unwrapped(x))
+    _card.pending.append((target, _unwrapped(x).clone()))
+    return target.fill_(77)
+
+
 def _to(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     """``Tensor.to``, ``.cuda`` and ``.cpu``, for tensors of both devices."""
     device, dtype, non_blocking, _ = torch._C._nn._parse_to(
@@ -390,6 +400,24 @@ def _check_generator(generator: torch.Generator | None, on_device: bool) -> None
         raise RuntimeError(f"Expected a '{here}' device type for generator but found '{there}'")
 
 
+class _Stream:
+    """A stream: what it holds is done at once."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        _card.synchronize("stream")
+
+    def wait_stream(self, _: Any) -> None:
+        """Nothing runs beside the CPU."""
+
+    wait_event = wait_stream
+
+    def record_event(self, event: _Event | None = None) -> _Event:
+        return event or _Event()
+
+
 class _Event:
     def __init__(self, **_: Any) -> None:
         pass
@@ -492,6 +520,8 @@ def _patch_torch(patch: pytest.MonkeyPatch, card: Card) -> None:
         "get_rng_state": lambda *_: torch.get_rng_state(),
         "set_rng_state": lambda state, *_: torch.set_rng_state(state),
         "Event": _Event,
+        "Stream": _Stream,
+        "current_stream": lambda *_: _Stream(),
     }
     for name, value in found.items():
         patch.setattr(torch.cuda, name, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -194,14 +194,31 @@ class LanguageModel:
         kind: ``prefill`` or ``decoding``. tokens: how many it computes.
         """
         with (
+            current_device(self.device),
             self.activity.forward_pass(tokens),
             self.threads.running(kind, tokens, self.device, self.exact),
         ):
             yield
 
+    def release(self) -> None:
+        """Free what a decoder keeps on its device for the next call."""
+        if self.gpu.decoder is not None:
+            self.gpu.decoder.clear()
+
     def accepts(self, name: str) -> bool:
         """True when the model's ``forward`` has this parameter."""
         return name in inspect.signature(self.model.forward).parameters
+
+
+def current_device(device: torch.device) -> AbstractContextManager[Any]:
+    """Make a CUDA device this thread's current one: Triton launches its kernels there, and events
+    are recorded there, whatever device the tensors are on."""
+    if device.type != "cuda":
+        return nullcontext()
+    import torch
+
+    guard: AbstractContextManager[Any] = torch.cuda.device(device)
+    return guard
 
 
 def wrap_model(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from evalkit.engine.attention import PrefillPlan, packed_forward
 from evalkit.engine.decode_graphs import NOT_FINITE, Attend, DecodeSteps, PendingStep, Row
 from evalkit.engine.fused_layers import FusedLayers, fused_layers
-from evalkit.engine.language_model import GpuParts, LanguageModel
+from evalkit.engine.language_model import GpuParts, LanguageModel, current_device
 from evalkit.engine.packed import difference_between
 from evalkit.engine.paged_cache import BLOCK, CachePlaces, PagedKVCache, blocks_for
 from evalkit.engine.prefill import Waiting, prefill_batches
@@ -257,8 +257,9 @@ def with_gpu_decoder(lm: LanguageModel) -> LanguageModel:
     attend = paged_kernels.store_and_attend
     fused = FusedLayers()
     try:
-        fused = fused_layers(lm.model, fused_kernels, join=lm.frozen)
-        why = why_not_paged(replace(lm, gpu=GpuParts(fused=fused)), attend)
+        with current_device(lm.device):
+            fused = fused_layers(lm.model, fused_kernels, join=lm.frozen)
+            why = why_not_paged(replace(lm, gpu=GpuParts(fused=fused)), attend)
     except Exception as error:  # Triton, its compiler and the model's code may raise anything here
         why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
     return replace(lm, gpu=GpuParts(None if why else PagedDecoder(attend), fused, why))

@@ -243,6 +243,8 @@ class TransformersModel:
         """Release the weights; they are freed unless another model uses or needs them."""
         loaded, self._loaded = self._loaded, None
         name, self._adapter_name = self._adapter_name, None
+        if self._lm is not None:
+            self._lm.release()  # other models may share the weights and need the memory
         self._lm = None
         if loaded is None:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,12 @@ pytest.importorskip("transformers")
 
 import torch
 
-from evalkit.engine.language_model import BatchLimits, LanguageModel
+from evalkit.engine.language_model import BatchLimits, GpuParts, LanguageModel
 from evalkit.engine.local import prepare, respond
+from evalkit.engine.paged_decode import PagedDecoder, why_not_paged
 from evalkit.exchange import Generation, Reading, Request, Response, Status
 from tests.conftest import make_model
+from tests.engine.reference_attention import store_and_attend
 from tests.engine.test_encoder_decoder import make as make_encoder_decoder
 from tests.pretended_cuda import Card, pretended_cuda
 
@@ -72,6 +75,46 @@ def test_answers_equal_those_of_a_cpu(
     assert lm.packed == (engine == "auto"), lm.not_packed_because
     expected = answers(prepare(tiny_model, tiny_tokenizer, engine=engine), REQUESTS)
     assert_equal(answers(lm, REQUESTS), expected)
+
+
+def test_the_paged_decoder(card: Card, tiny_model: Any, tiny_tokenizer: Any) -> None:
+    """Its tokens arrive from the card while the next step runs; a graph is not pretended."""
+    lm = prepare(on_card(tiny_model), tiny_tokenizer)
+    decoder = PagedDecoder(store_and_attend, capture=False)
+    paged = replace(lm, gpu=GpuParts(decoder))
+    assert why_not_paged(lm, store_and_attend) == ""
+    kept = card.allocated
+    expected = answers(prepare(tiny_model, tiny_tokenizer), REQUESTS)
+    card.log.clear()
+    assert_equal(answers(paged, REQUESTS), expected)
+    assert card.log["event"] > 1
+    assert card.allocated > kept, "its cache stays for the next call"
+    paged.release()
+    assert card.allocated == kept
+
+
+def test_kernels_run_on_the_device_of_the_model(
+    card: Card, llama: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Triton's kernels and events would else run on the first card."""
+    current: list[Any] = []
+
+    @contextmanager
+    def device(chosen: Any) -> Iterator[None]:
+        current.append(chosen)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+
+    def attend(*arguments: Any) -> Any:
+        assert current[-1] == torch.device("cuda:0")
+        return store_and_attend(*arguments)
+
+    lm = replace(
+        prepare(on_card(llama), tiny_tokenizer), gpu=GpuParts(PagedDecoder(attend, capture=False))
+    )
+    assert all(r.answered for r in answers(lm, REQUESTS))
 
 
 def test_half_precision(card: Card, llama: Any, tiny_tokenizer: Any) -> None:

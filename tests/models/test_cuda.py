@@ -52,7 +52,7 @@ def test_auto_is_the_card_and_closing_frees_it(
     peaks = Peaks()
     assert [r.text for r in answers(model)] == [r.text for r in on_cpu]
     assert model.describe()["device"] == "cuda"
-    assert model.describe()["engine"] == "packed"
+    assert model.describe()["engine"].startswith("packed")
     assert peaks.found()["cuda"] == card.peak > 4 * model.describe()["parameters"]
     model.close()
     assert card.allocated == 0
