@@ -11,7 +11,8 @@ Inside ``pretended_cuda()`` a tensor on ``cuda`` is a ``PretendedTensor``: it re
 * ``to("cpu", non_blocking=True)`` returns memory that is filled when the device is synchronised.
 * Memory runs out: the card counts the bytes of its tensors, and keeps freed ones like torch does.
 
-It has no kernels of its own, so it shows neither the speed nor the rounding of a GPU.
+It has no kernels of its own, so it shows neither the speed nor the rounding of a GPU, and it
+computes no gradients.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from evalkit.models import hardware
 
 GIB = 2**30
+_RealGenerator = torch.Generator
 DEVICE = torch.device("cuda:0")
 _INDEXING = {
     torch.ops.aten.index.Tensor,
@@ -39,7 +41,11 @@ _INDEXING = {
     torch.ops.aten.index_put_.default,
     torch.ops.aten._index_put_impl_.default,
 }
-_COPIES = {torch.ops.aten.copy_.default, torch.ops.aten._to_copy.default}
+_ANY_DEVICE = {
+    torch.ops.aten.copy_.default,
+    torch.ops.aten._to_copy.default,
+    torch.ops.aten._has_compatible_shallow_copy_type.default,
+}
 
 
 @dataclass
@@ -112,14 +118,16 @@ class PretendedTensor(torch.Tensor):
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> PretendedTensor:
         lease = _card.lease(inner)
-        made: PretendedTensor = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
-            cls,
-            inner.size(),
-            strides=inner.stride(),
-            storage_offset=inner.storage_offset(),
-            dtype=inner.dtype,
-            device=DEVICE,
-        )
+        # views of an ordinary tensor are ordinary tensors, also in inference mode
+        with torch.inference_mode(False):
+            made: PretendedTensor = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+                cls,
+                inner.size(),
+                strides=inner.stride(),
+                storage_offset=inner.storage_offset(),
+                dtype=inner.dtype,
+                device=DEVICE,
+            )
         made.inner, made._lease = inner, lease
         return made
 
@@ -170,18 +178,13 @@ class PretendedTensor(torch.Tensor):
     def __repr__(self, **_: Any) -> str:
         return f"{self.inner!r} on {DEVICE}"
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        return _no_numpy(self)
-
 
 def _tensors(*nested: Any) -> list[torch.Tensor]:
     return [x for x in tree_flatten(nested)[0] if isinstance(x, torch.Tensor)]
 
 
 def _unwrapped(x: Any) -> Any:
-    if isinstance(x, PretendedTensor):
-        return x.inner
-    return x.inner if isinstance(x, PretendedGenerator) else x
+    return x.inner if isinstance(x, PretendedTensor) else x
 
 
 def _names_device(device: Any) -> bool:
@@ -196,10 +199,7 @@ def _check(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         raise NotImplementedError(
             f"Could not run '{func.name()}' with arguments from the 'CUDA' backend."
         )
-    generator = kwargs.get("generator")
-    if generator is not None and not isinstance(generator, PretendedGenerator):
-        raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
-    if func in _COPIES:
+    if func in _ANY_DEVICE:
         return
     if func in _INDEXING:
         _check_index(args[0], args[1])
@@ -229,14 +229,13 @@ def _check_index(indexed: torch.Tensor, index: Any) -> None:
         _card.log["index copied"] += 1
 
 
-def _no_numpy(x: Any, **_: Any) -> Any:
+def _no_numpy(x: Any, *_: Any, **__: Any) -> Any:
     if isinstance(x, PretendedTensor):
         raise TypeError(
             "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor"
             " to host memory first."
         )
-    with torch._C.DisableTorchFunctionSubclass():
-        return x.numpy()
+    return x.numpy()
 
 
 def _get(x: torch.Tensor, index: Any) -> torch.Tensor:
@@ -343,15 +342,22 @@ for _name in ("item", "__float__", "__int__", "__index__", "__bool__", "__comple
     _OWN[getattr(torch.Tensor, _name)] = lambda x, name=_name: _number(x, name)
 
 
-class PretendedGenerator:
-    """Takes the place of ``torch.Generator("cuda")``."""
+class PretendedGenerator(torch.Generator):
+    """A generator of random numbers on the pretended device."""
 
-    def __init__(self) -> None:
-        self.inner, self.device = torch.Generator("cpu"), DEVICE
+    device = DEVICE
 
-    def manual_seed(self, seed: int) -> PretendedGenerator:
-        self.inner.manual_seed(seed)
-        return self
+
+class _AnyGenerator(type):
+    def __instancecheck__(cls, x: object) -> bool:
+        return isinstance(x, _RealGenerator)
+
+
+class _Generator(metaclass=_AnyGenerator):
+    """Takes the place of ``torch.Generator``, which a build without CUDA creates on a CPU only."""
+
+    def __new__(cls, device: Any = "cpu") -> Any:
+        return PretendedGenerator() if _names_device(device) else _RealGenerator(device)
 
 
 class _Factories(TorchFunctionMode):
@@ -367,20 +373,21 @@ class _Factories(TorchFunctionMode):
             with torch._C.DisableTorchFunction():
                 return _OWN[func](*args, **kwargs)
         kwargs.pop("pin_memory", None)
-        on_device = any(isinstance(x, PretendedTensor) for x in _tensors(args, kwargs))
-        if _names_device(kwargs.get("device")):
-            kwargs["device"] = "cpu"
-            if func in (torch.tensor, torch.as_tensor):
-                _card.log["to cuda"] += 1
-            if isinstance(kwargs.get("generator"), PretendedGenerator):
-                kwargs["generator"] = kwargs["generator"].inner
-            elif kwargs.get("generator") is not None:
-                raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
-            args, kwargs = tree_map(_unwrapped, (args, kwargs))
-            return PretendedTensor(func(*args, **kwargs))
-        if isinstance(kwargs.get("generator"), PretendedGenerator) and not on_device:
-            raise RuntimeError("Expected a 'cpu' device type for generator but found 'cuda'")
-        return func(*args, **kwargs)
+        created = _names_device(kwargs.get("device"))
+        on_device = created or any(isinstance(x, PretendedTensor) for x in _tensors(args, kwargs))
+        _check_generator(kwargs.get("generator"), on_device)
+        if not created:
+            return func(*args, **kwargs)
+        if func in (torch.tensor, torch.as_tensor):
+            _card.log["to cuda"] += 1
+        args, kwargs = tree_map(_unwrapped, (args, {**kwargs, "device": "cpu"}))
+        return PretendedTensor(func(*args, **kwargs))
+
+
+def _check_generator(generator: torch.Generator | None, on_device: bool) -> None:
+    if generator is not None and isinstance(generator, PretendedGenerator) != on_device:
+        here, there = ("cuda", "cpu") if on_device else ("cpu", "cuda")
+        raise RuntimeError(f"Expected a '{here}' device type for generator but found '{there}'")
 
 
 class _Event:
@@ -411,13 +418,13 @@ def pretended_cuda(total: int = 80 * GIB) -> Iterator[Card]:
     run = threading.Thread.run
 
     def run_pretending(self: threading.Thread) -> None:
-        with _Factories():
+        with _Factories(), torch.no_grad():
             run(self)
 
     overwrites = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     try:
-        with pytest.MonkeyPatch.context() as patch, _Factories():
+        with pytest.MonkeyPatch.context() as patch, _Factories(), torch.no_grad():
             patch.setattr(threading.Thread, "run", run_pretending)
             _patch_torch(patch, _card)
             patch.setattr(hardware, "has_cuda", lambda: True)
@@ -488,9 +495,4 @@ def _patch_torch(patch: pytest.MonkeyPatch, card: Card) -> None:
     }
     for name, value in found.items():
         patch.setattr(torch.cuda, name, value)
-    generator = torch.Generator
-
-    def make_generator(device: Any = "cpu") -> Any:
-        return PretendedGenerator() if _names_device(device) else generator(device)
-
-    patch.setattr(torch, "Generator", make_generator)
+    patch.setattr(torch, "Generator", _Generator)

@@ -236,14 +236,15 @@ def packed_forward(
     device = lm.device
     kept = None if logit_positions is None else torch.tensor(logit_positions, device=device)
     keep = {} if kept is None else {"logits_to_keep": kept}
+    tokens = torch.tensor([list(ids), list(positions)], device=device)  # one transfer
     with (
         lm.forward_pass(plan.kind, len(ids)),
         packed_attention(lm, plan),
         _last_layer_only_at(lm, kept),
     ):
         output = lm.model(
-            input_ids=torch.tensor([ids], device=device),
-            position_ids=torch.tensor([positions], device=device),
+            input_ids=tokens[:1],
+            position_ids=tokens[1:],
             use_cache=False,
             **keep,
         )

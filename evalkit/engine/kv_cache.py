@@ -105,7 +105,14 @@ class DecodePlan:
     kind = "decoding"
 
     def __init__(self, caches: Sequence[KVCache], device: torch.device, dtype: torch.dtype) -> None:
-        self._steps = [_CacheStep(cache, device, dtype) for cache in caches]
+        import torch
+
+        ends = [length - cache.prefix_length for cache in caches for length in cache.lengths]
+        # one transfer for all caches: each waits for the device
+        parts = torch.tensor(ends, device=device).split([len(cache.lengths) for cache in caches])
+        self._steps = [
+            _CacheStep(cache, end, dtype) for cache, end in zip(caches, parts, strict=True)
+        ]
 
     def attend(
         self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
@@ -126,17 +133,22 @@ class DecodePlan:
 
 
 class _CacheStep:
-    """One token of every sequence in use of one cache."""
+    """One token of every sequence in use of one cache.
 
-    def __init__(self, cache: KVCache, device: torch.device, dtype: torch.dtype) -> None:
+    ends: the column of the token of each sequence.
+    """
+
+    def __init__(self, cache: KVCache, ends: torch.Tensor, dtype: torch.dtype) -> None:
         import torch
+
+        device = ends.device
 
         self.size = len(cache.lengths)
         self._cache = cache
         self._longest = max(cache.lengths) + 1 - cache.prefix_length
         cache.reserve(max(cache.lengths) + 1)
         self._slots = torch.arange(self.size, device=device)
-        self._ends = torch.tensor(cache.lengths, device=device) - cache.prefix_length
+        self._ends = ends
         seen = torch.arange(self._longest, device=device) <= self._ends[:, None]
         bias = torch.zeros(seen.shape, dtype=dtype, device=device)
         self._mask = aligned(bias.masked_fill_(~seen, torch.finfo(dtype).min))[:, None, None]

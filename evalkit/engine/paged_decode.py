@@ -257,7 +257,7 @@ def with_gpu_decoder(lm: LanguageModel) -> LanguageModel:
     attend = paged_kernels.store_and_attend
     fused = FusedLayers()
     try:
-        fused = fused_layers(lm.model, fused_kernels)
+        fused = fused_layers(lm.model, fused_kernels, join=lm.frozen)
         why = why_not_paged(replace(lm, gpu=GpuParts(fused=fused)), attend)
     except Exception as error:  # Triton, its compiler and the model's code may raise anything here
         why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

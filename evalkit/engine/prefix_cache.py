@@ -77,11 +77,16 @@ class PrefixCache:
         prefix = PrefixKV(node.end)
 
         def store(layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
-            prefix.keys.append(k)
-            prefix.values.append(v)
+            prefix.keys.append(_own(k))
+            prefix.values.append(_own(v))
 
         plan = PrefillPlan([len(node.ids)], lm.device, lm.dtype, prefix=parent, store=store)
         with torch.inference_mode():
             last = len(node.ids) - 1
             packed_forward(lm, node.ids, range(node.start, node.end), plan, logit_positions=[last])
         return prefix
+
+
+def _own(x: torch.Tensor) -> torch.Tensor:
+    """The tensor, or a copy if it is part of a larger one that would stay in memory with it."""
+    return x.clone() if x.untyped_storage().nbytes() > x.nbytes else x
