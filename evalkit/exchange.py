@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 from evalkit.messages import Message, Prompt, ToolCall
@@ -72,14 +73,19 @@ class Generation:
 
     def to_json(self) -> dict[str, Any]:
         """The parameters by name, as JSON values."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**values, "stop": list(self.stop)}
+        values = dict(zip(_GENERATION, _generation(self), strict=True))
+        values["stop"] = list(self.stop)
+        return values
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Generation:
         """Parameters from their JSON values; those of a newer version are left out."""
         known = {f.name: body[f.name] for f in fields(cls) if f.name in body}
         return cls(**{**known, "stop": tuple(body.get("stop") or ())})
+
+
+_GENERATION = tuple(field.name for field in fields(Generation))
+_generation = attrgetter(*_GENERATION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ def canonical(prompt: Prompt) -> object:
 
 
 def _canonical(message: Message) -> list[object]:
-    body = to_openai((message,))[0]
+    body = _to_openai(message)
     return [body.pop("role"), body.pop("content"), *([body] if body else [])]
 
 

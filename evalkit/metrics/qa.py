@@ -180,9 +180,17 @@ Compare = Callable[[str, str], float]
 
 def _best(columns: Columns, compare: Compare, tokenize: str) -> tuple[list[float], str]:
     """The value of each answer with its best reference, and a note."""
-    form = _for_parts(tokenize) if compare is _within else normal_form(tokenize)
+    # Texts repeat, within a sample and across samples: each is normalised once.
+    form = cache(_for_parts(tokenize) if compare is _within else normal_form(tokenize))
+    by_value = cache(partial(normalise, by_value=True))
+    form_of = cache(lambda reference: by_value if is_number(reference) else form)
+
+    def compared(prediction: str, reference: str) -> float:
+        normal_of = form_of(reference)
+        return compare(normal_of(prediction), normal_of(reference))
+
     values = [
-        0.0 if prediction is None else _of_best(prediction, references, form, compare)
+        0.0 if prediction is None else _of_best(prediction, references, form, compared)
         for prediction, references in zip(columns.predictions, columns.targets, strict=True)
     ]
     if compare is not _same:
@@ -191,19 +199,11 @@ def _best(columns: Columns, compare: Compare, tokenize: str) -> tuple[list[float
 
 
 def _of_best(
-    prediction: str, references: Sequence[str], form: Callable[[str], str], compare: Compare
+    prediction: str, references: Sequence[str], form: Callable[[str], str], compared: Compare
 ) -> float:
     # As in the script: an empty reference counts only where there is no other.
     wanted = [reference for reference in references if form(reference)] or [""]
-    return max(_compared(prediction, reference, form, compare) for reference in wanted)
-
-
-def _compared(
-    prediction: str, reference: str, form: Callable[[str], str], compare: Compare
-) -> float:
-    if is_number(reference):
-        form = partial(normalise, by_value=True)
-    return compare(form(prediction), form(reference))
+    return max(compared(prediction, reference) for reference in wanted)
 
 
 def normal_form(tokenize: str) -> Callable[[str], str]:

@@ -55,7 +55,11 @@ def perform(
     time, in threads. A call that exceeds a limit yields errors, and so do jobs after the deadline.
     Without limits, calls that are made one at a time run in the caller's thread.
     """
-    if concurrency == 1 and (call.stops or not limits.are_set):
+    if concurrency == 1 and not limits.are_set:
+        for job in jobs:
+            yield _answers(job, call([request for _, request in job], None))
+        return
+    if concurrency == 1 and call.stops:
         end = time.monotonic() + (limits.deadline or inf)
         for job in jobs:
             yield _answers(job, _called(call, job, limits, end))

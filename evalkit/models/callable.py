@@ -174,11 +174,15 @@ class Caller:
     def __call__(self, request: Request, *values: Any) -> Any:
         """The function's result for these values with the parameters of ``request``."""
         returned = self.function(*values, **self.arguments(request))
-        return _await_result(returned) if inspect.isawaitable(returned) else returned
+        if isinstance(returned, str) or not inspect.isawaitable(returned):
+            return returned
+        return _await_result(returned)
 
     def arguments(self, request: Request) -> dict[str, Any]:
         """The keyword arguments: accepted generation parameters, then declared ones."""
-        if self._memory is not None and self._memory[0] == request.generation:
+        if self._memory is not None and (
+            self._memory[0] is request.generation or self._memory[0] == request.generation
+        ):
             arguments = self._memory[1]
         else:
             every = asdict(request.generation)
@@ -233,7 +237,7 @@ def lists_of(requests: Sequence[Request], answered: frozenset[int]) -> Iterator[
 
 def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
     started = time.perf_counter()
-    prompt, sent = plain(request.prompt), shown(request.prompt)
+    prompt = plain(request.prompt)
     try:
         if request.choices:
             if choose is None:
@@ -241,14 +245,13 @@ def _one(request: Request, generate: Caller, choose: Caller | None) -> Response:
                     "this function cannot compare choices; declare `choose: module:function`"
                 )
             raw = choose(request, prompt, list(request.choices))
-            return _chosen(request, raw, sent, time.perf_counter() - started)
+            return _chosen(request, raw, time.perf_counter() - started)
         raw = generate(request, prompt)
         return response_of(raw, request, time.perf_counter() - started)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # an application may raise anything, exit, or skip a test
-        seconds = time.perf_counter() - started
-        return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
+        return _failed(error, request, time.perf_counter() - started)
 
 
 def _of_list(requests: Sequence[Request], generate: Caller) -> list[Response]:
@@ -292,7 +295,6 @@ def _await_result(returned: Awaitable[Any]) -> Any:
 
 
 def _response_of(raw: Any, request: Request, seconds: float) -> Response:
-    sent = shown(request.prompt)
     try:
         if isinstance(raw, BaseException):
             raise raw
@@ -300,10 +302,15 @@ def _response_of(raw: Any, request: Request, seconds: float) -> Response:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
+        return _failed(error, request, seconds)
 
 
-def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
+def _failed(error: BaseException, request: Request, seconds: float) -> Response:
+    sent = shown(request.prompt)
+    return Response(Status.ERROR, sent=sent, seconds=seconds, error=_explain(error))
+
+
+def _chosen(request: Request, raw: Any, seconds: float) -> Response:
     try:
         logprobs = tuple(float(value) for value in raw)
     except (TypeError, ValueError):
@@ -321,7 +328,11 @@ def _chosen(request: Request, raw: Any, sent: str, seconds: float) -> Response:
         raise ValueError("the log-likelihood of every choice is minus infinity")
     best = max(range(len(logprobs)), key=logprobs.__getitem__)
     return Response(
-        Status.OK, text=request.choices[best], sent=sent, logprobs=logprobs, seconds=seconds
+        Status.OK,
+        text=request.choices[best],
+        sent=shown(request.prompt),
+        logprobs=logprobs,
+        seconds=seconds,
     )
 
 

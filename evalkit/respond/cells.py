@@ -10,7 +10,7 @@ from time import perf_counter
 from evalkit.errors import ModelError, SpecError
 from evalkit.exchange import Response, Status
 from evalkit.models.base import Batch, Model, OneByOne, Reporting
-from evalkit.models.model_errors import model_errors
+from evalkit.models.model_errors import model_errors, raise_of
 from evalkit.models.thinking import thinking_of, without_thinking
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.plan import Cell, requests_of
@@ -194,10 +194,10 @@ class CachedClient:
         started = perf_counter()
         try:
             for batch in batches:
-                new = [(index, response) for index, response in batch if index in waiting]
-                waiting.difference_update(index for index, _ in new)
-                recorder.add([(keys[i], response) for i, response in new])
-                self._note(requested, [(keys[i], response) for i, response in new])
+                new = [(keys[index], response) for index, response in batch if index in waiting]
+                waiting.difference_update([index for index, _ in batch])
+                recorder.add(new)
+                self._note(requested, new)
         finally:
             requested.seconds += perf_counter() - started
         waiting.update(index_of[key] for key in claimed)  # those that the model left untaken
@@ -230,8 +230,10 @@ class CachedClient:
         with model_errors(self.model):
             batches = iter(respond())
         while True:
-            with model_errors(self.model):
+            try:
                 batch = next(batches, None)
+            except BaseException as error:
+                raise_of(self.model, error)
             if batch is None:
                 return
             yield batch

@@ -86,7 +86,7 @@ def weight(value: Any) -> int:
 
 def written(value: Any) -> Any:
     """Charge a value that becomes text."""
-    charge(weight(value))
+    charge(len(value) if type(value) is str else weight(value))
     return value
 
 

@@ -106,6 +106,8 @@ class Template:
                 self.variables.setdefault(name.name, name.lineno)
         with _explained("template"):
             self._template = _ENVIRONMENT.from_string(tree)
+        # Jinja2 copies the globals at each rendering, which is slow from its chain of mappings.
+        self._template.globals = dict(self._template.globals)
         self._constant: str | None = None
 
     def render(self, values: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ class Claims:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._id = uuid.uuid4().hex
+        self._process = this_process()
         self._beats: dict[str, tuple[float, float]] = {}
         self._registered = False
 
@@ -49,27 +50,28 @@ class Claims:
         force: also those that others claimed, who are taken for stuck.
         """
         with self._store.transaction():
-            for statement in _TABLES:
-                self._store.change(statement)
-            self._registered = True
+            if not self._registered:
+                for statement in _TABLES:
+                    self._store.change(statement)
+                self._registered = True
             self.beat()
             self._remove_ended()
             answered = self._store.answered(keys)
-            taken = {} if force else dict(self._store.of_keys(_CLAIMANTS, keys))
-            mine: list[str] = []
-            theirs: list[str] = []
-            for key in keys:
-                if key not in answered:
-                    (mine if taken.get(key, self._id) == self._id else theirs).append(key)
-            self._store.change(
-                "INSERT OR REPLACE INTO claims VALUES (?, ?)", [(key, self._id) for key in mine]
-            )
+            wanted = [key for key in keys if key not in answered]
+            rows = [(key, self._id) for key in wanted]
+            kind = "REPLACE" if force else "IGNORE"
+            added = self._store.change(f"INSERT OR {kind} INTO claims VALUES (?, ?)", rows)
+            if added == len(wanted):
+                return Claimed(wanted, answered, [])
+            claimants = dict(self._store.of_keys(_CLAIMANTS, wanted))
+        mine = [key for key in wanted if claimants[key] == self._id]
+        theirs = [key for key in wanted if claimants[key] != self._id]
         return Claimed(mine, answered, theirs)
 
     def beat(self) -> None:
         """Show that this claimant is alive, once it has claimed something."""
         if self._registered:
-            values = [(self._id, *this_process(), time.time())]
+            values = [(self._id, *self._process, time.time())]
             self._store.change("INSERT OR REPLACE INTO claimants VALUES (?, ?, ?, ?, ?)", values)
 
     def release(self, keys: Iterable[str]) -> None:

@@ -123,19 +123,18 @@ class Database:
         with self._guard, self.reading():
             return self._db.execute(query, values).fetchall()
 
-    def change(self, statement: str, rows: Sequence[Sequence[Any]] | None = None) -> None:
+    def change(self, statement: str, rows: Sequence[Sequence[Any]] | None = None) -> int:
         """Execute a statement once, or for each row, in the open transaction if there is one.
 
-        Raises StoreError if the file cannot be written.
+        Returns the number of rows that it changed. Raises StoreError if the file cannot be written.
         """
         with self._guard:
             if not self._db.in_transaction:
                 with self.transaction():
-                    self.change(statement, rows)
-            elif rows is None:
-                self._db.execute(statement)
-            else:
-                self._db.executemany(statement, rows)
+                    return self.change(statement, rows)
+            if rows is None:
+                return self._db.execute(statement).rowcount
+            return self._db.executemany(statement, rows).rowcount
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:

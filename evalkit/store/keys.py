@@ -11,8 +11,10 @@ from evalkit.messages import canonical
 
 def digest(value: object) -> str:
     """SHA-256 (hex) of a JSON value in canonical form: sorted keys, no spaces."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def response_key(fingerprint: str, request: Request, salt: str = "") -> str:

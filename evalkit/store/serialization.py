@@ -35,17 +35,18 @@ from evalkit.records.older import upgraded_run, upgraded_sample, upgraded_suite
 
 
 def pack(value: object) -> bytes:
-    raw = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
+    raw = _COMPACT.encode(value).encode()
     return raw if len(raw) < 400 else b"z" + zlib.compress(raw, 1)
 
 
+_COMPACT = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 _MOST_BYTES = 256 * 1024 * 1024
 """The most bytes of a record: far more than any, and less than a damaged one may unpack to."""
 
 
 def unpack(body: bytes) -> dict[str, Any]:
     raw = _decompressed(body[1:]) if body[:1] == b"z" else body
-    value = json.loads(raw)
+    value = json.loads(raw.decode("utf-8", "surrogatepass"))
     if not isinstance(value, dict):
         raise ValueError(f"a record is a {type(value).__name__}")
     return value
@@ -202,7 +203,7 @@ def _known(kind: type[_Record], body: Mapping[str, Any]) -> _Record:
 
 _NAMES: Mapping[Any, frozenset[str]] = {
     kind: frozenset(field.name for field in fields(kind))
-    for kind in (Answer, CellRecord, CheckRecord, CodeRun, GateRecord, ModelRecord, SampleRecord,
+    for kind in (CellRecord, CheckRecord, CodeRun, GateRecord, ModelRecord, SampleRecord,
                  ScoreRecord, SuiteRecord)
 }  # fmt: skip
 
@@ -307,10 +308,12 @@ def _to_answer(body: dict[str, Any], responses: Mapping[str, Mapping[str, Any]])
         body.update((name, kept[name]) for name in _FROM_RESPONSE if name in kept)
         if "calls" in kept:
             body.setdefault("calls", kept["calls"])
-    for name, made in _MADE.items():
-        if body.get(name) is not None:
-            body[name] = made(body[name])
-    return _known(Answer, body)
+    known: dict[str, Any] = {}
+    for name, value in body.items():
+        if name in _ANSWER_DEFAULTS:
+            made = _MADE.get(name)
+            known[name] = value if made is None or value is None else made(value)
+    return Answer(**known)
 
 
 _MADE: Mapping[str, Callable[[Any], Any]] = {

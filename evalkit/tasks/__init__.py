@@ -44,6 +44,12 @@ def find(name: str) -> Task:
 
     Raises UsageError for an unknown name, and for a task of another package that cannot be loaded.
     """
+    return _found(name, tuple(sys.path))
+
+
+@lru_cache(maxsize=256)
+def _found(name: str, path: tuple[str, ...]) -> Task:
+    """The task; remembered, since it is looked up for every sample."""
     if _NAME.fullmatch(name):
         module = f"{__name__}.{name.replace('-', '_')}"
         try:
@@ -53,8 +59,8 @@ def find(name: str) -> Task:
                 raise
         else:
             return task
-    if name in _others():
-        return _load(_others()[name])
+    if name in (others := _installed(path)):
+        return _load(others[name])
     raise UsageError(unknown("task", name, names()))
 
 
