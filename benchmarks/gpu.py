@@ -15,6 +15,7 @@ import argparse
 import gc
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -32,9 +33,9 @@ STARTED = time.monotonic()
 PARTS = [
     Part("device", "bandwidth and matrix products", 6, speed.device),
     Part("equality", "float32 equals one-at-a-time transformers", 34, engine_checks.equality),
-    Part("bf16", "bfloat16 differs in near-ties only", 24, engine_checks.bf16),
+    Part("bf16", "bfloat16 differs in near-ties only", 26, engine_checks.bf16),
     Part("engines", "packed, plain and continuous agree", 14, engine_checks.engines),
-    Part("memory_freed", "a closed model leaves nothing", 10, loaded_checks.memory_freed),
+    Part("memory_freed", "a closed model leaves nothing", 14, loaded_checks.memory_freed),
     Part("out_of_memory", "a full card loses no answer", 14, engine_checks.out_of_memory),
     Part("quantized", "8 bits, 4 bits, adapters", 22, loaded_checks.quantized),
     Part("replicas", "two replicas on one card", 8, loaded_checks.replicas),
@@ -60,6 +61,7 @@ def main() -> int:
     run_parts(bench, parts, seconds, _again(arguments))
     bench.facts["seconds"] = round(time.monotonic() - STARTED, 1)
     bench.flush()
+    shutil.rmtree(bench.scratch, ignore_errors=True)
     text = table(json.loads(bench.file.read_text(encoding="utf-8")))
     (arguments.out / "gpu.txt").write_text(text, encoding="utf-8")
     print(text)
@@ -84,7 +86,7 @@ def _bench(arguments: argparse.Namespace) -> Bench:
         device="cuda" if cuda else "cpu",
         rehearse=arguments.rehearse,
         eager=arguments.eager,
-        scratch=Path(tempfile.mkdtemp(prefix="gpu-")),
+        scratch=_scratch(),
         file=arguments.out / "gpu.json",
         alarm=Alarm(),
     )
@@ -105,6 +107,14 @@ def _bench(arguments: argparse.Namespace) -> Bench:
         "started_after": round(time.monotonic() - STARTED, 1),
     }
     return bench
+
+
+def _scratch() -> Path:
+    """An empty folder. bert-score takes a model for a T5 if its path has these letters."""
+    folder = Path(tempfile.gettempdir()) / f"gpu-{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _again(arguments: argparse.Namespace) -> list[str]:
@@ -130,4 +140,6 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)  # threads of a library that was interrupted may be left

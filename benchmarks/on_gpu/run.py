@@ -108,6 +108,11 @@ class Bench:
         """Seconds left for the current part or step."""
         return self.alarm.left
 
+    @property
+    def half(self) -> str:
+        """bfloat16; a CPU may compute it many times slower than float32."""
+        return "float32" if self.rehearse else "bfloat16"
+
     def few(self, usual: int, rehearsed: int) -> int:
         """A size, or a smaller one in a rehearsal."""
         return rehearsed if self.rehearse else usual

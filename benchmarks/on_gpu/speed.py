@@ -71,12 +71,13 @@ def speed(bench: Bench) -> None:
     bench.within(0.35 * total, lambda: _measure(bench, "1b", small))
     bench.within(0.55 * bench.left, lambda: _measure(bench, "8b", large))
     bench.within(0.65 * bench.left, lambda: _peers(bench, "1b", small))
-    _peers(bench, "8b", large, few=True)
+    if not bench.rehearse:
+        _peers(bench, "8b", large, few=True)
 
 
 def _measure(bench: Bench, name: str, shape: str) -> None:
     bench.free()
-    model = llama(shape, _precision(bench), bench.tokenizer, bench.device)
+    model = llama(shape, bench.half, bench.tokenizer, bench.device)
     lm = prepared(bench, model)
     bench.step(f"{name}: engine", lambda: described(lm))
     rows = bench.few(256 if name == "1b" else 128, 4)
@@ -86,20 +87,15 @@ def _measure(bench: Bench, name: str, shape: str) -> None:
     if name == "1b" and lm.gpu.decoder is not None:
         bench.step(
             "1b: decode 256, without graphs",
-            lambda: _decode(bench, without_graphs(lm), bench.few(256, 4)),
+            lambda: _decode(bench, without_graphs(lm), bench.few(256, 4), rounds=1),
             seconds=bench.left / 3,
         )
-    if name == "1b" or bench.left > 20:
+    if name == "1b" or (bench.left > 20 and not bench.rehearse):
         bench.step(f"{name}: profile", lambda: profile_decoding(bench, lm, decoding(256, 48)))
     if name == "1b":
         bench.step("1b: python", lambda: profile_python(lm, decoding(bench.few(256, 4), 24)))
     for workload, requests in _workloads(bench).items():
         bench.step(f"{name}: ({workload}) evalkit", partial(_timed, bench, lm, requests))
-
-
-def _precision(bench: Bench) -> str:
-    """bfloat16; a CPU may compute it many times slower than float32."""
-    return "float32" if bench.rehearse else "bfloat16"
 
 
 def _workloads(bench: Bench) -> dict[str, list[Request]]:
@@ -189,16 +185,21 @@ def replace_text(request: Request, start: str) -> Any:
     return replace(message, content=f"{start}\n{message.text}")
 
 
-def _decode(bench: Bench, lm: Any, count: int) -> dict[str, Any]:
-    """Tokens a second, and the time of a step, from answers of two lengths."""
+def _decode(bench: Bench, lm: Any, count: int, rounds: int = 3) -> dict[str, Any]:
+    """Tokens a second, and the time of a step, from answers of two lengths.
+
+    rounds: 1 measures the first run of the longer answers, later ones otherwise.
+    """
     new, short = bench.few(NEW, 8), bench.few(SHORT, 2)
     long_requests, short_requests = decoding(count, new), decoding(count, short)
     answers(lm, decoding(count, 2))
-    found = answers(lm, long_requests)
+    found: list[Response] = []
+    longs = [bench.seconds(lambda: found.extend(answers(lm, long_requests)))]
     made = sum(r.completion_tokens or 0 for r in found)
     once = bench.seconds(lambda: answers(lm, short_requests))
-    rounds = 3 if 40 * once < bench.left else 1
-    longs = [bench.seconds(lambda: answers(lm, long_requests)) for _ in range(rounds)]
+    if rounds > 1:
+        rounds = rounds if 100 * once < bench.left else 1
+        longs = [bench.seconds(lambda: answers(lm, long_requests)) for _ in range(rounds)]
     shorts = [bench.seconds(lambda: answers(lm, short_requests)) for _ in range(rounds)]
     seconds = statistics.median(longs)
     step = (seconds - statistics.median(shorts)) / (new - short)
@@ -239,10 +240,10 @@ def _limit(bench: Bench, step: str, figure: str) -> float:
 def _peers(bench: Bench, name: str, shape: str, few: bool = False) -> None:
     """transformers by hand, its continuous batching, and lm-eval, on weights of their own."""
     bench.free()
-    model = llama(shape, _precision(bench), bench.tokenizer, bench.device)
+    model = llama(shape, bench.half, bench.tokenizer, bench.device)
     tokenizer = copy.deepcopy(bench.tokenizer)
     made = _workloads(bench)
-    cap = 12.0 if few else 25.0
+    cap = 20.0 if few else 25.0
 
     def measure(title: str, workload: str, ask: Callable[[list[Request]], Any]) -> None:
         def once() -> dict[str, Any]:

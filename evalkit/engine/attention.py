@@ -58,6 +58,65 @@ class PrefixKV:
     keys: list[torch.Tensor] = field(default_factory=list)
     values: list[torch.Tensor] = field(default_factory=list)
 
+    def first(self, length: int) -> PrefixKV:
+        """The first ``length`` tokens of it."""
+        if length == self.length:
+            return self
+        keys, values = ([x[:, :, :length] for x in all_of] for all_of in (self.keys, self.values))
+        return PrefixKV(length, keys, values)
+
+
+class ContinuePlan:
+    """Sequences that each continue a prefix of their own.
+
+    Parameters
+    ----------
+    prefixes: of each sequence, in the order in which they are packed.
+    lengths: tokens of each sequence after its prefix.
+    store: called for each layer with keys and values of shape
+        (sequences, key-value heads, longest prefix and tokens, d).
+    """
+
+    kind = "prefill"
+
+    def __init__(
+        self,
+        prefixes: Sequence[PrefixKV],
+        lengths: Sequence[int],
+        device: torch.device,
+        dtype: torch.dtype,
+        store: Any,
+    ) -> None:
+        self._prefixes, self._lengths, self._store = prefixes, list(lengths), store
+        self._longest = max(p.length + n for p, n in zip(prefixes, lengths, strict=True))
+        self._causal = [
+            CausalAttention(prefix.length, length, device, dtype)
+            for prefix, length in zip(prefixes, lengths, strict=True)
+        ]
+
+    def attend(
+        self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
+    ) -> torch.Tensor:
+        """See ``AttentionPlan``."""
+        import torch
+
+        shape = (len(self._lengths), k.shape[1], self._longest, k.shape[3])
+        all_keys, all_values = k.new_zeros(shape), v.new_zeros(shape)
+        parts = zip(*(x.split(self._lengths, dim=2) for x in (q, k, v)), strict=True)
+        outputs = []
+        for i, (own_q, own_k, own_v) in enumerate(parts):
+            prefix = self._prefixes[i]
+            end = prefix.length + self._lengths[i]
+            keys, values = all_keys[i : i + 1, :, :end], all_values[i : i + 1, :, :end]
+            keys[:, :, : prefix.length], keys[:, :, prefix.length :] = prefix.keys[layer], own_k
+            values[:, :, : prefix.length], values[:, :, prefix.length :] = (
+                prefix.values[layer],
+                own_v,
+            )
+            outputs.append(self._causal[i].attend(own_q, keys, values, scale).transpose(1, 2))
+        self._store(layer, all_keys, all_values)
+        return torch.cat(outputs, dim=1)
+
 
 class PrefillPlan:
     """Whole sequences side by side, each after the same prefix or none.

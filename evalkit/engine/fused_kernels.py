@@ -36,14 +36,15 @@ def _rms_norm(x, weight, out, eps, size, COLUMNS: tl.constexpr):
 
 
 @triton.jit
-def _silu_times(gate, up, out, count, ELEMENTS: tl.constexpr):
-    where = tl.program_id(0).to(tl.int64) * ELEMENTS + tl.arange(0, ELEMENTS)
-    inside = where < count
-    given = tl.load(gate + where, mask=inside, other=0.0)
+def _silu_times(gate, up, out, size, gate_row, up_row, ELEMENTS: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    columns = tl.program_id(1) * ELEMENTS + tl.arange(0, ELEMENTS)
+    inside = columns < size
+    given = tl.load(gate + row * gate_row + columns, mask=inside, other=0.0)
     x = given.to(tl.float32)
     active = (x / (1.0 + tl.exp(-x))).to(given.dtype).to(tl.float32)
-    times = tl.load(up + where, mask=inside, other=0.0).to(tl.float32)
-    tl.store(out + where, active * times, mask=inside)
+    times = tl.load(up + row * up_row + columns, mask=inside, other=0.0).to(tl.float32)
+    tl.store(out + row * size + columns, active * times, mask=inside)
 
 
 @triton.jit
@@ -87,14 +88,26 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
 
 
 def silu_times(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
-    """silu(gate) · up, elementwise."""
+    """silu(gate) · up, elementwise.
+
+    gate, up: shape (…, n); they may be columns of a wider tensor.
+    """
     import torch
 
-    gate, up = gate.contiguous(), up.contiguous()
-    out = torch.empty_like(gate)
-    count = gate.numel()
-    _silu_times[(triton.cdiv(count, _ELEMENTS),)](gate, up, out, count, ELEMENTS=_ELEMENTS)
+    size = gate.shape[-1]
+    rows_of_gate, rows_of_up = _rows(gate), _rows(up)
+    out = torch.empty(gate.shape, dtype=gate.dtype, device=gate.device)
+    _silu_times[(gate.numel() // size, triton.cdiv(size, _ELEMENTS))](
+        rows_of_gate, rows_of_up, out, size, rows_of_gate.stride(0), rows_of_up.stride(0),
+        ELEMENTS=_ELEMENTS,
+    )  # fmt: skip
     return out
+
+
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """Shape (rows, n), where the numbers of a row are side by side; a copy only if it must be."""
+    flat = x.flatten(0, -2)
+    return flat if flat.stride(-1) == 1 else flat.contiguous()
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
@@ -106,8 +119,9 @@ def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tenso
 
     x = x if x.stride(-1) == 1 else x.contiguous()
     cos, sin = cos.contiguous(), sin.contiguous()
-    out = torch.empty_like(x)
     heads, tokens, size = x.shape[1:]
+    # the layout that the model's own code gives
+    out = torch.empty(1, tokens, heads, size, dtype=x.dtype, device=x.device).transpose(1, 2)
     _rotate[(tokens,)](
         x, out, cos, sin, x.stride(1), x.stride(2), out.stride(1), out.stride(2),
         HEADS=heads, ROWS=triton.next_power_of_2(heads),

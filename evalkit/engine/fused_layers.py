@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from evalkit.engine.joined_linears import joined_linears
+from evalkit.engine.memory import release_memory
+
 if TYPE_CHECKING:
     import torch
 
@@ -74,13 +77,16 @@ class FusedLayers:
                 vars(module).pop("forward", None)
 
 
-def fused_layers(model: Any, kernels: Any) -> FusedLayers:
+def fused_layers(model: Any, kernels: Any, *, join: bool = False) -> FusedLayers:
     """The parts of a model that kernels can replace.
 
-    kernels: ``evalkit.engine.fused_kernels``, or an object with its functions.
+    kernels: ``evalkit.engine.fused_kernels``, or an object with its functions. join: whether linear
+    layers may share one weight (see ``evalkit.engine.joined_linears``).
     """
     import torch
 
+    joined = [pair for group in joined_linears(model) for pair in group] if join else []
+    release_memory()
     forwards: list[tuple[Any, Any]] = []
     verdicts: dict[tuple[Any, ...], bool] = {}
     with torch.inference_mode():
@@ -93,7 +99,7 @@ def fused_layers(model: Any, kernels: Any) -> FusedLayers:
                 verdicts[key] = _same(module, made)
             if verdicts[key]:
                 forwards.append((module, made))
-        return FusedLayers(forwards, _rotary(model, kernels))
+        return FusedLayers([*joined, *forwards], _rotary(model, kernels))
 
 
 def _replacement(module: Any, kernels: Any) -> Any:
@@ -142,6 +148,13 @@ def _rotary(model: Any, kernels: Any) -> Callable[..., Any] | None:
         if len(arguments) != 4 or named or arguments[2].shape != (1, *arguments[0].shape[2:]):
             return usual(*arguments, **named)
         q, k, cos, sin = arguments
+        end = q.data_ptr() + q.shape[1] * q.stride(1) * q.itemsize
+        if q.stride() == k.stride() and k.data_ptr() == end:
+            # parts of one product (see ``joined_linears``)
+            heads = q.shape[1] + k.shape[1]
+            both = q.as_strided((1, heads, *q.shape[2:]), q.stride())
+            rotated = kernels.rotate(both, cos, sin)
+            return rotated[:, : q.shape[1]], rotated[:, q.shape[1] :]
         return kernels.rotate(q, cos, sin), kernels.rotate(k, cos, sin)
 
     try:

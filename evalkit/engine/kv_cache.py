@@ -62,6 +62,24 @@ class KVCache:
         """Take the sequences just stored into use."""
         self.lengths.extend(lengths)
 
+    def sequence(self, slot: int, length: int) -> PrefixKV:
+        """A copy of the keys and values of the first tokens of a sequence, the prefix included."""
+        import torch
+
+        from evalkit.engine.attention import PrefixKV
+
+        found = PrefixKV(length)
+        own = length - self.prefix_length
+        for layer in sorted(self._keys):
+            for stored, copies, shared in (
+                (self._keys, found.keys, self.prefix.keys if self.prefix else None),
+                (self._values, found.values, self.prefix.values if self.prefix else None),
+            ):
+                part = stored[layer][slot : slot + 1, :, :own]
+                whole = part.clone() if shared is None else torch.cat([shared[layer], part], dim=2)
+                copies.append(whole)
+        return found
+
     def remove(self, slot: int) -> None:
         """Free a slot; the last sequence in use moves there."""
         last = len(self.lengths) - 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.engine.activity import Activity
 from evalkit.engine.fused_layers import FusedLayers
+from evalkit.engine.kept_prefixes import KeptPrefixes
 from evalkit.engine.memory import MemoryLimits, free_device_memory
 from evalkit.engine.threads import Threads
 
@@ -121,6 +122,8 @@ class LanguageModel:
     """True when only evalkit holds the weights, so that copies of them stay valid."""
     memory: MemoryLimits = field(default_factory=MemoryLimits)
     """Limits learnt by running out of memory."""
+    kept: KeptPrefixes = field(default_factory=KeptPrefixes)
+    """Sequences that a later call continues."""
     activity: Activity = field(default_factory=Activity)
     """What is being computed."""
     threads: Threads = field(default_factory=Threads)
@@ -167,6 +170,11 @@ class LanguageModel:
         return max(1, self.limits.max_cached_tokens // self.memory.divisor)
 
     @property
+    def max_kept_tokens(self) -> int:
+        """Tokens of finished sequences whose keys and values stay in memory."""
+        return self.max_cached_tokens // 2 if self.exact else 0
+
+    @property
     def logits_cost(self) -> int:
         """The memory of one position's logits, in tokens of a batch."""
         vocabulary = int(self.model.get_input_embeddings().weight.shape[0])
@@ -193,7 +201,8 @@ class LanguageModel:
             yield
 
     def release(self) -> None:
-        """Free what a decoder keeps on its device for the next call."""
+        """Free what is kept on the device for the next call."""
+        self.kept.clear()
         if self.gpu.decoder is not None:
             self.gpu.decoder.clear()
 

@@ -68,6 +68,13 @@ def respond(
     ``answered`` keep their place, and a batch of only such requests is skipped.
     """
     lm.activity.written = 0
+    with lm.kept.one_call():
+        yield from _windows(lm, requests, answered)
+
+
+def _windows(
+    lm: LanguageModel, requests: Sequence[Request], answered: frozenset[int]
+) -> Iterator[list[tuple[int, Response]]]:
     for start in range(0, len(requests), WINDOW):
         window = range(start, min(start + WINDOW, len(requests)))
         places = _places(requests, window)

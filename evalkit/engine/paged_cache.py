@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+    from evalkit.engine.attention import PrefixKV
+
 BLOCK = 64
 """Tokens of a block."""
 
@@ -105,6 +107,21 @@ class PagedKVCache:
                 stored[layer] = new.new_zeros(shape)
             flat = new.transpose(1, 2).flatten(0, 1).index_select(0, places.source)
             stored[layer][places.block, :, places.offset] = flat
+
+    def sequence(self, slot: int, length: int) -> PrefixKV:
+        """A copy of the keys and values of the first tokens of a sequence."""
+        import torch
+
+        from evalkit.engine.attention import PrefixKV
+
+        blocks = torch.tensor(self._of_slot[slot][: blocks_for(length)], device=self.tables.device)
+
+        def copies(stored: dict[int, torch.Tensor]) -> list[torch.Tensor]:
+            """Each of shape (1, key-value heads, length, d)."""
+            own = (stored[layer].index_select(0, blocks) for layer in sorted(stored))
+            return [part.transpose(0, 1).flatten(1, 2)[None, :, :length].clone() for part in own]
+
+        return PrefixKV(length, copies(self._keys), copies(self._values))
 
     def layer(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values of a layer."""

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from evalkit.engine.attention import PrefillPlan, packed_forward
-from evalkit.engine.decode import Waiting, prefill_batches
 from evalkit.engine.decode_graphs import NOT_FINITE, Attend, DecodeSteps, PendingStep, Row
 from evalkit.engine.fused_layers import FusedLayers, fused_layers
 from evalkit.engine.language_model import GpuParts, LanguageModel, current_device
 from evalkit.engine.packed import difference_between
 from evalkit.engine.paged_cache import BLOCK, CachePlaces, PagedKVCache, blocks_for
+from evalkit.engine.prefill import Waiting, prefill_batches
 from evalkit.engine.prefix_cache import PrefixCache
 from evalkit.engine.sampling import NAN_LOGITS, sample_next
 from evalkit.engine.sequence import SequenceState
@@ -105,10 +104,10 @@ class PagedDecoder:
                         launched.sample()
                         launched = None
                     pending = launched
-                    finished = _pop_finished(running, cache)
+                    finished = _pop_finished(lm, running, cache)
                     admitted = _admit(cache, waiting, bool(running))
                     running += _prefill(lm, cache, admitted, prefix_cache)
-                    finished += _pop_finished(running, cache)
+                    finished += _pop_finished(lm, running, cache)
                     lm.activity.decoding([member.sequence for member in running])
                 if finished:
                     yield finished
@@ -186,8 +185,10 @@ def _launch(lm: LanguageModel, steps: DecodeSteps, running: Sequence[_Running]) 
     return _Launched(step, members)
 
 
-def _pop_finished(running: list[_Running], cache: PagedKVCache) -> list[SequenceState]:
-    """Remove the finished sequences and free their blocks.
+def _pop_finished(
+    lm: LanguageModel, running: list[_Running], cache: PagedKVCache
+) -> list[SequenceState]:
+    """Remove the finished sequences, keep those that a later call continues, free their blocks.
 
     A launched step may still write to them. The device does so before any step that reuses them.
     """
@@ -195,6 +196,8 @@ def _pop_finished(running: list[_Running], cache: PagedKVCache) -> list[Sequence
     if finished:
         running[:] = [member for member in running if not member.sequence.done]
         for member in finished:
+            copied = partial(cache.sequence, member.slot)
+            lm.kept.keep(member.sequence, member.length, copied, lm.max_kept_tokens)
             cache.release(member.slot)
     return [member.sequence for member in finished]
 
@@ -218,26 +221,15 @@ def _prefill(
 ) -> list[_Running]:
     """Compute prompts, store their keys and values, sample each sequence's first token."""
     found: list[_Running] = []
-    for prefix, part in prefill_batches(admitted, max(1, lm.limits.batch_tokens // PREFILL_PARTS)):
-        slots = cache.take([sequence.encoded.max_length for sequence in part])
-        shared = prefix_cache.get(prefix)
-        before = shared.length if shared else 0
-        prompts = [sequence.encoded.prompt for sequence in part]
-        lengths = [len(prompt) - before for prompt in prompts]
-        places = cache.places(slots, [len(p) for p in prompts], before + max(lengths))
-        plan = PrefillPlan(
-            lengths, lm.device, lm.dtype, prefix=shared, store=partial(_put, cache, places)
-        )
-        ids = [token for prompt in prompts for token in prompt[before:]]
-        positions = [before + k for length in lengths for k in range(length)]
-        ends = [end - 1 for end in accumulate(lengths)]
-        sample_next(packed_forward(lm, ids, positions, plan, ends), part)
+    most = max(1, lm.limits.batch_tokens // PREFILL_PARTS)
+    for batch in prefill_batches(admitted, most, prefix_cache):
+        slots = cache.take([sequence.encoded.max_length for sequence in batch.sequences])
+        places = cache.places(slots, batch.lengths, max(batch.lengths))
+        batch.compute(lm, partial(_put, cache, places))
         found += [
-            _Running(sequence, slot, len(sequence.encoded.prompt))
-            for sequence, slot in zip(part, slots, strict=True)
+            _Running(sequence, slot, length)
+            for sequence, slot, length in zip(batch.sequences, slots, batch.lengths, strict=True)
         ]
-        for _ in part:
-            prefix_cache.release(prefix)
     return found
 
 
@@ -266,7 +258,7 @@ def with_gpu_decoder(lm: LanguageModel) -> LanguageModel:
     fused = FusedLayers()
     try:
         with current_device(lm.device):
-            fused = fused_layers(lm.model, fused_kernels)
+            fused = fused_layers(lm.model, fused_kernels, join=lm.frozen)
             why = why_not_paged(replace(lm, gpu=GpuParts(fused=fused)), attend)
     except Exception as error:  # Triton, its compiler and the model's code may raise anything here
         why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
