@@ -201,7 +201,8 @@ class LanguageModel:
             yield
 
     def release(self) -> None:
-        """Free what a decoder keeps on its device for the next call."""
+        """Free what is kept on the device for the next call."""
+        self.kept.clear()
         if self.gpu.decoder is not None:
             self.gpu.decoder.clear()
 
