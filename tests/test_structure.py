@@ -395,7 +395,7 @@ PARTS = {
     "runner/test_execute.py": (
         "plan respond.batch respond.cells scoring.extract scoring.samples scoring.scorer"
     ),
-    "store/test_serialization.py": "provenance records.judgments records.shape",
+    "store/test_serialization.py": "provenance records.judgments",
     "pytest_plugin/test_exit_status.py": "pytest_plugin.outcomes",
     "reporting/test_html.py": "reporting.analyses",
     "reporting/test_document.py": "reporting.answers",
