@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.engine.attention import packed_attention
 from evalkit.engine.language_model import LanguageModel
+from evalkit.engine.memory import is_out_of_memory
 from evalkit.engine.paged_cache import PagedKVCache
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ class DecodeSteps:
             ):
                 logits = self._step(size)
         except Exception as error:  # the model's own code may do what a graph cannot hold
+            if is_out_of_memory(error):
+                raise
             self.capture = False
             text = str(error).splitlines()
             self.not_captured_because = f"{type(error).__name__}: {text[0] if text else ''}"
