@@ -137,7 +137,7 @@ def random_llama(dtype: str) -> Any:
     with torch.device(device):
         torch.manual_seed(0)
         model = LlamaForCausalLM(config).to(getattr(torch, dtype))
-    return prepare(model, smollm2("float32").tokenizer, fixed=True)
+    return prepare(model, smollm2("float32").tokenizer, frozen=True)
 
 
 def noop() -> None:

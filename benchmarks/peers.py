@@ -242,16 +242,16 @@ def _lm_eval(lm: Any, workload: str, arguments: argparse.Namespace) -> Iterator[
         setting = f"batch {batch}"
         if workload in "ac":
             name = "lm-eval" if workload == "a" else "lm-eval, log-likelihoods"
-            yield System(name, setting, partial(_lm_eval_choices, peer))
+            yield System(name, setting, partial(lm_eval_choices, peer))
         if workload in "bc":
             name = "lm-eval" if workload == "b" else "lm-eval, generating"
             yield System(name, setting, partial(_lm_eval_texts, peer))
 
 
-def _lm_eval_choices(peer: Any, requests: list[Request]) -> Answers:
+def lm_eval_choices(peer: Any, requests: list[Request]) -> Answers:
     from lm_eval.api.instance import Instance
 
-    texts = [_text(peer.tokenizer, request) for request in requests]
+    texts = [prompt_text(peer.tokenizer, request) for request in requests]
     instances = [
         Instance("loglikelihood", {}, (text, _joined(request, choice)), k)
         for text, request in zip(texts, requests, strict=True)
@@ -270,7 +270,7 @@ def _lm_eval_texts(peer: Any, requests: list[Request]) -> Answers:
 
     options = {"until": [], "do_sample": False, "max_gen_toks": _tokens(peer.tokenizer, requests)}
     instances = [
-        Instance("generate_until", {}, (_text(peer.tokenizer, request), options), 0)
+        Instance("generate_until", {}, (prompt_text(peer.tokenizer, request), options), 0)
         for request in requests
     ]
     texts = peer.generate_until(instances, disable_tqdm=True)
@@ -366,7 +366,7 @@ def _deepeval(lm: Any, workload: str, arguments: argparse.Namespace) -> Iterator
 
     def ask(requests: list[Request]) -> Answers:
         local.tokens = _tokens(lm.tokenizer, requests)
-        return [_read(r, local.generate(_text(lm.tokenizer, r))) for r in requests]
+        return [_read(r, local.generate(prompt_text(lm.tokenizer, r))) for r in requests]
 
     yield System("deepeval", "", ask)
 
@@ -487,7 +487,7 @@ def _turns(request: Request) -> list[tuple[str, str]]:
     return [(message.role, message.text) for message in request.prompt]
 
 
-def _text(tokenizer: Any, request: Request) -> str:
+def prompt_text(tokenizer: Any, request: Request) -> str:
     """What evalkit sends too: the raw prompt, or the chat after the model's template."""
     if isinstance(request.prompt, str):
         return request.prompt

@@ -108,12 +108,16 @@ class Inputs:
     """The inputs of a model with a task head, in place of a prompt.
 
     texts: in the order of the suite's ``data.input`` (for token classification: the tokens).
-    labels: of the suite, each with the ways it may be written.
+    labels: of the suite, each with the ways it may be written. optional: those that the head may
+    lack; their log-probability is then minus infinity. windowed: a first text that is too long is
+    read in overlapping windows, of which the ``decisive`` one counts.
     """
 
     task: str
     texts: tuple[str, ...]
     labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    optional: tuple[str, ...] = ()
+    windowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,10 @@ class Request:
     returns the log-likelihood of the prompt itself, a raw text. With ``inputs`` the model has a
     task head, which reads these; the prompt shows them to people. ``repeat`` distinguishes answers
     to the same request when a suite asks several times. ``json_schema``: a JSON Schema, as JSON,
-    for the text; servers that support it enforce it, other backends ignore it.
+    for the text; servers that support it enforce it, other backends ignore it. ``tools``: the
+    functions that the model may call, as a JSON list in OpenAI's form; "" if there are none.
+    ``continued``: the next request of a conversation begins with this prompt and its answer, so an
+    engine may keep what it computed; this changes no answer.
     """
 
     prompt: Prompt
@@ -135,6 +142,8 @@ class Request:
     reading: Reading | None = None
     inputs: Inputs | None = None
     json_schema: str = ""
+    tools: str = ""
+    continued: bool = False
 
     @property
     def kind(self) -> str:
@@ -201,6 +210,23 @@ def softmax(logprobs: Sequence[float]) -> list[float]:
     weights = [math.exp(value - top) for value in logprobs]
     total = sum(weights)
     return [weight / total for weight in weights]
+
+
+def decisive(readings: Sequence[Sequence[float]]) -> int:
+    """Which of several readings of the same labels counts, by their log-probabilities.
+
+    Labels are in order of precedence: the first label that is the most likely one of some reading
+    decides, by the reading in which it is most likely. Where only the last label is, the reading
+    counts that comes nearest to the first one.
+
+    >>> decisive([[-3.0, -0.1], [-0.5, -0.9], [-0.2, -1.7]])
+    2
+    """
+    for label in range(len(readings[0]) - 1):
+        agreeing = [i for i, reading in enumerate(readings) if max(reading) == reading[label]]
+        if agreeing:
+            return max(agreeing, key=lambda i: readings[i][label])
+    return max(range(len(readings)), key=lambda i: readings[i][0])
 
 
 def lead(logprobs: Sequence[float]) -> float:

@@ -100,6 +100,24 @@ def last_question(prompt: Prompt) -> str:
     return next((m.text for m in reversed(prompt) if m.role == "user"), "")
 
 
+def conversation(prompt: Prompt) -> str:
+    """What a model answers, as readable text: the user's only message, or all after the system's.
+
+    Each of several messages stands under its role; calls of tools are written like functions.
+    """
+    if is_text(prompt):
+        return prompt
+    turns = [message for message in prompt if message.role != "system"]
+    if len(turns) == 1:
+        return turns[0].text
+    return "\n\n".join(f"{message.role}: {_said(message)}" for message in turns)
+
+
+def _said(message: Message) -> str:
+    calls = (f"{call.name}({call.arguments})" for call in message.tool_calls)
+    return "\n".join(filter(None, (message.text, *calls)))
+
+
 def size(prompt: Prompt) -> int:
     """Characters of a prompt."""
     return len(prompt) if is_text(prompt) else sum(len(message.text) for message in prompt)

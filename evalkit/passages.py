@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, log
 from typing import Any
 
 from evalkit.errors import UsageError, shortened
@@ -74,3 +75,23 @@ def _score(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise UsageError(f"the score of a passage is {value!r}; expected a number")
     return float(value)
+
+
+def nearest_passage(text: str, passages: Sequence[Passage]) -> Passage | None:
+    """The passage that shares most words with a text; words that few passages have count more.
+
+    None without passages. Of several, the first.
+    """
+    if not passages:
+        return None
+    words = [_words(passage.text) for passage in passages]
+    weight = {
+        word: log(1 + len(passages) / (1 + sum(word in other for other in words)))
+        for word in _words(text)
+    }
+    shared = [sum(w for word, w in weight.items() if word in own) for own in words]
+    return passages[shared.index(max(shared))]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))

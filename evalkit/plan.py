@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.errors import SpecError, UsageError, unknown
 from evalkit.exchange import Reading, Request
 from evalkit.gates import Gate
+from evalkit.messages import Message
 from evalkit.metrics.registry import Registry
 from evalkit.models.base import Model
-from evalkit.spec.data import Dataset
+from evalkit.spec.data import Dataset, Sample
 from evalkit.spec.inputs import InputVariant, NoVariant
 from evalkit.spec.load import LoadedSuite
 from evalkit.spec.prompts import Variant, continuations
@@ -50,6 +51,13 @@ class Cell:
     def gates(self) -> tuple[Gate, ...]:
         """Those of the suite, in its order."""
         return self.loaded.gates
+
+    @property
+    def follows_answers(self) -> bool:
+        """Whether the requests of a turn depend on the model's answers to the turns before it."""
+        data = self.suite.data
+        own = data.turns is not None and data.history == "own"
+        return own and isinstance(self.variant, Variant)
 
     @property
     def id(self) -> CellId:
@@ -129,22 +137,32 @@ def requests_of(cell: Cell) -> Iterator[Request | SpecError]:
     A sample whose prompt cannot be rendered (a variable that only this row lacks) yields the
     error instead; other samples are unaffected.
     """
-    generation = cell.suite.generation.settings()
-    answer = cell.suite.answer
-    reading = Reading(answer.window, answer.stride) if answer.method == "likelihood" else None
-    variant = cell.variant
     for sample in cell.dataset.samples:
-        try:
-            prompt = variant.render(sample)
-            inputs = None if isinstance(variant, Variant) else variant.inputs(sample)
-        except SpecError as error:
-            yield from [error] * cell.suite.repeats
-        else:
-            choices = continuations(cell.suite, sample)
-            for repeat in range(cell.suite.repeats):
-                if (
-                    inputs is not None
-                ):  # a head generates nothing, so generation settings do not apply
-                    yield Request(prompt, choices=choices, repeat=repeat, inputs=inputs)
-                else:
-                    yield Request(prompt, generation, choices, repeat, reading)
+        variant = cell.variant
+        answers = variant.references(sample) if isinstance(variant, Variant) else ()
+        request = request_of(cell, sample, answers)
+        for repeat in range(cell.suite.repeats):
+            yield request if isinstance(request, SpecError) else replace(request, repeat=repeat)
+
+
+def request_of(
+    cell: Cell, sample: Sample, answers: Sequence[Sequence[Message]] = ()
+) -> Request | SpecError:
+    """The request of a sample, or why its prompt cannot be rendered.
+
+    answers: of a turn of a conversation, the messages that answer each of the turns before it.
+    """
+    variant, answer = cell.variant, cell.suite.answer
+    choices = continuations(cell.suite, sample)
+    try:
+        if not isinstance(variant, Variant):
+            # a head generates nothing, so generation settings do not apply
+            inputs = variant.inputs(sample)
+            return Request(variant.render(sample), choices=choices, inputs=inputs)
+        prompt = variant.render(sample, answers)
+    except SpecError as error:
+        return error
+    reading = Reading(answer.window, answer.stride) if answer.method == "likelihood" else None
+    request = Request(prompt, cell.suite.generation.settings(), choices, reading=reading)
+    completed = cell.suite.kind.request
+    return completed(cell.suite, sample, request) if completed else request

@@ -66,6 +66,13 @@ function modeTest(index, mode, cell, base) {
   return () => true;
 }
 
+/** Whether a row counts in an entry of the confusion matrix; a row with calls may be in several. */
+function isEntry(index, column, row, gold, predicted) {
+  if (column.entries.length)
+    return column.entries[row].some(([one, other]) => one === gold && other === predicted);
+  return index.gold[row] === gold && column.predicted[row] === predicted;
+}
+
 /** The rows that pass mode, cell and confusion field, in the order of the data. */
 function filteredRows(index, { mode, cell, gold, predicted, base }) {
   const test = modeTest(index, mode, cell, base);
@@ -73,7 +80,7 @@ function filteredRows(index, { mode, cell, gold, predicted, base }) {
   const confused = gold !== null && predicted !== null && column;
   const rows = [];
   for (let row = 0; row < index.n; row++) {
-    if (confused && (index.gold[row] !== gold || column.predicted[row] !== predicted)) continue;
+    if (confused && !isEntry(index, column, row, gold, predicted)) continue;
     if (test(row)) rows.push(row);
   }
   return rows;

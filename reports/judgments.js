@@ -14,7 +14,8 @@ function judgments(list) {
 }
 
 function judgment(one) {
-  const about = [one.score, one.criterion].filter(Boolean).join(": ");
+  const part = one.criterion || (one.claim ? `claim ${one.claim.number}` : one.listing && "list of claims");
+  const about = [one.score, part].filter(Boolean).join(": ");
   const beside = one.against ? ` (stands as ${one.stands}, against ${one.against})` : "";
   const answer = one.repeat ? `, answer ${one.repeat + 1}` : "";
   return el(

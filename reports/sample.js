@@ -25,7 +25,7 @@ function sampleBody(sample, cells, { base, folded }) {
       ".answers",
       {},
       sample.cells.map((answer, k) => 
-        answerCard(answer, cells[k], sample.targets, { base, hidden: hidden(answer) }),
+        answerCard(answer, cells[k], sample, { base, hidden: hidden(answer) }),
       ),
     ),
   ];
@@ -64,7 +64,7 @@ function field(name, value) {
   );
 }
 
-function answerCard(answer, cell, targets, { base, hidden }) {
+function answerCard(answer, cell, sample, { base, hidden }) {
   const title = el(
     "h3",
     {},
@@ -91,7 +91,8 @@ function answerCard(answer, cell, targets, { base, hidden }) {
     answer.error ? el("p.notice.error", {}, exact(answer.error)) : null,
     outputOf(answer, base, hidden),
     taken(answer),
-    overlap(targets, answer.output),
+    claimList(claimsIn(answer), passagesOf(sample, answer)),
+    overlap(sample.targets, answer.output),
     valuesTable("Scores", answer.scores, false),
     valuesTable("Probabilities", answer.probabilities, true),
     checks(answer.checks),
@@ -113,7 +114,7 @@ function answerCard(answer, cell, targets, { base, hidden }) {
 
 /** The output and the thoughts before it; behind a fold where they may be unsafe to read. */
 function outputOf(answer, base, hidden) {
-  const text = el("pre", { tabIndex: 0, dir: "auto" }, written(answer.output, base));
+  const text = el("pre", { tabIndex: 0, dir: "auto" }, written(answer, base));
   if (!hidden) return [el("h4", {}, "Output"), text, thinking(answer.details)];
   const length = (answer.output || "").length.toLocaleString("en");
   return el(
@@ -175,9 +176,12 @@ function details(values) {
   );
 }
 
-/** An output as it is, or with its differences from another text marked. */
-function written(output, base) {
+/** An output as it is, with claims marked, or with its differences from another text. */
+function written(answer, base) {
+  const { output } = answer;
   if (base !== null && output !== null) return marked(base, output);
+  const claims = output ? claimsIn(answer) : [];
+  if (claims.length) return underlined(output, claims);
   return output ? exact(output) : el("span.muted", {}, "empty");
 }
 

@@ -33,6 +33,7 @@ WIDE = {
     "evalkit.records.ScoreRecord": "the stored form of a score",
     "evalkit.records.answers.Answer": "the stored form of an answer",
     "evalkit.reporting.page.SuitePage": "what the report's template of a suite reads",
+    "evalkit.spec.sections.DataSpec": "the keys of `data:`",
     "evalkit.spec.suite.Suite": "the keys of a suite file",
     "evalkit.tasks._task.Task": "all that a task can say of itself; most fields have a default",
 }
@@ -367,6 +368,7 @@ DECLARATIONS = {
 
 PARTS = {
     "answers/test_mathematics.py": "answers.formulas answers.math_worker metrics.mathematics",
+    "tasks/test_context_use.py": "answers.facts metrics.context_use",
     "answers/test_labels.py": "answers.qualified",
     "judging/test_calibrate.py": "cli.judge",
     "runner/test_baseline.py": "comparing.baseline models.resolve",
@@ -375,7 +377,10 @@ PARTS = {
     "metrics/test_embeddings.py": "encoders.sentences encoders.source",
     "reporting/test_heartbeat.py": "engine.activity",
     "engine/test_local.py": "engine.language_model",
-    "engine/test_decode.py": "engine.prefix_cache",
+    "engine/test_decode.py": "engine.prefill engine.prefix_cache",
+    "engine/test_paged_decode.py": "engine.decode_graphs",
+    "engine/test_paged_kernels.py": "engine.fused_kernels",
+    "judging/test_grounding.py": "judging.claims",
     "models/test_isolated.py": "exit_guard models.call_pool models.isolated_worker models.wire",
     "pytest_plugin/test_session.py": "experiment pytest_plugin.ids pytest_plugin.nodes",
     "gates/test_verdicts.py": "gates.samples",
@@ -387,8 +392,10 @@ PARTS = {
     "models/remote/test_client.py": "models.remote.loop",
     "models/test_openai.py": "models.remote.prompts",
     "models/test_returned.py": "passages",
-    "runner/test_execute.py": "plan respond.cells scoring.extract scoring.samples scoring.scorer",
-    "store/test_serialization.py": "provenance records.judgments records.shape",
+    "runner/test_execute.py": (
+        "plan respond.batch respond.cells scoring.extract scoring.samples scoring.scorer"
+    ),
+    "store/test_serialization.py": "provenance records.judgments",
     "pytest_plugin/test_exit_status.py": "pytest_plugin.outcomes",
     "reporting/test_html.py": "reporting.analyses",
     "reporting/test_document.py": "reporting.answers",

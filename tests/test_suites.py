@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from evalkit import content
+from evalkit.answers.claims import claims_in
 from evalkit.answers.entities import entities_in
 from evalkit.answers.tagging import tokens_of
+from evalkit.judging.calibration_labels import read_labels
+from evalkit.judging.load import load_rubric
 from evalkit.runner.validate import vocabulary
 from evalkit.spec.data import Sample, make_samples
 from evalkit.spec.load import LoadedSuite, load_checked
@@ -111,6 +114,34 @@ def test_inference_is_balanced_and_the_claim_does_not_reveal_the_label() -> None
     )
     assert max(denying.values()) <= 10
     assert len(denying) == 3
+
+
+def test_grounding_is_balanced_over_the_texts_of_reading() -> None:
+    verdicts = {"supported": 80, "contradicted": 80, "not_found": 80}
+    assert counts("grounding", "verdict") == verdicts
+    texts = dict(columns("reading", "title", "passage"))
+    assert dict(columns("grounding", "title", "contexts")) == texts
+    each = Counter(columns("grounding", "title", "verdict"))
+    assert set(each.values()) == {3, 4}
+    made = set(columns("grounding", "kind", "verdict"))
+    assert len(made) == len(counts("grounding", "kind")), "each kind has one verdict"
+    for claim, text in columns("grounding", "claim", "contexts"):
+        assert words(claim) <= 22, claim
+        assert claims_in(claim), claim
+        assert folded(text)
+    denying = Counter(
+        verdict
+        for verdict, claim in columns("grounding", "verdict", "claim")
+        if re.search(r"\b(not|no|nobody|never|cannot)\b", claim, re.IGNORECASE)
+    )
+    assert max(denying.values()) <= 20, "a negation must not reveal the verdict"
+
+
+def test_the_data_of_grounding_are_labels_of_claims() -> None:
+    rubric = load_rubric(content.folder("judges") / "grounded.judge.yaml")
+    labels = read_labels(FOLDER / "data" / "grounding.csv", rubric, ["verdict"])
+    assert len(labels.cases) == 240
+    assert {case.human() for case in labels.cases} == {0.0, 0.5, 1.0}
 
 
 def test_every_answer_is_a_span_of_its_text_or_missing() -> None:

@@ -58,7 +58,17 @@ def right(question: str, answer: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["topics", "inference", "reading", "entities", "translation", "facts", "sentiment"]
+    "name",
+    [
+        "topics",
+        "inference",
+        "reading",
+        "entities",
+        "translation",
+        "facts",
+        "sentiment",
+        "grounding",
+    ],
 )
 def test_a_model_that_is_always_right_passes(name: str, tmp_path: Path) -> None:
     run = ask(name, tmp_path, right)
@@ -71,6 +81,8 @@ def test_a_model_that_is_always_right_passes(name: str, tmp_path: Path) -> None:
     [
         ("topics", "sport", "accuracy >= 0.80"),
         ("inference", "yes", "recall[neutral] >= 0.55"),
+        ("grounding", "supported", "precision[supported] >= 0.80"),
+        ("grounding", "not found", "accuracy >= 0.75"),
         ("reading", "unanswerable", "answerable_f1 >= 0.65"),
         ("reading", "the two brothers", "no_answer_f1 >= 0.60"),
         ("entities", "[]", "entity_f1 >= 0.70"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import textwrap
@@ -104,6 +105,7 @@ def _meanings(kind: type[Any]) -> dict[str, str]:
 
 def _below_fields(kind: type[Any]) -> dict[str, str]:
     """The strings under the fields of a class."""
+    importlib.import_module(kind.__module__)  # a class may outlive its module's entry in Python
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(tree, ast.ClassDef)
     return {

@@ -77,8 +77,9 @@ def _kind(key: Mapping[str, Any]) -> str:
         return ", ".join(code(value) for value in key["enum"])
     if "const" in key:
         return code(key["const"])
-    if "anyOf" in key:
-        kinds = [_kind(form) for form in key["anyOf"] if form.get("type") != "null"]
+    forms = key.get("anyOf") or key.get("oneOf")
+    if forms:
+        kinds = [_kind(form) for form in forms if form.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds))
     if "$ref" in key:
         name = key["$ref"].rpartition("/")[2]

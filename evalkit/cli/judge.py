@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
                            help="column of a rater; repeatable (default: rating)")  # fmt: skip
     calibrate.add_argument("--family", default="", metavar="NAME",
                            help="the family of the judge, as named in the labels")  # fmt: skip
-    calibrate.add_argument("--method", choices=("choice", "structured", "text"),
+    calibrate.add_argument("--method", choices=("choice", "structured", "text", "entailment"),
                            help="how grades are extracted (default: as in a run)")  # fmt: skip
     calibrate.add_argument("--reasoning", action="store_true", default=None,
                            help="reason before grading")  # fmt: skip
@@ -171,9 +171,11 @@ def certificate_lines(certificate: Certificate) -> Iterator[str]:
             continue  # one of many categories of refusals
         yield ""
         yield f"  {criterion}: people in rows, the judge in columns"
-        yield "  " + " " * 8 + "".join(f"{label:>6}" for label in confusion.labels)
+        longest = max(map(len, confusion.labels))
+        wide = max(6, longest + 2)
+        yield "  " + " " * max(8, longest) + "".join(f"{name:>{wide}}" for name in confusion.labels)
         for label, row in zip(confusion.labels, counts, strict=True):
-            yield f"  {label:>8}" + "".join(f"{count:>6}" for count in row)
+            yield f"  {label:>{max(8, longest)}}" + "".join(f"{count:>{wide}}" for count in row)
 
 
 def _shown(figure: Figure) -> str:

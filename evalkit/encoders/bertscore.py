@@ -63,7 +63,8 @@ class BertScorer:
             )
         self.limit = int(self.tokenizer.model_max_length)
         self.name = encoder.name
-        model = _loaded(encoder, lambda: utils.get_model(encoder.path, self.layer))
+        path = _ModelPath.of(encoder.path, str(config.model_type))
+        model = _loaded(encoder, lambda: utils.get_model(path, self.layer))
         self.model = model.to(device=self.device, dtype=getattr(torch, dtype)).eval()
         self.dtype = dtype
         self._sent_encode = utils.sent_encode
@@ -220,6 +221,25 @@ def baseline(name: str, language: str, layer: int, file: str | None = None) -> N
         raise UsageError(f"bertscore: the baseline {table.name} has no line for layer {layer}")
     values: NDArray[np.float64] = rows[layer, 1:4]
     return values
+
+
+class _ModelPath(str):
+    """A path in which bert-score finds "t5" only if the model is one.
+
+    bert-score tells T5 from other encoders by these letters anywhere in the path.
+    """
+
+    __slots__ = ("_t5",)
+    _t5: bool
+
+    @classmethod
+    def of(cls, path: str, model_type: str) -> _ModelPath:
+        made = cls(path)
+        made._t5 = "t5" in model_type
+        return made
+
+    def __contains__(self, part: object) -> bool:
+        return self._t5 if part == "t5" else str(part) in str(self)
 
 
 def _tokenizer(utils: Any, encoder: EncoderSource) -> tuple[Any, Any]:

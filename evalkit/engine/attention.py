@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evalkit.engine.attention_kernels import CausalAttention, masked_attention
+from evalkit.engine.attention_kernels import CausalAttention, aligned, masked_attention
+from evalkit.engine.fused_layers import FusedMLP
 from evalkit.engine.language_model import LanguageModel
 
 if TYPE_CHECKING:
@@ -56,6 +57,65 @@ class PrefixKV:
     length: int
     keys: list[torch.Tensor] = field(default_factory=list)
     values: list[torch.Tensor] = field(default_factory=list)
+
+    def first(self, length: int) -> PrefixKV:
+        """The first ``length`` tokens of it."""
+        if length == self.length:
+            return self
+        keys, values = ([x[:, :, :length] for x in all_of] for all_of in (self.keys, self.values))
+        return PrefixKV(length, keys, values)
+
+
+class ContinuePlan:
+    """Sequences that each continue a prefix of their own.
+
+    Parameters
+    ----------
+    prefixes: of each sequence, in the order in which they are packed.
+    lengths: tokens of each sequence after its prefix.
+    store: called for each layer with keys and values of shape
+        (sequences, key-value heads, longest prefix and tokens, d).
+    """
+
+    kind = "prefill"
+
+    def __init__(
+        self,
+        prefixes: Sequence[PrefixKV],
+        lengths: Sequence[int],
+        device: torch.device,
+        dtype: torch.dtype,
+        store: Any,
+    ) -> None:
+        self._prefixes, self._lengths, self._store = prefixes, list(lengths), store
+        self._longest = max(p.length + n for p, n in zip(prefixes, lengths, strict=True))
+        self._causal = [
+            CausalAttention(prefix.length, length, device, dtype)
+            for prefix, length in zip(prefixes, lengths, strict=True)
+        ]
+
+    def attend(
+        self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
+    ) -> torch.Tensor:
+        """See ``AttentionPlan``."""
+        import torch
+
+        shape = (len(self._lengths), k.shape[1], self._longest, k.shape[3])
+        all_keys, all_values = k.new_zeros(shape), v.new_zeros(shape)
+        parts = zip(*(x.split(self._lengths, dim=2) for x in (q, k, v)), strict=True)
+        outputs = []
+        for i, (own_q, own_k, own_v) in enumerate(parts):
+            prefix = self._prefixes[i]
+            end = prefix.length + self._lengths[i]
+            keys, values = all_keys[i : i + 1, :, :end], all_values[i : i + 1, :, :end]
+            keys[:, :, : prefix.length], keys[:, :, prefix.length :] = prefix.keys[layer], own_k
+            values[:, :, : prefix.length], values[:, :, prefix.length :] = (
+                prefix.values[layer],
+                own_v,
+            )
+            outputs.append(self._causal[i].attend(own_q, keys, values, scale).transpose(1, 2))
+        self._store(layer, all_keys, all_values)
+        return torch.cat(outputs, dim=1)
 
 
 class PrefillPlan:
@@ -117,9 +177,10 @@ class PrefillPlan:
         for index, ranges in enumerate(branches):
             for start, end, split in ranges:
                 see[index, start:end, split:start] = False
-        bias = torch.zeros(self.count, 1, self.width, before + self.width, dtype=dtype)
-        bias[:, 0, :, before:].masked_fill_(~see, torch.finfo(dtype).min)
-        return bias.to(device)
+        shape = self.count, 1, self.width, before + self.width
+        bias = torch.zeros(shape, dtype=dtype, device=device)
+        bias[:, 0, :, before:].masked_fill_(~see.to(device), torch.finfo(dtype).min)
+        return aligned(bias)
 
     def attend(
         self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
@@ -148,7 +209,7 @@ class PrefillPlan:
             return self._causal.attend(q, k, v, scale)
         groups = q.shape[1] // k.shape[1]
         if self._groups != groups:
-            self._bias, self._groups = self._bias.repeat(1, 1, groups, 1), groups
+            self._bias, self._groups = aligned(self._bias.repeat(1, 1, groups, 1)), groups
         return masked_attention(q, k, v, self._bias, scale)
 
     def _unpack(self, x: torch.Tensor) -> torch.Tensor:
@@ -175,14 +236,15 @@ def packed_forward(
     device = lm.device
     kept = None if logit_positions is None else torch.tensor(logit_positions, device=device)
     keep = {} if kept is None else {"logits_to_keep": kept}
+    tokens = torch.tensor([list(ids), list(positions)], device=device)  # one transfer
     with (
         lm.forward_pass(plan.kind, len(ids)),
         packed_attention(lm, plan),
         _last_layer_only_at(lm, kept),
     ):
         output = lm.model(
-            input_ids=torch.tensor([ids], device=device),
-            position_ids=torch.tensor([positions], device=device),
+            input_ids=tokens[:1],
+            position_ids=tokens[1:],
             use_cache=False,
             **keep,
         )
@@ -194,7 +256,8 @@ def packed_forward(
 def _last_layer_only_at(lm: LanguageModel, places: torch.Tensor | None) -> Iterator[None]:
     """Compute the last layer's feed-forward block only at ``places``: it is most of a layer."""
     block = getattr(lm.last_layer, "mlp", None)
-    if places is None or block is None or "forward" in vars(block):
+    own = None if block is None else vars(block).get("forward")
+    if places is None or block is None or not (own is None or isinstance(own, FusedMLP)):
         yield
         return
     usual = block.forward
@@ -211,7 +274,10 @@ def _last_layer_only_at(lm: LanguageModel, places: torch.Tensor | None) -> Itera
     try:
         yield
     finally:
-        del block.forward
+        if own is None:
+            del block.forward
+        else:
+            block.forward = own
 
 
 @contextmanager
@@ -224,7 +290,8 @@ def packed_attention(lm: LanguageModel, plan: AttentionPlan) -> Iterator[None]:
     _current.plan, _current.context_length = plan, lm.context_length
     _current.activity, _current.layers = lm.activity, len(lm.layers) or 1
     try:
-        yield
+        with lm.gpu.fused.active():
+            yield
     finally:
         _current.plan = None
         config._attn_implementation = usual

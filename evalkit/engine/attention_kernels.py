@@ -15,6 +15,9 @@ QUERY_BLOCK = 64
 """Tokens of a prompt that attend together on a CPU. A CPU kernel also computes what the mask hides,
 so each block leaves out the tokens after it."""
 
+ALIGNMENT = 8
+"""Numbers that the memory-efficient kernel of CUDA reads at a time from a mask."""
+
 
 class CausalAttention:
     """Causal attention: a token sees ``before`` shared tokens, then those of its own sequence.
@@ -41,10 +44,12 @@ class CausalAttention:
 
         groups = q.shape[1] // k.shape[1]
         if self._mask_free:
-            if groups > 1:
+            # a float32 kernel that knows grouped queries would keep all scores in memory
+            grouped = groups > 1 and q.dtype in (torch.float16, torch.bfloat16)
+            if groups > 1 and not grouped:
                 k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
             return torch.nn.functional.scaled_dot_product_attention(
-                q, k, v, is_causal=True, scale=scale
+                q, k, v, is_causal=True, scale=scale, enable_gqa=grouped
             )
         found = []
         for start in range(0, self._width, self._step):
@@ -66,11 +71,24 @@ class CausalAttention:
 
         longest = self._before + self._width
         if (size, groups) not in self._bands:
-            hidden = torch.ones(size, longest, dtype=torch.bool).triu(longest - size + 1)
-            band = torch.zeros(size, longest, dtype=self._dtype)
-            band.masked_fill_(hidden, torch.finfo(self._dtype).min)
-            self._bands[size, groups] = band.repeat(groups, 1).to(self._device)
+            hidden = torch.ones(size, longest, dtype=torch.bool, device=self._device)
+            band = torch.zeros(size, longest, dtype=self._dtype, device=self._device)
+            band.masked_fill_(hidden.triu(longest - size + 1), torch.finfo(self._dtype).min)
+            self._bands[size, groups] = aligned(band.repeat(groups, 1))
         return self._bands[size, groups][:, longest - seen :]
+
+
+def aligned(mask: torch.Tensor) -> torch.Tensor:
+    """The mask itself on a CPU, else the same numbers in rows of a multiple of 8 numbers.
+
+    The kernels of CUDA need such rows; torch copies other masks into them in every layer.
+    """
+    import torch
+
+    size = mask.shape[-1]
+    if mask.device.type == "cpu" or size % ALIGNMENT == 0:
+        return mask
+    return torch.nn.functional.pad(mask, (0, -size % ALIGNMENT))[..., :size]
 
 
 def masked_attention(

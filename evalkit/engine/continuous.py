@@ -7,7 +7,7 @@ stream for the whole batch, so a sampled answer would depend on its neighbours.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from evalkit.engine.language_model import BatchLimits, LanguageModel
@@ -21,7 +21,7 @@ BLOCK_TOKENS = 256
 """Tokens in a block of the paged KV cache."""
 
 MAX_STEP_TOKENS = 2048
-"""Tokens that are computed in one step on a CPU."""
+"""Tokens that are computed in one step."""
 
 
 def require_support(model: Any) -> None:
@@ -75,13 +75,16 @@ def generate(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[Seque
 
 
 def _sizes(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> Any:
-    """Cache sizes. transformers chooses them well on a GPU; on a CPU it takes nearly all memory."""
+    """Cache sizes that hold the batch. transformers would take nearly all memory of the device."""
     from transformers import ContinuousBatchingConfig
 
-    if lm.device.type == "cuda":
-        return None
+    known = {field.name for field in fields(ContinuousBatchingConfig)}
+    page_size = "page_size" if "page_size" in known else "block_size"  # its older name
+    options: dict[str, Any] = {page_size: BLOCK_TOKENS}
+    if lm.exact and "auto_switch_to_flash" in known:  # flash attention has no float32
+        options["auto_switch_to_flash"] = False
     return ContinuousBatchingConfig(
-        page_size=BLOCK_TOKENS,
         num_blocks=sum(-(-encoded.max_length // BLOCK_TOKENS) for encoded in batch) + 1,
         max_batch_tokens=min(MAX_STEP_TOKENS, sum(encoded.length for encoded in batch)),
+        **options,
     )

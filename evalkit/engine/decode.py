@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from evalkit.engine.attention import PrefillPlan, PrefixKV, packed_forward
-from evalkit.engine.batching import make_batches
+from evalkit.engine.attention import packed_forward
 from evalkit.engine.kv_cache import DecodePlan, KVCache
 from evalkit.engine.language_model import LanguageModel
+from evalkit.engine.prefill import Waiting, prefill_batches
 from evalkit.engine.prefix_cache import PrefixCache
 from evalkit.engine.sampling import sample_next
 from evalkit.engine.sequence import SequenceState
@@ -29,14 +30,6 @@ MIN_TOKENS_SAVED = 1024
 step. Copying a shorter prefix into every sequence is faster."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A sequence that is not running yet, and the shared prefix that its prompt continues."""
-
-    sequence: SequenceState
-    prefix: int | None
-
-
 @dataclass(slots=True)
 class _Group:
     """Running sequences that were admitted together, with their KV cache.
@@ -52,6 +45,12 @@ class _Group:
         """Tokens in the cache when every sequence has its greatest length."""
         own = sum(s.encoded.max_length - self.cache.prefix_length for s in self.sequences)
         return self.cache.prefix_length + own
+
+    def keep_finished(self, lm: LanguageModel) -> None:
+        """Keep the keys and values of finished sequences that a later call continues."""
+        for slot, sequence in enumerate(self.sequences):
+            copied = partial(self.cache.sequence, slot)
+            lm.kept.keep(sequence, self.cache.lengths[slot], copied, lm.max_kept_tokens)
 
     def pop_finished(self) -> list[SequenceState]:
         """Remove the finished sequences; the last ones fill their slots."""
@@ -86,6 +85,8 @@ def generate(
                 running.append(_prefill_group(lm, prefix, members, prefix_cache))
             if not admitted:
                 _decode_step(lm, running)
+            for group in running:
+                group.keep_finished(lm)
             finished = [sequence for group in running for sequence in group.pop_finished()]
             running = [group for group in running if group.sequences]
             lm.activity.decoding([s for group in running for s in group.sequences])
@@ -139,42 +140,13 @@ def _prefill_group(
 ) -> _Group:
     """Prefill sequences that all continue the prefix ``shared``, and sample their first tokens."""
     group = _Group(KVCache(len(members), prefix_cache.get(shared)), [])
-    for prefix, part in _prefill_batches(members, max(1, lm.limits.batch_tokens // PREFILL_PARTS)):
-        _prefill(lm, group.cache, part, prefix_cache.get(prefix))
-        group.sequences.extend(part)
-        for _ in part:
-            prefix_cache.release(prefix)
+    most = max(1, lm.limits.batch_tokens // PREFILL_PARTS)
+    for batch in prefill_batches(members, most, prefix_cache):
+        group.cache.reserve(max(batch.lengths))
+        batch.compute(lm, group.cache.put)
+        group.cache.add(batch.lengths)
+        group.sequences.extend(batch.sequences)
     return group
-
-
-def _prefill_batches(
-    members: Sequence[Waiting], tokens: int
-) -> Iterator[tuple[int | None, list[SequenceState]]]:
-    """Sequences to prefill together: they continue one prefix and have at most ``tokens``."""
-    by_prefix: dict[int | None, list[SequenceState]] = {}
-    for waiting in members:
-        by_prefix.setdefault(waiting.prefix, []).append(waiting.sequence)
-    for prefix, sequences in by_prefix.items():
-        lengths = [len(sequence.encoded.prompt) for sequence in sequences]
-        for batch in make_batches(lengths, tokens, len(sequences)):
-            yield prefix, [sequences[k] for k in batch]
-
-
-def _prefill(
-    lm: LanguageModel, cache: KVCache, sequences: Sequence[SequenceState], prefix: PrefixKV | None
-) -> None:
-    """Compute prompts, store their keys and values, sample each sequence's first token."""
-    before = prefix.length if prefix else 0
-    own = [sequence.encoded.prompt[before:] for sequence in sequences]
-    lengths = [len(ids) for ids in own]
-    cache.reserve(before + max(lengths))
-    plan = PrefillPlan(lengths, lm.device, lm.dtype, prefix=prefix, store=cache.put)
-    ids = [token for part in own for token in part]
-    positions = [before + k for length in lengths for k in range(length)]
-    ends = [sum(lengths[: i + 1]) - 1 for i in range(len(lengths))]
-    logits = packed_forward(lm, ids, positions, plan, ends)
-    cache.add([before + length for length in lengths])
-    sample_next(logits, sequences)
 
 
 def _decode_step(lm: LanguageModel, running: Sequence[_Group]) -> None:

@@ -21,7 +21,7 @@ from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.plain import append_tokens, generation_config, seeded
 from evalkit.engine.sampling import sample_next
 from evalkit.engine.sequence import SequenceState
-from evalkit.engine.tokenization import TokenizedRequest
+from evalkit.engine.tokenization import NO_TOOLS, TokenizedRequest
 from evalkit.exchange import Request, Response, Status
 from evalkit.messages import Message, is_text, to_openai
 
@@ -54,6 +54,8 @@ class EncoderDecoderTokenizer:
         if request.reading is not None:
             message = "an encoder-decoder model cannot score a whole text"
             return Response(Status.ERROR, error=message)
+        if request.tools:
+            return Response(Status.ERROR, error=NO_TOOLS)
         text, special = self._text(request)
         ids = self._tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
         choices = [_target(self._tokenizer, choice)[1] for choice in request.choices]
@@ -140,7 +142,8 @@ def score_choices(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[
         rows = [i for i, choice in enumerate(flat) for _ in choice]
         columns = [k for choice in flat for k in range(len(choice))]
         targets = [token for choice in flat for token in choice]
-        needed = logits[torch.tensor(rows), torch.tensor(columns)]
+        where = torch.tensor([rows, columns], device=logits.device)
+        needed = logits[where[0], where[1]]
         return sum_choice_logprobs(batch, needed, range(len(targets)), targets, lm.dtype)
 
 

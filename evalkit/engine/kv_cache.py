@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evalkit.engine.attention_kernels import decode_attention, masked_attention
+from evalkit.engine.attention_kernels import aligned, decode_attention, masked_attention
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +62,24 @@ class KVCache:
         """Take the sequences just stored into use."""
         self.lengths.extend(lengths)
 
+    def sequence(self, slot: int, length: int) -> PrefixKV:
+        """A copy of the keys and values of the first tokens of a sequence, the prefix included."""
+        import torch
+
+        from evalkit.engine.attention import PrefixKV
+
+        found = PrefixKV(length)
+        own = length - self.prefix_length
+        for layer in sorted(self._keys):
+            for stored, copies, shared in (
+                (self._keys, found.keys, self.prefix.keys if self.prefix else None),
+                (self._values, found.values, self.prefix.values if self.prefix else None),
+            ):
+                part = stored[layer][slot : slot + 1, :, :own]
+                whole = part.clone() if shared is None else torch.cat([shared[layer], part], dim=2)
+                copies.append(whole)
+        return found
+
     def remove(self, slot: int) -> None:
         """Free a slot; the last sequence in use moves there."""
         last = len(self.lengths) - 1
@@ -87,7 +105,14 @@ class DecodePlan:
     kind = "decoding"
 
     def __init__(self, caches: Sequence[KVCache], device: torch.device, dtype: torch.dtype) -> None:
-        self._steps = [_CacheStep(cache, device, dtype) for cache in caches]
+        import torch
+
+        ends = [length - cache.prefix_length for cache in caches for length in cache.lengths]
+        # one transfer for all caches: each waits for the device
+        parts = torch.tensor(ends, device=device).split([len(cache.lengths) for cache in caches])
+        self._steps = [
+            _CacheStep(cache, end, dtype) for cache, end in zip(caches, parts, strict=True)
+        ]
 
     def attend(
         self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
@@ -108,20 +133,25 @@ class DecodePlan:
 
 
 class _CacheStep:
-    """One token of every sequence in use of one cache."""
+    """One token of every sequence in use of one cache.
 
-    def __init__(self, cache: KVCache, device: torch.device, dtype: torch.dtype) -> None:
+    ends: the column of the token of each sequence.
+    """
+
+    def __init__(self, cache: KVCache, ends: torch.Tensor, dtype: torch.dtype) -> None:
         import torch
+
+        device = ends.device
 
         self.size = len(cache.lengths)
         self._cache = cache
         self._longest = max(cache.lengths) + 1 - cache.prefix_length
         cache.reserve(max(cache.lengths) + 1)
         self._slots = torch.arange(self.size, device=device)
-        self._ends = torch.tensor(cache.lengths, device=device) - cache.prefix_length
+        self._ends = ends
         seen = torch.arange(self._longest, device=device) <= self._ends[:, None]
         bias = torch.zeros(seen.shape, dtype=dtype, device=device)
-        self._mask = bias.masked_fill_(~seen, torch.finfo(dtype).min)[:, None, None]
+        self._mask = aligned(bias.masked_fill_(~seen, torch.finfo(dtype).min))[:, None, None]
         self._two_products = cache.prefix is not None or (
             device.type == "cpu" and dtype == torch.float32
         )

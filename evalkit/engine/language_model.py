@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.engine.activity import Activity
+from evalkit.engine.fused_layers import FusedLayers
+from evalkit.engine.kept_prefixes import KeptPrefixes
 from evalkit.engine.memory import MemoryLimits, free_device_memory
 from evalkit.engine.threads import Threads
 
@@ -60,6 +62,40 @@ class BatchLimits:
         return BatchLimits(tokens, self.batch_rows)
 
 
+class Decoder(Protocol):
+    """Decodes the sequences of a model; keeps memory on its device between calls."""
+
+    def generate(
+        self,
+        lm: LanguageModel,
+        sequences: Sequence[Any],
+        prefixes: Sequence[int | None],
+        prefix_cache: Any,
+    ) -> Iterator[list[Any]]:
+        """As ``evalkit.engine.decode.generate``."""
+        ...
+
+    def clear(self) -> None:
+        """Free its memory."""
+        ...
+
+    def describe(self) -> str:
+        """How it decodes, for reports."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GpuParts:
+    """What a GPU computes in its own way; nothing for a model on another device."""
+
+    decoder: Decoder | None = None
+    """Decodes packed sequences; None: ``evalkit.engine.decode`` does."""
+    fused: FusedLayers = field(default_factory=FusedLayers)
+    """Parts of a layer that one kernel computes."""
+    no_decoder_because: str = ""
+    """Why a packed model on a GPU has no decoder."""
+
+
 @dataclass(frozen=True, slots=True)
 class LanguageModel:
     """A causal model of transformers in evaluation mode, with its tokenizer."""
@@ -86,10 +122,14 @@ class LanguageModel:
     """True when only evalkit holds the weights, so that copies of them stay valid."""
     memory: MemoryLimits = field(default_factory=MemoryLimits)
     """Limits learnt by running out of memory."""
+    kept: KeptPrefixes = field(default_factory=KeptPrefixes)
+    """Sequences that a later call continues."""
     activity: Activity = field(default_factory=Activity)
     """What is being computed."""
     threads: Threads = field(default_factory=Threads)
     """The number of threads on a CPU."""
+    gpu: GpuParts = field(default_factory=GpuParts)
+    """What a GPU computes in its own way."""
 
     @property
     def packed(self) -> bool:
@@ -130,6 +170,11 @@ class LanguageModel:
         return max(1, self.limits.max_cached_tokens // self.memory.divisor)
 
     @property
+    def max_kept_tokens(self) -> int:
+        """Tokens of finished sequences whose keys and values stay in memory."""
+        return self.max_cached_tokens // 2 if self.exact else 0
+
+    @property
     def logits_cost(self) -> int:
         """The memory of one position's logits, in tokens of a batch."""
         vocabulary = int(self.model.get_input_embeddings().weight.shape[0])
@@ -149,14 +194,32 @@ class LanguageModel:
         kind: ``prefill`` or ``decoding``. tokens: how many it computes.
         """
         with (
+            current_device(self.device),
             self.activity.forward_pass(tokens),
             self.threads.running(kind, tokens, self.device, self.exact),
         ):
             yield
 
+    def release(self) -> None:
+        """Free what is kept on the device for the next call."""
+        self.kept.clear()
+        if self.gpu.decoder is not None:
+            self.gpu.decoder.clear()
+
     def accepts(self, name: str) -> bool:
         """True when the model's ``forward`` has this parameter."""
         return name in inspect.signature(self.model.forward).parameters
+
+
+def current_device(device: torch.device) -> AbstractContextManager[Any]:
+    """Make a CUDA device this thread's current one: Triton launches its kernels there, and events
+    are recorded there, whatever device the tensors are on."""
+    if device.type != "cuda":
+        return nullcontext()
+    import torch
+
+    guard: AbstractContextManager[Any] = torch.cuda.device(device)
+    return guard
 
 
 def wrap_model(

@@ -11,6 +11,7 @@ from evalkit.engine import continuous, encoder_decoder, packed, plain
 from evalkit.engine.language_model import BatchLimits, LanguageModel, wrap_model
 from evalkit.engine.loglikelihood import text_loglikelihoods
 from evalkit.engine.memory import retain_freed_memory
+from evalkit.engine.paged_decode import with_gpu_decoder
 from evalkit.engine.prepacked import prepack
 from evalkit.engine.responses import IndexedResponses
 from evalkit.engine.scheduler import run_packed, run_plain
@@ -52,9 +53,10 @@ def prepare(
         return replace(lm, not_packed_because="it is an encoder-decoder model")
     if engine == "plain":
         return lm
-    return replace(
+    lm = replace(
         lm, not_packed_because=packed.why_not_packable(lm), continuous=engine == "continuous"
     )
+    return with_gpu_decoder(lm) if lm.packed else lm
 
 
 def respond(
@@ -66,6 +68,13 @@ def respond(
     ``answered`` keep their place, and a batch of only such requests is skipped.
     """
     lm.activity.written = 0
+    with lm.kept.one_call():
+        yield from _windows(lm, requests, answered)
+
+
+def _windows(
+    lm: LanguageModel, requests: Sequence[Request], answered: frozenset[int]
+) -> Iterator[list[tuple[int, Response]]]:
     for start in range(0, len(requests), WINDOW):
         window = range(start, min(start + WINDOW, len(requests)))
         places = _places(requests, window)

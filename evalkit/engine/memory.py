@@ -29,14 +29,24 @@ class OutOfMemory:
     message: str
 
 
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    # the libraries of CUDA allocate workspaces beside torch: a full card fails here first
+    "cublas_status_alloc_failed",
+    "cublas_status_not_initialized",
+    "cusolver_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """True when an exception means that memory ran out, on any device."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
-    )
+    return isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)
 
 
 @dataclass(slots=True)
@@ -139,7 +149,9 @@ def free_device_memory(device: torch.device) -> int | None:
     import torch
 
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        # torch keeps what earlier batches freed; the driver counts it as used
+        kept = int(torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     if device.type == "cpu":
         return available_ram()
     return None

@@ -33,9 +33,11 @@ def sample_next(logits: torch.Tensor, sequences: Sequence[SequenceState]) -> Non
     if sampled:
         where = torch.tensor(sampled, device=logits.device)
         tokens[where] = _sample(logits[where], [sequences[i] for i in sampled])
-    good = torch.isfinite(best).tolist()
-    for sequence, token, fine in zip(sequences, tokens.tolist(), good, strict=True):
-        if fine:
+    # one transfer: each waits for the device
+    for sequence, token in zip(
+        sequences, torch.where(torch.isfinite(best), tokens, -1).tolist(), strict=True
+    ):
+        if token >= 0:
             sequence.append(token)
         else:
             sequence.fail(NAN_LOGITS)

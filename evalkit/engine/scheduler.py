@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from evalkit.engine import decode, packed
+from evalkit.engine.attention import PrefixKV
 from evalkit.engine.batching import make_batches
 from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.memory import Backoff, is_out_of_memory, release_memory
@@ -21,8 +22,12 @@ from evalkit.engine.sequence import SequenceState
 from evalkit.engine.tokenization import TokenizedRequest
 
 POOL = 256
-"""Requests that are scheduled for generation together. In low precision an interrupted run resumes
-at the border of a pool."""
+"""Requests that are scheduled for generation together on a CPU. In low precision an interrupted run
+resumes at the border of a pool."""
+
+ROUNDS_PER_POOL = 4
+"""Elsewhere a pool fills the running sequences so many times: its end, where fewer and fewer run,
+is then a small part of it."""
 
 
 def run_plain(
@@ -53,10 +58,15 @@ def run_packed(
 ) -> Iterator[IndexedResponses]:
     """Packed batches. Shared prefixes are searched among the prompts of all requests."""
     members = [*with_choices, *to_generate]
-    tree = build_prefix_tree([encoded[i].prompt for i in members])
+    prompts = [encoded[i].prompt for i in members]
+    tree = build_prefix_tree(prompts)
     prefix_of = dict(zip(members, tree.leaf, strict=True))
     yield from _score_choices(lm, encoded, needed, with_choices, tree, prefix_of)
-    yield from _generate(lm, encoded, needed, to_generate, tree, prefix_of)
+    generated = range(len(with_choices), len(members))
+    wanted = [k for k in generated if needed[members[k]]]
+    tree, kept = lm.kept.extend(tree, prompts, wanted)
+    prefix_of = dict(zip(members, tree.leaf, strict=True))
+    yield from _generate(lm, encoded, needed, to_generate, tree, prefix_of, kept)
 
 
 def _score_choices(
@@ -95,16 +105,18 @@ def _generate(
     members: Sequence[int],
     tree: PrefixTree,
     prefix_of: dict[int, int | None],
+    kept: dict[int, PrefixKV],
 ) -> Iterator[IndexedResponses]:
     order = [i for group in _by_prefix(encoded, members, prefix_of) for i in group]
-    for start in range(0, len(order), POOL):
-        pool = order[start : start + POOL]
+    size = POOL if lm.device.type == "cpu" else ROUNDS_PER_POOL * lm.limits.max_running
+    for start in range(0, len(order), size):
+        pool = order[start : start + size]
         if not any(needed[i] for i in pool):
             continue
         if lm.exact:
             # neighbours change no answer, so requests with a response can be left out
             pool = [i for i in pool if needed[i]]
-        yield from _generate_pool(lm, encoded, pool, tree, prefix_of)
+        yield from _generate_pool(lm, encoded, pool, tree, prefix_of, kept)
 
 
 def _generate_pool(
@@ -113,17 +125,24 @@ def _generate_pool(
     pool: Sequence[int],
     tree: PrefixTree,
     prefix_of: dict[int, int | None],
+    kept: dict[int, PrefixKV],
 ) -> Iterator[IndexedResponses]:
-    """Decode the sequences of a pool, fewer at a time whenever memory runs out."""
+    """Decode the sequences of a pool, fewer at a time whenever memory runs out.
+
+    kept: keys and values of nodes that were computed before; those of the pool are used up.
+    """
     todo = list(pool)
+    generate = decode.generate if lm.gpu.decoder is None else lm.gpu.decoder.generate
     started = time.perf_counter()
     while todo:
         sequences = [SequenceState(i, encoded[i], lm.tokenizer, lm.eos) for i in todo]
         prefixes = [prefix_of[i] for i in todo]
-        prefix_cache = PrefixCache(lm, tree, prefixes)
+        own = {node: kept.pop(node) for node in set(prefixes) if node in kept}
+        prefix_cache = PrefixCache(lm, tree, prefixes, own)
+        del own
         failed = False
         try:
-            for finished in decode.generate(lm, sequences, prefixes, prefix_cache):
+            for finished in generate(lm, sequences, prefixes, prefix_cache):
                 now = time.perf_counter()
                 seconds, started = (now - started) / len(finished), now
                 done = {sequence.index for sequence in finished}
@@ -136,6 +155,10 @@ def _generate_pool(
         # outside the handler: the traceback would keep the tensors alive
         if failed:
             del sequences, prefix_cache
+            kept.clear()
+            lm.kept.clear()
+            if lm.gpu.decoder is not None:
+                lm.gpu.decoder.clear()
             release_memory()
             if lm.max_running == 1:
                 yield [(todo[0], out_of_memory_response(encoded[todo[0]]))]

@@ -14,12 +14,14 @@ Rules, for every local model:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from evalkit.exchange import Request, Response, Status
-from evalkit.messages import Message, is_text, to_openai
+from evalkit.messages import is_text, to_openai
 
 REQUESTS_AT_ONCE = 256
 """Requests that are tokenised in one call."""
@@ -123,27 +125,44 @@ class RequestTokenizer:
     def _texts(self, request: Request) -> list[str]:
         """The text of the prompt, then that of prompt and choice for each choice."""
         special = is_text(request.prompt)
-        text = request.prompt if is_text(request.prompt) else self._render(request.prompt)
+        if special and request.tools:
+            raise _InvalidRequestError(
+                "tools need a chat, and the prompt is a raw text ('text:'); write it as 'user:'"
+            )
+        text = request.prompt if is_text(request.prompt) else self._render(request)
         gap = " " if special and text and not text[-1].isspace() else ""
         return [text, *(text + ("" if c[:1].isspace() else gap) + c for c in request.choices)]
 
-    def _render(self, messages: Sequence[Message]) -> str:
+    def _render(self, request: Request) -> str:
         """The text of the chat template. A final assistant turn is left open, to be continued."""
+        assert not is_text(request.prompt)
         if self.chat_template is None and getattr(self.tokenizer, "chat_template", None) is None:
             raise _InvalidRequestError(
                 "this model has no chat template; write the prompt as `text:`, or declare "
                 "`chat_template` for the model"
             )
-        turns = to_openai(messages)
+        turns = to_openai(request.prompt)
         open_turn = bool(turns) and turns[-1]["role"] == "assistant"
-        text = self.tokenizer.apply_chat_template(
+        tools = {"tools": json.loads(request.tools)} if request.tools else {}
+        if tools and not self._shows_tools:
+            raise _InvalidRequestError(NO_TOOLS)
+        return self._templated(
             turns,
-            tokenize=False,
             add_generation_prompt=not open_turn,
             continue_final_message=open_turn,
-            **({"chat_template": self.chat_template} if self.chat_template is not None else {}),
+            **tools,
         )
-        return str(text)
+
+    def _templated(self, turns: Sequence[Mapping[str, Any]], **settings: Any) -> str:
+        if self.chat_template is not None:
+            settings["chat_template"] = self.chat_template
+        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, **settings))
+
+    @cached_property
+    def _shows_tools(self) -> bool:
+        """Whether the chat template shows tools to the model: many drop them without a word."""
+        turns = [{"role": "user", "content": "Hi"}]
+        return _SENTINEL in self._templated(turns, add_generation_prompt=True, tools=[_TOOL])
 
     def _encode(
         self, request: Request, text: str, ids: Sequence[tuple[int, ...]]
@@ -221,6 +240,21 @@ class RequestTokenizer:
                 f"exceed the model's context of {self.context_length}"
             ),
         )
+
+
+NO_TOOLS = (
+    "this model's chat template does not show tools to the model; write 'tools_form: hermes' in the"
+    " suite, which describes them in a system message, or declare a `chat_template` that does"
+)
+_SENTINEL = "evalkit_is_this_shown"
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": _SENTINEL,
+        "description": "",
+        "parameters": {"type": "object", "properties": {}},
+    },
+}
 
 
 class _InvalidRequestError(Exception):

@@ -26,14 +26,15 @@ from evalkit.judging.judge_set import Judge, asked_how, refuse_unable
 from evalkit.judging.judgments import value_of
 from evalkit.judging.load import Judged
 from evalkit.judging.pairwise import verdict
-from evalkit.judging.prompts import material, questions
+from evalkit.judging.prompts import Question, claim_question, material, questions
 from evalkit.judging.questions import RubricRequest
 from evalkit.judging.refusal_rates import WHOLE, kind_name, step
-from evalkit.judging.rubric import FIRST, NO, YES, Rubric
+from evalkit.judging.rubric import CLAIM_STEPS, FIRST, NO, YES, Rubric
 from evalkit.judging.stage import send_queries
 from evalkit.models.weight_cache import LoadedModels
+from evalkit.passages import passages_of
 from evalkit.provenance import new_run_id, now
-from evalkit.records.judgments import Aspect, Category
+from evalkit.records.judgments import Aspect, Category, Overall
 from evalkit.respond.client import OneOffClient
 from evalkit.respond.progress import Progress, Silent
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
@@ -198,6 +199,8 @@ def answers_in_order(rubric: Rubric) -> list[str]:
     """The answers that people and judge can give, from the lowest."""
     if rubric.mode == "pairwise":
         return ["b", TIE, "a"]
+    if rubric.mode == "claims":
+        return list(CLAIM_STEPS)
     return sorted(rubric.answers, key=rubric.answers.__getitem__)
 
 
@@ -234,15 +237,21 @@ def _probes(
     for repeat in range(times):
         for case in cases:
             for swapped in orders:
-                for aspect, question in questions(
-                    judged.rubric, _values(case, judged.rubric, swapped)
-                ).items():
+                for aspect, question in _questions(case, judged.rubric, swapped).items():
                     if not isinstance(aspect, Category):
                         yield _Probe(
                             case=case, swapped=swapped, judged=judged, judge=judge,
                             aspect=aspect, question=question, method=method, reasons=reasons,
                             repeat=repeat,
                         )  # fmt: skip
+
+
+def _questions(case: LabelledCase, rubric: Rubric, swapped: bool) -> Mapping[Aspect, Question]:
+    values = _values(case, rubric, swapped)
+    if rubric.mode != "claims":
+        return questions(rubric, values)
+    passages = passages_of(case.row.get("contexts"))
+    return {Overall(): claim_question(rubric, values, case.text("claim"), passages)}
 
 
 def _values(case: LabelledCase, rubric: Rubric, swapped: bool) -> Mapping[str, Any]:
@@ -279,7 +288,13 @@ def _graded(
     if rubric.mode == "binary":
         return replace(_binary(case, first, rubric, words["output"]), own=own, repeated=repeated)
     human = case.human()
-    judge_answers = {WHOLE: (_nearest(human, rubric), str(first[0].reply.answer))}
+    if rubric.mode == "claims":
+        said = str(first[0].reply.answer)
+        claim_answers = {WHOLE: (_nearest(human, CLAIM_STEPS), said)}
+        length = len(case.text("claim").split())
+        step_of = CLAIM_STEPS[said]
+        return Graded(human, step_of, claim_answers, length, own=own, repeated=repeated)
+    judge_answers = {WHOLE: (_nearest(human, rubric.answers), str(first[0].reply.answer))}
     return Graded(human, known[0], judge_answers, words["output"], own=own, repeated=repeated)
 
 
@@ -298,9 +313,9 @@ def _binary(case: LabelledCase, probes: Sequence[_Probe], rubric: Rubric, words:
     return Graded(human, judge, answers, words)
 
 
-def _nearest(human: float, rubric: Rubric) -> str:
+def _nearest(human: float, steps: Mapping[str, float]) -> str:
     """The step nearest to people's mean; of two, the higher."""
-    return min(rubric.answers, key=lambda a: (abs(rubric.answers[a] - human), -rubric.answers[a]))
+    return min(steps, key=lambda answer: (abs(steps[answer] - human), -steps[answer]))
 
 
 def _winner(grade: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from evalkit.errors import Problem, SpecError, UsageError, nearest
-from evalkit.judging.rubric import Rubric
+from evalkit.judging.rubric import CLAIM_STEPS, Rubric
 from evalkit.spec.cells import ListCells, with_lists
 from evalkit.spec.readers import RowProblems, is_textual, open_table
 from evalkit.spec.source import display
@@ -71,7 +72,10 @@ def read_labels(path: Path, rubric: Rubric, columns: Sequence[str] = ()) -> Labe
     by_column = _rating_columns(rubric, columns)
     row_problems = RowProblems(display(path))
     table = open_table(path, row_problems)
-    listed = with_lists(table, {"target": ListCells.QUOTED}, row_problems)
+    lists = {"target": ListCells.QUOTED}
+    if rubric.mode == "claims":
+        lists["contexts"] = ListCells.BRACKETED
+    listed = with_lists(table, lists, row_problems)
     rows = list(listed if is_textual(path) else table)
     if missing := list(_missing(rubric, table.columns, list(by_column))):
         raise SpecError(Problem(row_problems.file, 1, "", message) for message in missing)
@@ -124,6 +128,8 @@ def _rating_columns(rubric: Rubric, columns: Sequence[str]) -> dict[str, str]:
 
 def _missing(rubric: Rubric, columns: Sequence[str], ratings: Sequence[str]) -> Iterator[str]:
     shown = ["target" if v == "targets" else v for v in compiled(rubric.prompt).variables]
+    if rubric.mode == "claims":
+        shown = [name for name in shown if name not in ("prompt", "output")]
     for column in dict.fromkeys([*(v for v in shown if v != "row"), *ratings]):
         if column not in columns:
             guess = nearest(column, columns)
@@ -138,6 +144,9 @@ def _rating(value: object, rubric: Rubric) -> float | None:
         return _VERDICTS.get(text)
     if rubric.mode == "binary":
         return _MET.get(text)
+    if rubric.mode == "claims":
+        said = " ".join(re.split(r"[\s_-]+", text))
+        return next((step for name, step in CLAIM_STEPS.items() if name.lower() == said), None)
     try:
         number = float(text)
     except ValueError:
@@ -148,6 +157,8 @@ def _rating(value: object, rubric: Rubric) -> float | None:
 def _allowed(rubric: Rubric) -> str:
     if rubric.mode == "pairwise":
         return "a, b or tie"
+    if rubric.mode == "claims":
+        return "supported, contradicted or not found"
     return "yes or no" if rubric.mode == "binary" else f"{rubric.low:g} to {rubric.high:g}"
 
 

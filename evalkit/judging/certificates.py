@@ -214,9 +214,10 @@ def corrected(
     of the judge's own grades. shown: digests of what the judge saw of the samples that have the
     whole score. Met or not: Rogan and Gladen's rate; other grades: the mean less the
     judge's mean error on the labelled cases. A pairwise score is not corrected: it depends on who
-    was met; nor is a majority, which gives other grades than those that were calibrated.
+    was met; nor are shares of claims, since errors are known per claim; nor is a majority, which
+    gives other grades than those that were calibrated.
     """
-    if judged.rubric.mode == "pairwise":
+    if judged.rubric.mode in ("pairwise", "claims"):
         return {}, {}
     if judged.rubric.mode == "pointwise" and judged.spec.aggregate == "majority":
         return {}, {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -81,16 +81,16 @@ def _write(
         for judge in grades
     }  # fmt: skip
     how = judged.spec.aggregate
-    whole = dict(zip(graded, (_combined(g, how) for g in zip(*by_judge.values(), strict=True)),
-                     strict=True))  # fmt: skip
-    _score(cell, judged, judged.score, whole, judged.range, queries)
+    whole = dict(zip(graded, combine_judges(list(by_judge.values()), how), strict=True))
+    better = judged.rubric.better if judged.rubric.mode == "pointwise" else "higher"
+    write_score(cell, judged, judged.score, whole, queries, judged.range, better=better)
     for full in judged.score_names[1:]:
         name = ScoreName.parse(full).key or ""
         of_one = {
             place: _combined([grades[judge].get(name, {}).get(place) for judge in grades], how)
             for place in graded
         }
-        _score(cell, judged, full, of_one, (0.0, 1.0), queries)
+        write_score(cell, judged, full, of_one, queries)
     return judged_report(judged, by_judge, queries, standing)
 
 
@@ -132,21 +132,33 @@ def _weighted(
     return sum(weights[n] * v for n, v in zip(names, known, strict=True)) / total
 
 
+def combine_judges(by_judge: Sequence[Sequence[float | None]], how: str) -> list[float | None]:
+    """The grades of a panel, answer by answer. by_judge: in the same order of answers."""
+    return [_combined(grades, how) for grades in zip(*by_judge, strict=True)]
+
+
 def _combined(grades: Sequence[float | None], how: str) -> float | None:
     """The grade of a panel; none unless every judge gave one, because severity differs."""
     known = [grade for grade in grades if grade is not None]
     return combined(known, how) if known and len(known) == len(grades) else None
 
 
-def _score(
+def write_score(
     cell: GradedCell,
     judged: Judged,
     name: str,
     grades: Mapping[Place, float | None],
-    ends: tuple[float, float],
     queries: Sequence[JudgeRequest],
+    ends: tuple[float, float] = (0.0, 1.0),
+    *,
+    better: str = "higher",
+    note: str = "",
+    left_out: Container[int] = (),
 ) -> None:
-    """One judged score of a cell: per sample, over all of them, by group, at every confidence."""
+    """One judged score of a cell: per sample, over all of them, by group, at every confidence.
+
+    left_out: samples that have nothing to grade, which are not lost.
+    """
     done, suite = cell.done, cell.done.cell.suite
     of_sample = _by_sample(grades)
     for i, value in of_sample.items():
@@ -160,27 +172,31 @@ def _score(
     chosen = [i for i, sample in enumerate(cell.samples) if sample.id in cell.chosen[judged.score]]
     kept = [i for i in chosen if i in of_sample]
     clusters = clusters_of(suite, [cell.samples[i] for i in kept])
-    note = _note(cell, judged, len(chosen))
+    note = "; ".join(filter(None, (_note(cell, len(chosen)), note)))
 
-    def made(part: Subset, confidence: float) -> ScoreRecord:
+    def made(part: Subset, lost: int, confidence: float) -> ScoreRecord:
         return judged_score(
             part.of(name),
             [of_sample[kept[i]] for i in part.index],
             low=ends[0],
             high=ends[1],
-            better="higher" if judged.rubric.mode != "pointwise" else judged.rubric.better,
-            lost=part.lost,
+            better=better,
+            lost=lost,
             clusters=[clusters[i] for i in part.index] if clusters else None,
             confidence=confidence,
             note=note,
         )
 
-    parts = parts_of(
-        [cell.samples[i] for i in chosen],
-        [i in of_sample for i in chosen],
-        () if ScoreName.parse(name).key else suite.data.group,
+    rows = [cell.samples[i] for i in chosen]
+    columns = () if ScoreName.parse(name).key else suite.data.group
+    parts = parts_of(rows, [i in of_sample for i in chosen], columns)
+    known = parts_of(rows, [i in of_sample or i in left_out for i in chosen], columns)
+    done.add(
+        lambda confidence: {
+            part.of(name): made(part, all_known.lost, confidence)
+            for part, all_known in zip(parts, known, strict=True)
+        }
     )
-    done.add(lambda confidence: {part.of(name): made(part, confidence) for part in parts})
 
 
 def _by_sample(grades: Mapping[Place, float | None]) -> dict[int, float]:
@@ -196,7 +212,7 @@ def _by_sample(grades: Mapping[Place, float | None]) -> dict[int, float]:
     return means
 
 
-def _note(cell: GradedCell, judged: Judged, chosen: int) -> str:
+def _note(cell: GradedCell, chosen: int) -> str:
     return f"judged: {chosen} of {len(cell.samples)}" if chosen < len(cell.samples) else ""
 
 

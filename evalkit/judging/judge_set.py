@@ -44,6 +44,8 @@ class Judge:
     def method(self, judged: Judged) -> str:
         """The method: of the suite, else of the declaration, else the best it supports."""
         able = "choice" if self.model.capabilities.choices else "structured"
+        if judged.is_claims and self.model.capabilities.entailment:
+            able = "entailment"
         return judged.spec.method or self.declared.method or able
 
     def reasons(self, judged: Judged) -> bool:
@@ -72,6 +74,11 @@ class JudgeSet:
     references: Mapping[str, Model] = field(default_factory=dict)
     root: Path = Path()
 
+    def lister(self, judged: Judged) -> Judge | None:
+        """The judge that lists the claims of an answer; None if sentences are claims."""
+        name = judged.spec.claims.by if judged.spec.claims else None
+        return self.judges[name] if name else None
+
     def of(self, judged: Judged) -> list[Judge]:
         """The judges of an entry of a suite; empty if none was named."""
         return [self.judges[name] for name in judged.spec.by or self.default]
@@ -95,6 +102,8 @@ def make_judge_set(
     default = tuple(dict.fromkeys(chosen)) or _default(project)
     entries = [entry for one in suites for entry in one.judged]
     names = dict.fromkeys(name for entry in entries for name in entry.spec.by or default)
+    listing = [entry.spec.claims.by for entry in entries if entry.spec.claims]
+    names |= dict.fromkeys(name for name in listing if name)
     if chosen and not names:
         for name in chosen:  # a misspelt name is an error even if unused
             names.setdefault(name)
@@ -112,6 +121,12 @@ def make_judge_set(
     for entry in entries:
         for judge in judge_set.of(entry):
             refuse_unable(judge, entry)
+        lister = judge_set.lister(entry)
+        if lister and not (lister.model.capabilities.chat or lister.model.capabilities.text):
+            raise UsageError(
+                f"'{lister.name}' reads no prompts and cannot list the claims of '{entry.score}';"
+                " name a generative model under 'claims: {by: …}'"
+            )
     for one in suites:
         for metric, name in reference_models(one.suite).items():
             _refuse_unable_reader(name, references[name], metric, one.suite)
@@ -127,6 +142,18 @@ def _model(name: str, made: dict[str, Model], project: Project, loaded: Mapping[
 
 def refuse_unable(judge: Judge, judged: Judged) -> None:
     """Raise UsageError if a judge does not support the method of an entry."""
+    able, method = judge.model.capabilities, judge.method(judged)
+    if method == "entailment" and not able.entailment:
+        raise UsageError(
+            f"judge '{judge.name}' has no sequence-classification head, which 'method: entailment'"
+            f" of the judged score '{judged.score}' requires; name an NLI model, or write 'method:"
+            " choice', 'structured' or 'text'"
+        )
+    if method != "entailment" and not (able.chat or able.text):
+        raise UsageError(
+            f"judge '{judge.name}' has a task head and reads no prompts, which 'method: {method}'"
+            f" of the judged score '{judged.score}' requires; name a generative model"
+        )
     if judge.method(judged) == "choice" and not judge.model.capabilities.choices:
         raise UsageError(
             f"judge '{judge.name}' cannot compare choices, which 'method: choice' of the judged"

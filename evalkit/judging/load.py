@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from evalkit import content
 from evalkit.errors import Problem, SpecError, unknown
-from evalkit.judging.rubric import MATERIAL, Rubric, is_path, named_files
+from evalkit.judging.rubric import CONTRADICTED, NOT_FOUND, Rubric, is_path, named_files
 from evalkit.records.names import score_name
+from evalkit.records.references import RESPONSE
 from evalkit.spec.fields import shown
 from evalkit.spec.files import locate
 from evalkit.spec.judges import JudgeSpec
@@ -26,6 +27,10 @@ _ABOUT_THE_RUBRIC = (
     "name", "description", "judged", "criteria", "scale", "categories", "examples",
 )  # fmt: skip
 """What the template ``instructions`` may use."""
+
+
+VERDICT_KEYS = {CONTRADICTED: "contradicted", NOT_FOUND: "not_found"}
+"""The keys of the scores that count claims without support, by verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ class Judged:
         return self.position < 0
 
     @property
+    def is_claims(self) -> bool:
+        """Whether it grades the claims of an answer one by one."""
+        return self.rubric.mode == "claims"
+
+    @property
     def range(self) -> tuple[float, float]:
         """The range of the score."""
         return self.rubric.low, self.rubric.high
@@ -55,6 +65,8 @@ class Judged:
     def score_names(self) -> tuple[str, ...]:
         """The score, and one for each criterion where there are several."""
         criteria = self.rubric.criteria
+        if self.rubric.mode == "claims":
+            return (self.score, *(score_name(self.score, key) for key in VERDICT_KEYS.values()))
         if self.rubric.mode != "binary" or len(criteria) < 2:
             return (self.score,)
         return (self.score, *(score_name(self.score, criterion.name) for criterion in criteria))
@@ -115,9 +127,8 @@ def _template_problems(source: Source, at: tuple[Any, ...], rubric: Rubric) -> I
                     where = source.where(*path)
                     yield Problem(source.file, source.text_line(path, line), where, message)
         else:
-            judged = ("a", "b") if rubric.mode == "pairwise" else ("output",)
-            for name in judged:
-                if name not in variables:
+            for name in rubric.shown:
+                if name not in variables and not (name == "output" and RESPONSE in variables):
                     message = f"the template must include {{{{ {name} }}}}"
                     yield source.problem(path, message)
 
@@ -223,6 +234,7 @@ def _misfits(
     """What a suite lacks for a rubric, and keys without effect in its mode."""
     if suite.kind.reading:
         yield (), f"the task {suite.task} has no answers to judge; remove it"
+    yield from _claim_misfits(suite, spec, rubric)
     for need in rubric.needs:
         if need == "target" and not suite.data.target:
             yield (), f"rubric '{rubric.name}' needs a reference: add 'target:' to 'data:'"
@@ -243,11 +255,35 @@ def _misfits(
             yield ("against",), f"'{spec.against}' is not a cell; write 'target' or MODEL/PROMPT"
 
 
+def _claim_misfits(
+    suite: Suite, spec: JudgeSpec, rubric: Rubric
+) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """What a suite lacks for claims, and keys that only they have."""
+    if rubric.mode != "claims":
+        only = f"is for rubrics of mode 'claims'; '{rubric.name}' is {rubric.mode}"
+        if spec.claims is not None:
+            yield ("claims",), f"'claims' {only}"
+        if spec.method == "entailment":
+            yield ("method",), f"'method: entailment' {only}"
+        return
+    if not suite.data.named("contexts") and not suite.data.source:
+        takes = suite.kind.column("contexts") is not None
+        add = (
+            "'contexts:' (a column of passages, or `response`) or 'source:'"
+            if takes
+            else "'source:'"
+        )
+        yield (), f"rubric '{rubric.name}' checks claims against passages: add {add} to 'data:'"
+    if spec.method == "entailment" and spec.reasoning:
+        yield ("reasoning",), "'reasoning' has no effect with 'method: entailment'; remove it"
+
+
 def missing_columns(judged: Judged, columns: Collection[str]) -> list[str]:
     """What is wrong with the names a case uses, now that the columns are known."""
     named = [need for need in judged.rubric.needs if need not in ("target", "source", "criteria")]
-    used = [name for name in compiled(judged.rubric.prompt).variables if name not in MATERIAL]
-    known = [*columns, *MATERIAL]
+    material = judged.rubric.material
+    used = [name for name in compiled(judged.rubric.prompt).variables if name not in material]
+    known = [*columns, *material]
     return [
         f"rubric '{judged.rubric.name}': {unknown('column', name, known)}"
         for name in dict.fromkeys([*named, *used])

@@ -10,7 +10,7 @@ from statistics import mean, median
 from evalkit.records.analyses import Panel
 from evalkit.stats.agreement import krippendorff_alpha, krippendorff_interval
 
-LEVELS = {"pointwise": "interval", "binary": "nominal", "pairwise": "nominal"}
+LEVELS = {"pointwise": "interval", "binary": "nominal", "pairwise": "nominal", "claims": "nominal"}
 """The level of measurement at which the grades of a mode are compared."""
 
 
@@ -57,5 +57,5 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-_APART = {"pointwise": 1.0, "binary": 1.0, "pairwise": 1.0}
+_APART = dict.fromkeys(LEVELS, 1.0)
 """The distance of the highest and lowest grade that counts as a disagreement."""

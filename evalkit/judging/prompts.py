@@ -7,13 +7,14 @@ texts fenced, followed only by the line that says how to answer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalkit.errors import EvalkitError
 from evalkit.judging.fence import as_name, fenced
 from evalkit.judging.rubric import FIRST, LETTERS, NO, SECOND, YES, Criterion, Rubric
 from evalkit.messages import Message
+from evalkit.passages import Passage
 from evalkit.records.judgments import Aspect, ByCriterion, Category, Overall
 from evalkit.records.references import RESPONSE
 from evalkit.spec.templates import BadTemplateError, compiled
@@ -32,7 +33,8 @@ class Question:
 
     before: what all cases share; case: what is shown. answers: those allowed, each with its
     value. word: what the answer is called in the last line. ask: the closing words. lists: what
-    else a judge that writes is to list, by name.
+    else a judge that writes is to list, by name. claim, passages: what is checked, and against
+    what, as texts of their own.
     """
 
     before: str
@@ -41,6 +43,8 @@ class Question:
     word: str
     ask: str
     lists: Mapping[str, str] = field(default_factory=dict)
+    claim: str = ""
+    passages: tuple[Passage, ...] = ()
 
     def messages(self, closing: str) -> tuple[Message, ...]:
         """The prompt as one message of the user; ``closing`` says in which form to answer."""
@@ -58,8 +62,9 @@ def material(
 ) -> dict[str, Any]:
     """The variables of a case: the columns of the row, and over them the fenced texts.
 
-    prompt: the last message to the model that answered. response: what else it returned; see
-    :meth:`evalkit.records.Answer.values`. judged: ``output``, or ``a`` and ``b``.
+    prompt: the last message to the model that answered, or a whole conversation. response: what
+    else it returned; see :meth:`evalkit.records.Answer.values`. judged: ``output``, or ``a`` and
+    ``b``.
     """
     values: dict[str, Any] = {**row, "row": row, "prompt": fenced(prompt)}
     values["targets"] = [fenced(target) for target in targets]
@@ -95,9 +100,23 @@ def questions(rubric: Rubric, values: Mapping[str, Any]) -> dict[Aspect, Questio
     return asked_about(rubric, _rendered(rubric.prompt, values, rubric))
 
 
+def claim_question(
+    rubric: Rubric, values: Mapping[str, Any], claim: str, passages: Sequence[Passage]
+) -> Question:
+    """The question about one claim, whose case has the variables ``claim`` and ``contexts`` too.
+
+    Raises EvalkitError when the case cannot be shown.
+    """
+    shown = [_fenced_parts(passage.plain()) for passage in passages]
+    case = _rendered(rubric.prompt, {**values, "claim": fenced(claim), "contexts": shown}, rubric)
+    return replace(_claim(rubric, case), claim=claim, passages=tuple(passages))
+
+
 def asked_about(rubric: Rubric, case: str) -> dict[Aspect, Question]:
     """The same about a case as it is shown."""
     found: dict[Aspect, Question] = {}
+    if rubric.mode == "claims":
+        return {Overall(): _claim(rubric, case)}
     if rubric.mode == "binary":
         found |= {ByCriterion(one.name): _binary(rubric, one, case) for one in rubric.criteria}
     else:
@@ -120,6 +139,11 @@ def _binary(rubric: Rubric, criterion: Criterion, case: str) -> Question:
     before = instructions(rubric, [criterion])
     ask = f"Does the {rubric.judged} meet this: {criterion.text}"
     return Question(before, case, {YES: 1.0, NO: 0.0}, "Verdict", ask, rubric.lists)
+
+
+def _claim(rubric: Rubric, case: str) -> Question:
+    ask = "Do the passages support the claim, contradict it, or is it not found in them?"
+    return Question(instructions(rubric), case, rubric.answers, "Verdict", ask)
 
 
 def _category(rubric: Rubric, case: str) -> Question:

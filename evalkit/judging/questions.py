@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 from evalkit.errors import EvalkitError
 from evalkit.exchange import Request, Response, Status
 from evalkit.judging.judge_set import Judge, JudgeSet
 from evalkit.judging.load import Judged
 from evalkit.judging.prompts import Question, material, questions
-from evalkit.messages import last_question
+from evalkit.messages import conversation, last_question
 from evalkit.records import SampleRecord
 from evalkit.records.judgments import Aspect, Overall, Reply
 from evalkit.scoring.scored_cell import ScoredCell
@@ -74,6 +75,8 @@ class RubricRequest:
     request: Request | None = None
     response: Response | None = None
     cached: bool = False
+    settled: bool = False
+    """Whether the reply is known without asking."""
     reply: Reply = field(default_factory=lambda: Reply(Status.ERROR, error="was not asked"))
 
 
@@ -160,25 +163,35 @@ def other_text(case: Case) -> str | None:
 
 def _shown(case: Case, judged: Judged) -> tuple[Mapping[Aspect, Question | None], str]:
     """The questions about a case; if it cannot be rendered, one that holds the error."""
+    try:
+        return questions(judged.rubric, values_of(case)), ""
+    except EvalkitError as error:
+        return {Overall(): None}, str(error)
+
+
+def prompt_of(case: Case) -> str:
+    """What the answer responds to: the user's last message, or the whole of a conversation."""
+    prompt = case.cell.samples[case.sample].prompt
+    own = case.cell.done.cell.variant.conversation
+    return conversation(prompt) if own else last_question(prompt)
+
+
+def values_of(case: Case) -> dict[str, Any]:
+    """The variables of a case."""
     sample = case.cell.samples[case.sample]
-    suite = case.cell.done.cell.suite
-    source = suite.data.source
+    source = case.cell.done.cell.suite.data.source
     texts: dict[str, str] = {"output": own_text(case)}
     if case.paired:
         both = [own_text(case), other_text(case) or ""]
         texts = dict(zip("ab", both[::-1] if case.swapped else both, strict=True))
-    values = material(
+    return material(
         sample.fields,
-        prompt=last_question(sample.prompt),
+        prompt=prompt_of(case),
         targets=sample.targets,
         source=str(sample.fields.get(source, "")) if source else None,
         response=None if case.paired else sample.answers[case.repeat].values(),
         judged=texts,
     )
-    try:
-        return questions(judged.rubric, values), ""
-    except EvalkitError as error:
-        return {Overall(): None}, str(error)
 
 
 def places(cell: GradedCell, judged: Judged) -> list[Place]:

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from evalkit.exchange import Generation, Request, Response, Status, softmax
+from evalkit.exchange import Generation, Inputs, Request, Response, Status, decisive, softmax
 from evalkit.judging.fence import fenced
 from evalkit.judging.prompts import Question, asked_about
-from evalkit.judging.rubric import Rubric
+from evalkit.judging.rubric import CONTRADICTED, NOT_FOUND, SUPPORTED, Rubric
 from evalkit.messages import Message, canonical
+from evalkit.passages import Passage, nearest_passage
 from evalkit.records.judgments import Reply
 
 _FENCED_JSON = re.compile(r"\A```(?:json)?[ \t]*\n(.*)\n```\Z", re.DOTALL)
@@ -42,16 +43,73 @@ def reasoning_request(question: Question, generation: Generation) -> Request:
     return Request(question.messages(_WEIGH), generation)
 
 
+_ENTAILMENT = (
+    ("entailment", ("entailment", "entails", "entailed", "supported", "supports")),
+    ("contradiction", ("contradiction", "contradicts", "contradicted", "refuted", "refutes")),
+    ("neutral", ("neutral", "not_entailment", "not entailment", "not enough info", "not_found")),
+)
+"""The labels of heads that say whether one text follows from another, in order of precedence."""
+_VERDICTS = (SUPPORTED, CONTRADICTED, NOT_FOUND)
+"""What each of them says of a claim."""
+
+
+def entailment_requests(question: Question) -> list[Request]:
+    """What a head reads: the claim with each of the passages."""
+    return [
+        Request(
+            f"{passage.text}\n\n{question.claim}",
+            inputs=Inputs(
+                "entailment",
+                (passage.text, question.claim),
+                _ENTAILMENT,
+                optional=("contradiction", "neutral"),
+                windowed=True,
+            ),
+        )
+        for passage in question.passages
+    ]
+
+
+def read_entailment(question: Question, responses: Sequence[Response]) -> Reply:
+    """The verdict on a claim, and the passage that decides.
+
+    A passage that supports it goes before one that contradicts it. A claim without passages is not
+    found.
+    """
+    for response in responses:
+        if not response.answered:
+            return Reply(response.status, error=response.error)
+    if not responses:
+        return Reply(Status.OK, NOT_FOUND, question.answers[NOT_FOUND])
+    place = decisive([response.logprobs for response in responses])
+    probabilities = dict(zip(_VERDICTS, softmax(responses[place].logprobs), strict=True))
+    verdict = max(_VERDICTS, key=probabilities.__getitem__)
+    return Reply(
+        Status.OK,
+        answer=verdict,
+        value=question.answers[verdict],
+        probabilities=probabilities,
+        passage=question.passages[place].id,
+    )
+
+
 def wording(rubric: Rubric, method: str, *, reasoning: bool) -> str:
     """A digest of everything a judge reads beside the case, evalkit's own wording included."""
     nothing = Generation()
     texts = []
     for question in asked_about(rubric, fenced("")).values():
+        if method == "entailment":
+            texts += entailment_requests(
+                replace(question, claim="…", passages=(Passage("1", "…"),))
+            )
+            continue
         texts.append(request(question, method, nothing, reasoning=reasoning))
         if method == "choice" and reasoning:
             texts.append(reasoning_request(question, nothing))
             texts.append(request(question, method, nothing, reasoning=True, rationale="…"))
-    text = json.dumps([[canonical(one.prompt), one.choices, one.json_schema] for one in texts])
+    parts = [[canonical(one.prompt), one.choices, one.json_schema] for one in texts]
+    parts += [[list(one.inputs.labels)] for one in texts if one.inputs]
+    text = json.dumps(parts)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -104,6 +162,13 @@ def _either(words: Sequence[str]) -> str:
 
 def read(question: Question, method: str, response: Response) -> Reply:
     """The answer in a response."""
+    reply = _read(question, method, response)
+    if reply.status is Status.OK and (near := nearest_passage(question.claim, question.passages)):
+        return replace(reply, passage=near.id)
+    return reply
+
+
+def _read(question: Question, method: str, response: Response) -> Reply:
     if not response.answered:
         return Reply(response.status, error=response.error)
     if method == "choice":

@@ -20,12 +20,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from evalkit.spec.fields import SpecModel, Text, Texts, shown
 
 SUFFIX = ".judge.yaml"
-Mode = Literal["pointwise", "binary", "pairwise"]
+Mode = Literal["pointwise", "binary", "pairwise", "claims"]
 YES, NO = "Yes", "No"
 FIRST, SECOND = "A", "B"
+SUPPORTED, CONTRADICTED, NOT_FOUND = "Supported", "Contradicted", "Not found"
+CLAIM_STEPS = {CONTRADICTED: 0.0, NOT_FOUND: 0.5, SUPPORTED: 1.0}
+"""The verdicts on a claim in order, to compare judges with people."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MATERIAL = ("output", "a", "b", "prompt", "target", "targets", "source", "row", "response")
 """Names that every case may use beside the columns of the data."""
+CLAIM_MATERIAL = ("claim", "contexts")
+"""Those of a case of mode ``claims`` beside these."""
 
 
 def _name(value: str) -> str:
@@ -93,7 +98,8 @@ class Rubric(SpecModel):
     mode: Mode = Field(
         default="pointwise",
         description="`pointwise`: a grade on the scale. `binary`: each criterion is met or not. "
-        "`pairwise`: which of two is better.",
+        "`pairwise`: which of two is better. `claims`: each claim of an answer is supported by the "
+        "passages, contradicted, or not found there.",
     )
     criteria: Annotated[tuple[Criterion, ...], BeforeValidator(criteria_from)] = Field(
         default=(), description="What to look at, one by one: texts, or texts by name."
@@ -110,6 +116,11 @@ class Rubric(SpecModel):
         description="Lists that a writing judge gives beside the grade, such as omissions.",
     )
     examples: tuple[Example, ...] = Field(default=(), description="Cases graded by hand.")
+    passages: Literal["all", "cited"] = Field(
+        default="all",
+        description="Mode `claims`: the passages that a claim is checked against, all of them or "
+        "those that its sentence cites; sentences without citations are then left out.",
+    )
     needs: Texts = Field(
         default=(),
         description="What a suite must provide: `target`, `source`, `criteria`, or a column.",
@@ -131,6 +142,10 @@ class Rubric(SpecModel):
             raise ValueError(f"'scale' has no effect in a {self.mode} rubric; remove it")
         if self.mode == "binary" and not self.criteria and "criteria" not in self.needs:
             raise ValueError("a binary rubric needs 'criteria:', or 'needs: criteria' of the suite")
+        if self.mode == "claims" and (self.criteria or self.categories or self.lists):
+            raise ValueError("a rubric of mode 'claims' has no criteria, categories or lists")
+        if self.mode != "claims" and self.passages != "all":
+            raise ValueError("'passages' is for rubrics of mode 'claims'; remove it")
         names = [criterion.name for criterion in self.criteria]
         for name in names:
             if names.count(name) > 1:
@@ -152,7 +167,21 @@ class Rubric(SpecModel):
         """The answers a judge may give, each with its value."""
         if self.mode == "pointwise":
             return {str(step): float(step) for step in self.scale or ()}
+        if self.mode == "claims":
+            return {SUPPORTED: 1.0, CONTRADICTED: 0.0, NOT_FOUND: 0.0}
         return {YES: 1.0, NO: 0.0} if self.mode == "binary" else {FIRST: 1.0, SECOND: 0.0}
+
+    @property
+    def material(self) -> tuple[str, ...]:
+        """Names that a case may use beside the columns of the data."""
+        return (*MATERIAL, *CLAIM_MATERIAL) if self.mode == "claims" else MATERIAL
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The names that its template must use: what is judged."""
+        if self.mode == "claims":
+            return CLAIM_MATERIAL
+        return ("a", "b") if self.mode == "pairwise" else ("output",)
 
     @property
     def low(self) -> float:

@@ -11,14 +11,22 @@ from dataclasses import replace
 
 from evalkit.exchange import Generation, Request, Status
 from evalkit.gates.samples import compares_samples
+from evalkit.judging.claims import Listings, claim_queries, list_claims
 from evalkit.judging.grades import grade_cells
+from evalkit.judging.grounding import grade_claims
 from evalkit.judging.judge_set import JudgeSet, notices
 from evalkit.judging.load import Judged
 from evalkit.judging.perplexity import PerplexityScorer, readers_of
 from evalkit.judging.prompts import Question
 from evalkit.judging.questions import GradedCell, JudgeRequest, RubricRequest, queries_of
 from evalkit.judging.refusals import places_to_judge, regrade
-from evalkit.judging.reply import read, reasoning_request, request
+from evalkit.judging.reply import (
+    entailment_requests,
+    read,
+    read_entailment,
+    reasoning_request,
+    request,
+)
 from evalkit.models.base import Model
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.plan import Cell, Plan
@@ -58,13 +66,16 @@ def judge(
         for suite, entry in _entries(decided)
         if judge_set.of(entry)
     ]
-    queries = [
-        query for entry, of_suite in entries for query in queries_of(of_suite, entry, judge_set)
-    ]
+
+    def client_of(name: str, model: Model) -> OneOffClient:
+        return OneOffClient(name, model, store, run.id, progress, use_cache, loaded)
+
+    listings = list_claims(entries, judge_set, lambda one: client_of(one.name, one.model))
+    queries = list(_queries(entries, judge_set, listings))
     readers = readers_of(cells)
     models = _in_order(queries, readers, judge_set)
     for name, model in sorted(models, key=lambda one: not loaded.holds(one[1])):
-        client = OneOffClient(name, model, store, run.id, progress, use_cache, loaded)
+        client = client_of(name, model)
         try:
             send_queries(client, [query for query in queries if query.judge.model is model])
             for reader in readers:
@@ -78,7 +89,9 @@ def judge(
     progress.working("scoring the judges' replies")
     for entry, of_suite in entries:
         own = [query for query in queries if query.judged is entry]
-        if not entry.is_refusals:
+        if entry.is_claims:
+            grade_claims(of_suite, entry, own, judge_set, listings)
+        elif not entry.is_refusals:
             grade_cells(of_suite, entry, own, judge_set)
         for cell in of_suite if entry.is_refusals else ():
             of_cell = [query for query in own if query.case.cell is cell]
@@ -89,6 +102,17 @@ def judge(
         store.add_cell(run.id, done.position, done.record, done.keys)
         if not compares_samples(done.cell.gates):
             done.record.samples = []
+
+
+def _queries(
+    entries: Sequence[tuple[Judged, Sequence[GradedCell]]], judge_set: JudgeSet, listings: Listings
+) -> Iterator[JudgeRequest]:
+    """All questions to judges, entry by entry."""
+    for entry, cells in entries:
+        if entry.is_claims:
+            yield from claim_queries(cells, entry, judge_set, listings)
+        else:
+            yield from queries_of(cells, entry, judge_set)
 
 
 def _entries(decided: Sequence[ScoredCell]) -> Iterator[tuple[str, Judged]]:
@@ -137,7 +161,9 @@ def _in_order(
 
 def send_queries(client: OneOffClient, queries: Sequence[RubricRequest]) -> None:
     """Send all requests of one judge; those for reasoning first."""
-    open_queries = [query for query in queries if query.question is not None]
+    asked = [query for query in queries if query.question is not None and not query.settled]
+    _send_entailments(client, [query for query in asked if query.method == "entailment"])
+    open_queries = [query for query in asked if query.method != "entailment"]
     first = [query for query in open_queries if query.reasons and query.method == "choice"]
     if first:
         requests = [
@@ -155,6 +181,23 @@ def send_queries(client: OneOffClient, queries: Sequence[RubricRequest]) -> None
     again = [query for query in open_queries if _may_retry(query)]
     if again:
         _send(client, again, [_again(_request(query)) for query in again])
+
+
+def _send_entailments(client: OneOffClient, queries: Sequence[RubricRequest]) -> None:
+    """Send each claim with each passage to a model with an entailment head."""
+    requests = [entailment_requests(_question(query)) for query in queries]
+    flat = [request for of_query in requests for request in of_query]
+    responses = iter(client.send(flat) if flat else ())
+    for query, of_query in zip(queries, requests, strict=True):
+        found = [next(responses) for _ in of_query]
+        query.request = next(iter(of_query), None)
+        query.cached = bool(found) and all(one.cached for one in found)
+        query.reply = read_entailment(_question(query), [one.response for one in found])
+        places = [
+            i for i, one in enumerate(_question(query).passages) if one.id == query.reply.passage
+        ]
+        if places:
+            query.request = of_query[places[0]]
 
 
 def _send(

@@ -8,7 +8,9 @@ all of them, not over samples; their intervals are over samples.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,9 @@ from evalkit.errors import UsageError
 from evalkit.messages import ToolCall, call_of
 from evalkit.metrics import build
 from evalkit.metrics.base import Columns, FloatArray, Result
+from evalkit.records.analyses import OTHER_LABELS, ConfusionMatrix
 from evalkit.tools import CallRules, Matched
+from evalkit.tools.matching import NO_CALL
 
 _Part = Callable[[Matched], tuple[int, int]]
 
@@ -97,6 +101,29 @@ def _read(prediction: str | None) -> list[ToolCall]:
         return [call_of(one) for one in json.loads(prediction or "")]
     except (ValueError, TypeError, RecursionError, UsageError):
         return [_UNREADABLE]
+
+
+_MOST_TOOLS = 30
+"""Rows of a confusion matrix; the tools that occur least share one."""
+
+
+def confusion(columns: Columns, settings: Mapping[str, Any] | None = None) -> ConfusionMatrix:
+    """How often each tool is called (columns) where each is expected (rows), over all calls.
+
+    ``(no call)`` is the row of calls beyond those expected and the column of calls not made; a
+    sample without either counts in both. ``(other)`` are the tools that occur least, where there
+    are many.
+    """
+    entries = [entry for found in matched_of(columns) for entry in found.entries]
+    names = Counter(name for entry in entries for name in entry if name != NO_CALL)
+    kept = sorted(name for name, _ in names.most_common(_MOST_TOOLS))
+    labels = [*kept, NO_CALL, *([OTHER_LABELS] if len(names) > len(kept) else [])]
+    place = {label: i for i, label in enumerate(labels)}
+    counts = np.zeros((len(labels), len(labels)), dtype=int)
+    for pair in entries:
+        row, column = (place.get(name, len(labels) - 1) for name in pair)
+        counts[row, column] += 1
+    return ConfusionMatrix(tuple(labels), tuple(map(tuple, counts.tolist())))
 
 
 _PARTS: dict[str, _Part] = {

@@ -169,6 +169,22 @@ ENTRIES: tuple[Metric, ...] = (
         )
     ),
     *(
+        Metric(
+            name,
+            f"evalkit.metrics.context_use:{name}",
+            summary,
+            better=better,
+            low=low,
+        )
+        for name, summary, better, low in (
+            ("follows_passage", "share of answers that change with the passage", "higher", 0.0),
+            ("keeps_answer", "share that stay though the passage says otherwise", "lower", 0.0),
+            ("answers_from_memory", "share that are right without the passage", "", 0.0),
+            ("admits_unknown", "share that admit it where the passage is removed", "higher", 0.0),
+            ("passage_effect", "how much more often right with the passage", "higher", -1.0),
+        )
+    ),
+    *(
         Metric(name, f"evalkit.metrics.calls:{name}", summary)
         for name, summary in (
             ("calls_right", "share of answers whose calls are those expected, no more and no less"),

@@ -130,6 +130,16 @@ def citations(text: str, passages: Sequence[Passage]) -> list[str]:
     return list(dict.fromkeys(name for name in found if name is not None))
 
 
+def without_citations(text: str, passages: Sequence[Passage]) -> str:
+    """A text without the citations in it.
+
+    >>> without_citations("It opened in 1912 [1].", [Passage("a")])
+    'It opened in 1912.'
+    """
+    bare = _BRACKETS.sub(lambda found: "" if citations(found[0], passages) else found[0], text)
+    return re.sub(r"\s+(?=[.,;:!?]|\s|$)", "", bare).strip()
+
+
 def _names(inner: str) -> Iterator[str]:
     yield from (name.strip().removeprefix("^") for name in _SEPARATOR.split(inner))
 

@@ -32,6 +32,8 @@ class Capabilities:
     inputs: tuple[str, ...] = ()
     """The tasks whose samples the model takes directly instead of prompts (models with a task
     head). Such a model has one cell per suite, whatever the number of prompts."""
+    entailment: bool = False
+    """Whether one text follows from another, as a sequence-classification head says."""
 
 
 @runtime_checkable

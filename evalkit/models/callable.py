@@ -1,15 +1,16 @@
 """A Python function as a model: an application under test.
 
 The function is called with the final prompt (a string for a raw text, else a list of
-``{"role": …, "content": …}``). Of the request's generation parameters and the declaration's
-``parameters`` it gets those that it accepts as keywords. It returns the text, or more beside it
-(see ``evalkit.models.returned``). An ``async`` function is awaited; each call has its own event
-loop.
+``{"role": …, "content": …}``), and with the suite's tools if it accepts ``tools``. Of the
+request's generation parameters and the declaration's ``parameters`` it gets those that it accepts
+as keywords. It returns the text, or more beside it (see ``evalkit.models.returned``). An ``async``
+function is awaited; each call has its own event loop.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import time
 import traceback
@@ -35,6 +36,8 @@ from evalkit.models.remote.keys import redact
 from evalkit.models.returned import response_of
 from evalkit.modules import import_function, source_file
 
+TOOLS = "tools"
+"""The parameter that gets the suite's tools."""
 PROMPTS_PER_CALL = 256
 """The most prompts in one call of a function that takes a list."""
 
@@ -187,6 +190,8 @@ class Caller:
             arguments = {name: every[name] for name in every if name in accepted}
             arguments.update(self.parameters)
             self._memory = (request.generation, arguments)
+        if request.tools and (self._accepts is None or TOOLS in self._accepts):
+            arguments = {TOOLS: json.loads(request.tools), **arguments}
         if self._accepts is not None and "repeat" in self._accepts:
             return {**arguments, "repeat": request.repeat}
         return arguments
@@ -225,7 +230,7 @@ def lists_of(requests: Sequence[Request], answered: frozenset[int]) -> Iterator[
             if requests[i].choices:
                 yield [(i, requests[i])]
             else:
-                shared = (requests[i].generation, requests[i].repeat)
+                shared = (requests[i].generation, requests[i].repeat, requests[i].tools)
                 groups.setdefault(shared, []).append((i, requests[i]))
         yield from groups.values()
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -99,8 +100,15 @@ def torch_build(kind: str) -> str | None:
 def cuda_capability(index: int = 0) -> tuple[int, int]:
     """The compute capability of a visible CUDA device; (0, 0) if it is unknown."""
     output = _ask_gpu("compute_cap", index)
-    match = re.fullmatch(r"(\d+)\.(\d+)", output or "")
-    return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
+    if match := re.fullmatch(r"(\d+)\.(\d+)", output or ""):
+        return int(match.group(1)), int(match.group(2))
+    # containers often lack nvidia-smi; importing torch takes seconds, and loading needs it anyway
+    with suppress(Exception):  # the driver may fail in many ways, and loading then reports it
+        import torch
+
+        major, minor = torch.cuda.get_device_capability(index)
+        return int(major), int(minor)
+    return 0, 0
 
 
 @lru_cache
@@ -137,8 +145,9 @@ def free_memory(device: str) -> int | None:
     """Free bytes on a device, without torch; None if that is unknown."""
     kind, _, index = device.partition(":")
     if kind == "cuda":
-        free = _ask_gpu("memory.free", int(index or 0))
-        return int(free.split()[0]) * 1024**2 if free else None
+        # a part of a card (MIG) reports "[N/A]"
+        match = re.match(r"(\d+) MiB", _ask_gpu("memory.free", int(index or 0)) or "")
+        return int(match.group(1)) * 1024**2 if match else None
     return available_ram()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -137,6 +138,7 @@ class InferenceModel:
             seed=prompts.seed(request) if sampled else None,
             stop=list(generation.stop) or None,
             extra_body=self.options.extra_body or None,
+            **({"tools": json.loads(request.tools)} if request.tools else {}),
         )
         return replies.parse_reply(request, reply)
 

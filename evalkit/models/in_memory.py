@@ -110,7 +110,9 @@ class InMemoryTransformers:
         }
 
     def close(self) -> None:
-        """Do nothing: the model belongs to its owner."""
+        """Free the KV cache that a GPU keeps. The model belongs to its owner."""
+        if self._prepared is not None:
+            self._prepared.release()
 
 
 def _head(model: Any) -> str | None:

@@ -229,6 +229,8 @@ class OpenAIModel:
         if request.json_schema and not is_text(request.prompt):
             wanted = {"name": "answer", "strict": True, "schema": json.loads(request.json_schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        if request.tools:
+            body["tools"] = json.loads(request.tools)
         for parameter in options.accepts:
             if parameter in prompts.used_parameters(generation):
                 body[parameter] = getattr(generation, parameter)

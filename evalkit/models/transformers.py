@@ -243,6 +243,8 @@ class TransformersModel:
         """Release the weights; they are freed unless another model uses or needs them."""
         loaded, self._loaded = self._loaded, None
         name, self._adapter_name = self._adapter_name, None
+        if self._lm is not None:
+            self._lm.release()  # other models may share the weights and need the memory
         self._lm = None
         if loaded is None:
             return
@@ -380,4 +382,8 @@ def in_progress(lm: LanguageModel | None) -> InProgress:
 
 def _engine(lm: LanguageModel) -> str:
     own = "packed" if lm.packed else f"plain batches, because {lm.not_packed_because}"
+    if lm.gpu.decoder is not None:
+        own += f"; {lm.gpu.decoder.describe()}"
+    elif lm.gpu.no_decoder_because:
+        own += f"; no paged KV cache, because {lm.gpu.no_decoder_because}"
     return f"transformers' continuous batching where greedy, else {own}" if lm.continuous else own

@@ -91,8 +91,8 @@ class CellNode(pytest.Collector):
             yield GateItem.from_parent(self, name=rule, nodeid=item_id(self, rule), index=index)
         if not rules:
             yield ScoresItem.from_parent(self, name="scores")
-        if self.cell.suite.checks:
-            for position, sample in enumerate(self.cell.dataset.samples):
+        for position, sample in enumerate(self.cell.dataset.samples):
+            if self.cell.suite.checks or sample.checks:
                 name = item_name(f"check[{sample.id}]")
                 yield CheckItem.from_parent(
                     self, name=name, nodeid=item_id(self, name), position=position

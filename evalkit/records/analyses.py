@@ -9,16 +9,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
+OTHER_LABELS = "(other)"
+"""The label that those without a row of their own share."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConfusionMatrix:
-    """How often each label was predicted for the samples of each true label."""
+    """How often each label was predicted for the samples of each true label.
+
+    Of tools: how often each was called where each was expected.
+    """
 
     kind: ClassVar[Literal["confusion_matrix"]] = "confusion_matrix"
 
     labels: tuple[str, ...]
     """In the suite's order. A last label ``(none)`` stands for answers without a label; it is
-    there only where an answer had none."""
+    there only where an answer had none. Of tools, ``(no call)`` stands for none, and ``(other)``
+    for the rarest where there are many."""
     counts: tuple[tuple[int, ...], ...]
     """Square: true labels in rows, predicted labels in columns."""
 
@@ -178,6 +185,20 @@ class RubricSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimCounts:
+    """The answers of a cell whose claims were checked."""
+
+    answers: int
+    """Those with claims."""
+    without: int
+    """Those without, which have no score."""
+    unlisted: int
+    """Those whose claims could not be listed."""
+    claims: int
+    """Claims of all answers."""
+
+
+@dataclass(frozen=True, slots=True)
 class CorrectedScore:
     """A score corrected by its grader's errors on labelled cases, with a 95 % interval."""
 
@@ -207,6 +228,8 @@ class JudgedReport:
     """Scores corrected by the grader's errors, by name."""
     uncorrected: Mapping[str, str] = field(default_factory=dict)
     """Why a score is not corrected, by its name."""
+    claims: ClaimCounts | None = None
+    """Where the claims of answers were checked."""
     rules: str = ""
     """First digits of the identity of the refusal rules, where refusals were graded."""
 
@@ -257,6 +280,8 @@ def to_json(analysis: Analysis) -> dict[str, Any]:
     body: dict[str, Any] = {"kind": analysis.kind, **asdict(analysis)}
     if isinstance(analysis, JudgedReport):
         body |= {**body.pop("panel"), **body.pop("about")}
+        if analysis.claims is None:
+            del body["claims"]
     return body
 
 
@@ -295,6 +320,7 @@ def _judged_report(body: Mapping[str, Any]) -> JudgedReport:
         judges=tuple(_judge_row(row) for row in body["judges"]),
         panel=_made(Panel, body),
         about=_made(RubricSummary, body),
+        claims=_made(ClaimCounts, body["claims"]) if "claims" in body else None,
         corrected=corrected,
     )
 

@@ -1,13 +1,13 @@
 """Judgments of answers: a judge's prompt and reply.
 
-A judgment is about a whole answer, one criterion, or the category of an answer; and about one
-answer alone, or one of a pair. The classes here tell these apart.
+A judgment is about a whole answer, one criterion, the category of an answer, or one of its claims;
+and about one answer alone, or one of a pair. The classes here tell these apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from evalkit.exchange import Status
@@ -35,7 +35,33 @@ class Category:
     name: ClassVar[str] = "category"
 
 
-Aspect = Overall | ByCriterion | Category
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which claims an answer makes: texts in ``reply.lists``, and no grade."""
+
+    name: ClassVar[str] = "listing"
+
+
+@dataclass(frozen=True, slots=True)
+class ByClaim:
+    """By one claim of an answer: whether passages support it."""
+
+    number: int
+    """Its place among the claims of the answer, from 1."""
+    text: str
+    """As it was checked."""
+    start: int = 0
+    """Its first character in the output."""
+    end: int = 0
+    """The end of its characters there; ``start`` where it does not stand there."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return f"claim {self.number}"
+
+
+Aspect = Overall | ByCriterion | Category | Listing | ByClaim
 """What a question to a judge is about."""
 
 
@@ -64,6 +90,8 @@ class Reply:
     """Probability of all allowed answers together among everything it could have said."""
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What it listed beside its answer, by name."""
+    passage: str | None = None
+    """Id of the passage that decided about a claim, or that is nearest to it."""
     error: str = ""
     """The reason for a missing answer."""
 
@@ -85,7 +113,7 @@ class Judgment:
     rubric: str = ""
     """First digits of the rubric's hash."""
     method: str = ""
-    """How the judge was asked: ``choice``, ``structured`` or ``text``."""
+    """How the judge was asked: ``choice``, ``structured``, ``text`` or ``entailment``."""
     prompt: Prompt = ""
     """What it was sent; "" if it was not asked."""
     text: str = ""
@@ -110,8 +138,9 @@ def to_json(judgment: Judgment) -> dict[str, Any]:
         "reply": judgment.text,
         "cached": judgment.cached,
     }
-    if judgment.aspect.name:
-        body["criterion"] = judgment.aspect.name
+    body |= _aspect_json(judgment.aspect)
+    if reply.passage is not None:
+        body["passage"] = reply.passage
     if reply.probabilities:
         body |= {"probabilities": dict(reply.probabilities), "mass": reply.mass}
     if reply.lists:
@@ -137,13 +166,14 @@ def from_json(body: Mapping[str, Any]) -> Judgment:
         probabilities=body.get("probabilities", {}),
         mass=body.get("mass"),
         lists=lists,
+        passage=body.get("passage"),
         error=body.get("error", ""),
     )
     return Judgment(
         score=body["score"],
         judge=body["judge"],
         reply=reply,
-        aspect=aspect_named(body.get("criterion", "")),
+        aspect=_aspect_in(body),
         pair=Pair(body["against"], body["stands"]) if "against" in body else None,
         repeat=body.get("repeat", 0),
         rubric=body.get("rubric", ""),
@@ -155,8 +185,21 @@ def from_json(body: Mapping[str, Any]) -> Judgment:
     )
 
 
-def aspect_named(name: str) -> Aspect:
-    """The aspect that was recorded under a name."""
+def _aspect_json(aspect: Aspect) -> dict[str, Any]:
+    if isinstance(aspect, ByClaim):
+        return {"claim": asdict(aspect)}
+    if isinstance(aspect, Listing):
+        return {"listing": True}
+    return {"criterion": aspect.name} if aspect.name else {}
+
+
+def _aspect_in(body: Mapping[str, Any]) -> Aspect:
+    """The aspect of a judgment, as it was recorded."""
+    if "claim" in body:
+        return ByClaim(**{f.name: body["claim"][f.name] for f in fields(ByClaim)})
+    if "listing" in body:
+        return Listing()
+    name = body.get("criterion", "")
     if not name:
         return Overall()
     return Category() if name == Category.name else ByCriterion(name)

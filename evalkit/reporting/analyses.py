@@ -21,6 +21,8 @@ class Confusion:
 
     column: int
     labels: Sequence[str]
+    codes: Sequence[int]
+    """The labels' numbers in the index."""
     rows: Sequence[Sequence[tuple[int, int]]]
 
 
@@ -61,12 +63,24 @@ class ClassReport:
 
 def confusions(cells: Sequence[CellRecord]) -> list[Confusion]:
     """The confusion matrices of a suite's cells."""
+    place = {label: i for i, label in enumerate(labels_of(cells))}
     return [
-        Confusion(k, analysis.labels, [_shaded(row) for row in analysis.counts])
+        Confusion(
+            k,
+            analysis.labels,
+            [place[label] for label in analysis.labels],
+            [_shaded(row) for row in analysis.counts],
+        )
         for k, cell in enumerate(cells)
         for analysis in cell.analyses
         if isinstance(analysis, ConfusionMatrix)
     ]
+
+
+def labels_of(cells: Sequence[CellRecord]) -> list[str]:
+    """The labels of the cells' confusion matrices; empty when there are none."""
+    matrices = (a for cell in cells for a in cell.analyses if isinstance(a, ConfusionMatrix))
+    return list(dict.fromkeys(label for matrix in matrices for label in matrix.labels))
 
 
 def _shaded(counts: Sequence[int]) -> list[tuple[int, int]]:

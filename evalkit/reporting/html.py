@@ -52,6 +52,7 @@ SCRIPTS = (
     "overlap.js",
     "paired.js",
     "judgments.js",
+    "claims.js",
     "application.js",
     "sample.js",
     "dialog.js",

@@ -16,7 +16,8 @@ from evalkit.comparing.baseline import Baseline
 from evalkit.comparing.operand import row_digest
 from evalkit.comparing.rows import match_rows
 from evalkit.records import CellRecord, SampleRecord, SuiteRecord
-from evalkit.records.analyses import ConfusionMatrix, JudgedReport
+from evalkit.records.analyses import OTHER_LABELS, JudgedReport
+from evalkit.reporting.analyses import labels_of
 from evalkit.reporting.changes import before
 from evalkit.reporting.document import finite
 
@@ -54,7 +55,7 @@ def index_of(
     chunk: int,
 ) -> dict[str, Any]:
     """The index of a suite's rows, as JSON values. chunk: rows per chunk."""
-    labels = _labels(cells)
+    labels = labels_of(cells)
     score = _graded(rows)
     better = next((c.scores[score].better for c in cells if score in c.scores), "higher")
     return {
@@ -79,6 +80,7 @@ def index_of(
                 "correct": _letters(_correct(row.cells[k]) for row in rows),
                 "checks": _letters(_checks(row.cells[k]) for row in rows),
                 "predicted": _codes((_predicted(row.cells[k], labels) for row in rows), labels),
+                "entries": _entries(suite, cell, (row.cells[k] for row in rows), labels),
                 "scores": [_graded_value(row.cells[k], score) for row in rows] if score else [],
                 "flaky": _letters(_flaky(row.cells[k]) for row in rows),
                 "panel": _letters(_panel(cell, row.cells[k]) for row in rows),
@@ -97,14 +99,24 @@ def _codes(codes: Iterable[int], labels: list[str]) -> list[int]:
     return list(codes) if labels else []
 
 
-def _labels(cells: Sequence[CellRecord]) -> list[str]:
-    """The labels of the suite's confusion matrices; empty when there are none."""
-    names: dict[str, None] = {}
-    for cell in cells:
-        for analysis in cell.analyses:
-            if isinstance(analysis, ConfusionMatrix):
-                names.update(dict.fromkeys(analysis.labels))
-    return list(names)
+def _entries(
+    suite: SuiteRecord | None,
+    cell: CellRecord,
+    samples: Iterable[SampleRecord | None],
+    labels: Sequence[str],
+) -> list[list[tuple[int, ...]]]:
+    """The entries of the confusion matrix that each row counts in, where these may be several."""
+    find = tasks.find(suite.task).confused if suite is not None else None
+    own = labels_of([cell])
+    if suite is None or find is None or not own:
+        return []
+    entries = find(suite)
+
+    def code(label: str) -> int:
+        return labels.index(label if label in own else OTHER_LABELS)
+
+    found = [entries(one) if one and one.answer.answered else [] for one in samples]
+    return [[tuple(map(code, entry)) for entry in of_row] for of_row in found]
 
 
 def _gold(sample: SampleRecord, labels: list[str]) -> int:

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from time import perf_counter
 
 from evalkit.errors import ModelError, SpecError
-from evalkit.exchange import Request, Response, Status
+from evalkit.exchange import Response, Status
 from evalkit.models.base import Batch, Model, OneByOne, Reporting
 from evalkit.models.model_errors import model_errors, raise_of
+from evalkit.models.thinking import thinking_of, without_thinking
 from evalkit.models.weight_cache import LoadedModels
 from evalkit.plan import Cell, requests_of
+from evalkit.respond.batch import CellRequests, RequestBatch
+from evalkit.respond.conversations import ConversationRequests
 from evalkit.respond.offline import identified
 from evalkit.respond.progress import Progress, total_work, work
 from evalkit.respond.recorder import Recorder
 from evalkit.respond.shared import SharedQuestions
 from evalkit.store import Store, digest, response_key
-
-
-@dataclass(kw_only=True)
-class RequestBatch:
-    """Requests to one model: the key of each response, and each distinct request.
-
-    Identical requests share a key and are sent once. ``known``: keys answered before this run.
-    ``failures``: responses that are not kept in the store.
-    """
-
-    keys: list[str] = field(default_factory=list)
-    distinct: dict[str, Request] = field(default_factory=dict)
-    known: set[str] = field(default_factory=set)
-    failures: dict[str, Response] = field(default_factory=dict)
-    seconds: float = 0.0
-    error: str = ""
-
-    @property
-    def missing(self) -> list[str]:
-        """Keys without an answer, in the order of the samples."""
-        return [key for key in self.distinct if key not in self.known]
-
-
-@dataclass
-class CellRequests(RequestBatch):
-    """A cell with its requests: ``repeats`` keys to a sample, one after the other.
-
-    Among the failures are those of samples whose prompt could not be rendered.
-    """
-
-    cell: Cell
 
 
 def prepare(
@@ -64,11 +35,28 @@ def prepare(
     identity = digest(dict(fingerprint)) if fingerprint is not None else model.name
     prepared = []
     for cell in cells:
-        cell_requests = _rendered(cell, identity, salt)
-        if share:
-            cell_requests.known = store.answered(list(cell_requests.distinct))
-        prepared.append(cell_requests)
+        prepared.append(requests_to(model, cell, store, identity, salt=salt, share=share))
     return prepared
+
+
+def requests_to(
+    model: Model, cell: Cell, store: Store, identity: str, *, salt: str = "", share: bool = True
+) -> CellRequests:
+    """The requests of one cell. identity: the digest of the model's fingerprint, or its name."""
+
+    def answered(keys: Sequence[str]) -> set[str]:
+        return store.answered(keys) if share else set()
+
+    def responses(keys: Sequence[str]) -> Mapping[str, Response]:
+        thinking = thinking_of(model)
+        return {k: without_thinking(r, thinking) for k, r in store.responses(keys).items()}
+
+    if cell.follows_answers:
+        key_of = partial(response_key, identity, salt=salt)
+        return ConversationRequests(cell, key_of, answered, responses)
+    cell_requests = _rendered(cell, identity, salt)
+    cell_requests.known = answered(list(cell_requests.distinct))
+    return cell_requests
 
 
 def _rendered(cell: Cell, identity: str, salt: str) -> CellRequests:
@@ -111,7 +99,8 @@ class CachedClient:
         except ModelError as error:
             cell_requests.error = str(error)
         else:
-            self.request_missing(cell_requests)
+            for batch in cell_requests.rounds():
+                self.request_missing(batch)
 
     def request_missing(self, requested: RequestBatch) -> None:
         """Request the missing responses of any batch, as ``request_cell`` does for a cell.
@@ -252,10 +241,12 @@ class CachedClient:
 
 def announce(progress: Progress, prepared: Sequence[CellRequests]) -> None:
     """Report the amount of work to the progress display."""
-    requests = sum(len(cell_requests.distinct) for cell_requests in prepared)
     missing = [
         cell_requests.distinct[key] for cell_requests in prepared for key in cell_requests.missing
     ]
+    upcoming = [request for cell_requests in prepared for request in cell_requests.upcoming]
+    missing += upcoming
+    requests = len(upcoming) + sum(len(cell_requests.distinct) for cell_requests in prepared)
     progress.start(len(prepared), requests, requests - len(missing), total_work(missing))
 
 

@@ -10,7 +10,8 @@ from evalkit.exchange import Request, Response, Status
 from evalkit.models.base import Model
 from evalkit.models.thinking import thinking_of, without_thinking
 from evalkit.models.weight_cache import LoadedModels
-from evalkit.respond.cells import CachedClient, RequestBatch
+from evalkit.respond.batch import RequestBatch
+from evalkit.respond.cells import CachedClient
 from evalkit.respond.offline import identified
 from evalkit.respond.progress import Progress, total_work
 from evalkit.store import Store, digest, response_key

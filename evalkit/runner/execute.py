@@ -30,7 +30,8 @@ from evalkit.records import (
     ScoreRecord,
     SuiteRecord,
 )
-from evalkit.respond.cells import CachedClient, CellRequests, announce, prepare
+from evalkit.respond.batch import CellRequests
+from evalkit.respond.cells import CachedClient, announce, prepare
 from evalkit.respond.offline import identified
 from evalkit.respond.progress import Progress, Silent
 from evalkit.runner.allow_code import isolation_of, refusal
@@ -259,7 +260,7 @@ def _broken_checks(cell: Cell, samples: Sequence[SampleRecord]) -> dict[str, int
     counts = {check.rule: 0 for check in cell.suite.checks}
     for sample in samples:
         for check in sample.checks:
-            counts[check.rule] += not check.passed
+            counts[check.rule] = counts.get(check.rule, 0) + (not check.passed)
     return counts
 
 

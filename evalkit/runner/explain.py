@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evalkit.errors import SpecError
 from evalkit.exchange import Request
 from evalkit.models.base import Model
-from evalkit.plan import Cell, requests_of
+from evalkit.plan import Cell
 from evalkit.records import RunRecord, SampleRecord
-from evalkit.store import Store, digest, response_key
+from evalkit.respond.batch import CellRequests
+from evalkit.respond.cells import requests_to
+from evalkit.store import Store, digest
 
 
 def explain(cells: Sequence[Cell], model: Model, store: Store) -> Iterator[str]:
@@ -24,26 +25,22 @@ def explain(cells: Sequence[Cell], model: Model, store: Store) -> Iterator[str]:
         return
     identity = digest(dict(fingerprint))
     for cell in cells:
-        yield from _explain_cell(cell, dict(fingerprint), identity, store)
+        yield from _explain_cell(cell, model, dict(fingerprint), identity, store)
 
 
 def _explain_cell(
-    cell: Cell, fingerprint: dict[str, Any], identity: str, store: Store
+    cell: Cell, model: Model, fingerprint: dict[str, Any], identity: str, store: Store
 ) -> Iterator[str]:
-    requests = list(requests_of(cell))
-    keys = [
-        "" if isinstance(request, SpecError) else response_key(identity, request)
-        for request in requests
-    ]
-    known = store.answered(keys)
-    suite, model, prompt = cell.id
+    prepared = requests_to(model, cell, store, identity)
+    keys, known = prepared.keys, prepared.known
+    suite, name, prompt = cell.id
     what = "samples" if cell.suite.repeats == 1 else "answers"
     missing = [index for index, key in enumerate(keys) if key not in known]
-    head = f"{suite} {model}/{prompt}: {len(keys) - len(missing)} of {len(keys)} {what} cached"
+    head = f"{suite} {name}/{prompt}: {len(keys) - len(missing)} of {len(keys)} {what} cached"
     yield head
     if not missing:
         return
-    earlier = [(i, f) for i, f in store.fingerprints(model) if i != identity]
+    earlier = [(i, f) for i, f in store.fingerprints(name) if i != identity]
     if earlier and not known:
         changes = _differences(earlier[0][1], fingerprint)
         yield f"  the model differs from when it last answered: {'; '.join(changes)}"
@@ -51,16 +48,13 @@ def _explain_cell(
     if run is None:
         yield "  this cell has never been run with this store"
         return
-    yield from _explain_samples(cell, requests, missing, run, store)
+    yield from _explain_samples(prepared, missing, run, store)
 
 
 def _explain_samples(
-    cell: Cell,
-    requests: Sequence[Request | SpecError],
-    missing: Sequence[int],
-    run: RunRecord,
-    store: Store,
+    prepared: CellRequests, missing: Sequence[int], run: RunRecord, store: Store
 ) -> Iterator[str]:
+    cell = prepared.cell
     before = run.suites[cell.suite.suite]
     changes = _differences(before.generation.to_json(), cell.suite.generation.settings().to_json())
     if changes:
@@ -68,14 +62,18 @@ def _explain_samples(
     seen = {sample.id: sample for sample in store.samples(run.id, cell.id)}
     for index in missing[:20]:
         sample = cell.dataset.samples[index // cell.suite.repeats]
-        yield f"  {sample.id}: {_why(seen.get(sample.id), requests[index])}"
+        key = prepared.keys[index]
+        if key in prepared.failures:
+            yield f"  {sample.id}: cannot be asked: {prepared.failures[key].error}"
+        elif key not in prepared.distinct:
+            yield f"  {sample.id}: follows a turn that is not cached"
+        else:
+            yield f"  {sample.id}: {_why(seen.get(sample.id), prepared.distinct[key])}"
     if len(missing) > 20:
         yield f"  … and {len(missing) - 20} more"
 
 
-def _why(before: SampleRecord | None, request: Request | SpecError) -> str:
-    if isinstance(request, SpecError):
-        return f"its prompt cannot be rendered: {request}"
+def _why(before: SampleRecord | None, request: Request) -> str:
     if before is None:
         return "not among the samples of the last run (new, or beyond its limit)"
     failed = next((answer for answer in before.answers if answer.status == "error"), None)

@@ -38,7 +38,9 @@ def _chosen(suite: Suite, sample: Sample, request: Request, response: Response) 
         f"the most likely of {len(request.choices)} continuations: '{request.choices[best]}',"
         f" {lead(response.logprobs):.3g} nats ahead of the next{_method(response)}"
     )
-    return Extracted(options(suite, sample)[best], explanation)
+    own = suite.kind.options
+    calls = None if own is None else own(suite, sample)[best].calls
+    return Extracted(options(suite, sample)[best], explanation, calls)
 
 
 def _method(response: Response) -> str:

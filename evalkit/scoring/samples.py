@@ -51,7 +51,7 @@ def answer_of(
         error=response.error,
         thinking=response.thinking,
         unfinished=response.unfinished,
-        probabilities=_probabilities(suite, response),
+        probabilities=_probabilities(suite, sample, response),
         choices=_choices(suite, sample, request, response),
         likelihood=_likelihood(request, response),
         candidates=response.candidates,
@@ -63,15 +63,16 @@ def answer_of(
         completion_tokens=response.completion_tokens,
         finish=response.finish,
         contexts=response.contexts,
-        calls=response.calls,
+        calls=response.calls if taken.calls is None else taken.calls,
         messages=response.messages,
         cost=response.cost,
         details=_details(request, response),
     )
-    if not suite.checks or not response.answered:
+    checks = (*suite.checks, *sample.checks)
+    if not checks or not response.answered:
         return answer
     parts = answer.values()
-    return replace(answer, checks=tuple(run_check(check, parts) for check in suite.checks))
+    return replace(answer, checks=tuple(run_check(check, parts) for check in checks))
 
 
 def _details(request: Request, response: Response) -> dict[str, Any]:
@@ -80,11 +81,13 @@ def _details(request: Request, response: Response) -> dict[str, Any]:
     return {name: value for name, value in response.details.items() if name != without}
 
 
-def _probabilities(suite: Suite, response: Response) -> dict[str, float]:
+def _probabilities(suite: Suite, sample: Sample, response: Response) -> dict[str, float]:
     """The choices' probabilities relative to each other."""
     if not response.logprobs or suite.answer.method != "choice":
         return {}
     names: Sequence[str] = suite.label_names or LETTERS[: len(response.logprobs)]
+    if suite.kind.options is not None:
+        names = options(suite, sample)
     return dict(zip(names, softmax(response.logprobs), strict=True))
 
 

@@ -10,8 +10,11 @@ from typing import Any
 from evalkit.errors import Problem, SpecError, UsageError, nearest, unknown
 from evalkit.records import references
 from evalkit.spec.choices import as_text, settle_choices
+from evalkit.spec.fields import Check
+from evalkit.spec.histories import history_of
 from evalkit.spec.sources import Rows, rows_of_file, rows_of_hub, rows_of_suite
 from evalkit.spec.suite import Suite
+from evalkit.spec.turns import Turn, check_turns, placed, split_turns
 from evalkit.tasks import Task
 from evalkit.written.numbers import one_of
 
@@ -23,7 +26,8 @@ class Sample:
     id: its name in reports. index: its position in the data, from 0. fields: the row; values are
     text (csv, tsv) or JSON values. targets: the accepted answers, as text; () if the suite names
     no target column, ``("",)`` for a question without an answer (extractive-qa). choices: the
-    choices of a multiple-choice question; the target is one of them.
+    choices of a multiple-choice question; the target is one of them. turn: its place in a
+    conversation, if it is a turn of one.
     """
 
     id: str
@@ -31,6 +35,12 @@ class Sample:
     fields: dict[str, Any]
     targets: tuple[str, ...]
     choices: tuple[str, ...] = ()
+    turn: Turn | None = None
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Rules for the response to this sample alone."""
+        return self.turn.checks if self.turn else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +48,8 @@ class Dataset:
     """The samples of a suite.
 
     columns: in the file's order. hash: SHA-256 of the whole file (or rows), also of a subset.
-    total: the number of samples in the data, before ``take``. pair: the column that two samples
-    share, if any.
+    total: the number of samples in the data, before ``take``. pair: the column that samples
+    share which are compared with each other, if any.
     """
 
     samples: tuple[Sample, ...]
@@ -59,14 +69,26 @@ class Dataset:
 
         The same seed takes the same samples everywhere, and a larger limit only adds to them, so
         cached responses are reused. Pairs stay whole: an odd limit takes one sample less, but at
-        least one pair. None takes all.
+        least one pair. Of turns, it is the number of conversations. None takes all.
         """
+        if limit is not None and self.samples and self.samples[0].turn is not None:
+            return self._take_conversations(limit, seed)
         if limit is None or limit >= len(self.samples):
             return self
         if self.pair is not None:
-            return self._take_pairs(self.pair, max(1, limit // 2), seed)
+            groups = {str(sample.fields[self.pair]) for sample in self.samples}
+            size = max(1, len(self.samples) // len(groups))
+            return self._take_pairs(self.pair, max(1, limit // size), seed)
         taken = sorted(shuffled(self.samples, seed)[:limit], key=lambda sample: sample.index)
         return replace(self, samples=tuple(taken))
+
+    def _take_conversations(self, limit: int, seed: int) -> Dataset:
+        first: dict[str, Sample] = {}
+        for sample in self.samples:
+            first.setdefault(_conversation(sample), sample)
+        taken = {_conversation(sample) for sample in shuffled(list(first.values()), seed)[:limit]}
+        kept = tuple(sample for sample in self.samples if _conversation(sample) in taken)
+        return self if len(kept) == len(self.samples) else replace(self, samples=kept)
 
     def _take_pairs(self, column: str, count: int, seed: int) -> Dataset:
         firsts: dict[str, Sample] = {}
@@ -76,6 +98,10 @@ class Dataset:
         taken = {str(sample.fields[column]) for sample in drawn}
         kept = [s for s in self.samples if str(s.fields[column]) in taken]
         return replace(self, samples=tuple(kept))
+
+
+def _conversation(sample: Sample) -> str:
+    return sample.turn.conversation if sample.turn else sample.id
 
 
 def shuffled(samples: Sequence[Sample], seed: int) -> list[Sample]:
@@ -105,13 +131,56 @@ def read_data(suite: Suite) -> tuple[Dataset | None, list[Problem]]:
         return None, list(error.problems)
     if not rows.fields:
         return None, _nothing(suite, rows)
+    places: list[Turn] = []
+    if suite.data.turns is not None:
+        if suite.data.turns not in rows.columns:
+            message = unknown("column", suite.data.turns, rows.columns)
+            return None, [suite.problem(("data", "turns"), message)]
+        rows, places = split_turns(suite, rows, suite.data.id or "id")
+        if not rows.fields:
+            return None, rows.row_problems.problems()
     missing = _missing_columns(suite, rows.columns)
     samples = make_samples(suite, rows)
+    if places:
+        check_turns(suite, rows, samples, places)
+        samples = placed(suite, samples, places)
     _check_sources(suite, rows)
     _check_pairs(suite, rows)
     _check_columns(suite, rows)
-    dataset = Dataset(tuple(samples), rows.columns, rows.digest, len(samples), suite.data.pair)
+    _check_histories(suite, rows)
+    columns, together = rows.columns, suite.data.pair
+    expand = _expand_of(suite)
+    if expand is not None and not missing and not rows.row_problems.problems():
+        samples = _expanded(suite, rows, samples, expand)
+        columns, together = (*columns, *suite.kind.adds), "question_id"
+    dataset = Dataset(tuple(samples), columns, rows.digest, len(samples), together)
     return dataset, [*missing, *rows.row_problems.problems()]
+
+
+_Expand = Callable[[Suite, Sample], Sequence[Sample]]
+
+
+def _expand_of(suite: Suite) -> _Expand | None:
+    """How the task makes several samples of one; None also if the suite lacks what that needs."""
+    task, data = suite.kind, suite.data
+    columns = all(data.named(column.key) for column in task.columns if column.required)
+    targets = data.target or not task.target.required
+    return task.expand if columns and targets and data.turns is None else None
+
+
+def _expanded(suite: Suite, rows: Rows, samples: Sequence[Sample], expand: _Expand) -> list[Sample]:
+    """The samples that the task makes of those of the data, numbered anew."""
+    found: list[Sample] = []
+    taken = [name for name in suite.kind.adds if name in rows.columns]
+    for name in taken:
+        message = f"the task {suite.task} adds a column '{name}'; rename that of the data"
+        rows.row_problems.add(f"column {name}", rows.numbers[0], message)
+    for number, sample in zip(rows.numbers, samples, strict=True):
+        try:
+            found += expand(suite, sample)
+        except ValueError as error:
+            rows.row_problems.add("expand", number, str(error))
+    return [replace(sample, index=i) for i, sample in enumerate(found)]
 
 
 def _nothing(suite: Suite, rows: Rows) -> list[Problem]:
@@ -136,6 +205,26 @@ def _check_columns(suite: Suite, rows: Rows) -> None:
                 column.read(row.get(name))
             except (ValueError, UsageError) as error:
                 rows.row_problems.add(column.key, number, f"column '{name}': {error}")
+
+
+def _check_histories(suite: Suite, rows: Rows) -> None:
+    """Cells of messages that prompts cannot continue."""
+    histories = {prompt.history: prompt.system for prompt in suite.prompts.values()}
+    for name, system in histories.items():
+        if name is None or name not in rows.columns:
+            continue
+        for number, row in zip(rows.numbers, rows.fields, strict=True):
+            try:
+                messages = history_of(row.get(name))
+            except ValueError as error:
+                rows.row_problems.add(f"messages {name}", number, f"column '{name}': {error}")
+            else:
+                if system is not None and messages[0].role == "system":
+                    message = (
+                        f"column '{name}': the messages begin with a system message, and the prompt"
+                        " has 'system:' too; remove one"
+                    )
+                    rows.row_problems.add(f"system {name}", number, message)
 
 
 def _check_sources(suite: Suite, rows: Rows) -> None:
@@ -207,7 +296,8 @@ class _Layout:
     """What each column holds, reduced to the columns of the data.
 
     allowed: the only valid targets; () for any. number: which number is read from answers and
-    targets, ``first`` or ``last``; "" if they are texts.
+    targets, ``first`` or ``last``; "" if they are texts. turns: whether rows are turns, which
+    need no target.
     """
 
     task: Task
@@ -216,6 +306,7 @@ class _Layout:
     choices: tuple[str, ...]
     allowed: tuple[str, ...]
     number: str = ""
+    turns: bool = False
 
     @staticmethod
     def of(suite: Suite, columns: Sequence[str]) -> _Layout:
@@ -228,6 +319,7 @@ class _Layout:
             choices=choices if all(name in columns for name in choices) else (),
             allowed=task.target.among(suite) if task.target.among else (),
             number=suite.answer.which if _as_numbers(suite) else "",
+            turns=data.turns is not None,
         )
 
 
@@ -283,7 +375,7 @@ def _read_by_task(
     for number, row in zip(rows.numbers, rows.fields, strict=True):
         try:
             found.append(read(suite, row))
-        except ValueError as error:
+        except (ValueError, UsageError) as error:
             rows.row_problems.add("target", number, str(error))
             found.append(())
     return found
@@ -326,6 +418,8 @@ def _references(layout: _Layout, rows: Rows, row: dict[str, Any], number: int) -
             )
             row_problems.add("number", number, message)
         return tuple(texts)
+    if layout.turns:
+        return ()
     if layout.task.target.blank:
         return ("",)
     columns = " or ".join(f"'{name}'" for name in layout.target)

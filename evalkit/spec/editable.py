@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from evalkit.spec.source import Place, Source
@@ -59,6 +60,25 @@ class Draft:
                 place.line, None, place.text, place.content, place.literal, place.children
             )
             places["prompts"] = Place(place.line, "prompt", children={"default": inner})
+
+    def list_judges(self, keys: Collection[str]) -> None:
+        """``judges: {NAME: …}`` as a list of entries with names. keys: those of an entry.
+
+        An entry without a rubric applies the one of its name.
+        """
+        named = self.source.value.get("judges")
+        if not isinstance(named, dict) or not named or all(key in keys for key in named):
+            return
+        entries: list[Any] = []
+        for name, value in named.items():
+            given = {"rubric": value} if isinstance(value, str) else value
+            if isinstance(given, dict) or given is None:
+                given = {"name": name, "rubric": name, **(given or {})}
+            entries.append(given)
+        self.source.value["judges"] = entries
+        place = self.source.places(("judges",))[-1]
+        if isinstance(place.children, dict):
+            place.children = [place.children.get(name, Place(place.line)) for name in named]
 
     def spell_out_labels(self) -> None:
         """Restore labels that YAML parses as numbers or booleans to the text as written."""

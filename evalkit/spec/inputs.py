@@ -24,6 +24,7 @@ class InputVariant:
     """
 
     name = INPUT
+    conversation = False
 
     def __init__(self, suite: Suite, dataset: Dataset) -> None:
         if INPUT in suite.prompts:
@@ -75,6 +76,7 @@ class NoVariant:
     """Takes the place of a prompt for a model whose head does not support the suite's task."""
 
     name = INPUT
+    conversation = False
     template_text = ""
     hash = ""
 

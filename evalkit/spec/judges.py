@@ -12,8 +12,26 @@ from pydantic import Field, StrictBool, model_validator
 
 from evalkit.spec.fields import Count, GenerationSpec, SpecModel, Text, Texts, shown
 
-Method = Literal["choice", "structured", "text"]
+Method = Literal["choice", "structured", "text", "entailment"]
 Aggregate = Literal["mean", "median", "majority"]
+
+
+class ClaimsSpec(SpecModel):
+    """How an answer is cut into claims."""
+
+    by: Text | None = Field(
+        default=None,
+        description="The judge that lists the claims of an answer. Default: each sentence is one.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if value == "sentences":
+            return {}
+        if not isinstance(value, Mapping) or "by" not in value:
+            raise ValueError(f"expected 'sentences' or 'by: JUDGE', found {shown(value)}")
+        return value
 
 
 class JudgeSpec(SpecModel):
@@ -31,7 +49,8 @@ class JudgeSpec(SpecModel):
     method: Method | None = Field(
         default=None,
         description="How the grade is extracted: `choice` from the probabilities of the allowed "
-        "answers, `structured` from JSON, `text` from the last line. Default: the judge's method.",
+        "answers, `structured` from JSON, `text` from the last line; `entailment` has a "
+        "sequence-classification model (NLI) check claims. Default: the judge's method.",
     )
     reasoning: StrictBool | None = Field(
         default=None, description="Whether the judge reasons before it grades."
@@ -41,6 +60,11 @@ class JudgeSpec(SpecModel):
     )
     name: Text | None = Field(
         default=None, description="Name of the score; default: the rubric's name."
+    )
+    claims: ClaimsSpec | None = Field(
+        default=None,
+        description="Rubrics of mode `claims`: how an answer is cut into claims, `sentences` (the "
+        "default) or `{by: JUDGE}`.",
     )
     criteria: tuple[Any, ...] | dict[str, Any] = Field(
         default=(),
@@ -65,6 +89,8 @@ class JudgeSpec(SpecModel):
             raise ValueError(
                 f"expected the name of a rubric or a mapping with 'rubric:', found {shown(value)}"
             )
+        if "model" in value and "by" not in value:
+            return {("by" if key == "model" else key): one for key, one in value.items()}
         return value
 
 

@@ -17,6 +17,7 @@ from evalkit.spec.data import Dataset, read_data
 from evalkit.spec.editable import Draft
 from evalkit.spec.fields import shown
 from evalkit.spec.files import SUFFIXES, project_root
+from evalkit.spec.judges import JudgeSpec
 from evalkit.spec.prompts import Variant, check_variants
 from evalkit.spec.readers import is_textual
 from evalkit.spec.repair import repair
@@ -274,6 +275,7 @@ def _parse(
     draft = Draft(source)
     draft.name_single_prompt()
     draft.spell_out_labels()
+    draft.list_judges(JudgeSpec.model_fields)
     from_file = "suite" not in source.value and not isinstance(path, Mapping)
     if from_file:
         draft.put("suite", suite_name(file))

@@ -10,10 +10,12 @@ from evalkit.errors import Problem, SpecError, unknown
 from evalkit.messages import Message, Prompt
 from evalkit.spec.choices import LETTERS
 from evalkit.spec.data import Dataset, Sample
+from evalkit.spec.histories import history_of
 from evalkit.spec.sections import PromptSpec
 from evalkit.spec.shots import MatchedShots, Shots, read_shots
 from evalkit.spec.suite import Suite
 from evalkit.spec.templates import BadTemplateError, Template, compiled
+from evalkit.spec.turns import Turn
 
 _Path = tuple[Any, ...]
 EXTRAS = ("labels", "choices", "letters", "row")
@@ -49,6 +51,8 @@ class Variant:
     def variables(self) -> tuple[str, ...]:
         """Every name that the templates use and do not define, sorted."""
         own = {name for template in self._templates.values() for name in template.variables}
+        if self._spec.history is not None:
+            own.add(self._spec.history)
         return tuple(sorted(own - {"target"} if self._shots else own))
 
     @property
@@ -63,6 +67,8 @@ class Variant:
             if self._shots and i == leading:
                 parts.append(f"[shots]\n{self._shots.summary}")
             parts.append(f"[{role}]\n{self._templates[path].text}")
+        if spec.history is not None:
+            parts.append(f"[messages]\n{spec.history}")
         return "\n\n".join(parts)
 
     @property
@@ -79,25 +85,67 @@ class Variant:
         return self._shots.short if self._shots else ()
 
     @property
+    def conversation(self) -> bool:
+        """Whether the messages are a conversation of its own in each sample."""
+        return self._spec.history is not None or self._suite.data.turns is not None
+
+    @property
     def constant(self) -> bool:
         """Whether every sample gets the same prompt, since it uses nothing of a sample."""
+        if self._spec.history is not None:
+            return False
         variables = {name for _, path in self._turns for name in self._templates[path].variables}
         return variables <= {"labels"}
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: Sample, answers: Sequence[Sequence[Message]] = ()) -> Prompt:
         """The final prompt: a text for ``text:``, else the messages of a chat.
 
+        answers: of a turn, the messages with which the model answered each of the turns before it.
         Raises SpecError with the line of the template, the sample, and the available names.
         """
+        if sample.turn is not None:
+            return self._turn(sample, sample.turn, answers)
         values = self._values(sample)
         rendered = [(role, self._fill(path, values, sample)) for role, path in self._turns]
         examples = self._shots.for_sample(sample) if self._shots else ()
         if self._spec.text is not None:
             *preamble, (_, text) = rendered
             return "".join(t for _, t in preamble) + self._prefix_text(examples) + text
-        messages = [Message(role, text) for role, text in rendered]
+        messages = [Message(role, text) for role, text in rendered] + self._history(sample)
         leading = 1 if messages[0].role == "system" else 0
         return (*messages[:leading], *self._prefix(examples), *messages[leading:])
+
+    def _turn(
+        self, sample: Sample, turn: Turn, answers: Sequence[Sequence[Message]]
+    ) -> tuple[Message, ...]:
+        """What opens the conversation, then the turns so far, each with its answer but the last.
+
+        The last message of the prompt is the template of every turn; what stands before it opens
+        the conversation.
+        """
+        first = turn.earlier[0] if turn.earlier else sample
+        values = self._values(first)
+        *opening, (role, path) = self._turns
+        messages = [Message(role, self._fill(path, values, first)) for role, path in opening]
+        for one, answer in zip(turn.earlier, answers, strict=True):
+            messages += [Message(role, self._fill(path, self._values(one), one)), *answer]
+        return (*messages, Message(role, self._fill(path, self._values(sample), sample)))
+
+    def references(self, sample: Sample) -> list[tuple[Message, ...]]:
+        """The reference answers to the turns before a sample."""
+        earlier = sample.turn.earlier if sample.turn else ()
+        return [(Message("assistant", ideal_answer(self._suite, one)),) for one in earlier]
+
+    def _history(self, sample: Sample) -> list[Message]:
+        """The messages that the data gives; its text is never a template."""
+        column = self._spec.history
+        if column is None:
+            return []
+        try:
+            return list(history_of(sample.fields.get(column)))
+        except ValueError as error:
+            message = f"sample '{sample.id}': column '{column}': {error}"
+            raise SpecError([self._problem(("messages",), 1, message)]) from error
 
     def _prefix_text(self, examples: Sequence[Sample]) -> str:
         assert self._spec.shots is not None or not examples
@@ -159,17 +207,17 @@ def _turns(spec: PromptSpec) -> list[tuple[str, _Path]]:
     if spec.text is not None:
         preamble: list[tuple[str, _Path]] = [("preamble", ("preamble",))] if spec.preamble else []
         return [*preamble, ("text", ("text",))]
-    if spec.messages is not None:
+    if isinstance(spec.messages, tuple):
         return [(m.role, ("messages", i, "content")) for i, m in enumerate(spec.messages)]
     system: list[tuple[str, _Path]] = [("system", ("system",))] if spec.system is not None else []
-    return [*system, ("user", ("user",))]
+    return system if spec.history is not None else [*system, ("user", ("user",))]
 
 
 def _template_texts(spec: PromptSpec) -> list[tuple[_Path, str]]:
     texts: list[tuple[_Path, str]] = []
     for _, path in _turns(spec):
         if path[0] == "messages":
-            assert spec.messages is not None
+            assert isinstance(spec.messages, tuple)
             texts.append((path, spec.messages[path[1]].content))
         else:
             texts.append((path, getattr(spec, path[0])))
@@ -199,6 +247,8 @@ def continuations(suite: Suite, sample: Sample) -> tuple[str, ...]:
     """
     if suite.answer.method != "choice":
         return ()
+    if suite.kind.options is not None:
+        return tuple(option.continuation for option in suite.kind.options(suite, sample))
     if sample.choices:
         letter = suite.answer.form == "letter"
         return tuple(LETTERS[: len(sample.choices)]) if letter else sample.choices
@@ -206,7 +256,9 @@ def continuations(suite: Suite, sample: Sample) -> tuple[str, ...]:
 
 
 def options(suite: Suite, sample: Sample) -> tuple[str, ...]:
-    """The predictions of those continuations: the labels, or the sample's choices."""
+    """The predictions of those continuations: the labels, the sample's choices, or the task's."""
+    if suite.kind.options is not None:
+        return tuple(option.prediction for option in suite.kind.options(suite, sample))
     return sample.choices or suite.label_names
 
 
@@ -216,6 +268,7 @@ def check_variants(suite: Suite, dataset: Dataset) -> tuple[dict[str, Variant], 
     problems: list[Problem] = []
     for name, spec in suite.prompts.items():
         found = _check_names(suite, name, spec, dataset.columns)
+        found += _check_history(suite, name, spec, dataset)
         shots: Shots | MatchedShots | None = None
         if spec.shots is not None and suite.data.target:
             uses = _shot_variables(spec) if not found else ()
@@ -233,6 +286,15 @@ def _shot_variables(spec: PromptSpec) -> tuple[str, ...]:
     texts = [text for path, text in _template_texts(spec) if path[0] not in _ONCE]
     names = {name for text in texts for name in compiled(text).variables}
     return tuple(sorted(names - {*EXTRAS, "target"}))
+
+
+def _check_history(suite: Suite, name: str, spec: PromptSpec, dataset: Dataset) -> list[Problem]:
+    """An unknown column of messages; the messages themselves are checked with the data."""
+    column = spec.history
+    if column is None or column in dataset.columns:
+        return []
+    message = unknown("column", column, dataset.columns)
+    return [suite.problem(("prompts", name, "messages"), message)]
 
 
 def _check_names(

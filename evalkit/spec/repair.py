@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from evalkit.errors import Problem
 from evalkit.spec.editable import Draft
 from evalkit.spec.problems import guessed_key, sentence
+from evalkit.spec.sections import MESSAGE_FORMS
 from evalkit.spec.suite import Suite, suite_of
 from evalkit.tasks import PLAINEST, Task, find, names
 
@@ -126,8 +127,14 @@ def _touches(path: Path, others: Iterable[Path]) -> bool:
 
 
 def _cut(path: Path) -> Path:
-    """A path without the last step that pydantic adds for a bad key of a mapping."""
-    return path[:-1] if path and path[-1] == "[key]" else path
+    """A path without the steps that pydantic adds: a bad key of a mapping, one of several forms."""
+    path = path[:-1] if path and path[-1] == "[key]" else path
+    above = ("", *path)
+    return tuple(
+        step
+        for key, step in zip(above, path, strict=False)
+        if not (key == "messages" and step in MESSAGE_FORMS)
+    )
 
 
 def _last_first(path: Path) -> tuple[int, list[tuple[int, str]]]:

@@ -48,7 +48,8 @@ def _column_rules(suite: Suite) -> Iterator[Finding]:
 
 def _answer_rules(suite: Suite) -> Iterator[Finding]:
     task, answer = suite.kind, suite.answer
-    if answer.method in ("choice", "label") and not task.choosing:
+    own = answer.method == "choice" and task.options is not None
+    if answer.method in ("choice", "label") and not task.choosing and not own:
         yield (
             ("answer",),
             f"'{answer.method}' needs labels or choices, and the task {task.name} has neither;"
@@ -106,8 +107,47 @@ def _shot_rules(suite: Suite) -> Iterator[Finding]:
             )
 
 
+def _turn_rules(suite: Suite) -> Iterator[Finding]:
+    """What the turns of conversations exclude."""
+    data = suite.data
+    if data.turns is None:
+        if data.history != "own":
+            yield ("data", "history"), "'history' is only valid with 'turns:'"
+        return
+    if data.history == "reference" and not data.target:
+        yield ("data", "history"), "'history: reference' needs 'target:', the reference answers"
+    if suite.kind.expand is not None:
+        message = (
+            f"the task {suite.task} asks each row several times; 'turns:' is not valid with it"
+        )
+        yield ("data", "turns"), message
+    if data.pair:
+        yield ("data", "pair"), "turns form no pairs; remove 'pair:' or 'turns:'"
+    if suite.repeats > 1 and data.history == "own":
+        yield (
+            ("repeats",),
+            "a model's own answers lead to another conversation in every repeat; remove 'repeats:',"
+            " or write 'history: reference' in 'data:'",
+        )
+    for name, prompt in suite.prompts.items():
+        path = ("prompts", name)
+        if prompt.shots is not None:
+            yield (
+                (*path, "shots"),
+                "'shots' is not valid with 'turns:'; write examples as the first of 'messages:'",
+            )
+        if prompt.text is not None:
+            yield (*path, "text"), "turns are messages of a chat: write 'user:' in place of 'text:'"
+        if prompt.history is not None:
+            yield (
+                (*path, "messages"),
+                "a column of messages and 'turns:' exclude each other; write 'user:' for a turn",
+            )
+
+
 def key_rules(suite: Suite) -> Iterator[Finding]:
     """What keys require of each other, for any task."""
+    yield from _turn_rules(suite)
     data = suite.data
     for key in ("split", "name", "revision"):
         if getattr(data, key) is not None and data.hf is None:

@@ -37,13 +37,17 @@ def suite_schema() -> Schema:
         _one_or_many(parts["DataSpec"]["anyOf"][1]["properties"][key])
     _one_or_many(parts["GenerationSpec"]["properties"]["stop"])
     parts["JudgeSpec"] = _or_text(parts["JudgeSpec"], "The name of a rubric, or its file.")
-    _one_or_many(parts["JudgeSpec"]["anyOf"][1]["properties"]["by"])
+    judge = parts["JudgeSpec"]["anyOf"][1]["properties"]
+    _one_or_many(judge["by"])
+    judge["model"] = {**judge["by"], "description": "Another name of `by`."}
+    parts["ClaimsSpec"] = {"anyOf": [{"const": "sentences"}, parts["ClaimsSpec"]]}
     refusals = parts["RefusalsSpec"]
     _one_or_many(refusals["properties"]["by"])
     methods = {"enum": refusals["properties"]["method"]["enum"], "description": "The method."}
     parts["RefusalsSpec"] = {"anyOf": [methods, refusals]}
     for key in ("tags", "metrics", "gates", "checks", "judges"):
         _one_or_many(keys[key])
+    keys["judges"]["anyOf"].append(_judges_by_name(judge))
     keys["gates"]["anyOf"] = [_gate(), {"type": "array", "items": _gate()}]
     _or_named(keys["tools"])
     keys["task"] = {"enum": list(tasks.names()), "description": keys["task"]["description"]}
@@ -69,6 +73,18 @@ def _one_or_many(field: Schema) -> None:
     items = field["items"]
     many = {key: field.pop(key) for key in ("type", "items")}
     field["anyOf"] = [items, many]
+
+
+def _judges_by_name(judge: Schema) -> Schema:
+    """Entries by the name of their score, which is that of the rubric unless they name one."""
+    entry = {"type": ["object", "null"], "properties": judge, "additionalProperties": False}
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "description": "Judged scores by name; the rubric of that name unless `rubric` says so.",
+        "propertyNames": {"not": {"enum": sorted(judge)}},
+        "additionalProperties": {"anyOf": [_TEXT, entry]},
+    }
 
 
 def _or_named(field: Schema) -> None:

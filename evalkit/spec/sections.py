@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictInt,
+    Tag,
+    model_validator,
+)
 
 from evalkit.spec.fields import Count, SpecModel, Text, Texts
+
+CONVERSATION, TURN = "conversation", "turn"
+"""Columns of a turn: the id of its conversation, and its number in it, from 1."""
 
 
 class DataSpec(SpecModel):
@@ -61,6 +73,16 @@ class DataSpec(SpecModel):
         description="What a model with a task head reads instead of a prompt: one column or "
         "several ([premise, hypothesis]; [question, context]).",
     )
+    turns: Text | None = Field(
+        default=None,
+        description="Column with the turns of a conversation, a list of the user's texts or of "
+        "mappings with `user` and further columns (`target`). Each turn is a sample.",
+    )
+    history: Literal["own", "reference"] = Field(
+        default="own",
+        description="What stands before a later turn: the model's `own` answers, or the "
+        "`reference` answers (the targets).",
+    )
     limit: Count | None = Field(
         default=None, description="Maximum number of samples: a random subset, always the same."
     )
@@ -68,7 +90,16 @@ class DataSpec(SpecModel):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        return {"file": value} if isinstance(value, str) else value
+        """Expand a bare file name; turns are grouped by number and clustered by conversation."""
+        if isinstance(value, str):
+            return {"file": value}
+        if not isinstance(value, Mapping) or value.get("turns") is None:
+            return value
+        groups = value.get("group") or []
+        groups = [groups] if isinstance(groups, str) else groups
+        if isinstance(groups, (list, tuple)) and TURN not in groups:
+            value = {**value, "group": [*groups, TURN]}
+        return value if value.get("cluster") else {**value, "cluster": CONVERSATION}
 
     @model_validator(mode="after")
     def _one_origin(self) -> DataSpec:
@@ -223,14 +254,31 @@ class MessageSpec(SpecModel):
     content: str = Field(description="Template of the message.")
 
 
+MESSAGE_FORMS = ("[list]", "[column]")
+"""The forms of ``messages:``, which pydantic adds to the path of a problem."""
+
+
+def _form_of_messages(value: Any) -> str:
+    return MESSAGE_FORMS[isinstance(value, str)]
+
+
 class PromptSpec(SpecModel):
-    """One prompt variant: ``user`` (optionally with ``system``), ``messages``, or ``text``
-    (optionally with ``preamble``)."""
+    """One prompt variant: ``user`` or a column of ``messages`` (optionally with ``system``),
+    ``messages``, or ``text`` (optionally with ``preamble``)."""
 
     user: Text | None = Field(default=None, description="Template of the user's message.")
     system: Text | None = Field(default=None, description="Template of the system message.")
-    messages: tuple[MessageSpec, ...] | None = Field(
-        default=None, description="A conversation; the last message is the user's."
+    messages: (
+        Annotated[
+            Annotated[tuple[MessageSpec, ...], Tag(MESSAGE_FORMS[0])]
+            | Annotated[Text, Tag(MESSAGE_FORMS[1])],
+            Discriminator(_form_of_messages),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="A conversation whose last message is the user's; or the column of the data "
+        "that contains such messages.",
     )
     text: Text | None = Field(
         default=None, description="Template of raw text to complete, without a chat template."
@@ -259,13 +307,24 @@ class PromptSpec(SpecModel):
             raise ValueError("no prompt: add 'user:', 'messages:' or 'text:'")
         if len(forms) > 1:
             raise ValueError(f"{', '.join(forms)} exclude each other; keep one")
-        if self.system is not None and forms != ["user"]:
-            raise ValueError(f"'system' is only valid with 'user', not with '{forms[0]}'")
+        if self.system is not None and forms != ["user"] and not self.history:
+            hint = "; write it as the first message" if forms == ["messages"] else ""
+            raise ValueError(f"'system' is only valid with 'user', not with '{forms[0]}'{hint}")
+        if self.history is not None and self.shots is not None:
+            raise ValueError(
+                "'shots' is not valid with a column of messages, in which examples would look like"
+                " earlier turns; describe them in 'system:'"
+            )
         if self.preamble is not None and forms != ["text"]:
             raise ValueError(f"'preamble' is only valid with 'text', not with '{forms[0]}'")
-        if self.messages is not None:
+        if isinstance(self.messages, tuple):
             if not self.messages or self.messages[-1].role != "user":
                 raise ValueError("the last message of 'messages' must be the user's")
             if any(m.role == "system" for m in self.messages[1:]):
                 raise ValueError("a system message must come first in 'messages'")
         return self
+
+    @property
+    def history(self) -> str | None:
+        """The column of the data that contains the messages, or None."""
+        return self.messages if isinstance(self.messages, str) else None

@@ -208,6 +208,11 @@ class Suite(SpecModel):
         description="The functions that a model may call (tools): a list in OpenAI's form, a file "
         "with one, or `module:name` of functions with type hints and docstrings.",
     )
+    tools_form: Literal["native", "hermes"] = Field(
+        default="native",
+        description="How models are asked for calls: `native`, by the server or the chat template; "
+        "`hermes`, by a system message that any chat model can read.",
+    )
     match: MatchSpec = Field(
         default_factory=MatchSpec, description="When calls equal those expected (tools)."
     )
@@ -357,13 +362,16 @@ class Suite(SpecModel):
         )
 
 
-@lru_cache(maxsize=64)
 def suite_of(task: tasks.Task | None) -> type[Suite]:
     """The model of a task's suites, with the keys that the task adds to ``data:``.
 
     None: with the keys of all tasks, for suites whose task is unknown.
     """
-    kinds = tasks.every() if task is None else (task,)
+    return _model_of(tasks.every() if task is None else (task,))
+
+
+@lru_cache(maxsize=64)
+def _model_of(kinds: tuple[tasks.Task, ...]) -> type[Suite]:
     columns = {column.key: (one, column) for one in kinds for column in one.columns}
     if not columns:
         return Suite

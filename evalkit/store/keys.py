@@ -30,6 +30,8 @@ def response_key(fingerprint: str, request: Request, salt: str = "") -> str:
     if request.inputs is not None:
         inputs = request.inputs
         parts.append(["inputs", inputs.task, inputs.texts, inputs.labels])
+        if inputs.optional or inputs.windowed:
+            parts.append([inputs.optional, inputs.windowed])
     if request.reading is not None:
         parts.append(["reading", request.reading.window, request.reading.stride])
     elif request.choices:
@@ -42,4 +44,6 @@ def response_key(fingerprint: str, request: Request, salt: str = "") -> str:
         parts.append(parameters)
     if request.json_schema:
         parts.append(["json_schema", request.json_schema])
+    if request.tools:
+        parts.append(["tools", request.tools])
     return digest(parts)

@@ -233,11 +233,11 @@ def _score(body: dict[str, Any]) -> ScoreRecord:
     return record
 
 
-# These fields of an answer are stored once, in its response. Status, error and details stay with
-# the answer, since scoring adds to them.
+# These fields of an answer are stored once, in its response. Status, error, details and calls stay
+# with the answer, since scoring adds to them: calls may be read from the text.
 _FROM_RESPONSE = (
     *("sent", "seconds", "prompt_tokens", "completion_tokens", "finish"),
-    *("contexts", "calls", "messages", "cost"),
+    *("contexts", "messages", "cost"),
 )
 RESPONSE = "response"
 """The entry of an answer's body with the key of its response, if that is stored."""
@@ -306,6 +306,8 @@ def _to_answer(body: dict[str, Any], responses: Mapping[str, Mapping[str, Any]])
     if kept is not None:
         body.setdefault("output", kept.get("text", ""))
         body.update((name, kept[name]) for name in _FROM_RESPONSE if name in kept)
+        if "calls" in kept:
+            body.setdefault("calls", kept["calls"])
     known: dict[str, Any] = {}
     for name, value in body.items():
         if name in _ANSWER_DEFAULTS:

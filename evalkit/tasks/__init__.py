@@ -19,10 +19,10 @@ from evalkit.answers.extracted import Extracted
 from evalkit.errors import UsageError, stated, unknown
 from evalkit.tasks._extraction import piece, text_in
 from evalkit.tasks._metrics import READ
-from evalkit.tasks._task import Column, Finding, Head, Target, Task
+from evalkit.tasks._task import Column, Finding, Head, Option, Target, Task
 
 __all__ = [
-    "PLAINEST", "READ", "Column", "Extracted", "Finding", "Head", "Target", "Task",
+    "PLAINEST", "READ", "Column", "Extracted", "Finding", "Head", "Option", "Target", "Task",
     "every", "find", "names", "piece", "text_in",
 ]  # fmt: skip
 

@@ -11,7 +11,8 @@ from evalkit.exchange import Inputs
 
 if TYPE_CHECKING:
     from evalkit.exchange import Request, Response
-    from evalkit.records import Answer, SampleRecord
+    from evalkit.messages import ToolCall
+    from evalkit.records import Answer, SampleRecord, SuiteRecord
     from evalkit.spec.data import Sample
     from evalkit.spec.suite import Suite
 
@@ -21,6 +22,8 @@ Extract = Callable[["Suite", "Sample", "Request", "Response"], Extracted]
 """Extracts the prediction from a sample's response."""
 Correct = Callable[["SampleRecord", "Answer"], bool]
 """Whether an answer to a sample is correct."""
+Expand = Callable[["Suite", "Sample"], Sequence["Sample"]]
+"""The samples that a sample of the data becomes. Raises ValueError, which names no row."""
 Lists = Literal["", "quoted", "bracketed"]
 Rules = Callable[["Suite"], Iterator[Finding]]
 """What a task requires of a suite beyond its required keys."""
@@ -45,6 +48,18 @@ class Column:
     """Reads a cell of the column. Raises ValueError or UsageError, which name no row."""
     or_response: bool = False
     """Whether ``response`` may stand in place of a column: the application returns it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An answer that ``answer: choice`` compares with others."""
+
+    prediction: str
+    """The prediction if it is the most likely."""
+    continuation: str
+    """The text whose likelihood is measured."""
+    calls: tuple[ToolCall, ...] = ()
+    """The calls that it stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,15 +158,24 @@ class Task:
     """Whether suites have ``labels:``."""
     sections: tuple[str, ...] = ()
     """Top-level keys of a suite that belong to this task: ``sandbox``, ``refusals``."""
+    expand: Expand | None = None
+    """Makes several samples of one, with ids of their own; None: each row is one sample."""
+    adds: tuple[str, ...] = ()
+    """The columns that ``expand`` adds."""
     rules: Rules = _nothing
     """Further requirements on a suite."""
 
     choosing: bool = False
     """Whether the answer is one of a given set, so that ``answer: choice`` can compare them."""
+    options: Callable[[Suite, Sample], tuple[Option, ...]] | None = None
+    """The answers to a sample that ``answer: choice`` compares, where these are neither labels nor
+    choices; empty if the data lacks them."""
     reading: bool = False
     """Whether the model generates nothing: the answer is the likelihood of the text."""
     comparing_texts: bool = False
     """Whether answers are compared as texts or, with ``{number: last}``, as numbers."""
+    request: Callable[[Suite, Sample, Request], Request] | None = None
+    """Completes a request with what the task adds to it; None: nothing."""
     extract: Extract = _whole
     """Extracts the prediction from the response. Default: as ``answer:`` says."""
     run: Callable[..., None] | None = None
@@ -170,6 +194,10 @@ class Task:
     """Inputs of metrics that its answers provide: ``choices``, ``passed``, ``ranked``."""
     analyses: tuple[str, ...] = ()
     """Tables and curves of a cell, each computed by ``module:function``."""
+
+    confused: Callable[[SuiteRecord], Callable[[SampleRecord], list[tuple[str, str]]]] | None = None
+    """Of a suite, a function that says in which entries of the confusion matrix a sample counts, as
+    pairs of labels. None: in the entry of its target and its prediction."""
 
     grades_refusals: bool = False
     """Whether answers are graded as complied, refused in part or refused. Such answers may be

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from evalkit.tasks._metrics import MEANING, OVERLAP, READ, ROUGE, TRANSLATED, VARIETY
+from evalkit.tasks._retrieval import CONTEXTS
 from evalkit.tasks._task import Finding, Target, Task
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ TASK = Task(
     name="summarisation",
     summary="a summary of a text",
     target=Target(required=False, lists="quoted"),
+    columns=(CONTEXTS,),
     rules=_rules,
     comparing_texts=True,
     metrics=(

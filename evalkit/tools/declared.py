@@ -123,6 +123,12 @@ class Toolbox:
         """The values that omitted arguments of a tool have; empty for an unknown tool."""
         return self._defaults.get(name, {})
 
+    def properties(self, name: str) -> Mapping[str, Any]:
+        """The schemas of a tool's arguments, by name; empty for an unknown tool."""
+        found = next((tool.parameters for tool in self.tools if tool.name == name), {})
+        properties: Mapping[str, Any] = found.get("properties", {})
+        return properties
+
     def problem(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Why a call is not valid: no such tool, or arguments against its schema; "" if it is."""
         schema = self._schemas.get(name)

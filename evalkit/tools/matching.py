@@ -54,10 +54,10 @@ class Compared(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """An expected call and the call made for it, by position; None: there is none."""
+    """The tool that is expected, and the one called for it; "": there is none."""
 
-    expected: int | None
-    made: int | None
+    expected: str
+    made: str
     compared: Compared | None
 
 
@@ -86,6 +86,15 @@ class Matched:
     why: str
     """What is wrong, in words; "" if nothing is."""
 
+    @property
+    def entries(self) -> list[tuple[str, str]]:
+        """The expected tool and the one called for it, of each pair; ``NO_CALL``: there is none."""
+        pairs = [(pair.expected or NO_CALL, pair.made or NO_CALL) for pair in self.pairs]
+        return pairs or [(NO_CALL, NO_CALL)]
+
+
+NO_CALL = "(no call)"
+
 
 def match(
     alternatives: Sequence[Sequence[ExpectedCall]],
@@ -109,15 +118,17 @@ def _match(
     table = [[compare(one, call, tools, rules) for call in made] for one in expected]
     partner = dict(_assigned(_values(table, len(expected), len(made)), rules.order))
     taken = set(partner.values())
-    pairs = [Pair(i, j := partner.get(i), None if j is None else table[i][j])
-             for i in range(len(expected))]  # fmt: skip
-    beyond = [j for j in range(len(made)) if j not in taken]
+    pairs = [
+        _pair(one, made, row, partner.get(i))
+        for i, (one, row) in enumerate(zip(expected, table, strict=True))
+    ]
+    beyond = [Pair("", call.name, None) for j, call in enumerate(made) if j not in taken]
     allowed = rules.extra and bool(expected)
     compared = [pair.compared for pair in pairs if pair.compared and pair.compared.named]
     found = sum(one.right for one in compared)
     return Matched(
         right=found == len(expected) and (allowed or not beyond),
-        pairs=(*pairs, *(Pair(None, j, None) for j in beyond)),
+        pairs=(*pairs, *beyond),
         expected=len(expected),
         made=len(made) - (len(beyond) if allowed else 0),
         found=found,
@@ -125,7 +136,7 @@ def _match(
         agreeing=sum(one.agreeing for one in compared),
         calls=len(made),
         valid=sum(not problem_of(call, tools) for call in made) if tools else None,
-        why=_why(expected, made, pairs, [] if allowed else beyond),
+        why=_why([*pairs, *([] if allowed else beyond)]),
     )
 
 
@@ -138,21 +149,24 @@ def problem_of(call: ToolCall, tools: Toolbox) -> str:
 UNREADABLE = "the arguments are not a JSON object"
 
 
-def _why(
-    expected: Sequence[ExpectedCall],
-    made: Sequence[ToolCall],
-    pairs: Sequence[Pair],
-    beyond: Sequence[int],
-) -> str:
+def _pair(
+    expected: ExpectedCall, made: Sequence[ToolCall], row: Sequence[Compared], place: int | None
+) -> Pair:
+    if place is None:
+        return Pair(expected.name, "", None)
+    return Pair(expected.name, made[place].name, row[place])
+
+
+def _why(pairs: Sequence[Pair]) -> str:
     reasons = []
-    for i, (one, pair) in enumerate(zip(expected, pairs, strict=True)):
-        if pair.made is None:
-            reasons.append(f"'{one.name}' is not called")
-        elif pair.compared is not None and not pair.compared.right:
+    for pair in pairs:
+        if pair.compared is not None:
             reasons.append(pair.compared.why)
-        assert pair.expected == i
-    reasons += [f"'{made[j].name}' is called, which is not expected" for j in beyond]
-    return "; ".join(reasons)
+        elif pair.expected:
+            reasons.append(f"'{pair.expected}' is not called")
+        else:
+            reasons.append(f"'{pair.made}' is called, which is not expected")
+    return "; ".join(filter(None, reasons))
 
 
 # --- pairing ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from evalkit.engine.memory import (
     MemoryLimits,
     OutOfMemory,
     available_ram,
+    free_device_memory,
     is_out_of_memory,
 )
 
@@ -90,3 +91,26 @@ def test_other_errors_are_not_about_memory() -> None:
     assert is_out_of_memory(RuntimeError("MPS backend out of memory"))
     assert not is_out_of_memory(RuntimeError("shape mismatch"))
     assert not is_out_of_memory(ValueError("out of memory is only a word here"))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_a_full_card_is_recognised(message: str) -> None:
+    assert is_out_of_memory(RuntimeError(message))
+    assert not is_out_of_memory(ValueError(message)), "an error of other code"
+
+
+def test_what_torch_keeps_of_a_card_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 80_000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 70_000)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 30_000)
+    assert free_device_memory(torch.device("cuda:0")) == 41_000

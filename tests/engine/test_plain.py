@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 
 from evalkit.engine.language_model import LanguageModel, wrap_model
 from evalkit.engine.local import prepare
-from evalkit.engine.plain import seeded
+from evalkit.engine.plain import seeded, spread
 from evalkit.engine.sequence import SequenceState
 from evalkit.engine.tokenization import TokenizedRequest
 from evalkit.exchange import Generation, Request
@@ -78,3 +79,19 @@ def test_replicas_sample_beams_like_one_model(tiny_model: Any, tiny_tokenizer: A
     ]
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda row: drawn(row, together=True), again)) == alone
+
+
+@pytest.mark.parametrize(
+    ("places", "several"), [({}, False), ({"a": 0, "b": 0}, False), ({"a": 0, "b": "cpu"}, True)]
+)
+def test_layers_on_several_devices_take_an_index_of_main_memory(
+    tiny_model: Any, tiny_tokenizer: Any, places: dict[str, Any], several: bool
+) -> None:
+    model = copy.deepcopy(tiny_model)
+    model.hf_device_map = places
+    lm = prepare(model, tiny_tokenizer, engine="plain")
+    assert spread(lm) == several
+    requests = [Request("the fox", Generation(max_new_tokens=n)) for n in (2, 5, 9)]
+    assert [r.text for r in answers(lm, requests)] == [
+        reference_text(lm, request) for request in requests
+    ]

@@ -77,6 +77,13 @@ def mostly_first(prompt):
     draw = int(hashlib.sha256(seen(prompt).encode()).hexdigest(), 16) % 100
     return "Verdict: A" if draw < 70 else "Verdict: B"
 
+def careful(prompt):
+    """Right about what the passage says, and never finds a contradiction."""
+    said = seen(prompt)
+    claim = said.split("The claim to be checked:")[1].split("\\n")[2]
+    known = claim.split()[-1] in said.split("checked:")[0]
+    return "Verdict: " + ("Supported" if known else "Not found")
+
 def wordy(prompt):
     """Half a point more for a hundred words, on the average of the whole numbers it says."""
     text = seen(prompt)
@@ -86,7 +93,7 @@ def wordy(prompt):
 '''
 
 
-NAMES = ("fair", "harsh", "mute", "thankful", "first", "mostly_first", "wordy")
+NAMES = ("fair", "harsh", "mute", "thankful", "first", "mostly_first", "careful", "wordy")
 
 
 def labels(project: Path, rows: Sequence[Mapping[str, Any]], name: str = "human.csv") -> str:

@@ -10,6 +10,8 @@ import pytest
 
 from evalkit import SpecError, UsageError, evaluate
 from evalkit.cli import main
+from evalkit.judging.calibration_labels import read_labels
+from evalkit.judging.load import known_rubrics, load_rubric
 from evalkit.reporting.terminal import summary_lines
 from tests.judging.calibrating import DEMAND, RUBRIC, calibrate, graded, labels, only, run, verdict
 
@@ -269,3 +271,36 @@ def test_only_judged_scores_can_require_a_certificate(project: Path) -> None:
         run(project, "fair", {"metric": "exact_match", "min": 0, "certified": {"kappa": 0.5}})
     with pytest.raises(UsageError, match="unknown model 'nobody'"):
         run(project, "nobody", DEMAND)
+
+
+def test_a_judge_of_claims_is_calibrated_claim_by_claim(project: Path) -> None:
+    said = ["supported", "Not found", "contradicted", "not_found"]
+    rows = [
+        {
+            "claim": f"It is {'red' if i % 4 == 0 else 'blue'}",
+            "contexts": f'[{{"id": "p", "text": "The boat {i} is red"}}]',
+            "rating": said[i % 4],
+        }
+        for i in range(40)
+    ]
+    labels(project, rows)
+    assert calibrate("grounded", "careful", "--output", "judges") == 0
+    certificate = only(project)
+    assert certificate.confusion.labels == ("Contradicted", "Not found", "Supported")
+    assert certificate.confusion.counts == {"grade": [[0, 10, 0], [0, 20, 0], [0, 0, 10]]}
+    assert certificate.figures["kappa"].value == pytest.approx(5 / 9)
+    suite = {
+        "suite": "s",
+        "task": "generation",
+        "data": {"rows": [{"q": "?", "text": "The boat is red"}], "source": "text"},
+        "prompts": {"p": "{{ q }}"},
+        "metrics": ["length"],
+        "judges": {"grounded": {"by": "careful"}},
+        "gates": [{"metric": "grounded", "min": 0.5, "certified": {"kappa": 0.2}}],
+    }
+    done = evaluate(suite, {"m": lambda prompt: "It is red"}, root=project)
+    assert verdict(done)[0] == "pass", verdict(done)
+    rows[0]["rating"] = "true"
+    labels(project, rows)
+    with pytest.raises(SpecError, match="expected supported, contradicted or not found"):
+        read_labels(project / "human.csv", load_rubric(known_rubrics(project)["grounded"]))

@@ -16,13 +16,18 @@ from evalkit.spec.source import parse_yaml
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "judges.md").read_text(encoding="utf-8")
-SUITE, PROJECT, RUBRIC, METRICS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+SUITE, PROJECT, GROUNDED, RUBRIC, METRICS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_example_suite_is_valid() -> None:
     value = parse_yaml(SUITE, "judges.md").value
     load_suite(value, vocabulary())
     load_suite({**value, "gates": [], **parse_yaml(METRICS, "judges.md").value}, vocabulary())
+
+
+def test_the_example_suite_of_grounding_is_valid() -> None:
+    loaded = load_suite(parse_yaml(GROUNDED, "judges.md").value, vocabulary())
+    assert [judge.rubric for judge in loaded.judges] == ["grounded", "citation_support"]
 
 
 def test_the_example_project_file_is_valid(tmp_path: Path) -> None:

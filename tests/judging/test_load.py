@@ -9,8 +9,9 @@ import pytest
 from evalkit import SpecError, content
 from evalkit.cli import main
 from evalkit.judging.load import known_rubrics, load_rubric
-from evalkit.judging.prompts import material, questions
+from evalkit.judging.prompts import claim_question, material, questions
 from evalkit.judging.rubric import named_files
+from evalkit.passages import Passage
 from evalkit.runner.validate import vocabulary
 from evalkit.spec.load import load_checked
 
@@ -49,7 +50,8 @@ def test_the_expected_rubrics_ship() -> None:
     assert set(SHIPPED) >= {
         "helpfulness", "correctness", "faithfulness", "main-points", "coherence", "conciseness",
         "relevance", "instruction-following", "harmlessness", "stereotyping", "refusal-quality",
-        "preference", "refusal",
+        "preference", "refusal", "grounded", "citation_support", "context-relevance",
+        "completeness",
     }  # fmt: skip
 
 
@@ -61,10 +63,15 @@ def test_shipped_rubrics(name: str) -> None:
         steps = 3 if name == "refusal" else 5  # its outcomes are those of the refusal rules
         assert list(rubric.scale or {}) == list(range(1, steps + 1))
     judged = {"a": "X", "b": "Y"} if rubric.mode == "pairwise" else {"output": "X"}
-    values = material({}, prompt="P", targets=("T",), source="S", judged=judged)
+    response = {"contexts": [{"id": "1", "text": "S"}]}
+    values = material({}, prompt="P", targets=("T",), source="S", response=response, judged=judged)
     if "criteria" in rubric.needs:
         rubric = rubric.with_criteria(["It is short."])
-    for question in questions(rubric, values).values():
+    if rubric.mode == "claims":
+        asked = [claim_question(rubric, values, "C", [Passage("1", "S")])]
+    else:
+        asked = [*questions(rubric, values).values()]
+    for question in asked:
         text = question.messages("Answer.")[0].content
         assert question.case.rstrip().endswith(">>>")  # the judged text stands last
         assert "{{" not in text

@@ -149,3 +149,15 @@ def test_equal_texts_have_a_similarity_of_exactly_1(name: str) -> None:
     score = compute(name, texts, texts)
     assert max(score.per_sample) <= 1
     assert score.high <= 1
+
+
+def test_the_letters_t5_in_a_path_do_not_make_a_model_t5(folder: str, tmp_path: Path) -> None:
+    place = tmp_path / "at5-model"
+    place.symlink_to(folder, target_is_directory=True)
+    scores = [
+        bertscore.BertScorer(source.find_encoder(path), None, "float32", "cpu").score(
+            ["a cat", "the river"], ["a dog", "a river"]
+        )
+        for path in (folder, str(place))
+    ]
+    np.testing.assert_array_equal(*scores)

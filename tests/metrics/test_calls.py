@@ -14,9 +14,14 @@ from evalkit import compare, evaluate, load_run
 from evalkit.errors import SpecError
 from evalkit.metrics import compute
 from evalkit.metrics.base import Columns
+from evalkit.metrics.calls import confusion
 from evalkit.metrics.run import run_metric
 from evalkit.metrics.weighted import weighted
+from evalkit.records.analyses import ConfusionMatrix
+from evalkit.reporting.analyses import confusions
+from evalkit.reporting.pack import pack
 from evalkit.tools import CallRules
+from tests.reporting.test_pack import unpacked
 
 WEATHER = {
     "name": "weather",
@@ -229,6 +234,106 @@ def test_on_plain_lists() -> None:
     right = compute("calls_right", predictions, targets)
     assert list(right.per_sample) == [0, 1, 0, 0]  # type: ignore[union-attr,arg-type]
     assert compute("call_recall", predictions, targets).value == 0  # type: ignore[union-attr]
+
+
+SORRY = "I have no tool for that."
+CITIES = [said("weather", city="Paris"), said("weather", city="Rome"), SORRY]
+
+
+def choosing(**more: Any) -> dict[str, Any]:
+    rows = [{**row, "options": CITIES} for row in ROWS if row["id"] != "two"]
+    data = {"rows": rows, "target": "calls", "permitted": "options"}
+    return suite(data=data, answer="choice", tools_form="hermes", **more)
+
+
+class Chooser:
+    """Prefers Rome for "bye", Paris for "paris", and otherwise no call."""
+
+    def __call__(self, prompt: Any) -> str:
+        raise AssertionError("nothing is generated")
+
+    def evalkit_choose(self, prompt: Any, choices: Any) -> list[float]:
+        best = {"paris": "Paris", "bye": "Rome"}.get(prompt[-1]["content"], "tool for")
+        return [-1.0 if best in choice else -3.0 for choice in choices]
+
+
+def test_permitted_calls_are_compared_by_likelihood(tmp_path: Path) -> None:
+    run = evaluate(choosing(), {"m": Chooser()}, root=tmp_path)
+    (cell,) = load_run(run.id, tmp_path / ".evalkit").record.cells
+    paris, none, chat = cell.samples
+    assert [one.correct for one in cell.samples] == [True, True, False]
+    assert paris.prediction == '[{"name": "weather", "arguments": {"city": "Paris"}}]'
+    assert [call.values for call in paris.answer.calls] == [{"city": "Paris"}]
+    assert none.prediction == SORRY
+    assert none.answer.calls == ()
+    assert chat.answer.calls[0].values == {"city": "Rome"}
+    share = 1 / (1 + 2 * math.exp(-2))
+    assert paris.probabilities[paris.prediction] == pytest.approx(share)
+    assert cell.scores["abstains"].value == 0.5
+    assert paris.answer.choices.continuations[0] == (
+        '<tool_call>\n{"name": "weather", "arguments": {"city": "Paris"}}\n</tool_call>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (CITIES[1:], "none of the permitted answers is right"),
+        (CITIES[:1], "two or more permitted answers"),
+        ([*CITIES, CITIES[0]], "listed twice"),
+        ([3, *CITIES], "expected a call such as"),
+    ],
+)
+def test_permitted_calls_that_cannot_be_meant_are_refused(
+    tmp_path: Path, options: list[Any], said: str
+) -> None:
+    declared = choosing()
+    declared["data"]["rows"][0]["options"] = options
+    with pytest.raises(SpecError, match=said):
+        evaluate(declared, {"m": Chooser()}, root=tmp_path)
+
+
+def test_choosing_needs_its_column_and_form(tmp_path: Path) -> None:
+    declared = choosing()
+    del declared["data"]["permitted"], declared["tools_form"]
+    with pytest.raises(SpecError) as found:
+        evaluate(declared, {"m": Chooser()}, root=tmp_path)
+    assert "name the column" in str(found.value)
+    assert "write 'tools_form: hermes'" in str(found.value)
+
+
+@pytest.mark.model
+def test_smollm2_chooses_calls(smollm2: Any, tmp_path: Path) -> None:
+    run = evaluate(choosing(), "smollm2", root=tmp_path)
+    (cell,) = run.record.cells
+    assert cell.statuses == {"ok": 3}
+    for sample in cell.samples:
+        assert sum(sample.probabilities.values()) == pytest.approx(1)
+
+
+def test_the_confusion_of_tools_links_to_samples(tmp_path: Path) -> None:
+    run = evaluate(suite(), {"a": assistant, "b": perfect}, root=tmp_path)
+    first, second = run.record.cells
+    (matrix,) = [a for a in first.analyses if isinstance(a, ConfusionMatrix)]
+    assert matrix.labels == ("time", "weather", "(no call)")
+    assert matrix.counts == ((0, 0, 0), (1, 2, 0), (0, 1, 1))
+    (matrix,) = [a for a in second.analyses if isinstance(a, ConfusionMatrix)]
+    assert matrix.labels == ("weather", "(no call)")
+    drawn = confusions([second, first])
+    assert [one.codes for one in drawn] == [[0, 1], [2, 0, 1]]
+    index = unpacked(pack(run.record.suites["assistant"], [second, first]).index)
+    assert index["labels"] == ["weather", "(no call)", "time"]
+    assert index["cells"][1]["entries"] == [[[0, 0]], [[0, 2], [0, 0]], [[1, 1]], [[1, 0]]]
+
+
+def test_many_tools_share_a_row() -> None:
+    names = [f"tool{i:02d}" for i in range(40) for _ in range(40 - i)]
+    made = [json.dumps([said(name)]) for name in names]
+    found = confusion(Columns(made, [(one,) for one in made]))
+    assert len(found.labels) == 32
+    assert found.labels[-2:] == ("(no call)", "(other)")
+    assert sum(map(sum, found.counts)) == len(names)
+    assert found.counts[-1][-1] == sum(range(1, 11))
 
 
 def test_as_a_function_of_weights() -> None:

@@ -105,3 +105,27 @@ def test_capability_is_that_of_the_visible_device(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,0")
     assert hardware.cuda_capability(0) == (9, 0)
     assert hardware.cuda_capability(1) == (7, 5)
+
+
+def test_without_nvidia_smi_torch_states_the_capability(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(hardware, "_ask_gpu", lambda what, index: None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, 0))
+    assert hardware.choose_dtype("auto", "bfloat16", "cuda") == "bfloat16"
+
+    def broken(index: int) -> tuple[int, int]:
+        raise RuntimeError("the driver is too old")
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", broken)
+    hardware.cuda_capability.cache_clear()
+    assert hardware.cuda_capability(0) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"), [("81000 MiB", 81000 * 2**20), ("[N/A]", None), (None, None)]
+)
+def test_free_memory_of_a_card(
+    monkeypatch: pytest.MonkeyPatch, stated: str | None, found: int | None
+) -> None:
+    monkeypatch.setattr(hardware, "_ask_gpu", lambda what, index: stated)
+    assert hardware.free_memory("cuda") == found

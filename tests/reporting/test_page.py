@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from evalkit.exchange import Status
 from evalkit.records import RunRecord
+from evalkit.records.judgments import ByClaim, Judgment, Reply
 from evalkit.reporting.html import write_html
 
 from .runs import HOSTILE, large_run
@@ -414,3 +416,36 @@ def test_all_repeats_and_the_comparisons_are_shown(open_page: Open, report: Path
         "Answer 2: no answer found, wrong",
     ]
     assert answers.locator("pre").all_inner_texts() == [hostile, "no idea"]
+
+
+def test_claims_without_support_are_underlined(open_page: Open, report: Path) -> None:
+    """With marks that differ in more than colour, at the characters of the claims, once each."""
+    output = "🚢 It is red. <b>It</b> is blue. It is new."
+    passage = {"id": "p1", "text": "The boat is <red>."}
+
+    def claim(number: int, text: str, said: str) -> Judgment:
+        start = output.index(text)
+        aspect = ByClaim(number, text, start, start + len(text))
+        return Judgment("grounded", "nli", Reply(Status.OK, said, passage="p1"), aspect)
+
+    claims = [("It is red.", "Supported"), ("<b>It</b> is blue.", "Contradicted")]
+    claims.append(("It is new.", "Not found"))
+    run = large_run(6, 1)
+    sample = run.cells[0].samples[0]
+    sample.fields["passages"] = [passage]
+    judgments = tuple(claim(i, text, said) for i, (text, said) in enumerate(claims, 1))
+    sample.answers[0] = replace(sample.answer, output=output, judgments=judgments)
+    path = report.parent / "claims.html"
+    write_html(run, path)
+    page = open_page(f"#suite={run.cells[0].suite}&sample={sample.id}", path)
+    page.wait_for_selector("dialog u.claim")
+    marks = page.evaluate(
+        """() => [...document.querySelectorAll("dialog u.claim")].map(u => [
+          u.firstChild.textContent, u.querySelector("sup").textContent,
+          getComputedStyle(u).textDecorationStyle])"""
+    )
+    assert marks == [["<b>It</b> is blue.", "✕", "wavy"], ["It is new.", "?", "dotted"]]
+    lines = page.locator("dialog .claim-line").all_inner_texts()
+    assert "✓ Supported" in lines[0]
+    assert all("The boat is <red>." in line for line in lines)
+    assert "1 of 3 claims supported" in page.locator("dialog .claims summary").inner_text()

@@ -164,7 +164,13 @@ class HeadRunner:
 
 def capabilities(head: str) -> Capabilities:
     """The capabilities of a model with a head."""
-    return Capabilities(chat=False, text=False, reading=False, inputs=tasks_of(head))
+    return Capabilities(
+        chat=False,
+        text=False,
+        reading=False,
+        inputs=tasks_of(head),
+        entailment=head == "sequence-classification",
+    )
 
 
 def _make_head(head: str, checkpoint: LoadedCheckpoint) -> HeadAdapter:

@@ -92,6 +92,36 @@ class LoadedCheckpoint:
         encoded = self.tokenizer(*texts, verbose=False)
         return self.fitting(TokenRow(tuple(encoded["input_ids"]), self.types(encoded)))
 
+    def windows(self, first: str, second: str) -> list[TokenRow]:
+        """A pair of texts, with the first in overlapping windows if both do not fit the context.
+
+        Windows overlap by half of the room that the second text leaves. Raises InputTooLongError
+        if it leaves none.
+        """
+        limit = self.context_length
+        whole = self.tokenizer(first, second, verbose=False)
+        if limit is None or len(whole["input_ids"]) <= limit:
+            return [TokenRow(tuple(whole["input_ids"]), self.types(whole))]
+        room = limit - len(self.tokenizer("", second, verbose=False)["input_ids"])
+        if room < 2:
+            raise InputTooLongError(
+                f"the second text leaves no room for the first in the model's context of {limit}"
+            )
+        encoded = self.tokenizer(
+            first,
+            second,
+            truncation="only_first",
+            max_length=limit,
+            stride=room // 2,
+            return_overflowing_tokens=True,
+            verbose=False,
+        )
+        segments = encoded.get("token_type_ids") or [()] * len(encoded["input_ids"])
+        return [
+            TokenRow(tuple(ids), tuple(types))
+            for ids, types in zip(encoded["input_ids"], segments, strict=True)
+        ]
+
     def fitting(self, row: TokenRow) -> TokenRow:
         """The row itself. Raises InputTooLongError if it exceeds the context."""
         limit = self.context_length

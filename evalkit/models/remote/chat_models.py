@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from evalkit.errors import ModelError
 from evalkit.exchange import Request, Response
 from evalkit.messages import is_langchain, message_of, text_of
 from evalkit.models.remote import prompts, replies
@@ -15,9 +17,24 @@ _LENGTH = ("length", "max_tokens", "MAX_TOKENS")
 
 
 async def send(model: Any, request: Request, **arguments: Any) -> Response:
-    """One response. arguments: passed on to the call. Raises what the model's library raises."""
+    """One response. arguments: passed on to the call. Raises what the model's library raises.
+
+    Raises ModelError for a request with tools if the model's class does not bind any.
+    """
+    if request.tools:
+        model = _with_tools(model, request.tools)
     answer = await model.ainvoke(prompts.messages(request.prompt), **arguments)
     return response(request, answer)
+
+
+def _with_tools(model: Any, tools: str) -> Any:
+    try:
+        return model.bind_tools(json.loads(tools))
+    except (NotImplementedError, AttributeError):
+        raise ModelError(
+            f"{type(model).__name__} has no tools ('bind_tools'); write 'tools_form: hermes' in the"
+            " suite, which describes them in a system message"
+        ) from None
 
 
 def response(request: Request, answer: Any) -> Response:

@@ -38,6 +38,11 @@ def check_supported(
                     f"'{name}' does not support {parameter}: {value} of the suite's 'generation:'."
                     f" {advice}"
                 )
+    if any(request.tools and is_text(request.prompt) for request in requests):
+        raise ModelError(
+            f"'{name}' takes tools only with chats, and this suite's prompt is a raw text"
+            " ('text:'); write it as 'user:'"
+        )
     if not text and any(is_text(request.prompt) for request in requests):
         raise ModelError(
             f"'{name}' supports only chats, and this suite's prompt is a raw text ('text:'); write"
