@@ -77,6 +77,13 @@ def columns_for(name: str, n: int, seed: int = 0) -> Columns:
         fields["contexts"] = [tuple(Passage(name, name) for name in names) for names in found]
         fields["relevant"] = [{rng.choice("abcdefgh"): 2, "a": 1} for _ in range(n)]
         fields["predictions"] = [f"so [{rng.choice('abcdefgh')}]" for _ in range(n)]
+    if fitting == ("context-use",):
+        conditions = ("given", "removed", "changed")
+        fields["fields"] = [
+            {"question_id": i // 3, "condition": conditions[i % 3]} for i in range(n)
+        ]
+        fields["targets"] = [("dog",) if i % 3 == 2 else ("cat",) for i in range(n)]
+        fields["predictions"] = [rng.choice(["a cat", "a dog", "I don't know."]) for _ in range(n)]
     if fitting == ("tools",):
         fields["matched"] = [_matched(rng) for _ in range(n)]
     if "sources" in metric.needs:
