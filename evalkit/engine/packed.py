@@ -1,7 +1,7 @@
 """Packed batches: no token twice, no padding in the linear layers.
 
-PrefixCache that requests share are computed once. Choices of a request share its prompt and
-are compared in the same forward. IndexedResponses are written in evalkit.engine.decode.
+Prefixes that requests share are computed once. Choices of a request share its prompt and are
+compared in the same forward pass. ``evalkit.engine.decode`` generates texts.
 """
 
 from __future__ import annotations
