@@ -37,7 +37,7 @@ class Measured:
 
     answers: the texts, turn by turn of one conversation after the other. expected: those of
     transformers. tokens: of all forward passes. least: of a cache that never forgets. whole: with
-    every prompt computed anew. seconds, reference_seconds: wall time.
+    every prompt computed from its start. seconds, reference_seconds: wall time.
     """
 
     answers: list[str]
@@ -182,7 +182,7 @@ def main() -> None:
     print(f"tokens computed        {found.tokens:,}")
     print(f"a perfect cache        {found.least:,}   (x {found.tokens / found.least:.3f})")
     print(
-        f"every prompt anew      {found.whole:,}   (x {found.whole / found.tokens:.2f} of evalkit)"
+        f"every prompt whole     {found.whole:,}   (x {found.whole / found.tokens:.2f} of evalkit)"
     )
     print(
         f"seconds                {found.seconds:.1f}, one at a time {found.reference_seconds:.1f}"

@@ -41,7 +41,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     lm = random_llama(arguments.dtype) if arguments.random_llama else smollm2(arguments.dtype)
-    # evalkit lays its own weights out anew for small batches
+    # evalkit prepacks its own weights for small batches
     weights = copy.deepcopy(lm.model)
     print(
         f"{type(lm.model).__name__} on {lm.device}, {arguments.dtype}, "

@@ -102,7 +102,7 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
         os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
     lm = smollm2(arguments.dtype)
-    # the peers' own weights: evalkit lays its own out anew for small batches
+    # the peers' own weights: evalkit prepacks its own for small batches
     weights = copy.deepcopy(lm.model)
     # loading lm-eval and inspect_ai sets up logging of their own
     logging.disable(logging.WARNING)

@@ -70,6 +70,11 @@ def stated(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
+def first_line(error: BaseException) -> str:
+    """An exception as ``Type: message``, without the lines after its first."""
+    return stated(error).partition("\n")[0]
+
+
 @contextmanager
 def project_errors(what: str = "code of the project") -> Iterator[None]:
     """Raise EvalkitError for what is no Exception, such as ``pytest.skip()`` or ``sys.exit()`` in

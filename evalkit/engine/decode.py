@@ -21,10 +21,6 @@ ADMISSIONS = 8
 """The running sequences are admitted in so many groups, each of similar lengths, so that attention
 reads little padding."""
 
-PREFILL_PARTS = 4
-"""A prefill has at most this fraction of a batch's tokens: enough for matrix products, and little
-enough for a CPU's cache."""
-
 MIN_TOKENS_SAVED = 1024
 """Sequences attend to a shared prefix separately when that saves reading this many tokens in each
 step. Copying a shorter prefix into every sequence is faster."""
@@ -140,8 +136,7 @@ def _prefill_group(
 ) -> _Group:
     """Prefill sequences that all continue the prefix ``shared``, and sample their first tokens."""
     group = _Group(KVCache(len(members), prefix_cache.get(shared)), [])
-    most = max(1, lm.limits.batch_tokens // PREFILL_PARTS)
-    for batch in prefill_batches(members, most, prefix_cache):
+    for batch in prefill_batches(lm, members, prefix_cache):
         group.cache.reserve(max(batch.lengths))
         batch.compute(lm, group.cache.put)
         group.cache.add(batch.lengths)

@@ -18,6 +18,7 @@ from evalkit.engine.attention import packed_attention
 from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.memory import is_out_of_memory
 from evalkit.engine.paged_cache import PagedKVCache
+from evalkit.errors import first_line
 
 if TYPE_CHECKING:
     import torch
@@ -95,6 +96,22 @@ def _splits(programs: int) -> int:
 
 
 @dataclass(slots=True)
+class Capture:
+    """Whether the steps of a model are captured as CUDA graphs; one failure ends it.
+
+    failed_because: why its code cannot be captured; "" unless it was tried.
+    """
+
+    wanted: bool = True
+    failed_because: str = ""
+
+    @property
+    def possible(self) -> bool:
+        """True when a step may be captured."""
+        return self.wanted and not self.failed_because
+
+
+@dataclass(slots=True)
 class PendingStep:
     """A step that the device computes. tokens: where they arrive; done: an event, None if they are
     there. logits: shape (rows, vocabulary)."""
@@ -113,19 +130,15 @@ class PendingStep:
 
 
 class DecodeSteps:
-    """Launches decoding steps over one cache.
-
-    capture: whether steps are captured as CUDA graphs.
-    """
+    """Launches decoding steps over one cache."""
 
     def __init__(
-        self, lm: LanguageModel, cache: PagedKVCache, attend: Attend, *, capture: bool
+        self, lm: LanguageModel, cache: PagedKVCache, attend: Attend, capture: Capture
     ) -> None:
         import torch
 
         self._lm, self._cache, self._attend = lm, cache, attend
-        self.capture = capture
-        self.not_captured_because = ""
+        self._capture = capture
         size, device = padded_size(cache.slots), lm.device
         pinned = device.type == "cuda"
         # written in turns: the device may still read or write those of the step before
@@ -170,7 +183,7 @@ class DecodeSteps:
     def _computed(self, size: int) -> torch.Tensor:
         """The logits of a batch of this size, shape (size, vocabulary)."""
         self._uses[size] += 1
-        if self.capture and size not in self._graphs and self._uses[size] > WARM_UPS:
+        if self._capture.possible and size not in self._graphs and self._uses[size] > WARM_UPS:
             self._try_to_capture(size)
         if size in self._graphs:
             graph, logits = self._graphs[size]
@@ -193,9 +206,7 @@ class DecodeSteps:
         except Exception as error:  # the model's own code may do what a graph cannot hold
             if is_out_of_memory(error):
                 raise
-            self.capture = False
-            text = str(error).splitlines()
-            self.not_captured_because = f"{type(error).__name__}: {text[0] if text else ''}"
+            self._capture.failed_because = first_line(error)
             torch.cuda.synchronize(self._lm.device)
             return
         self._graphs[size] = graph, logits

@@ -85,8 +85,10 @@ def fused_layers(model: Any, kernels: Any, *, join: bool = False) -> FusedLayers
     """
     import torch
 
-    joined = [pair for group in joined_linears(model) for pair in group] if join else []
-    release_memory()
+    joined: list[tuple[Any, Any]] = []
+    if join:
+        joined = [pair for group in joined_linears(model) for pair in group]
+        release_memory()  # of the weights before they were joined
     forwards: list[tuple[Any, Any]] = []
     verdicts: dict[tuple[Any, ...], bool] = {}
     with torch.inference_mode():

@@ -149,6 +149,11 @@ class LanguageModel:
         return dtype
 
     @property
+    def spread(self) -> bool:
+        """True when the weights are on several devices."""
+        return len({parameter.device for parameter in self.model.parameters()}) > 1
+
+    @property
     def layers(self) -> Any:
         """The decoder layers; () when the model has no list of layers."""
         decoder = self.model.get_decoder() if hasattr(self.model, "get_decoder") else None

@@ -17,6 +17,7 @@ from evalkit.engine.language_model import LanguageModel
 from evalkit.engine.prefix_cache import PrefixCache
 from evalkit.engine.prefix_tree import PrefixNode, PrefixTree
 from evalkit.engine.tokenization import TokenizedRequest
+from evalkit.errors import first_line
 
 if TYPE_CHECKING:
     import torch
@@ -108,7 +109,7 @@ def why_not_packable(lm: LanguageModel) -> str:
     except NotPackableError as error:
         return str(error)
     except Exception as error:  # the model's own code may raise anything here
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return first_line(error)
     return difference_between(packed, plain[[11, 12, 8]])
 
 

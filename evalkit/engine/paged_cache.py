@@ -86,20 +86,13 @@ class PagedKVCache:
 
         sizes = torch.tensor(lengths)
         columns = torch.arange(width)
-        source = (columns < sizes[:, None]).reshape(-1).nonzero()[:, 0]
-        sequence, token = source // width, source % width
-        table = torch.zeros(len(slots), self.width, dtype=torch.long)
-        for row, slot in enumerate(slots):
-            blocks = self._of_slot[slot]
-            table[row, : len(blocks)] = torch.tensor(blocks)
-        device = self.tables.device
-        return CachePlaces(
-            source.to(device),
-            table[sequence, token // BLOCK].to(device),
-            (token % BLOCK).to(device),
-        )
+        inside = (columns < sizes[:, None]).reshape(-1)
+        source = inside.nonzero()[:, 0].to(self.tables.device)
+        slot = torch.tensor(slots, device=source.device)[source // width]
+        token = source % width
+        return CachePlaces(source, self.tables[slot, token // BLOCK].long(), token % BLOCK)
 
-    def put(self, layer: int, k: torch.Tensor, v: torch.Tensor, places: CachePlaces) -> None:
+    def put(self, places: CachePlaces, layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
         """Store prompts. k, v: shape (sequences, key-value heads, width, d)."""
         for stored, new in ((self._keys, k), (self._values, v)):
             if layer not in stored:

@@ -10,24 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from evalkit.engine.attention import PrefillPlan, packed_forward
-from evalkit.engine.decode_graphs import NOT_FINITE, Attend, DecodeSteps, PendingStep, Row
+from evalkit.engine.decode_graphs import NOT_FINITE, Attend, Capture, DecodeSteps, PendingStep, Row
 from evalkit.engine.fused_layers import FusedLayers, fused_layers
 from evalkit.engine.language_model import GpuParts, LanguageModel, current_device
 from evalkit.engine.packed import difference_between
-from evalkit.engine.paged_cache import BLOCK, CachePlaces, PagedKVCache, blocks_for
+from evalkit.engine.paged_cache import BLOCK, PagedKVCache, blocks_for
 from evalkit.engine.prefill import Waiting, prefill_batches
 from evalkit.engine.prefix_cache import PrefixCache
 from evalkit.engine.sampling import NAN_LOGITS, sample_next
 from evalkit.engine.sequence import SequenceState
-
-if TYPE_CHECKING:
-    import torch
-
-PREFILL_PARTS = 4
-"""A prefill has at most this fraction of a batch's tokens."""
+from evalkit.errors import first_line
 
 ADMISSIONS = 8
 """Sequences are admitted when this fraction of the slots is free, so that prefills are large."""
@@ -67,7 +61,7 @@ class PagedDecoder:
     """
 
     def __init__(self, attend: Attend, *, capture: bool = True) -> None:
-        self._attend, self._capture = attend, capture
+        self._attend, self._capture = attend, Capture(capture)
         self._steps: DecodeSteps | None = None
         self._cache: PagedKVCache | None = None
 
@@ -77,7 +71,7 @@ class PagedDecoder:
 
     def describe(self) -> str:
         """See ``Decoder``."""
-        why = self._steps.not_captured_because if self._steps else ""
+        why = self._capture.failed_because
         return "paged KV cache, " + (f"no CUDA graphs: {why}" if why else "CUDA graphs")
 
     def generate(
@@ -135,7 +129,7 @@ class PagedDecoder:
         blocks = max(blocks, min(_power_of_two(blocks), most))
         cache = PagedKVCache(blocks, slots, _power_of_two(width), lm.device)
         self._cache = cache
-        self._steps = DecodeSteps(lm, cache, self._attend, capture=self._capture)
+        self._steps = DecodeSteps(lm, cache, self._attend, self._capture)
         return cache, self._steps
 
 
@@ -221,22 +215,15 @@ def _prefill(
 ) -> list[_Running]:
     """Compute prompts, store their keys and values, sample each sequence's first token."""
     found: list[_Running] = []
-    most = max(1, lm.limits.batch_tokens // PREFILL_PARTS)
-    for batch in prefill_batches(admitted, most, prefix_cache):
+    for batch in prefill_batches(lm, admitted, prefix_cache):
         slots = cache.take([sequence.encoded.max_length for sequence in batch.sequences])
         places = cache.places(slots, batch.lengths, max(batch.lengths))
-        batch.compute(lm, partial(_put, cache, places))
+        batch.compute(lm, partial(cache.put, places))
         found += [
             _Running(sequence, slot, length)
             for sequence, slot, length in zip(batch.sequences, slots, batch.lengths, strict=True)
         ]
     return found
-
-
-def _put(
-    cache: PagedKVCache, places: CachePlaces, layer: int, k: torch.Tensor, v: torch.Tensor
-) -> None:
-    cache.put(layer, k, v, places)
 
 
 def _power_of_two(number: int) -> int:
@@ -248,7 +235,7 @@ def with_gpu_decoder(lm: LanguageModel) -> LanguageModel:
     """The model with a paged decoder, if it is on one CUDA device and a trial agrees."""
     if lm.device.type != "cuda":
         return lm
-    if len({parameter.device for parameter in lm.model.parameters()}) > 1:
+    if lm.spread:
         return replace(lm, gpu=GpuParts(no_decoder_because="it is spread over several devices"))
     try:
         from evalkit.engine import fused_kernels, paged_kernels
@@ -261,7 +248,7 @@ def with_gpu_decoder(lm: LanguageModel) -> LanguageModel:
             fused = fused_layers(lm.model, fused_kernels, join=lm.frozen)
             why = why_not_paged(replace(lm, gpu=GpuParts(fused=fused)), attend)
     except Exception as error:  # Triton, its compiler and the model's code may raise anything here
-        why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        why = first_line(error)
     return replace(lm, gpu=GpuParts(None if why else PagedDecoder(attend), fused, why))
 
 
@@ -282,10 +269,10 @@ def why_not_paged(lm: LanguageModel, attend: Attend) -> str:
         lengths = [len(ids) - 1, 8]
         slots = cache.take([len(ids), 9])
         places = cache.places(slots, lengths, lengths[0])
-        plan = PrefillPlan(lengths, lm.device, lm.dtype, store=partial(_put, cache, places))
+        plan = PrefillPlan(lengths, lm.device, lm.dtype, store=partial(cache.put, places))
         positions = [k for length in lengths for k in range(length)]
         packed_forward(lm, [ids[k] for k in positions], positions, plan, [0])
         rows = [Row(slots[0], lengths[0], ids[-1]), Row(slots[1], lengths[1], ids[8])]
-        step = DecodeSteps(lm, cache, attend, capture=False).launch(rows)
+        step = DecodeSteps(lm, cache, attend, Capture(wanted=False)).launch(rows)
         step.wait()
         return difference_between(step.logits, plain)

@@ -72,7 +72,7 @@ def _decode(lm: LanguageModel, sequences: Sequence[SequenceState]) -> None:
             if len(keep) < len(running):
                 where = torch.tensor(keep, device=mask.device)
                 # layers may be on several devices; all of them take an index of main memory
-                cache.batch_select_indices(where.cpu() if spread(lm) else where)
+                cache.batch_select_indices(where.cpu() if lm.spread else where)
                 mask = mask[where]
                 positions = positions[where] if positions is not None else None
                 running = [running[i] for i in keep]
@@ -86,11 +86,6 @@ def _decode(lm: LanguageModel, sequences: Sequence[SequenceState]) -> None:
             if positions is not None:
                 positions = positions[:, -1:] + 1
                 inputs["position_ids"] = positions
-
-
-def spread(lm: LanguageModel) -> bool:
-    """True when the layers of a model are on several devices."""
-    return len({str(place) for place in getattr(lm.model, "hf_device_map", {}).values()}) > 1
 
 
 def beam_search(lm: LanguageModel, batch: Sequence[TokenizedRequest]) -> list[SequenceState]:

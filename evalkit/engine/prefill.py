@@ -14,6 +14,10 @@ from evalkit.engine.prefix_cache import PrefixCache
 from evalkit.engine.sampling import sample_next
 from evalkit.engine.sequence import SequenceState
 
+PREFILL_PARTS = 4
+"""A prefill has at most this fraction of a batch's tokens: enough for matrix products, and little
+enough for a CPU's cache."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -58,9 +62,10 @@ class PrefillBatch:
 
 
 def prefill_batches(
-    members: Sequence[Waiting], tokens: int, prefix_cache: PrefixCache
+    lm: LanguageModel, members: Sequence[Waiting], prefix_cache: PrefixCache
 ) -> Iterator[PrefillBatch]:
-    """Batches of at most ``tokens``; each ends its uses of prefixes once it is computed."""
+    """The batches of a prefill; each ends its uses of prefixes once it is computed."""
+    tokens = max(1, lm.limits.batch_tokens // PREFILL_PARTS)
     by_prefix: dict[int | None, list[SequenceState]] = {}
     continued = []
     for waiting in members:

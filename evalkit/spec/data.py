@@ -169,7 +169,7 @@ def _expand_of(suite: Suite) -> _Expand | None:
 
 
 def _expanded(suite: Suite, rows: Rows, samples: Sequence[Sample], expand: _Expand) -> list[Sample]:
-    """The samples that the task makes of those of the data, numbered anew."""
+    """The samples that the task makes of those of the data, with numbers of their own."""
     found: list[Sample] = []
     taken = [name for name in suite.kind.adds if name in rows.columns]
     for name in taken:

@@ -35,7 +35,7 @@ def test_put_stores_each_token_in_its_sequences_block() -> None:
     lengths = [BLOCK + 3, 2]
     slots = cache.take([BLOCK + 4, 2])
     k, v = torch.rand(2, 2, BLOCK + 3, 8), torch.rand(2, 2, BLOCK + 3, 8)
-    cache.put(0, k, v, cache.places(slots, lengths, BLOCK + 3))
+    cache.put(cache.places(slots, lengths, BLOCK + 3), 0, k, v)
     for stored, new in zip(cache.layer(0), (k, v), strict=True):
         for row, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
             whole = torch.cat([stored[block] for block in cache.tables[slot].tolist()], 1)

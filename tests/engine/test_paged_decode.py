@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("transformers")
+
+import torch
 
 from evalkit.engine.language_model import BatchLimits, GpuParts, LanguageModel
 from evalkit.engine.local import prepare, respond
@@ -92,3 +95,31 @@ def test_a_kernel_with_another_result_fails_the_trial(tiny_model: Any, tiny_toke
     assert why_not_paged(lm, store_and_attend) == ""
     assert "logits differ" in why_not_paged(lm, wrong)
     assert with_gpu_decoder(lm) is lm, "it is not on a GPU"
+
+
+def test_steps_that_cannot_be_captured_are_tried_once(
+    tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+
+    def refuse(graph: Any, **options: Any) -> Any:
+        tried.append(graph)
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", refuse)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    lm = prepare(tiny_model, tiny_tokenizer, limits=BatchLimits(4096, 16))
+    decoder = PagedDecoder(store_and_attend)
+    lm = replace(lm, gpu=GpuParts(decoder))
+    assert decoder.describe() == "paged KV cache, CUDA graphs"
+    requests = [Request(prompt, Generation(max_new_tokens=9)) for prompt in PROMPTS]
+    for _ in range(2):
+        assert written(lm, requests) == [reference_text(lm, request) for request in requests]
+        decoder.clear()
+    assert len(tried) == 1
+    assert decoder.describe() == (
+        "paged KV cache, no CUDA graphs: RuntimeError: operation not permitted when stream is"
+        " capturing"
+    )
